@@ -1,0 +1,1 @@
+"""Transfer learning on TensorFlow Hub image models: the thing that is measured."""

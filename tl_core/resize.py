@@ -1,0 +1,115 @@
+"""Resizing batches of uint8 images: Pillow's filters, and tf.image's for comparison."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PIL import Image
+
+from tl_core.errors import ImageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from numpy.typing import NDArray
+
+#: Pillow's filters: two passes with fixed-point weights, rounded to uint8 after each, pixel
+#: centres at half-integers, antialiased when shrinking.
+PILLOW_FILTERS = {
+    "nearest": Image.Resampling.NEAREST,
+    "box": Image.Resampling.BOX,
+    "bilinear": Image.Resampling.BILINEAR,
+    "hamming": Image.Resampling.HAMMING,
+    "bicubic": Image.Resampling.BICUBIC,
+    "lanczos": Image.Resampling.LANCZOS,
+}
+#: tf.image.resize's methods: float32 throughout, rounded once at the end, half-pixel centres,
+#: antialiased when shrinking (which is not tf.image's default, but what every other tool does).
+TF_PREFIX = "tf-"
+TF_METHODS = (
+    "area",
+    "bicubic",
+    "bilinear",
+    "gaussian",
+    "lanczos3",
+    "lanczos5",
+    "mitchellcubic",
+    "nearest",
+)
+RESIZE_METHODS = (*PILLOW_FILTERS, *(TF_PREFIX + method for method in TF_METHODS))
+#: The tutorial's filter.
+DEFAULT_METHOD = "lanczos"
+
+
+def resize_batch(
+    images: NDArray[np.uint8] | Iterable[NDArray[np.uint8]],
+    size: int | tuple[int, int],
+    method: str = DEFAULT_METHOD,
+) -> NDArray[np.uint8]:
+    """Resize images to one size; the aspect ratio is not kept, as in the tutorial.
+
+    Args:
+        images: uint8 RGB, ``(n, h, w, 3)`` or a sequence of ``(h, w, 3)`` of any sizes.
+        size: The side of a square, or (height, width), in pixels.
+        method: One of ``RESIZE_METHODS``.
+
+    Returns:
+        uint8 RGB ``(n, height, width, 3)``.
+
+    Raises:
+        ImageError: Wrong dtype, shape, size or method.
+    """
+    height, width = _checked_size(size)
+    rows = [checked_pixels(image, 3) for image in images]
+    if method in PILLOW_FILTERS:
+        return _pillow(rows, height, width, PILLOW_FILTERS[method])
+    if method.removeprefix(TF_PREFIX) in TF_METHODS and method.startswith(TF_PREFIX):
+        return _tensorflow(rows, height, width, method.removeprefix(TF_PREFIX))
+    raise ImageError(f"resize method {method!r}: expected one of {', '.join(RESIZE_METHODS)}")
+
+
+def checked_pixels(images: object, dimensions: int) -> NDArray[np.uint8]:
+    """The array itself if it holds uint8 RGB pixels in ``dimensions`` axes.
+
+    Raises:
+        ImageError: It doesn't; most often pixels scaled to [0, 1] too early.
+    """
+    array = np.asarray(images)
+    if array.dtype != np.uint8:
+        raise ImageError(
+            f"pixels of dtype {array.dtype}: expected uint8, 0 to 255, unscaled (models get "
+            "[0, 1] from them inside the graph)"
+        )
+    if array.ndim != dimensions or array.shape[-1] != 3 or 0 in array.shape[-3:]:
+        shape = "(n, h, w, 3)" if dimensions == 4 else "(h, w, 3)"
+        raise ImageError(f"pixels of shape {array.shape}: expected {shape} RGB, channels last")
+    return array
+
+
+def _checked_size(size: int | tuple[int, int]) -> tuple[int, int]:
+    height, width = (size, size) if isinstance(size, int) else size
+    if height < 1 or width < 1:
+        raise ImageError(f"image size {size}: expected at least 1 pixel each way")
+    return height, width
+
+
+def _pillow(
+    rows: list[NDArray[np.uint8]], height: int, width: int, resample: Image.Resampling
+) -> NDArray[np.uint8]:
+    out = np.empty((len(rows), height, width, 3), np.uint8)
+    for target, row in zip(out, rows, strict=True):
+        target[:] = np.asarray(Image.fromarray(row).resize((width, height), resample))
+    return out
+
+
+def _tensorflow(
+    rows: list[NDArray[np.uint8]], height: int, width: int, method: str
+) -> NDArray[np.uint8]:
+    import tensorflow as tf
+
+    out = np.empty((len(rows), height, width, 3), np.uint8)
+    for target, row in zip(out, rows, strict=True):
+        pixels = tf.image.resize(row, (height, width), method=method, antialias=True)
+        target[:] = tf.cast(tf.clip_by_value(tf.round(pixels), 0, 255), tf.uint8).numpy()
+    return out

@@ -1,0 +1,107 @@
+"""Images by number: in memory or in files, kept uint8 at their own size until they are used."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from os import PathLike, fspath
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+
+from tl_core.errors import ImageError
+from tl_core.images import load_image
+from tl_core.resize import checked_pixels
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+
+class ImageSource(Protocol):
+    """What every consumer of images needs: how many there are, and some of them."""
+
+    def __len__(self) -> int:
+        """Number of images."""
+
+    def take(self, indices: Sequence[int] | NDArray[np.integer]) -> list[NDArray[np.uint8]]:
+        """The images at these positions, each uint8 RGB ``(h, w, 3)`` at its own size."""
+
+    def head(self, n: int) -> ImageSource:
+        """The first ``n`` images."""
+
+
+@dataclass(frozen=True)
+class ArraySource:
+    """Images in memory.
+
+    Attributes:
+        pixels: uint8 RGB ``(n, h, w, 3)``.
+    """
+
+    pixels: NDArray[np.uint8]
+
+    def __post_init__(self) -> None:
+        checked_pixels(self.pixels, 4)
+
+    def __len__(self) -> int:
+        return len(self.pixels)
+
+    def take(self, indices: Sequence[int] | NDArray[np.integer]) -> list[NDArray[np.uint8]]:
+        """The images at these positions, as views."""
+        return [self.pixels[i] for i in indices]
+
+    def head(self, n: int) -> ArraySource:
+        """The first ``n`` images, without a copy."""
+        return ArraySource(self.pixels[:n])
+
+
+@dataclass(frozen=True)
+class FileSource:
+    """Images in files, read each time they are asked for.
+
+    Attributes:
+        paths: Picture files in any format that ``load_image`` reads.
+    """
+
+    paths: tuple[Path, ...]
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def take(self, indices: Sequence[int] | NDArray[np.integer]) -> list[NDArray[np.uint8]]:
+        """The pictures at these positions, decoded now."""
+        return [load_image(self.paths[i]) for i in indices]
+
+    def head(self, n: int) -> FileSource:
+        """The first ``n`` files."""
+        return FileSource(self.paths[:n])
+
+
+#: What public functions take as images.
+Images = "ImageSource | NDArray[np.uint8] | str | PathLike[str] | Sequence[str | PathLike[str]]"
+
+
+def as_source(images: object) -> ImageSource:
+    """Wrap what a person has at hand as an ``ImageSource``.
+
+    Args:
+        images: A source; uint8 RGB ``(n, h, w, 3)`` or one ``(h, w, 3)``; a path; or a sequence
+            of paths.
+
+    Raises:
+        ImageError: None of these.
+    """
+    if isinstance(images, np.ndarray):
+        return ArraySource(images[None] if images.ndim == 3 else images)
+    if isinstance(images, (str, PathLike)):
+        return FileSource((Path(fspath(images)),))
+    if isinstance(images, (list, tuple)) and all(isinstance(i, (str, PathLike)) for i in images):
+        return FileSource(tuple(Path(i) for i in images))
+    if hasattr(images, "take") and hasattr(images, "head"):
+        return images  # type: ignore[return-value]
+    raise ImageError(
+        f"images of type {type(images).__name__}: expected a uint8 array (n, h, w, 3), a path, or "
+        "a list of paths"
+    )
