@@ -1,0 +1,1 @@
+"""How transfer learning is measured: the pytest plugin, the harness, the command line."""

@@ -31,6 +31,9 @@ class ImageSource(Protocol):
     def head(self, n: int) -> ImageSource:
         """The first ``n`` images."""
 
+    def pick(self, indices: Sequence[int] | NDArray[np.integer]) -> ImageSource:
+        """A source of the images at these positions, in this order."""
+
 
 @dataclass(frozen=True)
 class ArraySource:
@@ -56,6 +59,10 @@ class ArraySource:
         """The first ``n`` images, without a copy."""
         return ArraySource(self.pixels[:n])
 
+    def pick(self, indices: Sequence[int] | NDArray[np.integer]) -> ArraySource:
+        """A copy of the images at these positions."""
+        return ArraySource(self.pixels[np.asarray(indices, dtype=np.intp)])
+
 
 @dataclass(frozen=True)
 class FileSource:
@@ -78,9 +85,9 @@ class FileSource:
         """The first ``n`` files."""
         return FileSource(self.paths[:n])
 
-
-#: What public functions take as images.
-Images = "ImageSource | NDArray[np.uint8] | str | PathLike[str] | Sequence[str | PathLike[str]]"
+    def pick(self, indices: Sequence[int] | NDArray[np.integer]) -> FileSource:
+        """The files at these positions."""
+        return FileSource(tuple(self.paths[i] for i in indices))
 
 
 def as_source(images: object) -> ImageSource:

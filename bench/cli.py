@@ -1,0 +1,116 @@
+"""The ``tlbench`` command. TensorFlow is imported only by commands that run a model."""
+
+from __future__ import annotations
+
+import functools
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from bench.options import OPTIONS, OptionError, workload_from
+from bench.workloads import QUICK
+from tl_core.errors import TransferLearningError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+#: Exit code of bad options and bad input, which scripts rely on.
+USAGE = 2
+
+
+class BadInput(click.ClickException):
+    """Bad input: one line on stderr, exit code 2."""
+
+    exit_code = USAGE
+
+
+def shared_options(*names: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """The suite's options of these names, parsed as pytest does and passed as ``options``."""
+    chosen = [option for option in OPTIONS if option.name in names]
+
+    def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(command)
+        def wrapper(**given: Any) -> Any:  # noqa: ANN401 - click's values
+            texts = {option.name: given.pop(option.name) for option in chosen}
+            set_ones = {name: text for name, text in texts.items() if text is not None}
+            try:
+                return command(options=workload_from(QUICK.name, set_ones), given=set_ones, **given)
+            except (OptionError, TransferLearningError) as error:
+                raise BadInput(str(error)) from error
+
+        for option in reversed(chosen):
+            wrapper = click.option(
+                option.flag, option.name, metavar=option.metavar, help=option.help
+            )(wrapper)
+        return wrapper
+
+    return decorate
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="tlbench")
+def main() -> None:
+    """Transfer learning on TensorFlow Hub image models: classify, train, measure.
+
+    The benchmark itself is `pytest --benchmark`.
+    """
+
+
+@main.command(epilog="Example: tlbench classify photo.jpg --top 3")
+@click.argument("images", nargs=-1, metavar="[IMAGE]...")
+@click.option("--top", default=5, show_default=True, help="labels an image")
+@click.option("--labels", type=click.File(), help="file with one class name a line")
+@click.option("--json", "as_json", is_flag=True, help="print JSON")
+@shared_options("model", "engine", "device", "image_size", "batch_size", "threads")
+def classify(**arguments: Any) -> None:  # noqa: ANN401 - click's values
+    """Name what pictures show; without one, the embedded photograph."""
+    from bench.commands.classify import run
+
+    run(**arguments)
+
+
+@main.command(epilog="Example: tlbench train my-photos/ --epochs 3 --save my-model")
+@click.argument("data", metavar="DATA")
+@click.option("--epochs", type=click.IntRange(1), default=1, show_default=True)
+@click.option(
+    "--fine-tune",
+    type=click.IntRange(0),
+    default=0,
+    metavar="N",
+    help="then N epochs with the extractor unfrozen",
+)
+@click.option(
+    "--seed",
+    type=int,
+    default=0,
+    show_default=True,
+    help="of the head's start, the shuffling and the split",
+)
+@click.option(
+    "--track",
+    type=click.Choice(["recompute", "cached"]),
+    default="cached",
+    show_default=True,
+    help="extract features in every epoch, or once",
+)
+@click.option("--save", type=click.Path(), metavar="DIR", help="write a SavedModel there")
+@click.option(
+    "--min-accuracy",
+    type=click.FloatRange(0, 1),
+    metavar="SHARE",
+    help="exit with 1 where the test accuracy is below",
+)
+@click.option("--download", is_flag=True, help="allow the data set to be downloaded")
+@click.option("--json", "as_json", is_flag=True, help="print JSON")
+@shared_options(
+    "model", "engine", "device", "image_size", "batch_size", "train_size", "test_size", "threads"
+)
+def train(**arguments: Any) -> None:  # noqa: ANN401 - click's values
+    """Train a head on DATA and report its test accuracy.
+
+    DATA is photo-patches, digits, cifar10, or a folder of class/image files, with or without
+    train/ and test/.
+    """
+    from bench.commands.train import run
+
+    run(**arguments)

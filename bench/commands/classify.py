@@ -1,0 +1,74 @@
+"""``tlbench classify``."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import TYPE_CHECKING, TextIO
+
+import click
+
+from bench.quiet import import_tensorflow
+from tl_core.models.forms import classifier_handle
+from tl_core.photographs import portrait
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from bench.workloads import Workload
+    from tl_core.classifier import Prediction
+
+#: Characters of a probability bar.
+BAR = 20
+
+
+def run(
+    *,
+    images: tuple[str, ...],
+    top: int,
+    labels: TextIO | None,
+    as_json: bool,
+    options: Workload,
+    given: dict[str, str],
+) -> None:
+    """Classify pictures and print their most probable labels.
+
+    Args:
+        images: Files; none means the embedded photograph.
+        top: Labels an image.
+        labels: File with one class name a line, or None for ImageNet's.
+        as_json: Print JSON in place of text.
+        options: Model, engine, device and sizes.
+        given: Which of these the user set.
+    """
+    import_tensorflow(options.device)
+    from tl_core.classifier import ImageClassifier
+
+    classifier = ImageClassifier(
+        classifier_handle(options.model) or options.model,
+        labels=[line.strip() for line in labels if line.strip()] if labels else None,
+        engine=options.engine,
+        # The quick workload's smaller images are for its patches, not for photographs.
+        image_size=options.image_size if "image_size" in given else None,
+        device=options.device,
+        threads=options.threads,
+    )
+    paths = list(images) or [str(portrait())]
+    answers = classifier.classify(paths, top=top, batch_size=options.batch_size)
+    if as_json:
+        rows = [
+            {"image": path, "predictions": [asdict(prediction) for prediction in row]}
+            for path, row in zip(paths, answers, strict=True)
+        ]
+        click.echo(json.dumps(rows, indent=1))
+        return
+    for path, row in zip(paths, answers, strict=True):
+        click.echo("\n".join([path, *lines(row)]))
+
+
+def lines(predictions: Sequence[Prediction]) -> list[str]:
+    """One line a prediction: probability, bar, label."""
+    return [
+        f"  {p.probability:6.1%} {'█' * round(p.probability * BAR):<{BAR}} {p.label}"
+        for p in predictions
+    ]

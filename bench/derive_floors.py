@@ -1,0 +1,87 @@
+"""Derive accuracy bounds: ``python -m bench.derive_floors`` with the suite's own options.
+
+Trains the workload's head from ten seeds on features extracted once, fits a logistic regression on
+the same features, and puts the derivation into ``bench/floors.json``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+from pathlib import Path
+
+from bench.floors import TABLE, TUTORIAL_ACCURACY, Derivation, derivations
+from bench.job import Job, open_data, open_job
+from bench.options import OPTIONS, workload_from
+from bench.workloads import QUICK, WORKLOADS
+from tl_core.models.forms import short_name
+from tl_core.storage import atomic_file
+from tl_core.transfer import TransferModel, evaluation
+
+SEEDS = 10
+
+
+def derive(job: Job, seeds: int = SEEDS) -> Derivation:
+    """Accuracies of ``job`` over seeds and of a converged linear probe."""
+    workload, data = job.workload, job.data
+    accuracies = []
+    for seed in range(seeds):
+        model = TransferModel(job.extractor, data.class_names, seed=seed)
+        model.fit_features(job.train_features(), data.train.labels, batch_size=workload.batch_size)
+        probabilities = model.head.predict(job.test_features())
+        accuracies.append(evaluation(probabilities, data.test.labels).accuracy)
+    return Derivation(
+        model=short_name(workload.model),
+        data=data.name,
+        data_fingerprint=data.fingerprint,
+        image_size=job.extractor.image_size,
+        train_size=len(data.train),
+        test_size=len(data.test),
+        accuracies=tuple(round(accuracy, 6) for accuracy in accuracies),
+        linear_probe=round(linear_probe(job), 6),
+        minimum=TUTORIAL_ACCURACY if workload.name in ("tutorial", "full") else 0.0,
+    )
+
+
+def linear_probe(job: Job) -> float:
+    """Test accuracy of scikit-learn's logistic regression on standardised features."""
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    probe = make_pipeline(StandardScaler(), LogisticRegression(C=0.01, max_iter=500))
+    probe.fit(job.train_features(), job.data.train.labels)
+    return float(probe.score(job.test_features(), job.data.test.labels))
+
+
+def save(derivation: Derivation) -> Path:
+    """Put a derivation into the table, in place of an older one of the same job."""
+
+    def key(row: Derivation) -> tuple[object, ...]:
+        return row.model, row.data, row.image_size, row.train_size, row.test_size
+
+    rows = [row for row in derivations() if key(row) != key(derivation)]
+    rows = sorted([*rows, derivation], key=lambda row: tuple(map(str, key(row))))
+    target = Path(__file__).with_name(TABLE)
+    with atomic_file(target) as part:
+        listed = [dataclasses.asdict(row) for row in rows]
+        part.write_text(json.dumps(listed, indent=1) + "\n", encoding="utf-8")
+    return target
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run from the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--workload", default=QUICK.name, choices=list(WORKLOADS))
+    for option in OPTIONS:
+        parser.add_argument(option.flag, metavar=option.metavar, help=option.help)
+    given = vars(parser.parse_args(arguments))
+    name = given.pop("workload")
+    workload = workload_from(name, {key: text for key, text in given.items() if text})
+    derivation = derive(open_job(workload, open_data(workload)))
+    print(derivation, derivation.floor, derivation.ceiling, save(derivation), sep="\n")  # noqa: T201
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Timing a stage, and describing the machine that it ran on."""

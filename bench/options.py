@@ -1,0 +1,102 @@
+"""The options that pytest and ``tlbench`` share: one table, one meaning."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any
+
+from bench.workloads import WORKLOADS, Workload
+
+
+class OptionError(ValueError):
+    """An option's value that can't be used: what was received, what was expected."""
+
+
+@dataclass(frozen=True)
+class Option:
+    """An option of the command line that is also an ini setting.
+
+    Attributes:
+        name: The ``Workload`` field that it sets, and with hyphens the option's name.
+        help: What it does, in a line.
+        metavar: What stands for its value in help.
+        integer: Whether the value is a whole number, at least 1.
+    """
+
+    name: str
+    help: str
+    metavar: str
+    integer: bool = False
+
+    @property
+    def flag(self) -> str:
+        """As typed, such as ``--image-size``."""
+        return "--" + self.name.replace("_", "-")
+
+    @property
+    def ini(self) -> str:
+        """The ini setting's name, such as ``tlbench_image_size``."""
+        return "tlbench_" + self.name
+
+    def parse(self, text: str) -> str | int:
+        """The value of the type that the workload's field has.
+
+        Raises:
+            OptionError: Not a whole number of at least 1 where one is expected.
+        """
+        if not self.integer:
+            return text
+        if not text.isdecimal() or int(text) < 1:
+            raise OptionError(f"{self.flag} {text}: expected a whole number, at least 1")
+        return int(text)
+
+
+OPTIONS = (
+    Option(
+        "model",
+        "feature extractor: efficientnet-lite0, Hub URL, folder, .tar.gz, keras:NAME",
+        "HANDLE",
+    ),
+    Option(
+        "data", "data set: photo-patches, digits, cifar10, or a folder of class/image", "NAME|PATH"
+    ),
+    Option("engine", "program that runs the network: tensorflow", "NAME"),
+    Option("device", "cpu, gpu (all GPUs) or gpu:N; never falls back", "DEVICE"),
+    Option("image_size", "side of the network's input in pixels", "PIXELS", integer=True),
+    Option("batch_size", "images a step", "N", integer=True),
+    Option("train_size", "the first N training images", "N", integer=True),
+    Option("test_size", "the first N test images", "N", integer=True),
+    Option(
+        "threads",
+        "threads of one operation (default: the CPUs this process may use)",
+        "N",
+        integer=True,
+    ),
+)
+
+
+def workload_from(name: str, values: dict[str, str]) -> Workload:
+    """A workload with the given options in place of its own values.
+
+    Args:
+        name: One of ``WORKLOADS``.
+        values: Option name to text, only those that were given.
+
+    Raises:
+        OptionError: No such workload, or a bad value.
+    """
+    if name not in WORKLOADS:
+        raise OptionError(f"--workload {name}: expected one of {', '.join(WORKLOADS)}")
+    by_name = {option.name: option for option in OPTIONS}
+    parsed: dict[str, Any] = {key: by_name[key].parse(text) for key, text in values.items()}
+    return _sized(WORKLOADS[name], parsed)
+
+
+def _sized(workload: Workload, parsed: dict[str, Any]) -> Workload:
+    """Other data has other sizes: a workload's own are for its own data."""
+    if parsed.get("data", workload.data) != workload.data:
+        parsed = {"train_size": None, "test_size": None} | parsed
+    if parsed.get("model", workload.model) != workload.model:
+        parsed = {"image_size": None} | parsed
+    return dataclasses.replace(workload, **parsed)

@@ -1,0 +1,1 @@
+"""The benchmark tests that ``pytest --benchmark`` runs, a file a stage."""

@@ -1,0 +1,1 @@
+"""Results as tables. Nothing here imports TensorFlow."""

@@ -1,0 +1,149 @@
+"""Any picture becomes upright 8-bit RGB, as Pillow and NumPy say it must look."""
+
+import io
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from tl_core.errors import ImageError
+from tl_core.images import load_image
+
+RED, GREEN, BLUE, WHITE = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255)
+
+
+def saved(image, form, **options):
+    file = io.BytesIO()
+    image.save(file, form, **options)
+    file.seek(0)
+    return file
+
+
+def two_by_one(left, right, mode="RGB"):
+    image = Image.new(mode, (2, 1))
+    image.putpixel((0, 0), left)
+    image.putpixel((1, 0), right)
+    return image
+
+
+def test_rgb_comes_back_pixel_by_pixel_in_rgb_order():
+    pixels = np.random.default_rng(0).integers(0, 256, (5, 7, 3), np.uint8)
+    loaded = load_image(saved(Image.fromarray(pixels), "PNG"))
+    assert loaded.dtype == np.uint8
+    np.testing.assert_array_equal(loaded, pixels)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_exif_orientation_is_undone(orientation):
+    upright = np.arange(2 * 3 * 3, dtype=np.uint8).reshape(2, 3, 3)
+    # What a camera held that way stores, by EXIF's definition of rows and columns.
+    stored = {
+        1: upright,
+        2: upright[:, ::-1],
+        3: upright[::-1, ::-1],
+        4: upright[::-1],
+        5: upright.transpose(1, 0, 2),
+        6: np.rot90(upright, 1),
+        7: upright[::-1, ::-1].transpose(1, 0, 2),
+        8: np.rot90(upright, -1),
+    }[orientation]
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    file = saved(Image.fromarray(np.ascontiguousarray(stored)), "PNG", exif=exif)
+    np.testing.assert_array_equal(load_image(file), upright)
+
+
+def test_palette_colours_are_looked_up():
+    image = two_by_one(RED, BLUE).convert("P", palette=Image.Palette.ADAPTIVE)
+    np.testing.assert_array_equal(load_image(saved(image, "PNG")), [[RED, BLUE]])
+
+
+@pytest.mark.parametrize("form", ["PNG", "WEBP", "TIFF"])
+def test_transparency_lies_over_white(form):
+    image = two_by_one((*RED, 255), (0, 0, 0, 0), "RGBA")
+    options = {"lossless": True} if form == "WEBP" else {}
+    np.testing.assert_array_equal(load_image(saved(image, form, **options)), [[RED, WHITE]])
+
+
+def test_half_transparent_is_mixed_with_white():
+    loaded = load_image(saved(two_by_one((*BLUE, 128), (*BLUE, 0), "RGBA"), "PNG"))
+    np.testing.assert_allclose(loaded[0, 0], [127, 127, 255], atol=1)
+
+
+def test_a_transparent_palette_entry_lies_over_white():
+    image = two_by_one(RED, BLUE).convert("P", palette=Image.Palette.ADAPTIVE)
+    hidden = image.getpixel((1, 0))
+    np.testing.assert_array_equal(
+        load_image(saved(image, "PNG", transparency=hidden)), [[RED, WHITE]]
+    )
+
+
+@pytest.mark.parametrize("form", ["PNG", "TIFF"])
+def test_16_bit_grey_is_scaled_and_not_clipped(form):
+    deep = np.array([[0, 257, 32896, 65535]], np.uint16)
+    loaded = load_image(saved(Image.fromarray(deep), form))
+    np.testing.assert_array_equal(loaded[..., 0], [[0, 1, 128, 255]])
+    assert (loaded == loaded[..., :1]).all()
+
+
+def test_float_grey_is_taken_as_unit_range():
+    image = Image.fromarray(np.array([[0.0, 0.5, 1.0, 7.0]], np.float32))
+    np.testing.assert_array_equal(load_image(saved(image, "TIFF"))[0, :, 1], [0, 128, 255, 255])
+
+
+def test_cmyk_is_converted():
+    image = Image.new("CMYK", (8, 8), (0, 255, 255, 0))
+    loaded = load_image(saved(image, "JPEG", quality=100))
+    assert np.abs(loaded.astype(int) - RED).max() <= 3
+
+
+@pytest.mark.parametrize(("mode", "value"), [("L", 77), ("1", 1), ("LA", (77, 255))])
+def test_grey_is_repeated_over_three_channels(mode, value):
+    loaded = load_image(saved(Image.new(mode, (2, 3), value), "PNG"))
+    assert loaded.shape == (3, 2, 3)
+    assert (loaded == (255 if mode == "1" else 77)).all()
+
+
+def test_an_animation_gives_its_first_frame():
+    frames = [Image.new("RGB", (4, 4), colour) for colour in (GREEN, RED)]
+    file = saved(frames[0], "GIF", save_all=True, append_images=frames[1:])
+    np.testing.assert_array_equal(load_image(file)[0, 0], GREEN)
+
+
+def test_a_pillow_image_is_taken_as_it_is():
+    np.testing.assert_array_equal(load_image(two_by_one(RED, GREEN)), [[RED, GREEN]])
+
+
+def test_paths_as_text_and_as_path_are_read(tmp_path):
+    path = tmp_path / "a.bmp"
+    two_by_one(RED, GREEN).save(path)
+    np.testing.assert_array_equal(load_image(str(path)), load_image(path))
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [(None, "no such file"), (b"", "not a picture"), (b"GIF89a rubbish", "not a picture")],
+    ids=["absent", "empty", "rubbish"],
+)
+def test_what_is_no_picture_is_named_in_the_error(tmp_path, content, message):
+    path = tmp_path / "broken.png"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(ImageError, match=f"broken.png: {message}"):
+        load_image(path)
+
+
+@given(keep=st.floats(0.05, 0.9))
+def test_a_cut_off_picture_is_refused(keep):
+    pixels = np.random.default_rng(1).integers(0, 256, (40, 40, 3), np.uint8)
+    whole = saved(Image.fromarray(pixels), "JPEG").getvalue()
+    with pytest.raises(ImageError, match="not a picture"):
+        load_image(io.BytesIO(whole[: int(len(whole) * keep)]))
+
+
+def test_a_decompression_bomb_is_refused(monkeypatch):
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10)
+    with pytest.raises(ImageError, match="exceeds limit"):
+        load_image(saved(Image.new("RGB", (30, 30)), "PNG"))

@@ -1,0 +1,90 @@
+"""Batches come whole, in order, resized, one ahead of the network."""
+
+import threading
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tl_core.errors import ImageError
+from tl_core.sources import ArraySource, FileSource
+from tl_core.streaming import AHEAD, resized_batches, run_network
+
+
+@pytest.fixture
+def pixels():
+    return np.random.default_rng(0).integers(0, 256, (10, 8, 8, 3), np.uint8)
+
+
+class MeanNetwork:
+    """Each image's mean colour, exactly."""
+
+    image_size, output_size = 16, 3
+
+    def __init__(self):
+        self.batches = []
+
+    def __call__(self, images):
+        self.batches.append(len(images))
+        return images.mean(axis=(1, 2)).astype(np.float32)
+
+
+def test_every_image_comes_once_at_its_place(pixels):
+    network = MeanNetwork()
+    outputs = run_network(network, ArraySource(pixels), batch_size=4)
+    resized = [np.asarray(Image.fromarray(i).resize((16, 16), Image.LANCZOS)) for i in pixels]
+    np.testing.assert_allclose(outputs, np.mean(resized, axis=(1, 2)), rtol=1e-6)
+    assert network.batches == [4, 4, 2]
+
+
+def test_batches_follow_the_order_given(pixels):
+    order = np.array([7, 7, 0, 3])
+    parts, batches = zip(*resized_batches(ArraySource(pixels), order, 8, batch_size=3), strict=True)
+    np.testing.assert_array_equal(np.concatenate(parts), order)
+    np.testing.assert_array_equal(np.concatenate(batches), pixels[order])
+
+
+def test_few_batches_are_made_ahead_of_the_one_in_use(pixels):
+    """Memory stays at a few batches, however many images there are."""
+    taken = []
+
+    class Counting(ArraySource):
+        def take(self, indices):
+            taken.append(len(indices))
+            return super().take(indices)
+
+    batches = resized_batches(Counting(pixels), np.arange(10), 8, batch_size=1)
+    next(batches)
+    assert len(taken) <= AHEAD + 1
+    batches.close()
+    assert len(taken) <= AHEAD + 1
+
+
+def test_resizing_happens_in_another_thread(pixels):
+    threads = set()
+
+    class Watching(ArraySource):
+        def take(self, indices):
+            threads.add(threading.current_thread())
+            return super().take(indices)
+
+    list(resized_batches(Watching(pixels), np.arange(10), 8, batch_size=5))
+    assert threading.main_thread() not in threads
+    assert not any(thread.is_alive() for thread in threads)
+
+
+def test_an_unreadable_file_is_named_and_nothing_hangs(tmp_path):
+    good, bad = tmp_path / "good.png", tmp_path / "bad.png"
+    Image.new("RGB", (4, 4)).save(good)
+    bad.write_bytes(b"rubbish")
+    with pytest.raises(ImageError, match=r"bad\.png"):
+        run_network(MeanNetwork(), FileSource((good, bad, good)), batch_size=1)
+
+
+def test_no_images_give_no_outputs():
+    assert run_network(MeanNetwork(), FileSource(())).shape == (0, 3)
+
+
+def test_a_batch_of_nothing_is_refused(pixels):
+    with pytest.raises(ImageError, match="batch size 0"):
+        next(resized_batches(ArraySource(pixels), np.arange(10), 8, batch_size=0))

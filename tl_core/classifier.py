@@ -1,0 +1,115 @@
+"""An ImageNet classifier: any picture in, labels out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tl_core.engines import REFERENCE, NetworkSettings, open_model
+from tl_core.errors import ModelError
+from tl_core.extractor import DEFAULT_MODEL
+from tl_core.labels import imagenet_labels
+from tl_core.resize import DEFAULT_METHOD
+from tl_core.sources import as_source
+from tl_core.streaming import BATCH_SIZE, run_network
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """One class that a picture may show.
+
+    Attributes:
+        label: The class's name.
+        probability: Softmax over all classes, 0 to 1.
+        index: The class's position in the model's outputs.
+    """
+
+    label: str
+    probability: float
+    index: int
+
+
+class ImageClassifier:
+    """A Hub classifier with its label set.
+
+    Args:
+        handle: As for ``FeatureExtractor``; Hub calls this form ``classification``.
+        labels: Class names in output order; None takes ImageNet's, with "background" first where
+            the model has 1001 outputs.
+        engine, image_size, device, threads: As for ``FeatureExtractor``.
+
+    Raises:
+        ModelError: The handle can't be resolved, names a feature extractor, or the labels are not
+            as many as the outputs.
+    """
+
+    def __init__(
+        self,
+        handle: str = DEFAULT_MODEL,
+        *,
+        labels: Sequence[str] | None = None,
+        engine: str = REFERENCE,
+        image_size: int | None = None,
+        device: str = "cpu",
+        threads: int | None = None,
+    ) -> None:
+        settings = NetworkSettings(image_size=image_size, device=device, threads=threads)
+        self.handle = handle
+        self.network = open_model(handle, "logits", engine, settings)
+        outputs = self.network.output_size
+        self.labels = imagenet_labels(outputs) if labels is None else tuple(labels)
+        if len(self.labels) != outputs:
+            raise ModelError(
+                f"{handle}: {outputs} outputs but {len(self.labels)} labels were given"
+            )
+
+    def probabilities(self, images: object, *, batch_size: int = BATCH_SIZE) -> NDArray[np.float32]:
+        """Class probabilities.
+
+        Args:
+            images: uint8 RGB ``(n, h, w, 3)``, a path, paths, or an ``ImageSource``.
+            batch_size: Images a batch.
+
+        Returns:
+            float32 ``(n, classes)``, each row adding up to 1.
+        """
+        source = as_source(images)
+        outputs = run_network(
+            self.network,
+            source,
+            batch_size=batch_size,
+            method=DEFAULT_METHOD,
+            description="classify",
+        )
+        return outputs if _are_probabilities(outputs) else softmax(outputs)
+
+    def classify(
+        self, images: object, *, top: int = 5, batch_size: int = BATCH_SIZE
+    ) -> list[list[Prediction]]:
+        """The ``top`` most probable classes of each image, most probable first."""
+        if not 1 <= top <= len(self.labels):
+            raise ModelError(f"top {top}: expected 1 to {len(self.labels)}")
+        rows = self.probabilities(images, batch_size=batch_size)
+        best = np.argsort(-rows, axis=1, kind="stable")[:, :top]
+        return [
+            [Prediction(self.labels[i], float(row[i]), int(i)) for i in indices]
+            for row, indices in zip(rows, best, strict=True)
+        ]
+
+
+def softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Softmax over the last axis, float32."""
+    powers = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    return np.asarray(powers / powers.sum(axis=-1, keepdims=True), np.float32)
+
+
+def _are_probabilities(outputs: NDArray[np.float32]) -> bool:
+    """Whether the model ends in a softmax of its own; a second would flatten it unnoticed."""
+    return bool((outputs >= 0).all() and np.allclose(outputs.sum(axis=1), 1, atol=1e-3))

@@ -1,0 +1,150 @@
+"""A data set: class names, and train and test images with their labels."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import struct
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tl_core.errors import DataError
+from tl_core.progress import progress
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from tl_core.sources import ImageSource
+
+#: Hexadecimal digits of a fingerprint: 64 bits, far more than data sets will ever be compared.
+FINGERPRINT_DIGITS = 16
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """Images and their labels.
+
+    Attributes:
+        images: n uint8 RGB images, in memory or in files.
+        labels: int64 ``(n,)``: positions in the data set's class names.
+
+    Raises:
+        DataError: No images, labels of another dtype or shape, or not one label per image.
+    """
+
+    images: ImageSource
+    labels: NDArray[np.int64]
+
+    def __post_init__(self) -> None:
+        if self.labels.dtype != np.int64 or self.labels.ndim != 1:
+            raise DataError(
+                f"labels of dtype {self.labels.dtype} and shape {self.labels.shape}: expected "
+                "int64 (n,), a class number for each image, not one-hot"
+            )
+        if len(self.images) != len(self.labels):
+            raise DataError(
+                f"{len(self.images)} images with {len(self.labels)} labels: expected as many "
+                "labels as images"
+            )
+        if len(self.labels) == 0:
+            raise DataError("0 images: expected at least one")
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def head(self, n: int) -> Split:
+        """The first ``n`` images and labels.
+
+        Raises:
+            DataError: There are fewer, or ``n`` is below 1.
+        """
+        if not 1 <= n <= len(self):
+            raise DataError(f"{n} images asked for: expected 1 to the {len(self)} available")
+        return Split(self.images.head(n), self.labels[:n])
+
+
+@dataclass(frozen=True, eq=False)
+class DataSet:
+    """Train and test images of the same classes.
+
+    Attributes:
+        name: What users call it.
+        class_names: One name for each label, in label order.
+        train: What the head learns from.
+        test: What its accuracy is measured on; never used to choose anything.
+
+    Raises:
+        DataError: A label that has no class name.
+    """
+
+    name: str
+    class_names: tuple[str, ...]
+    train: Split
+    test: Split
+
+    def __post_init__(self) -> None:
+        for kind, split in (("train", self.train), ("test", self.test)):
+            low, high = int(split.labels.min()), int(split.labels.max())
+            if low < 0 or high >= len(self.class_names):
+                raise DataError(
+                    f"{self.name}: {kind} labels from {low} to {high}: expected 0 to "
+                    f"{len(self.class_names) - 1}, one for each class name"
+                )
+
+    @property
+    def sizes(self) -> tuple[int, int]:
+        """Number of train and of test images."""
+        return len(self.train), len(self.test)
+
+    @property
+    def majority_rate(self) -> float:
+        """Top-1 test accuracy, 0 to 1, of always answering the most common test class."""
+        return float(np.bincount(self.test.labels).max() / len(self.test))
+
+    def head(self, train_size: int | None = None, test_size: int | None = None) -> DataSet:
+        """The same data set with the first images only.
+
+        Args:
+            train_size: Number of train images, or None for all.
+            test_size: Number of test images, or None for all.
+
+        Raises:
+            DataError: More images asked for than there are, or fewer than 1.
+        """
+        train = self._first("train", self.train, train_size)
+        return DataSet(
+            self.name, self.class_names, train, self._first("test", self.test, test_size)
+        )
+
+    def _first(self, kind: str, split: Split, size: int | None) -> Split:
+        try:
+            return split if size is None else split.head(size)
+        except DataError as error:
+            raise DataError(f"{self.name}, {kind}: {error}") from error
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """16 hexadecimal digits that stand for names, labels, order, split and every pixel.
+
+        The same pixels from another file format or layout have the same fingerprint; the name of
+        the data set doesn't count. Images are taken one at a time, so that files are never all in
+        memory; pictures in files are each decoded once.
+
+        Raises:
+            ImageError: A file that is no picture.
+        """
+        digest = hashlib.sha256(json.dumps(self.class_names).encode())
+        with progress(sum(self.sizes), f"fingerprint {self.name}") as bar:
+            for split in (self.train, self.test):
+                digest.update(struct.pack("<q", len(split)))
+                digest.update(split.labels.astype("<i8").tobytes())
+                for i in range(len(split)):
+                    (image,) = split.images.take((i,))
+                    # The shape tells where an image ends, and 2 x 8 pixels from 4 x 4.
+                    digest.update(struct.pack("<3q", *image.shape))
+                    digest.update(np.ascontiguousarray(image).data)
+                    bar.update()
+        return digest.hexdigest()[:FINGERPRINT_DIGITS]

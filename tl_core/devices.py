@@ -1,0 +1,108 @@
+"""Where a network runs. A device that isn't there is an error, never a fallback."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+
+from tl_core.errors import DeviceError
+
+
+@dataclass(frozen=True)
+class Devices:
+    """What ``--device`` names, resolved.
+
+    Attributes:
+        spec: As asked: ``cpu``, ``gpu`` or ``gpu:N``.
+        names: TensorFlow's logical devices, one replica of the network each.
+    """
+
+    spec: str
+    names: tuple[str, ...]
+
+
+def select_devices(spec: str = "cpu") -> Devices:
+    """Resolve a device specification.
+
+    Args:
+        spec: ``cpu``; ``gpu``, all GPUs with one replica of the network on each; or ``gpu:N``,
+            only GPU number N.
+
+    Raises:
+        DeviceError: The specification isn't one of these, or the machine has no such GPU.
+    """
+    match = re.fullmatch(r"cpu|gpu(?::(\d+))?", spec)
+    if match is None:
+        raise DeviceError(f"device {spec!r}: expected cpu, gpu (all of them) or gpu:N")
+    if spec == "cpu":
+        return Devices(spec, ("CPU:0",))
+    return Devices(spec, _gpus(spec, None if match[1] is None else int(match[1])))
+
+
+def _gpus(spec: str, number: int | None) -> tuple[str, ...]:
+    import tensorflow as tf
+
+    physical = tf.config.list_physical_devices("GPU")
+    if not physical:
+        raise DeviceError(
+            f"device {spec!r}: TensorFlow sees no GPU on this machine. Install the [gpu] extra and "
+            "the driver, look at `nvidia-smi`, or ask for --device cpu"
+        )
+    if number is not None and number >= len(physical):
+        raise DeviceError(f"device {spec!r}: this machine has {len(physical)} GPU(s), from gpu:0")
+    _grow_memory(physical)
+    chosen = range(len(physical)) if number is None else [number]
+    return tuple(f"GPU:{i}" for i in chosen)
+
+
+def _grow_memory(physical: list[object]) -> None:
+    """Let TensorFlow take GPU memory as needed, so that its peak means something."""
+    import tensorflow as tf
+
+    for gpu in physical:
+        if tf.config.experimental.get_memory_growth(gpu):
+            continue
+        try:
+            tf.config.experimental.set_memory_growth(gpu, True)  # noqa: FBT003 - TensorFlow's order
+        except RuntimeError as error:
+            raise DeviceError(
+                f"{gpu}: memory growth can't be set once TensorFlow runs ({error}); select the "
+                "device before anything else uses TensorFlow"
+            ) from error
+
+
+def usable_cpus() -> int:
+    """CPUs that this process may run on, which can be fewer than the machine has."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def set_threads(threads: int) -> None:
+    """Set the threads that one TensorFlow operation may use, and check that it took effect.
+
+    Args:
+        threads: At least 1. Operations run one after the other (inter-op 1), since the networks
+            here are chains: a second pool would only take turns with the first.
+
+    Raises:
+        DeviceError: Below 1, or TensorFlow already runs with another number.
+    """
+    import tensorflow as tf
+
+    if threads < 1:
+        raise DeviceError(f"{threads} threads: expected at least 1")
+    threading = tf.config.threading
+    # TensorFlow says 0 for "as many as the process may use".
+    if (threading.get_intra_op_parallelism_threads() or usable_cpus()) == threads:
+        return
+    try:
+        threading.set_intra_op_parallelism_threads(threads)
+        threading.set_inter_op_parallelism_threads(1)
+    except RuntimeError as error:
+        raise DeviceError(
+            f"{threads} threads: TensorFlow already runs in this process with "
+            f"{threading.get_intra_op_parallelism_threads() or usable_cpus()}; set the threads "
+            "first, or start a new process"
+        ) from error

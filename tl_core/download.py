@@ -1,0 +1,139 @@
+"""Fetching one file over HTTP: whole and with the expected checksum, or not at all."""
+
+from __future__ import annotations
+
+import hashlib
+import http.client
+import os
+import urllib.error
+import urllib.request
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from tl_core.errors import DownloadError
+from tl_core.progress import progress
+from tl_core.storage import atomic_file
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+    from typing import BinaryIO
+
+#: Seconds of silence, while connecting or between two pieces, after which a host counts as gone.
+TIMEOUT_S = 30.0
+#: Bytes read at a time.
+PIECE_BYTES = 1 << 18
+#: What to do next, by HTTP status; other statuses get ``OTHER_STATUS``.
+ADVICE = {
+    401: "the host wants a login: fetch the file with a browser and put it in place by hand",
+    403: "the host refuses: fetch the file with a browser (some hosts ask to accept terms first)"
+    " and put it in place by hand",
+    404: "the file has moved: look for its new address",
+    410: "the file was taken down: look for another copy with the same checksum",
+    429: "too many requests: wait some minutes and try again",
+}
+OTHER_STATUS = "try again later, or fetch the file by hand and put it in place"
+
+
+def downloads_allowed(*, asked: bool = False) -> bool:
+    """Whether data may be fetched: asked for by the caller, or ``TLBENCH_DOWNLOAD=1``."""
+    return asked or os.environ.get("TLBENCH_DOWNLOAD") == "1"
+
+
+def fetch(url: str, target: Path, sha256: str, *, timeout_s: float = TIMEOUT_S) -> Path:
+    """Download a file; redirects are followed, proxies taken from the environment.
+
+    Args:
+        url: An http or https address.
+        target: Where to keep the file; an older one is replaced only by a verified new one.
+        sha256: The expected checksum, 64 hexadecimal digits.
+        timeout_s: Seconds of silence after which to give up.
+
+    Returns:
+        ``target``.
+
+    Raises:
+        DownloadError: Another scheme, a host that can't be reached or goes silent, an HTTP error
+            status, fewer or more bytes than announced, or another checksum. Nothing new is left
+            on disk.
+    """
+    if urlsplit(url).scheme not in ("http", "https"):
+        raise DownloadError(f"{url}: expected an address that starts with http:// or https://")
+    with _opened(url, timeout_s) as response, atomic_file(target) as part:
+        with part.open("wb") as file:
+            received = _copy(url, response, file)
+        if received != sha256.lower():
+            raise DownloadError(
+                f"{url}: sha256 {received}, expected {sha256.lower()}: damaged on the way, or the "
+                "file was replaced at its source; try again, and do not use it if it stays so"
+            )
+    return target
+
+
+@contextmanager
+def _opened(url: str, timeout_s: float) -> Iterator[http.client.HTTPResponse]:
+    try:
+        request = urllib.request.Request(url, headers={"User-Agent": "tlbench"})  # noqa: S310 - scheme checked in fetch
+        response = _http_only().open(request, timeout=timeout_s)
+    except urllib.error.HTTPError as error:
+        with error:
+            advice = ADVICE.get(error.code, OTHER_STATUS)
+            raise DownloadError(f"{url}: HTTP {error.code} {error.reason}; {advice}") from error
+    except (OSError, http.client.HTTPException) as error:
+        reason = error.reason if isinstance(error, urllib.error.URLError) else error
+        raise DownloadError(
+            f"{url}: could not be reached ({reason}); check the network and the proxy settings, "
+            "or fetch the file on another machine and put it in place by hand"
+        ) from error
+    with response:
+        yield response
+
+
+def _http_only() -> urllib.request.OpenerDirector:
+    """An opener without file:// and ftp://, so that a redirect can't lead there either."""
+    opener = urllib.request.OpenerDirector()
+    for handler in (
+        urllib.request.ProxyHandler,
+        urllib.request.UnknownHandler,
+        urllib.request.HTTPHandler,
+        urllib.request.HTTPSHandler,
+        urllib.request.HTTPDefaultErrorHandler,
+        urllib.request.HTTPRedirectHandler,
+        urllib.request.HTTPErrorProcessor,
+    ):
+        opener.add_handler(handler())
+    return opener
+
+
+def _copy(url: str, response: http.client.HTTPResponse, file: BinaryIO) -> str:
+    """Write the body to ``file`` and return its sha256."""
+    announced = response.headers.get("Content-Length")
+    expected = int(announced) if announced and announced.isdigit() else None
+    digest, size = hashlib.sha256(), 0
+    name = urlsplit(url).path.rpartition("/")[2] or url
+    with progress(expected, f"download {name}", unit="B") as bar:
+        for piece in _pieces(url, response):
+            file.write(piece)
+            digest.update(piece)
+            size += len(piece)
+            bar.update(len(piece))
+    if expected is not None and size != expected:
+        raise DownloadError(
+            f"{url}: {size} bytes, expected {expected}: the connection was cut; try again"
+        )
+    return digest.hexdigest()
+
+
+def _pieces(url: str, response: http.client.HTTPResponse) -> Iterator[bytes]:
+    """The body in pieces; only the reading is guarded, so that a full disk says so itself."""
+    while True:
+        try:
+            piece = response.read(PIECE_BYTES)
+        except (OSError, http.client.HTTPException) as error:
+            raise DownloadError(
+                f"{url}: the connection was cut or went silent ({error}); try again"
+            ) from error
+        if not piece:
+            return
+        yield piece

@@ -1,0 +1,47 @@
+"""What an engine must offer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class NetworkSettings:
+    """How a network is to be opened.
+
+    Attributes:
+        image_size: Side of the square input in pixels; None takes the model's own.
+        device: ``cpu``, ``gpu`` or ``gpu:N``.
+        threads: Threads for one operation; None leaves the engine's default.
+    """
+
+    image_size: int | None = None
+    device: str = "cpu"
+    threads: int | None = None
+
+
+class Network(Protocol):
+    """A frozen network, ready to run."""
+
+    @property
+    def image_size(self) -> int:
+        """Side of the square input, in pixels."""
+
+    @property
+    def output_size(self) -> int:
+        """Number of features, or of classes."""
+
+    def __call__(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Run one batch, any size from 1, and wait until it is done.
+
+        Args:
+            images: uint8 RGB ``(n, image_size, image_size, 3)``, unscaled.
+
+        Returns:
+            float32 ``(n, output_size)``.
+        """

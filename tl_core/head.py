@@ -1,0 +1,130 @@
+"""The trained head: one Dense layer with softmax over frozen features."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tl_core.errors import ModelError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from tl_core.models import HubModule
+
+#: Keras's default for Adam, which the tutorial uses.
+LEARNING_RATE = 1e-3
+
+
+class DenseHead:
+    """Logits = features @ kernel + bias.
+
+    Args:
+        features: Inputs.
+        classes: Outputs, at least 2.
+        seed: Of the Glorot uniform kernel (Keras's default); the bias starts at 0.
+
+    Attributes:
+        kernel: float32 variable ``(features, classes)``.
+        bias: float32 variable ``(classes,)``.
+    """
+
+    def __init__(self, features: int, classes: int, *, seed: int = 0) -> None:
+        import tensorflow as tf
+
+        if classes < 2:
+            raise ModelError(f"{classes} class(es): expected at least 2 to tell apart")
+        limit = np.sqrt(6 / (features + classes))
+        rng = np.random.default_rng(seed)
+        start = rng.uniform(-limit, limit, (features, classes)).astype(np.float32)
+        self.kernel = tf.Variable(start, name="kernel")
+        self.bias = tf.Variable(np.zeros(classes, np.float32), name="bias")
+
+    @property
+    def trainable_variables(self) -> list[Any]:
+        """Kernel and bias."""
+        return [self.kernel, self.bias]
+
+    def logits(self, features: Any) -> Any:  # noqa: ANN401 - tensors
+        """Unscaled scores, float32 ``(n, classes)``, of features ``(n, features)``."""
+        return features @ self.kernel + self.bias
+
+    def predict(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Class probabilities, float32 ``(n, classes)``."""
+        import tensorflow as tf
+
+        return np.asarray(tf.nn.softmax(self.logits(tf.constant(features))).numpy())
+
+
+class Trainer:
+    """One Adam step at a time on the head, and on the backbone where it is unfrozen.
+
+    The step is traced here, so that the first batch costs what the others do.
+
+    Args:
+        head: The head to train.
+        learning_rate: Adam's step size; its other constants are Keras's defaults.
+        backbone: Where fine-tuning: a module that maps float32 [0, 1] images to features, in
+            training mode. None: the inputs of a step are features already.
+        image_size: Where fine-tuning: side of the images in pixels.
+    """
+
+    def __init__(
+        self,
+        head: DenseHead,
+        *,
+        learning_rate: float,
+        backbone: HubModule | None = None,
+        image_size: int | None = None,
+    ) -> None:
+        import tensorflow as tf
+        import tf_keras
+
+        self._head, self._backbone = head, backbone
+        unfrozen = [] if backbone is None else list(backbone.trainable_variables)
+        self._variables = [*head.trainable_variables, *unfrozen]
+        self._optimizer = tf_keras.optimizers.Adam(learning_rate)
+        self._optimizer.build(self._variables)
+        inputs = (
+            tf.TensorSpec((None, head.kernel.shape[0]), tf.float32)
+            if backbone is None
+            else tf.TensorSpec((None, image_size, image_size, 3), tf.uint8)
+        )
+        step = tf.function(self._one_step, autograph=False)
+        self._step = step.get_concrete_function(inputs, tf.TensorSpec((None,), tf.int64))
+
+    def step(
+        self, inputs: NDArray[np.float32] | NDArray[np.uint8], labels: NDArray[np.int64]
+    ) -> float:
+        """Train on one batch.
+
+        Args:
+            inputs: Features, float32 ``(n, d)``; fine-tuning: uint8 images ``(n, s, s, 3)``.
+            labels: int64 ``(n,)``.
+
+        Returns:
+            The batch's mean cross-entropy before the step, in nats.
+        """
+        import tensorflow as tf
+
+        return float(self._step(tf.constant(inputs), tf.constant(labels)))
+
+    def _one_step(self, inputs: Any, labels: Any) -> Any:  # noqa: ANN401 - tensors
+        import tensorflow as tf
+
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(self._variables)
+            logits = self._head.logits(self._features(inputs))
+            losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
+            loss = tf.reduce_mean(losses)
+        gradients = tape.gradient(loss, self._variables)
+        self._optimizer.apply_gradients(zip(gradients, self._variables, strict=True))
+        return loss
+
+    def _features(self, inputs: Any) -> Any:  # noqa: ANN401 - tensors
+        import tensorflow as tf
+
+        if self._backbone is None:
+            return inputs
+        return self._backbone(tf.cast(inputs, tf.float32) / 255.0, training=True)

@@ -1,0 +1,93 @@
+"""SavedModel folders that come as a compressed tar file, unpacked once into the cache."""
+
+from __future__ import annotations
+
+import gzip
+import tarfile
+import zlib
+from pathlib import Path, PurePosixPath, PureWindowsPath
+
+from tl_core.errors import ModelError
+from tl_core.models.savedmodel import fault, find_root
+from tl_core.storage import atomic_dir, cache_dir, sha256_of
+
+SUFFIXES = (".tar.gz", ".tgz")
+#: Bytes read at a time where only the checksum matters.
+READ_BYTES = 1 << 20
+#: What reading a cut-off or damaged archive can raise. OSError comes last: of a missing file too.
+_READ_ERRORS = (tarfile.TarError, EOFError, zlib.error, OSError)
+
+
+def is_archive(path: Path) -> bool:
+    """Whether the file's name says that it is a compressed tar file."""
+    return path.name.lower().endswith(SUFFIXES)
+
+
+def unpack(path: Path) -> Path:
+    """The SavedModel folder of an archive, unpacked the first time.
+
+    The cache knows the archive by its sha256, so that a new file of the same name is unpacked
+    anew. Members that would land outside the folder, and devices, are refused.
+
+    Args:
+        path: A ``.tar.gz`` whose root is a SavedModel folder, or that contains exactly one.
+
+    Raises:
+        ModelError: Cut off, hostile, or without exactly one whole SavedModel.
+    """
+    try:
+        target = cache_dir() / "archives" / sha256_of(path)
+    except OSError as error:
+        raise ModelError(f"{path}: can't be read ({error}); expected a .tar.gz") from error
+    if not _is_whole(target):
+        with atomic_dir(target) as folder:
+            _extract(path, folder)
+            _check(path, folder)
+    return find_root(target)
+
+
+def _is_whole(target: Path) -> bool:
+    try:
+        return target.is_dir() and fault(find_root(target)) is None
+    except ModelError:
+        return False
+
+
+def _extract(path: Path, folder: Path) -> None:
+    try:
+        with gzip.open(path) as stream, tarfile.open(fileobj=stream, mode="r:") as tar:
+            for member in tar:
+                _check_name(path, member.name)
+                tar.extract(member, folder, filter="data")
+            while stream.read(READ_BYTES):  # to the end, where gzip's checksum is
+                pass
+    except tarfile.FilterError as error:
+        raise ModelError(
+            f"{path}: unsafe member ({error}); expected plain files and folders below the root. "
+            "Don't use this archive"
+        ) from error
+    except _READ_ERRORS as error:
+        raise ModelError(
+            f"{path}: can't be unpacked ({error or type(error).__name__}); expected a whole "
+            ".tar.gz. If it was cut off, download it again"
+        ) from error
+
+
+def _check_name(path: Path, name: str) -> None:
+    """Tarfile's own filter strips a leading slash and goes on; no honest archive has one."""
+    if PurePosixPath(name).is_absolute() or PureWindowsPath(name).anchor:
+        raise ModelError(
+            f"{path}: unsafe member {name!r} with an absolute path; expected plain files and "
+            "folders below the root. Don't use this archive"
+        )
+
+
+def _check(path: Path, folder: Path) -> None:
+    try:
+        found = fault(find_root(folder))
+    except ModelError as error:
+        raise ModelError(f"{path}: contains {error}. Pack the folder of one model") from error
+    if found:
+        raise ModelError(
+            f"{path}: contains a broken SavedModel ({found}); pack or download it again"
+        )

@@ -1,0 +1,87 @@
+"""Write a network as a reusable TensorFlow 2 SavedModel in the form that TensorFlow Hub serves."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from tl_core.models.savedmodel import fault
+from tl_core.storage import atomic_dir, cache_dir
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from tl_core.models.untyped import Tensor, Variable
+
+#: Raised when what ``save_module`` writes changes, so that older exports are not reused.
+FORMAT_VERSION = 1
+#: SavedModel's folder for files that TensorFlow ignores, and ours in it.
+NOTES_FILE = "assets.extra/tlbench.json"
+
+
+def cached_export(key: str, export: Callable[[Path], None]) -> Path:
+    """The folder in the cache that ``export`` wrote for this key, made where absent or broken.
+
+    Args:
+        key: Names the export; anything that changes its content must be part of it.
+        export: Writes a SavedModel into the empty folder that it is given.
+    """
+    target = cache_dir() / "models" / key
+    if fault(target) is not None:
+        with atomic_dir(target) as folder:
+            export(folder)
+    return target
+
+
+def save_module(
+    folder: Path,
+    forward: Callable[[Tensor, bool], Tensor],
+    variables: Sequence[Variable],
+    *,
+    image_shape: tuple[int | None, int | None, int],
+    image_size: int,
+) -> None:
+    """Write a reusable SavedModel: ``__call__(inputs, training=False)`` and its variables.
+
+    It has the members ``variables``, ``trainable_variables`` and ``regularization_losses`` (empty),
+    and a ``serving_default`` signature from ``inputs`` to ``outputs`` for other tools.
+
+    Args:
+        folder: Where to write; exists and is empty.
+        forward: From float32 RGB in [0, 1] ``(n, h, w, 3)`` and whether it is training, to float32
+            ``(n, d)``.
+        variables: All that ``forward`` reads.
+        image_shape: Height, width (None where any) and channels of the input.
+        image_size: The side in pixels of the images that it was trained on.
+    """
+    import tensorflow as tf
+
+    spec = tf.TensorSpec((None, *image_shape), tf.float32, name="inputs")
+    # No AutoGraph: the networks' conditions are Python's, and translating them takes seconds.
+    call = tf.function(lambda inputs, training=False: forward(inputs, training), autograph=False)
+    for training in (True, False):
+        call.get_concrete_function(spec, training=training)
+    serve = tf.function(lambda inputs: {"outputs": call(inputs)}, autograph=False)
+    # Not a tf.Module: its properties of these names would be lost in saving.
+    module = tf.train.Checkpoint(
+        variables=list(variables),
+        trainable_variables=[v for v in variables if v.trainable],
+        regularization_losses=[],
+    )
+    module.__call__ = call
+    signatures = {"serving_default": serve.get_concrete_function(spec)}
+    tf.saved_model.save(module, str(folder), signatures=signatures)
+    notes = folder / NOTES_FILE
+    notes.parent.mkdir(exist_ok=True)
+    notes.write_text(json.dumps({"image_size": image_size}) + "\n", encoding="utf-8")
+
+
+def noted_image_size(folder: Path) -> int | None:
+    """The side in pixels that ``save_module`` noted in a SavedModel folder, None for others'."""
+    try:
+        notes = json.loads((folder / NOTES_FILE).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    size = notes.get("image_size") if isinstance(notes, dict) else None
+    return size if isinstance(size, int) else None

@@ -1,0 +1,73 @@
+"""What a model handle may look like, and who turns each form into a SavedModel folder."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Literal
+
+from tl_core.errors import ModelError
+from tl_core.models import archive, efficientnet_lite0, hub, keras_applications
+from tl_core.models.savedmodel import fault
+
+#: What is wanted of a model: its pooled features, or its class scores before softmax.
+Kind = Literal["features", "logits"]
+
+#: The forms of a handle, for help texts and errors.
+FORMS = (
+    f"{efficientnet_lite0.NAME} (embedded, needs no network)",
+    "a TensorFlow Hub or Kaggle URL (https://...)",
+    "a SavedModel folder",
+    "a .tar.gz of a SavedModel folder",
+    "keras:NAME of tf_keras.applications, such as keras:MobileNetV2",
+)
+
+
+def resolve(handle: str, kind: Kind) -> Path:
+    """The model as a SavedModel folder on this machine; downloads, unpacks or converts it.
+
+    Results are kept in ``storage.cache_dir()`` (Hub modules in ``TFHUB_CACHE_DIR`` where that is
+    set). A folder, an archive and a URL are what they are: check with ``module.require`` that
+    they are of the wanted kind.
+
+    Args:
+        handle: One of ``FORMS``. The embedded model's name wins over a folder of that name;
+            ``./efficientnet-lite0`` is the folder.
+        kind: ``"features"`` or ``"logits"``; decides what the embedded model and ``keras:``
+            models are built as.
+
+    Returns:
+        A folder with a ``saved_model.pb``, its variables and its assets.
+
+    Raises:
+        ModelError: Another form, or the model can't be had; the message says why.
+    """
+    if kind not in ("features", "logits"):
+        raise ModelError(f"kind {kind!r}: expected 'features' or 'logits'")
+    if handle == efficientnet_lite0.NAME:
+        return efficientnet_lite0.convert(kind)
+    if handle.startswith(("http://", "https://")):
+        return hub.fetch(handle)
+    if handle.startswith(keras_applications.PREFIX):
+        return keras_applications.convert(handle.removeprefix(keras_applications.PREFIX), kind)
+    path = Path(handle).expanduser()
+    if handle and path.is_dir():
+        return _folder(path)
+    if path.is_file() and archive.is_archive(path):
+        return archive.unpack(path)
+    raise ModelError(_unknown(handle, path))
+
+
+def _folder(path: Path) -> Path:
+    if found := fault(path):
+        raise ModelError(
+            f"{path}: {found}; expected a whole SavedModel folder. Copy or export it again"
+        )
+    return path
+
+
+def _unknown(handle: str, path: Path) -> str:
+    close = get_close_matches(handle.lower(), [efficientnet_lite0.NAME], cutoff=0.7)
+    hint = f". Did you mean {close[0]}?" if close else ""
+    what = "is a file of another kind" if handle and path.is_file() else "is nothing known here"
+    return f"model handle {handle!r} {what}; expected {'; '.join(FORMS)}{hint}"

@@ -1,0 +1,138 @@
+"""Modules from TensorFlow Hub and Kaggle, through TensorFlow Hub's own client and cache."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import sys
+import warnings
+import zlib
+from contextlib import contextmanager, redirect_stdout
+from http.client import HTTPException
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.error import HTTPError, URLError
+
+from tl_core.errors import ModelError
+from tl_core.models.savedmodel import fault, find_root
+from tl_core.storage import cache_dir
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+CACHE_VARIABLE = "TFHUB_CACHE_DIR"
+PROGRESS_VARIABLE = "TFHUB_DOWNLOAD_PROGRESS"
+#: Seconds without a byte after which the server counts as gone; the client itself waits forever.
+TIMEOUT_S = 60.0
+#: What to do about an answer, by HTTP status.
+_ADVICE = {
+    403: "The server refuses downloads by program (Kaggle does at times): download the model in a "
+    "browser (TensorFlow 2, .tar.gz) and pass that file as the model",
+    404: "Check the URL: it names publisher, model, format, variation and version",
+    429: "The server limits downloads: wait, or download the .tar.gz in a browser and pass it",
+}
+_OFFLINE_ADVICE = (
+    "Check the network, or download the model's .tar.gz elsewhere and pass that file as the model"
+)
+
+
+def fetch(url: str) -> Path:
+    """The module of a URL as a SavedModel folder, from the client's cache where it is there.
+
+    The cache is ``TFHUB_CACHE_DIR`` where that is set, else ``cache_dir()/hub``. An entry that is
+    broken, as a cleaner of temporary files leaves it, is fetched again once.
+
+    Args:
+        url: A TensorFlow Hub or Kaggle model URL, or one of a ``.tar.gz``.
+
+    Raises:
+        ModelError: Not reachable, refused, cut off, or no whole SavedModel; no broken entry is
+            left in the cache.
+    """
+    entry = _resolve(url)
+    found = _entry_fault(entry)
+    if found:
+        _remove(entry)
+        entry = _resolve(url)
+        found = _entry_fault(entry)
+    if found:
+        _remove(entry)
+        raise ModelError(
+            f"{url}: what came is no whole SavedModel ({found}), twice; expected a .tar.gz of one. "
+            "Check that the URL is of a TensorFlow 2 model, or try again later"
+        )
+    return find_root(entry)
+
+
+def _resolve(url: str) -> Path:
+    """The client's cache entry for the URL, downloaded where absent."""
+    import tensorflow as tf
+
+    try:
+        with _client_settings():
+            return Path(_client_resolve(url))
+    except HTTPError as error:
+        advice = _ADVICE.get(error.code, "Try again later")
+        raise ModelError(f"{url}: HTTP {error.code} ({error.reason}). {advice}") from error
+    except URLError as error:
+        raise ModelError(f"{url}: not reachable ({error.reason}). {_OFFLINE_ADVICE}") from error
+    except (ValueError, OSError, EOFError, HTTPException, zlib.error) as error:
+        raise ModelError(
+            f"{url}: download failed ({error}); expected a whole .tar.gz of a SavedModel. It may "
+            "have been cut off: try again"
+        ) from error
+    except tf.errors.OpError as error:
+        raise ModelError(
+            f"{url}: can't be stored ({error.message}); expected a writable cache folder with "
+            f"room. Set {CACHE_VARIABLE} to another folder"
+        ) from error
+
+
+def _client_resolve(url: str) -> str:
+    with warnings.catch_warnings():
+        # The client still imports what setuptools calls deprecated; nothing its user can do.
+        warnings.filterwarnings("ignore", message="pkg_resources is deprecated")
+        import tensorflow_hub
+    folder: str = tensorflow_hub.resolve(url)
+    return folder
+
+
+@contextmanager
+def _client_settings() -> Iterator[None]:
+    """Settings of the client that it takes from its process only, put back afterwards."""
+    ours = {}
+    if not os.environ.get(CACHE_VARIABLE):
+        ours[CACHE_VARIABLE] = str(cache_dir() / "hub")
+    if sys.stderr.isatty():
+        ours.setdefault(PROGRESS_VARIABLE, "1")
+    before = {name: os.environ.get(name) for name in ours}
+    timeout = socket.getdefaulttimeout()
+    os.environ.update(ours)
+    socket.setdefaulttimeout(TIMEOUT_S if timeout is None else timeout)
+    try:
+        with redirect_stdout(sys.stderr):  # the client prints its progress among the results
+            yield
+    finally:
+        socket.setdefaulttimeout(timeout)
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+def _entry_fault(entry: Path) -> str | None:
+    """What is wrong with a cache entry; an entry is the module's folder or contains it."""
+    if not entry.is_dir():
+        return f"{entry} is no folder on this machine"
+    try:
+        return fault(find_root(entry))
+    except ModelError as error:
+        return str(error)
+
+
+def _remove(entry: Path) -> None:
+    """Delete an entry and the client's note about it."""
+    shutil.rmtree(entry, ignore_errors=True)
+    entry.with_name(f"{entry.name}.descriptor.txt").unlink(missing_ok=True)

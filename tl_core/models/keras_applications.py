@@ -1,0 +1,143 @@
+"""Keras's models with ImageNet weights as modules that take [0, 1] like TensorFlow Hub's."""
+
+from __future__ import annotations
+
+import sys
+from difflib import get_close_matches
+from importlib.metadata import version
+from typing import TYPE_CHECKING
+
+from tl_core.errors import ModelError
+from tl_core.models.export import FORMAT_VERSION, cached_export, save_module
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from tl_core.models.handles import Kind
+    from tl_core.models.untyped import Loaded, Tensor
+
+PREFIX = "keras:"
+#: Raised when the same Keras model becomes another graph.
+CONVERTER_VERSION = 1
+#: Side in pixels of the images that a model was trained on, where it isn't the usual. Source: the
+#: ``default_size`` of each model in tf_keras.applications.
+_USUAL_SIZE = 224
+_SIZES = {
+    "EfficientNetB1": 240,
+    "EfficientNetB2": 260,
+    "EfficientNetB3": 300,
+    "EfficientNetB4": 380,
+    "EfficientNetB5": 456,
+    "EfficientNetB6": 528,
+    "EfficientNetB7": 600,
+    "EfficientNetV2B1": 240,
+    "EfficientNetV2B2": 260,
+    "EfficientNetV2B3": 300,
+    "EfficientNetV2L": 480,
+    "EfficientNetV2M": 480,
+    "EfficientNetV2S": 384,
+    "InceptionResNetV2": 299,
+    "InceptionV3": 299,
+    "NASNetLarge": 331,
+    "Xception": 299,
+}
+
+
+def native_size(name: str) -> int:
+    """Side in pixels of the images that the model of this name was trained on."""
+    return _SIZES.get(name, _USUAL_SIZE)
+
+
+def model_names() -> tuple[str, ...]:
+    """The names that may follow ``keras:``, sorted; imports Keras."""
+    from tf_keras import applications
+
+    return tuple(sorted(name for name in dir(applications) if name[0].isupper()))
+
+
+def convert(name: str, kind: Kind) -> Path:
+    """A model with ImageNet weights as a SavedModel folder in the cache.
+
+    Keras downloads the weights the first time, into its own cache (``KERAS_HOME``).
+
+    Args:
+        name: A model of tf_keras.applications, such as ``"VGG16"``.
+        kind: ``"features"`` is its average-pooled last map, ``"logits"`` its 1000 class scores
+            before softmax.
+
+    Returns:
+        The folder; its input is float32 RGB in [0, 1]; Keras's preprocessing is in the graph.
+
+    Raises:
+        ModelError: No such model, or its weights can't be had.
+    """
+    _checked(name)
+    keras_version = version("tf_keras")
+    key = f"keras-{name}-{kind}-{keras_version}-{CONVERTER_VERSION}.{FORMAT_VERSION}"
+    return cached_export(key, lambda folder: export(name, kind, folder))
+
+
+def export(name: str, kind: Kind, folder: Path, weights: str | None = "imagenet") -> None:
+    """Write a model of tf_keras.applications as a reusable SavedModel.
+
+    Args:
+        name: As for ``convert``.
+        kind: As for ``convert``.
+        folder: Where to write; exists and is empty.
+        weights: What Keras takes: ``"imagenet"``, a file, or None for random ones.
+
+    Raises:
+        ModelError: No such model, or its weights can't be had.
+    """
+    model, preprocess = _build(_checked(name), kind, weights), preprocessing(name)
+
+    def forward(images: Tensor, training: bool) -> Tensor:  # noqa: FBT001 -- as Hub's
+        return model(preprocess(images * 255.0), training=training)
+
+    save_module(
+        folder,
+        forward,
+        model.variables,
+        image_shape=(native_size(name), native_size(name), 3),
+        image_size=native_size(name),
+    )
+
+
+def _checked(name: str) -> str:
+    names = model_names()
+    if name in names:
+        return name
+    lower = {known.lower(): known for known in names}
+    close = [lower[each] for each in get_close_matches(name.lower(), lower, n=3, cutoff=0.5)]
+    hint = f"did you mean {' or '.join(PREFIX + each for each in close)}?" if close else ""
+    known = hint or f"expected one of {', '.join(names)}"
+    raise ModelError(f"{PREFIX}{name}: no such model in tf_keras.applications; {known}")
+
+
+def preprocessing(name: str) -> Callable[[Tensor], Tensor]:
+    """What a model wants done to float32 RGB from 0 to 255, as its module in Keras defines it."""
+    from tf_keras import applications
+
+    module = sys.modules[getattr(applications, name).__module__]
+    preprocess: Callable[[Tensor], Tensor] = module.preprocess_input
+    return preprocess
+
+
+def _build(name: str, kind: Kind, weights: str | None) -> Loaded:
+    from tf_keras import applications
+
+    # Never of open size: several models then pad as for odd sizes, which shifts their maps.
+    size = native_size(name)
+    top = (
+        {"include_top": True, "classifier_activation": None}
+        if kind == "logits"
+        else {"include_top": False, "pooling": "avg"}
+    )
+    try:
+        return getattr(applications, name)(weights=weights, input_shape=(size, size, 3), **top)
+    except Exception as error:  # a failed download in Keras is a bare Exception
+        raise ModelError(
+            f"{PREFIX}{name}: can't be built with weights {weights!r} ({error}). Where the network "
+            "is the reason, put the weights file into ~/.keras/models and try again"
+        ) from error

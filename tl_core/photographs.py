@@ -1,0 +1,52 @@
+"""Photographs that ship with packages which are installed anyway: always at hand."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+
+from tl_core.errors import DataError
+
+#: What ImageNet calls the portrait, matplotlib's sample of Grace Hopper in uniform.
+PORTRAIT_LABEL = "military uniform"
+#: scikit-image's colour and grey photographs by short name.
+_SCIKIT_IMAGE = {
+    "astronaut": "astronaut.png",
+    "brick": "brick.png",
+    "chelsea": "chelsea.png",
+    "coffee": "coffee.png",
+    "grass": "grass.png",
+    "gravel": "gravel.png",
+    "hubble": "hubble_deep_field.jpg",
+    "ihc": "ihc.png",
+    "retina": "retina.jpg",
+    "motorcycle": "motorcycle_left.png",
+}
+
+
+def portrait() -> Path:
+    """The file of the photograph that classifiers are checked with.
+
+    Raises:
+        DataError: matplotlib isn't installed with its sample data.
+    """
+    return _packaged("matplotlib", "mpl-data/sample_data/grace_hopper.jpg")
+
+
+def photographs() -> dict[str, Path]:
+    """The files of ten photographs by name, in a fixed order.
+
+    Raises:
+        DataError: scikit-image isn't installed with its data.
+    """
+    return {name: _packaged("skimage", f"data/{file}") for name, file in _SCIKIT_IMAGE.items()}
+
+
+def _packaged(package: str, file: str) -> Path:
+    """A file inside an installed package, found without importing it, which takes seconds."""
+    spec = importlib.util.find_spec(package)
+    for folder in (spec.submodule_search_locations or ()) if spec else ():
+        path = Path(folder, file)
+        if path.is_file():
+            return path
+    raise DataError(f"{package} has no {file}: expected it installed whole; install it again")

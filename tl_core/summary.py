@@ -1,0 +1,75 @@
+"""What a transfer model is made of."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from tl_core.transfer import TransferModel
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One line of a summary.
+
+    Attributes:
+        name: What it is.
+        output: Shape of its output, without the batch.
+        parameters: Numbers it holds.
+        trainable: How many of them training changes.
+    """
+
+    name: str
+    output: tuple[int, ...]
+    parameters: int
+    trainable: int
+
+
+@dataclass(frozen=True)
+class Summary:
+    """Layers and counts; ``str()`` makes a table of it."""
+
+    layers: tuple[Layer, ...]
+
+    @property
+    def trainable(self) -> int:
+        """Parameters that training changes."""
+        return sum(layer.trainable for layer in self.layers)
+
+    @property
+    def frozen(self) -> int:
+        """Parameters that stay as they came."""
+        return sum(layer.parameters for layer in self.layers) - self.trainable
+
+    def __str__(self) -> str:
+        rows = [
+            f"{layer.name[-40:]:<40} {layer.output!s:>15} {layer.parameters:>11,} "
+            f"{'trainable' if layer.trainable else 'frozen'}"
+            for layer in self.layers
+        ]
+        return "\n".join([*rows, f"{self.frozen:,} frozen, {self.trainable:,} trainable"])
+
+
+def summarize(model: TransferModel) -> Summary:
+    """Count a model's parameters, layer by layer."""
+    extractor = model.extractor
+    module = getattr(extractor.network, "modules", [None])[0]
+    size = extractor.image_size
+    backbone = _count(module.variables) if module else 0
+    unfrozen = _count(module.trainable_variables) if model.fine_tune else 0
+    head = _count(model.head.trainable_variables)
+    return Summary(
+        (
+            Layer(f"resize ({extractor.resize})", (size, size, 3), 0, 0),
+            Layer(extractor.handle, (extractor.feature_size,), backbone, unfrozen),
+            Layer("Dense (softmax)", (len(model.class_names),), head, head),
+        )
+    )
+
+
+def _count(variables: Iterable[Any]) -> int:
+    return sum(math.prod(variable.shape) for variable in variables)
