@@ -114,3 +114,7 @@ def train(**arguments: Any) -> None:  # noqa: ANN401 - click's values
     from bench.commands.train import run
 
     run(**arguments)
+
+
+if __name__ == "__main__":
+    main()

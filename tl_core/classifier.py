@@ -44,6 +44,7 @@ class ImageClassifier:
         labels: Class names in output order; None takes ImageNet's, with "background" first where
             the model has 1001 outputs.
         engine, image_size, device, threads: As for ``FeatureExtractor``.
+        fallback_size: Side of the square input where the model has none of its own.
 
     Raises:
         ModelError: The handle can't be resolved, names a feature extractor, or the labels are not
@@ -57,10 +58,11 @@ class ImageClassifier:
         labels: Sequence[str] | None = None,
         engine: str = REFERENCE,
         image_size: int | None = None,
+        fallback_size: int | None = None,
         device: str = "cpu",
         threads: int | None = None,
     ) -> None:
-        settings = NetworkSettings(image_size=image_size, device=device, threads=threads)
+        settings = NetworkSettings(image_size, fallback_size, device, threads)
         self.handle = handle
         self.network = open_model(handle, "logits", engine, settings)
         outputs = self.network.output_size

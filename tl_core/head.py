@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from tl_core.models import HubModule
+    from tl_core.models.untyped import Tensor, Variable
 
 #: Keras's default for Adam, which the tutorial uses.
 LEARNING_RATE = 1e-3
@@ -42,11 +43,11 @@ class DenseHead:
         self.bias = tf.Variable(np.zeros(classes, np.float32), name="bias")
 
     @property
-    def trainable_variables(self) -> list[Any]:
+    def trainable_variables(self) -> list[Variable]:
         """Kernel and bias."""
         return [self.kernel, self.bias]
 
-    def logits(self, features: Any) -> Any:  # noqa: ANN401 - tensors
+    def logits(self, features: Tensor) -> Tensor:
         """Unscaled scores, float32 ``(n, classes)``, of features ``(n, features)``."""
         return features @ self.kernel + self.bias
 
@@ -110,7 +111,7 @@ class Trainer:
 
         return float(self._step(tf.constant(inputs), tf.constant(labels)))
 
-    def _one_step(self, inputs: Any, labels: Any) -> Any:  # noqa: ANN401 - tensors
+    def _one_step(self, inputs: Tensor, labels: Tensor) -> Tensor:
         import tensorflow as tf
 
         with tf.GradientTape(watch_accessed_variables=False) as tape:
@@ -122,7 +123,7 @@ class Trainer:
         self._optimizer.apply_gradients(zip(gradients, self._variables, strict=True))
         return loss
 
-    def _features(self, inputs: Any) -> Any:  # noqa: ANN401 - tensors
+    def _features(self, inputs: Tensor) -> Tensor:
         import tensorflow as tf
 
         if self._backbone is None:

@@ -197,8 +197,8 @@ class TransferModel:
         return summarize(self)
 
     def save(self, folder: str | PathLike[str], *, overwrite: bool = False) -> None:
-        """Write a SavedModel that plain TensorFlow serves; see ``tl_core.export``."""
-        from tl_core.export import save_model
+        """Write a SavedModel that plain TensorFlow serves; see ``tl_core.serving``."""
+        from tl_core.serving import save_model
 
         save_model(self, folder, overwrite=overwrite)
 
@@ -207,7 +207,7 @@ class TransferModel:
         cls, folder: str | PathLike[str], *, device: str = "cpu", threads: int | None = None
     ) -> TransferModel:
         """Read a model that ``save`` wrote, ready to predict or to train on."""
-        from tl_core.export import load_model
+        from tl_core.serving import load_model
 
         return load_model(folder, device=device, threads=threads)
 

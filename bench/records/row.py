@@ -20,6 +20,7 @@ def fill_row(
     *,
     stage: str,
     images: int,
+    image_size: int | None = None,
     track: str | None = None,
     accuracy: float | None = None,
     bounds: Bounds | None = None,
@@ -32,6 +33,7 @@ def fill_row(
         measured: The rounds.
         stage: One of ``plugin.STAGES``.
         images: Images a round.
+        image_size: Side of the network's input, where it isn't the extractor's.
         track: ``recompute`` or ``cached``, where the stage trains.
         accuracy: Top-1 on the test images, 0 to 1.
         bounds: What the accuracy had to lie between.
@@ -51,7 +53,7 @@ def fill_row(
         device=workload.device,
         threads=job.threads,
         batch_size=workload.batch_size,
-        image_size=job.extractor.image_size,
+        image_size=image_size or job.extractor.image_size,
         train_size=len(job.data.train),
         test_size=len(job.data.test),
         images=images,

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import textwrap
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bench.telling.table import WIDTH
 from tl_core.devices import usable_cpus
 
 if TYPE_CHECKING:
     from bench.workloads import Workload
+
+#: A path or a model's name is to be copied whole.
+_WHOLE_WORDS: dict[str, Any] = {"break_long_words": False, "break_on_hyphens": False}
 
 
 def describe(workload: Workload) -> list[str]:
@@ -19,7 +22,7 @@ def describe(workload: Workload) -> list[str]:
     threads = workload.threads or usable_cpus()
     job = f"{workload.name}: {workload.model}{size} on {workload.data}, {train} + {test} images"
     how = f"engine {workload.engine}, {workload.device}, {threads} threads, batch of "
-    return [f"tlbench: {job}", f"tlbench: {how}{workload.batch_size}"]
+    return textwrap.wrap(f"tlbench: {job}; {how}{workload.batch_size}", WIDTH, **_WHOLE_WORDS)
 
 
 def plan(workload: Workload, train: int, test: int, images_per_s: float) -> str:
@@ -45,7 +48,7 @@ def plan(workload: Workload, train: int, test: int, images_per_s: float) -> str:
     passes = (test + n * part) + train + test + (train + test)
     listed = ", ".join(f"{name} {what}" for name, what in stages.items())
     cost = f"about {passes / images_per_s:,.0f} s at {images_per_s:,.0f} images/s"
-    return "\n".join(textwrap.wrap(f"plan: {listed}; {cost}", WIDTH))
+    return "\n".join(textwrap.wrap(f"plan: {listed}; {cost}", WIDTH, **_WHOLE_WORDS))
 
 
 def _size(number: int | None) -> str:

@@ -48,5 +48,5 @@ def open_model(handle: str, kind: Kind, engine: str, settings: NetworkSettings) 
     devices = select_devices(settings.device)
     module = importlib.import_module(f"{__name__}.{engine.replace('-', '_')}")
     path = resolve(handle, kind)
-    network: Network = module.open_network(path, handle, kind, devices, settings.image_size)
+    network: Network = module.open_network(path, handle, kind, devices, settings)
     return network

@@ -16,11 +16,13 @@ class NetworkSettings:
 
     Attributes:
         image_size: Side of the square input in pixels; None takes the model's own.
+        fallback_size: What to take where the model has none of its own.
         device: ``cpu``, ``gpu`` or ``gpu:N``.
         threads: Threads for one operation; None leaves the engine's default.
     """
 
     image_size: int | None = None
+    fallback_size: int | None = None
     device: str = "cpu"
     threads: int | None = None
 

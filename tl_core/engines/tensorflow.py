@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from tl_core.devices import Devices
+    from tl_core.engines.protocol import NetworkSettings
     from tl_core.models import HubModule, Kind
+    from tl_core.models.untyped import Loaded, Tensor
 
 
 class TensorFlowNetwork:
@@ -55,7 +57,7 @@ class TensorFlowNetwork:
 
 
 def open_network(
-    path: Path, handle: str, kind: Kind, devices: Devices, image_size: int | None
+    path: Path, handle: str, kind: Kind, devices: Devices, settings: NetworkSettings
 ) -> TensorFlowNetwork:
     """Load a SavedModel with a replica on each device.
 
@@ -64,7 +66,7 @@ def open_network(
         handle: What the user asked for, for messages.
         kind: Whether features or class logits are wanted.
         devices: Where to run.
-        image_size: Side of the input in pixels; None takes the model's own.
+        settings: The image size that is wanted.
 
     Raises:
         ModelError: The wrong kind of model, or one that doesn't say its image size.
@@ -76,23 +78,24 @@ def open_network(
         with tf.device(name):
             modules.append(open_module(path, handle))
     require(modules[0], kind)
-    return TensorFlowNetwork(modules, devices.names, _size(modules[0], image_size))
+    return TensorFlowNetwork(modules, devices.names, _size(modules[0], settings))
 
 
-def _size(module: HubModule, asked: int | None) -> int:
-    if asked is None and module.image_size is None:
+def _size(module: HubModule, settings: NetworkSettings) -> int:
+    size = settings.image_size or module.image_size or settings.fallback_size
+    if size is None:
         raise ModelError(
             f"{module.handle}: the model takes any image size and doesn't say which it was trained "
             "at; name one with --image-size (often 224)"
         )
-    return asked or module.image_size or 0
+    return size
 
 
-def _function(module: HubModule, device: str, size: int) -> Any:  # noqa: ANN401 - tf.function
+def _function(module: HubModule, device: str, size: int) -> Loaded:
     """uint8 images to outputs on one device; [0, 1] is what Hub's image modules take."""
     import tensorflow as tf
 
-    def run(images: tf.Tensor) -> tf.Tensor:
+    def run(images: Tensor) -> Tensor:
         with tf.device(device):
             return module(tf.cast(images, tf.float32) / 255.0, training=False)
 

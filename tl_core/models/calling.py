@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from tl_core.errors import ModelError
 
 if TYPE_CHECKING:
-    from tl_core.models.untyped import Loaded, Outputs, Tensor, TensorSpec
+    from tl_core.models.untyped import Loaded, Outputs, Tensor, TensorSpec, Variable
 
 #: Signatures that a SavedModel without ``__call__`` is used by, the first that it has.
 SIGNATURES = ("serving_default", "default")
@@ -23,13 +23,14 @@ class ImageFunction:
 
     Attributes:
         name: The model, for messages.
-        owner: The loaded SavedModel; a signature alone doesn't keep its variables alive.
+        owner: The loaded SavedModel.
         function: What is called.
         keyword: The name of the argument that takes the images; None where it is the first.
         trainable: Whether it takes ``training``.
         input_shape: Batch, height, width, channels; None where any.
         output: Key of the output in the dict that is returned; None where it is a tensor.
         columns: ``d``, or None where the graph leaves it open.
+        variables: The variables that it reads.
     """
 
     name: str
@@ -40,6 +41,7 @@ class ImageFunction:
     input_shape: tuple[int | None, ...]
     output: str | None
     columns: int | None
+    variables: tuple[Variable, ...]
 
     def __call__(self, images: Tensor, training: bool) -> Tensor:  # noqa: FBT001 -- as Hub's
         """Run it; see ``module.HubModule``."""
@@ -84,14 +86,14 @@ def find_image_function(loaded: Loaded, name: str) -> ImageFunction:
     """
     if callable(loaded) and getattr(loaded.__call__, "concrete_functions", None):
         call = loaded.__call__
-        inputs, outputs = _traced(call, name)
+        inputs, traced = _traced(call, name)
         keyword, trainable = None, "training" in inspect.signature(call).parameters
         function: Loaded = loaded
     else:
-        function = _signature(loaded, name)
-        inputs, outputs = _only_input(function, name), function.structured_outputs
+        function = traced = _signature(loaded, name)
+        inputs = _only_input(function, name)
         keyword, trainable = inputs.name, False
-    key, output = _matrix(outputs, name)
+    key, output = _matrix(traced.structured_outputs, name)
     return ImageFunction(
         name=name,
         owner=loaded,
@@ -101,27 +103,23 @@ def find_image_function(loaded: Loaded, name: str) -> ImageFunction:
         input_shape=_image_shape(inputs, name),
         output=key,
         columns=output.shape[1],
+        variables=tuple(traced.variables),
     )
 
 
-def _traced(call: Loaded, name: str) -> tuple[TensorSpec, Outputs]:
-    """Input and output of the inference form of ``__call__``."""
+def _traced(call: Loaded, name: str) -> tuple[TensorSpec, Loaded]:
+    """Input and first trace of ``__call__``; traces differ in training and the like only."""
     import tensorflow as tf
 
-    found = []
     for concrete in call.concrete_functions:
         flat = tf.nest.flatten(concrete.structured_input_signature)
         tensors = [spec for spec in flat if isinstance(spec, tf.TensorSpec)]
         if len(tensors) == 1:
-            found.append((True in flat, tensors[0], concrete.structured_outputs))
-    if not found:
-        raise ModelError(
-            f"{name}: its __call__ takes no single tensor; expected an image module, float32 "
-            "images (n, h, w, 3) in, a matrix out"
-        )
-    # The trace for training=False comes first; its other arguments don't change the shapes.
-    _, inputs, outputs = min(found, key=lambda each: each[0])
-    return inputs, outputs
+            return tensors[0], concrete
+    raise ModelError(
+        f"{name}: its __call__ takes no single tensor; expected an image module, float32 images "
+        "(n, h, w, 3) in, a matrix out"
+    )
 
 
 def _signature(loaded: Loaded, name: str) -> Loaded:

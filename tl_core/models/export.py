@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
 
 from tl_core.models.savedmodel import fault
 from tl_core.storage import atomic_dir, cache_dir
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
-    from tl_core.models.untyped import Tensor, Variable
+    from tl_core.models.untyped import Loaded, Tensor, Variable
 
 #: Raised when what ``save_module`` writes changes, so that older exports are not reused.
 FORMAT_VERSION = 1
@@ -41,6 +42,10 @@ def save_module(
     *,
     image_shape: tuple[int | None, int | None, int],
     image_size: int,
+    training: bool = True,
+    members: Mapping[str, Loaded] = MappingProxyType({}),
+    signatures: Mapping[str, Loaded] | None = None,
+    notes: Mapping[str, object] = MappingProxyType({}),
 ) -> None:
     """Write a reusable SavedModel: ``__call__(inputs, training=False)`` and its variables.
 
@@ -54,34 +59,45 @@ def save_module(
         variables: All that ``forward`` reads.
         image_shape: Height, width (None where any) and channels of the input.
         image_size: The side in pixels of the images that it was trained on.
+        training: Whether ``forward`` can train; else only its inference form is written.
+        members: Further trackable objects to save, by attribute name.
+        signatures: Functions to serve, in place of ``serving_default``.
+        notes: Further facts, as JSON; read again with ``read_notes``.
     """
     import tensorflow as tf
 
     spec = tf.TensorSpec((None, *image_shape), tf.float32, name="inputs")
     # No AutoGraph: the networks' conditions are Python's, and translating them takes seconds.
     call = tf.function(lambda inputs, training=False: forward(inputs, training), autograph=False)
-    for training in (True, False):
-        call.get_concrete_function(spec, training=training)
+    for mode in (True, False) if training else (False,):
+        call.get_concrete_function(spec, training=mode)
     serve = tf.function(lambda inputs: {"outputs": call(inputs)}, autograph=False)
     # Not a tf.Module: its properties of these names would be lost in saving.
     module = tf.train.Checkpoint(
         variables=list(variables),
         trainable_variables=[v for v in variables if v.trainable],
         regularization_losses=[],
+        **members,
     )
     module.__call__ = call
-    signatures = {"serving_default": serve.get_concrete_function(spec)}
-    tf.saved_model.save(module, str(folder), signatures=signatures)
-    notes = folder / NOTES_FILE
-    notes.parent.mkdir(exist_ok=True)
-    notes.write_text(json.dumps({"image_size": image_size}) + "\n", encoding="utf-8")
+    served = signatures or {"serving_default": serve.get_concrete_function(spec)}
+    tf.saved_model.save(module, str(folder), signatures=dict(served))
+    file = folder / NOTES_FILE
+    file.parent.mkdir(exist_ok=True)
+    facts = {"image_size": image_size, **notes}
+    file.write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
+
+
+def read_notes(folder: Path) -> dict[str, Any]:
+    """The facts that ``save_module`` noted; empty for SavedModels of others."""
+    try:
+        notes = json.loads((folder / NOTES_FILE).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return notes if isinstance(notes, dict) else {}
 
 
 def noted_image_size(folder: Path) -> int | None:
     """The side in pixels that ``save_module`` noted in a SavedModel folder, None for others'."""
-    try:
-        notes = json.loads((folder / NOTES_FILE).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    size = notes.get("image_size") if isinstance(notes, dict) else None
+    size = read_notes(folder).get("image_size")
     return size if isinstance(size, int) else None

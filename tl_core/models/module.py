@@ -59,6 +59,16 @@ class HubModule:
         return self._function(images, training)
 
     @property
+    def loaded(self) -> Loaded:
+        """What ``tf.saved_model.load`` returned, to be saved again within another model."""
+        return self._function.owner
+
+    @property
+    def takes_training(self) -> bool:
+        """Whether it can be called with ``training=True``."""
+        return self._function.trainable
+
+    @property
     def kind(self) -> Kind:
         """``"logits"`` where the outputs are as many as ImageNet's classes, else ``"features"``."""
         return "logits" if self.output_size in (CLASSES, CLASSES + 1) else "features"
@@ -90,7 +100,7 @@ def open_module(path: Path, handle: str | None = None) -> HubModule:
         path=path,
         image_size=image_size,
         output_size=function.columns or _probed_columns(function, image_size),
-        variables=tuple(getattr(loaded, "variables", ())),
+        variables=tuple(getattr(loaded, "variables", function.variables)),
         trainable_variables=tuple(getattr(loaded, "trainable_variables", ())),
         _function=function,
     )

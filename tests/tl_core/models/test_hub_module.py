@@ -14,12 +14,15 @@ EXPECTED = IMAGES.mean((1, 2)) @ KERNEL
 SPEC = (None, 4, 4, 3)
 
 
-def _save(folder, function, *, shape=SPEC, dtype="float32", call=False, signature=None):
+def _save(
+    folder, function, *, shape=SPEC, dtype="float32", call=False, signature=None, listed=True
+):
     """Write a SavedModel of ``function(images, kernel)``, callable, with a signature, or both."""
     import tensorflow as tf
 
     kernel = tf.Variable(KERNEL)
-    module = tf.train.Checkpoint(variables=[kernel], trainable_variables=[kernel])
+    lists = {"variables": [kernel], "trainable_variables": [kernel]} if listed else {}
+    module = tf.train.Checkpoint(kernel=kernel, **lists)
     spec = tf.TensorSpec(shape, dtype, name="images")
     run = tf.function(lambda images: function(images, kernel), input_signature=[spec])
     if call:
@@ -61,11 +64,42 @@ def _one(images, kernel):
 )
 def test_each_published_form_is_called_in_one_way(tmp_path, function, form):
     module = open_module(_save(tmp_path, function, **form))
-    gc.collect()  # a signature alone would lose its variables here
+    gc.collect()  # what only the loaded object held would be lost here
 
     np.testing.assert_allclose(module(IMAGES), EXPECTED, rtol=1e-5, atol=1e-6)
     assert (module.output_size, module.image_size, module.kind) == (5, 4, "features")
     assert len(module.variables) == len(module.trainable_variables) == 1
+
+
+@pytest.mark.parametrize("form", [{"signature": "serving_default"}, {"call": True}], ids=str)
+def test_a_savedmodel_without_lists_keeps_the_variables_that_it_reads(tmp_path, form):
+    folder = _save(tmp_path, _one, listed=False, **form)
+
+    module = open_module(folder)
+    gc.collect()
+
+    np.testing.assert_allclose(module(IMAGES), EXPECTED, rtol=1e-5, atol=1e-6)
+    np.testing.assert_array_equal(module.variables[0], KERNEL)
+    assert module.trainable_variables == ()
+
+
+def test_a_plain_savedmodel_keeps_the_tables_that_its_signature_reads(tmp_path):
+    import tensorflow as tf
+
+    pairs = tf.lookup.KeyValueTensorInitializer(tf.constant([0], tf.int64), tf.constant([7.0]))
+    module = tf.Module()
+    module.table = tf.lookup.StaticHashTable(pairs, -1.0)
+
+    def shifted(images):
+        return {"features": tf.reduce_mean(images, (1, 2)) + module.table[tf.constant(0, tf.int64)]}
+
+    run = tf.function(shifted, input_signature=[tf.TensorSpec(SPEC, name="images")])
+    tf.saved_model.save(module, str(tmp_path), signatures=run.get_concrete_function())
+
+    opened = open_module(tmp_path)
+    gc.collect()
+
+    np.testing.assert_allclose(opened(IMAGES), IMAGES.mean((1, 2)) + 7, rtol=1e-5)
 
 
 def test_a_reusable_module_is_told_whether_it_trains(tmp_path):
@@ -215,6 +249,18 @@ def test_a_signature_of_two_inputs_is_an_error_that_names_them(tmp_path):
     tf.saved_model.save(tf.Module(), str(tmp_path), signatures=run.get_concrete_function())
 
     with pytest.raises(ModelError, match=r"takes \['images', 'threshold'\]"):
+        open_module(tmp_path)
+
+
+def test_a_call_of_two_tensors_is_an_error(tmp_path):
+    import tensorflow as tf
+
+    module = tf.train.Checkpoint()
+    specs = [tf.TensorSpec(SPEC), tf.TensorSpec(())]
+    module.__call__ = tf.function(lambda x, t: x * t, input_signature=specs)
+    tf.saved_model.save(module, str(tmp_path))
+
+    with pytest.raises(ModelError, match="takes no single tensor"):
         open_module(tmp_path)
 
 

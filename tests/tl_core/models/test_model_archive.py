@@ -20,12 +20,11 @@ def archive(tmp_path, pack):
     return path
 
 
-@pytest.mark.parametrize("below", [".", "tiny", "a/b/c"])
-@pytest.mark.parametrize("name", ["m.tar.gz", "m.tgz", "M.TAR.GZ"])
-def test_an_archive_is_a_module_wherever_its_folder_lies(
-    cache, tmp_path, tiny_module, pack, below, name
-):
-    path = tmp_path / name
+@pytest.mark.parametrize(
+    ("name", "below"), [("m.tar.gz", "."), ("m.tgz", "tiny"), ("M.TAR.GZ", "a/b/c")]
+)
+def test_an_archive_is_a_module_wherever_its_folder_lies(cache, tiny_module, pack, name, below):
+    path = cache.parent / name
     path.write_bytes(pack(below=below))
 
     module = open_module(resolve(str(path), "features"))

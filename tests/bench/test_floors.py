@@ -1,0 +1,67 @@
+"""Accuracy bounds follow from their derivations by a stated rule."""
+
+import math
+from statistics import mean, stdev
+
+import numpy as np
+import pytest
+
+from bench.floors import TUTORIAL_ACCURACY, Derivation, bounds_for, chance_bounds, derivations
+from bench.workloads import QUICK, WORKLOADS
+from tl_core.data import DataSet, Split
+from tl_core.sources import ArraySource
+
+
+def data_set(train, test, classes=2, name="data"):
+    def split(n):
+        pixels = np.zeros((n, 1, 1, 3), np.uint8)
+        return Split(ArraySource(pixels), np.arange(n, dtype=np.int64) % classes)
+
+    return DataSet(name, tuple(map(str, range(classes))), split(train), split(test))
+
+
+@pytest.mark.parametrize("row", derivations(), ids=lambda row: f"{row.model}-{row.train_size}")
+def test_each_floor_is_derived_from_at_least_ten_seeds(row):
+    assert len(row.accuracies) >= 10
+    assert row.floor <= min(row.accuracies) <= max(row.accuracies) < row.ceiling
+    assert row.linear_probe <= row.ceiling <= 1
+
+
+@pytest.mark.parametrize("row", derivations(), ids=lambda row: f"{row.model}-{row.train_size}")
+def test_floors_and_ceilings_follow_the_stated_rule(row):
+    low = mean(row.accuracies) - 4 * stdev(row.accuracies)
+    assert max(low - 0.005, row.minimum) <= row.floor <= max(low, row.minimum)
+    error = math.sqrt(row.linear_probe * (1 - row.linear_probe) / row.test_size)
+    high = row.linear_probe + 3 * error
+    assert high <= row.ceiling <= high + 0.005
+
+
+def test_the_quick_workload_has_bounds_of_its_own():
+    data = data_set(2000, 500, classes=10, name="photo-patches")
+    bounds = bounds_for(QUICK, data, QUICK.image_size)
+    assert "seeds" in bounds.origin
+    assert 0.6 < bounds.floor < bounds.ceiling < 0.95
+
+
+@pytest.mark.parametrize("name", ["tutorial", "full"])
+def test_the_tutorials_job_is_never_held_to_less_than_the_tutorial(name):
+    sizes = WORKLOADS[name].train_size
+    rows = [row for row in derivations() if row.data == "cifar10" and row.train_size == sizes]
+    assert rows
+    assert all(row.floor >= TUTORIAL_ACCURACY for row in rows)
+
+
+@pytest.mark.parametrize(
+    ("train", "size"), [(1999, 160), (2000, 224)], ids=["other size", "other pixels"]
+)
+def test_another_job_is_held_to_more_than_chance(train, size):
+    data = data_set(train, 500, classes=10, name="photo-patches")
+    bounds = bounds_for(QUICK, data, size)
+    assert bounds == chance_bounds(data)
+    assert bounds.floor == pytest.approx(0.1 + 3 * math.sqrt(0.09 / 500))
+    assert bounds.ceiling == 1.0
+
+
+def test_a_promise_lifts_the_floor():
+    row = Derivation("m", "d", "f", 1, 1, 100, (0.5, 0.6), 0.7, minimum=0.55)
+    assert row.floor == 0.55

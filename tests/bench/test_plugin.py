@@ -1,0 +1,250 @@
+"""``pytest --benchmark`` measures, checks and stores; plain ``pytest`` does none of it."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from bench.telling.table import WIDTH
+
+ROOT = Path(__file__).parents[2]
+#: The whole suite on a job small enough for a test.
+SMALL = ("--train-size", "400", "--test-size", "60", "--image-size", "64")
+STAGES = [
+    ("resize", None), ("extract", None), ("train", "recompute"), ("train", "cached"),
+    ("evaluate", None), ("classify", None), ("pipeline", "recompute"),
+]  # fmt: skip
+#: DESIGN's result row, as far as this version knows it.
+FIELDS = {
+    "workload", "stage", "track", "model", "data", "data_fingerprint", "engine", "precision",
+    "device", "threads", "batch_size", "image_size", "images", "images_per_s", "accuracy",
+    "accuracy_floor", "accuracy_ceiling", "load_s", "first_call_s", "peak_rss_bytes",
+}  # fmt: skip
+
+
+def run_pytest(folder, *options, plugin=None):
+    """Run pytest as a user would, in a folder of its own."""
+    if plugin is not None:
+        (folder / "sabotage.py").write_text(plugin)
+        options = ("-p", "sabotage", *options)
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *options]
+    return subprocess.run(
+        command, cwd=folder, capture_output=True, text=True, timeout=600, check=False
+    )
+
+
+def stored(folder):
+    return [json.loads(path.read_text()) for path in sorted(folder.rglob("results/**/*.json"))]
+
+
+@pytest.fixture(scope="module")
+def small_run(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("run")
+    done = run_pytest(folder, "--benchmark", *SMALL)
+    assert done.returncode == 0, done.stdout
+    (run,) = stored(folder)
+    return folder, done.stdout, run
+
+
+def rows(run):
+    return [benchmark["extra_info"] for benchmark in run["benchmarks"]]
+
+
+def test_every_stage_is_measured_in_the_jobs_order(small_run):
+    assert [(row["stage"], row["track"]) for row in rows(small_run[2])] == STAGES
+
+
+def test_every_row_has_the_contracts_fields(small_run):
+    for row in rows(small_run[2]):
+        assert set(row) >= FIELDS
+        assert row["data"] == "photo-patches"
+        assert row["images_per_s"] > 0
+        assert row["peak_rss_bytes"] > 100e6
+
+
+def test_throughput_is_images_over_the_median_round(small_run):
+    for benchmark in small_run[2]["benchmarks"]:
+        info, stats = benchmark["extra_info"], benchmark["stats"]
+        assert info["images_per_s"] == pytest.approx(info["images"] / stats["median"])
+        assert stats["rounds"] == len(stats["data"])
+
+
+def test_accuracy_stands_beside_the_speed_of_what_trains(small_run):
+    for row in rows(small_run[2]):
+        if row["stage"] in ("train", "evaluate", "pipeline"):
+            assert row["accuracy_floor"] <= row["accuracy"] <= row["accuracy_ceiling"]
+        else:
+            assert row["accuracy"] is None
+
+
+def test_one_seed_gives_every_track_the_same_accuracy(small_run):
+    accuracies = {row["accuracy"] for row in rows(small_run[2]) if row["accuracy"] is not None}
+    assert max(accuracies) - min(accuracies) <= 1 / 60
+
+
+def test_the_machine_is_described(small_run):
+    facts = small_run[2]["machine_info"]["tlbench"]
+    assert facts["cpus_usable"] >= 1
+    assert facts["packages"]["tensorflow"]
+
+
+def test_the_run_ends_with_a_table_and_the_file(small_run):
+    folder, output, _ = small_run
+    lines = output.splitlines()
+    table = lines[next(i for i, line in enumerate(lines) if line.startswith("stage ")) :]
+    assert max(len(line) for line in table if not line.startswith("results:")) <= WIDTH
+    for stage, track in STAGES:
+        assert any(line.startswith(f"{stage} ({track})" if track else stage) for line in table)
+    (kept,) = (line for line in lines if line.startswith("results: "))
+    assert Path(kept.removeprefix("results: ")) in set(folder.rglob("*.json"))
+
+
+def test_the_plan_comes_before_the_stages_end(small_run):
+    output = small_run[1]
+    assert output.index("plan: resize") < output.index("100%")
+    assert "400 + 60 images" in output
+
+
+def test_names_do_not_depend_on_where_pytest_was_started(small_run):
+    names = [benchmark["fullname"] for benchmark in small_run[2]["benchmarks"]]
+    assert names[0] == "bench/suite/test_resize.py::test_resize"
+
+
+def test_pytest_benchmarks_own_compare_reads_the_file(small_run):
+    (path,) = small_run[0].rglob("*.json")
+    command = [sys.executable, "-m", "pytest_benchmark.cli", "compare", str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "test_pipeline" in done.stdout
+
+
+SABOTAGE = {
+    "range": """
+from tl_core.models.module import HubModule
+call = HubModule.__call__
+def wrong(self, images, training=False):
+    import tensorflow as tf
+    # Only inside the engine's graph: the check's eager reference stays right.
+    return call(self, images if tf.executing_eagerly() else images * 255.0, training)
+HubModule.__call__ = wrong
+""",
+    "channels": """
+import tl_core.streaming as streaming
+right = streaming.resize_batch
+streaming.resize_batch = lambda *a, **k: right(*a, **k)[..., ::-1].copy()
+""",
+    "filter": """
+import tl_core.streaming as streaming
+right = streaming.resize_batch
+streaming.resize_batch = lambda images, size, method: right(images, size, "nearest")
+""",
+}
+
+
+@pytest.mark.parametrize("mistake", SABOTAGE)
+def test_wrong_features_are_red_and_leave_no_timing(tmp_path, mistake):
+    done = run_pytest(tmp_path, "--benchmark", *SMALL, "-k", "extract", plugin=SABOTAGE[mistake])
+    assert done.returncode == 1
+    assert "cosine with the reference" in done.stdout
+    assert "not measured: check failed" in done.stdout
+    assert stored(tmp_path) == []
+
+
+def test_a_wrong_resize_filter_is_red_in_resizing_too(tmp_path):
+    plugin = "import tl_core.resize as r\nr.PILLOW_FILTERS['lanczos'] = r.PILLOW_FILTERS['bicubic']"
+    done = run_pytest(tmp_path, "--benchmark", *SMALL, "-k", "resize", plugin=plugin)
+    assert done.returncode == 1
+    assert "pixels differ from Pillow's" in done.stdout
+
+
+def test_labels_off_by_one_are_red_and_keep_no_timing_of_training(tmp_path):
+    plugin = """
+import bench.job as job
+original = job.open_data
+def shifted(*a, **k):
+    import dataclasses
+    data = original(*a, **k)
+    return dataclasses.replace(data, test=dataclasses.replace(
+        data.test, labels=(data.test.labels + 1) % 10))
+job.open_data = shifted
+"""
+    done = run_pytest(tmp_path, "--benchmark", *SMALL, "-k", "cached or resize", plugin=plugin)
+    assert done.returncode == 1
+    assert "is below the floor" in done.stdout
+    (run,) = stored(tmp_path)
+    assert [row["stage"] for row in rows(run)] == ["resize"]
+
+
+def test_a_failed_check_keeps_its_timing_out_of_pytest_benchmarks_files_too(tmp_path):
+    plugin = "import bench.floors as f\nf.chance_bounds = lambda data: f.Bounds(0.999, 1.0, 'test')"
+    options = ("--benchmark", *SMALL, "-k", "cached or resize", "--benchmark-json", "own.json")
+    done = run_pytest(tmp_path, *options, plugin=plugin)
+    assert done.returncode == 1
+    assert [row["stage"] for row in rows(json.loads((tmp_path / "own.json").read_text()))] == [
+        "resize"
+    ]
+
+
+def test_test_images_in_the_training_set_are_red(tmp_path):
+    plugin = """
+import bench.job as job
+original = job.open_data
+def leaked(*a, **k):
+    import dataclasses
+    data = original(*a, **k)
+    return dataclasses.replace(data, test=data.train.head(60))
+job.open_data = leaked
+"""
+    done = run_pytest(tmp_path, "--benchmark", *SMALL, "-k", "resize", plugin=plugin)
+    assert done.returncode == 1
+    assert "60 of 60 test images are training images too" in done.stdout
+
+
+def test_plain_pytest_does_not_benchmark(tmp_path):
+    done = run_pytest(ROOT, "--collect-only", "-q", "--rootdir", str(ROOT))
+    assert "bench/suite" not in done.stdout
+    assert "tests/bench/test_plugin.py" in done.stdout
+
+
+def test_a_benchmark_file_named_by_hand_is_skipped_without_the_option(tmp_path):
+    done = run_pytest(tmp_path, str(ROOT / "bench" / "suite" / "test_resize.py"))
+    assert "1 skipped" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--workload", "slow"), "expected one of quick, tutorial, full"),
+        (("--train-size", "none"), "expected a whole number"),
+    ],
+)
+def test_bad_options_are_usage_errors(tmp_path, options, message):
+    done = run_pytest(tmp_path, "--benchmark", *options)
+    assert done.returncode == 4
+    assert message in done.stderr
+
+
+def test_a_gpu_that_is_not_there_fails_and_does_not_fall_back(tmp_path):
+    done = run_pytest(tmp_path, "--benchmark", *SMALL, "--device", "gpu:7", "-k", "extract")
+    assert done.returncode == 1
+    assert "DeviceError" in done.stdout
+    assert stored(tmp_path) == []
+
+
+def test_ini_settings_are_options(tmp_path):
+    ini = "[pytest]\ntlbench_train_size = 70\ntlbench_data = digits\ntlbench_results = kept\n"
+    (tmp_path / "pytest.ini").write_text(ini)
+    done = run_pytest(tmp_path, "--benchmark", "--collect-only", "--test-size", "50")
+    assert "on digits, 70 + 50 images" in done.stdout
+
+
+def test_the_ini_file_is_found_although_an_option_names_a_folder(tmp_path):
+    (tmp_path / "project").mkdir()
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "project" / "pytest.ini").write_text("[pytest]\ntlbench_train_size = 70\n")
+    options = ("--benchmark", "--collect-only", "--data", str(tmp_path / "photos"))
+    done = run_pytest(tmp_path / "project", *options)
+    assert "70 + all images" in " ".join(done.stdout.split())
+    assert f"rootdir: {tmp_path / 'project'}" in done.stdout
