@@ -6,6 +6,7 @@ from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from bench.records.write import PRECISION
+from tl_core.models.forms import public_name
 
 if TYPE_CHECKING:
     from bench.floors import Bounds
@@ -45,7 +46,7 @@ def fill_row(
         workload=workload.name,
         stage=stage,
         track=track,
-        model=workload.model,
+        model=public_name(workload.model),
         data=job.data.name,
         data_fingerprint=job.data.fingerprint,
         engine=workload.engine,

@@ -9,7 +9,7 @@ from bench.measure.machine import fingerprint, machine_name
 from bench.records.read import ResultError, read_rows
 from bench.records.write import file_name
 from bench.workloads import QUICK, TUTORIAL
-from tl_core.models.forms import classifier_handle, short_name
+from tl_core.models.forms import classifier_handle, public_name, short_name
 
 WHEN = datetime(2026, 11, 24, 4, 12, tzinfo=UTC)
 
@@ -30,6 +30,20 @@ WHEN = datetime(2026, 11, 24, 4, 12, tzinfo=UTC)
 )  # fmt: skip
 def test_a_model_has_a_short_name(handle, name):
     assert short_name(handle) == name
+
+
+@pytest.mark.parametrize(
+    ("handle", "name"),
+    [
+        ("/home/me/secret/model.tar.gz", "model.tar.gz"),
+        ("models/mine/", "mine"),
+        ("efficientnet-lite0", "efficientnet-lite0"),
+        ("keras:VGG16", "keras:VGG16"),
+        (TUTORIAL.model, TUTORIAL.model),
+    ],
+)
+def test_results_do_not_show_where_a_person_keeps_models(handle, name):
+    assert public_name(handle) == name
 
 
 @pytest.mark.parametrize(

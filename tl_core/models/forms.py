@@ -35,3 +35,10 @@ def short_name(handle: str) -> str:
     parts = [_FORM.sub("", part) for part in re.split(r"[/\\]", text)]
     named = [part for part in parts if part and not part.isdecimal()]
     return named[-1].replace(":", "-") if named else "model"
+
+
+def public_name(handle: str) -> str:
+    """The handle as results show it: a file or folder by its name only, since paths are private."""
+    if handle.startswith(("http://", "https://", PREFIX)) or handle == NAME:
+        return handle
+    return Path(handle).expanduser().resolve().name
