@@ -74,6 +74,10 @@ class Job:
             )
         return self._test_features
 
+    def forget_features(self) -> None:
+        """Free the features, so that a stage that doesn't need them has a peak of its own."""
+        self._parts, self._test_features = [], None
+
     def new_model(self) -> TransferModel:
         """An untrained head on the extractor, with its training step traced."""
         model = TransferModel(self.extractor, self.data.class_names, seed=self.workload.seed)

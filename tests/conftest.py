@@ -10,7 +10,6 @@ import pytest_socket
 
 ROOT = Path(__file__).parent.parent
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 
 
 def pytest_runtest_setup() -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from bench.floors import Bounds, bounds_for
 from bench.job import Job, open_data, open_job
+from bench.plugin import SUITE_NAME
 from bench.suite.checks import check_data
 from bench.telling.plan import plan
 
@@ -38,4 +39,4 @@ def bounds(job: Job) -> Bounds:
 def stable_name(request: pytest.FixtureRequest, benchmark: BenchmarkFixture) -> None:
     """Name benchmarks the same wherever the package is installed and pytest is started."""
     item = request.node
-    benchmark.fullname = f"bench/suite/{item.path.name}::{item.name}"
+    benchmark.fullname = f"{SUITE_NAME}{item.path.name}::{item.name}"

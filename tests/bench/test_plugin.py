@@ -175,6 +175,7 @@ job.open_data = shifted
     assert "is below the floor" in done.stdout
     (run,) = stored(tmp_path)
     assert [row["stage"] for row in rows(run)] == ["resize"]
+    assert run["tlbench"]["not_measured"] == {"test_train_cached": "check failed"}
 
 
 def test_a_failed_check_keeps_its_timing_out_of_pytest_benchmarks_files_too(tmp_path):
@@ -185,6 +186,27 @@ def test_a_failed_check_keeps_its_timing_out_of_pytest_benchmarks_files_too(tmp_
     assert [row["stage"] for row in rows(json.loads((tmp_path / "own.json").read_text()))] == [
         "resize"
     ]
+
+
+def test_an_interrupted_benchmark_leaves_no_half_rounds(tmp_path):
+    plugin = """
+import bench.suite.test_extract as t
+original = t.measure
+def interrupted(benchmark, work, prepare, **k):
+    def stop(item, seen=[]):
+        seen.append(item)
+        if len(seen) == 4:
+            raise KeyboardInterrupt
+        return work(item)
+    return original(benchmark, stop, prepare, **k)
+t.measure = interrupted
+"""
+    options = ("--benchmark", *SMALL, "-k", "extract or resize", "--benchmark-json", "own.json")
+    done = run_pytest(tmp_path, *options, plugin=plugin)
+    assert done.returncode == 2
+    own = json.loads((tmp_path / "own.json").read_text())
+    for run in (own, *stored(tmp_path)):
+        assert [row["stage"] for row in rows(run)] == ["resize"]
 
 
 def test_test_images_in_the_training_set_are_red(tmp_path):
