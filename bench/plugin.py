@@ -179,21 +179,24 @@ class Suite:
         """Say in every file what it lacks, so that nobody takes it for a whole run."""
         output_json["tlbench"] = {"version": FORMAT, "not_measured": self.not_measured}
 
-    # First of the wrappers: pytest-benchmark writes its files in one of its own.
-    @pytest.hookimpl(wrapper=True, tryfirst=True)
-    def pytest_sessionfinish(self) -> Generator[None, object, object]:
-        """Drop rounds of a benchmark that was interrupted, and write what was measured."""
-        from bench.records.write import write_results
-
-        session = self.config._benchmarksession  # type: ignore[attr-defined]  # noqa: SLF001
-        for benchmark in session.benchmarks:
+    def pytest_keyboard_interrupt(self) -> None:
+        """Drop the rounds of the benchmark that was interrupted, before any file is written."""
+        for benchmark in self._session.benchmarks:
             # Its row is filled last, when every check has passed.
             if benchmark.fullname.startswith(SUITE_NAME) and "stage" not in benchmark.extra_info:
                 benchmark.fixture.has_error = True
-        result = yield
-        if any(not benchmark.has_error for benchmark in session.benchmarks):
-            self.written = write_results(session, self.workload, self.results)
-        return result
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self) -> None:
+        """Write the result file, if anything was measured."""
+        from bench.records.write import write_results
+
+        if any(not benchmark.has_error for benchmark in self._session.benchmarks):
+            self.written = write_results(self._session, self.workload, self.results)
+
+    @property
+    def _session(self) -> Any:  # noqa: ANN401 - pytest-benchmark's session
+        return self.config._benchmarksession  # type: ignore[attr-defined]  # noqa: SLF001
 
     def pytest_terminal_summary(self, terminalreporter: TerminalReporter) -> None:
         """The table, and where the results are."""

@@ -31,16 +31,17 @@ def write_results(session: Any, workload: Workload, folder: Path) -> Path:  # no
     Returns:
         The file, named after workload, model, data, engine, precision, device and time.
     """
-    hook = session.config.hook
+    config, hook = session.config, session.config.hook
     machine = session.get_machine_info()
-    commit = hook.pytest_benchmark_generate_commit_info(config=session.config)
+    commit = hook.pytest_benchmark_generate_commit_info(config=config)
     run = hook.pytest_benchmark_generate_json(
-        config=session.config,
+        config=config,
         benchmarks=session.benchmarks,
         include_data=True,
         machine_info=machine,
         commit_info=commit,
     )
+    hook.pytest_benchmark_update_json(config=config, benchmarks=session.benchmarks, output_json=run)
     target = folder / machine_name(machine["tlbench"]) / file_name(workload, datetime.now(UTC))
     with atomic_file(target) as part:
         part.write_text(json.dumps(run, indent=1, default=str) + "\n", encoding="utf-8")

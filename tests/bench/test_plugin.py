@@ -102,7 +102,7 @@ def test_the_run_ends_with_a_table_and_the_file(small_run):
 
 
 def test_the_plan_comes_before_the_stages_end(small_run):
-    output = small_run[1]
+    output = " ".join(small_run[1].split())
     assert output.index("plan: resize") < output.index("100%")
     assert "400 + 60 images" in output
 

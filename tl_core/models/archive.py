@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import shutil
 import tarfile
 import zlib
 from pathlib import Path, PurePosixPath, PureWindowsPath
@@ -57,15 +58,9 @@ def _extract(path: Path, folder: Path) -> None:
     try:
         with gzip.open(path) as stream, tarfile.open(fileobj=stream, mode="r:") as tar:
             for member in tar:
-                _check_name(path, member.name)
-                tar.extract(member, folder, filter="data")
+                _extract_member(path, tar, member, folder)
             while stream.read(READ_BYTES):  # to the end, where gzip's checksum is
                 pass
-    except tarfile.FilterError as error:
-        raise ModelError(
-            f"{path}: unsafe member ({error}); expected plain files and folders below the root. "
-            "Don't use this archive"
-        ) from error
     except _READ_ERRORS as error:
         raise ModelError(
             f"{path}: can't be unpacked ({error or type(error).__name__}); expected a whole "
@@ -73,13 +68,33 @@ def _extract(path: Path, folder: Path) -> None:
         ) from error
 
 
-def _check_name(path: Path, name: str) -> None:
-    """Tarfile's own filter strips a leading slash and goes on; no honest archive has one."""
-    if PurePosixPath(name).is_absolute() or PureWindowsPath(name).anchor:
-        raise ModelError(
-            f"{path}: unsafe member {name!r} with an absolute path; expected plain files and "
-            "folders below the root. Don't use this archive"
+def _extract_member(
+    path: Path, tar: tarfile.TarFile, member: tarfile.TarInfo, folder: Path
+) -> None:
+    """Write one file or folder; tarfile's own filters came only with Python 3.11.4."""
+    name = member.name
+    outside = (
+        PurePosixPath(name).is_absolute()
+        or PureWindowsPath(name).anchor
+        or ".."
+        in (
+            *PurePosixPath(name).parts,
+            *PureWindowsPath(name).parts,
         )
+    )
+    content = tar.extractfile(member) if member.isreg() else None
+    if outside or not (content or member.isdir()):
+        raise ModelError(
+            f"{path}: unsafe member {name!r}; expected plain files and folders below the root. "
+            "Don't use this archive"
+        )
+    target = folder / name
+    if content is None:
+        target.mkdir(parents=True, exist_ok=True)
+        return
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with content, target.open("wb") as file:
+        shutil.copyfileobj(content, file)
 
 
 def _check(path: Path, folder: Path) -> None:

@@ -196,7 +196,7 @@ def test_gzip_is_recognised_whatever_the_file_is_called(home):
 def test_the_real_files_have_the_official_numbers(home):
     home.mkdir()
     with tarfile.open(SHARED) as archive:
-        archive.extractall(home, filter="data")
+        archive.extractall(home)
     data = load_data("cifar10")
     assert data.sizes == (50_000, 10_000)
     assert np.bincount(data.train.labels).tolist() == [5000] * 10
