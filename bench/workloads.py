@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 #: Google's module as Hub serves it; the tutorial's backbone.
 MOBILENET_V2 = "https://tfhub.dev/google/imagenet/mobilenet_v2_100_224/feature_vector/5"
@@ -64,12 +64,5 @@ TUTORIAL = Workload(
     image_size=224,
 )
 #: The same with every training image, which the tutorial's author could not hold in memory.
-FULL = Workload(
-    name="full",
-    model=MOBILENET_V2,
-    data="cifar10",
-    train_size=50_000,
-    test_size=10_000,
-    image_size=224,
-)
+FULL = replace(TUTORIAL, name="full", train_size=50_000)
 WORKLOADS = {workload.name: workload for workload in (QUICK, TUTORIAL, FULL)}

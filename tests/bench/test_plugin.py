@@ -114,7 +114,7 @@ def test_names_do_not_depend_on_where_pytest_was_started(small_run):
 
 def test_pytest_benchmarks_own_compare_reads_the_file(small_run):
     (path,) = small_run[0].rglob("*.json")
-    command = [sys.executable, "-m", "pytest_benchmark.cli", "compare", str(path)]
+    command = [sys.executable, "-m", "pytest_benchmark", "compare", str(path)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)
     assert done.returncode == 0, done.stderr
     assert "test_pipeline" in done.stdout

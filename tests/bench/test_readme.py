@@ -1,0 +1,72 @@
+"""The README says what the result files and the program say."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from bench.options import OPTIONS
+from bench.records.read import ResultError, read_rows
+from bench.telling.readme import named_file, replaced, table
+from bench.workloads import WORKLOADS
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def readme():
+    return (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_table_is_what_its_result_file_makes(readme, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    path = named_file(readme)
+    assert path.parts[0] == "results"
+    assert replaced(readme, path) == readme
+
+
+def test_the_table_shows_the_tutorials_whole_job(readme):
+    rows = {row.label: row.info for row in read_rows(ROOT / named_file(readme))}
+    whole = rows["pipeline (recompute)"]
+    assert whole["images"] == 40_000
+    assert whole["accuracy"] >= 0.80
+    assert whole["peak_rss_bytes"] <= 2e9
+
+
+def test_every_committed_result_file_reads(readme):
+    files = sorted((ROOT / "results").rglob("*.json"))
+    assert files
+    for path in files:
+        assert read_rows(path)
+        assert not re.search(r"/(home|root|work|tmp|Users)/", path.read_text())
+
+
+def test_other_numbers_make_another_table(readme, tmp_path):
+    path = tmp_path / "run.json"
+    run = json.loads((ROOT / named_file(readme)).read_text())
+    run["benchmarks"][0]["extra_info"]["images_per_s"] += 1000
+    path.write_text(json.dumps(run))
+    assert table(path) != table(ROOT / named_file(readme))
+
+
+def test_a_readme_without_a_place_for_the_table_is_an_error():
+    with pytest.raises(ResultError, match="no table"):
+        named_file("nothing")
+    with pytest.raises(ResultError, match="to put a table in"):
+        replaced("nothing", Path("x"))
+
+
+def test_every_option_and_workload_is_documented(readme):
+    for name in [option.flag for option in OPTIONS] + [f"`{name}`" for name in WORKLOADS]:
+        assert name in readme
+
+
+def test_there_are_two_commands_that_set_everything_up(readme):
+    commands = [
+        line.strip() for line in readme.splitlines() if line.startswith("    python3 -m venv")
+    ]
+    assert len(commands) == 2
+    assert commands[0].endswith(".venv/bin/pytest --benchmark")
+    assert commands[1].endswith(".venv/bin/pytest")
+    assert all("-c constraints.txt" in command for command in commands)
