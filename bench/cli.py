@@ -37,6 +37,8 @@ def shared_options(*names: str) -> Callable[[Callable[..., Any]], Callable[..., 
                 return command(options=workload_from(QUICK.name, set_ones), given=set_ones, **given)
             except (OptionError, TransferLearningError) as error:
                 raise BadInput(str(error)) from error
+            except (OSError, UnicodeError) as error:
+                raise BadInput(f"a file can't be read or written: {error}") from error
 
         for option in reversed(chosen):
             wrapper = click.option(
@@ -114,6 +116,25 @@ def train(**arguments: Any) -> None:  # noqa: ANN401 - click's values
     from bench.commands.train import run
 
     run(**arguments)
+
+
+@main.command(epilog="Example: tlbench machine --json --no-probes")
+@click.option("--json", "as_json", is_flag=True, help="print JSON")
+@click.option("--no-probes", is_flag=True, help="skip what takes seconds: the speed probes")
+def machine(**arguments: Any) -> None:  # noqa: ANN401 - click's values
+    """Describe this machine, and measure what it can do at most."""
+    from bench.commands.machine import run
+
+    run(**arguments)
+
+
+@main.command(epilog="Example: tlbench check results/")
+@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+def check(files: tuple[str, ...]) -> None:
+    """Say what is wrong with result files; exit with 2 where anything is."""
+    from bench.commands.check import run
+
+    run(files)
 
 
 if __name__ == "__main__":

@@ -13,8 +13,9 @@ from pathlib import Path
 
 from bench.floors import TABLE, TUTORIAL_ACCURACY, Derivation, derivations
 from bench.job import Job, open_data, open_job
-from bench.options import OPTIONS, workload_from
+from bench.options import OPTIONS, OptionError, workload_from
 from bench.workloads import QUICK, TUTORIAL, WORKLOADS
+from tl_core.errors import TransferLearningError
 from tl_core.models.forms import short_name
 from tl_core.storage import atomic_file
 from tl_core.transfer import TransferModel, evaluation
@@ -39,6 +40,7 @@ def derive(job: Job, seeds: int = SEEDS) -> Derivation:
         image_size=job.extractor.image_size,
         train_size=len(data.train),
         test_size=len(data.test),
+        batch_size=workload.batch_size,
         accuracies=tuple(round(accuracy, 6) for accuracy in accuracies),
         linear_probe=round(linear_probe(job), 6),
         minimum=TUTORIAL_ACCURACY if promised else 0.0,
@@ -58,12 +60,8 @@ def linear_probe(job: Job) -> float:
 
 def save(derivation: Derivation) -> Path:
     """Put a derivation into the table, in place of an older one of the same job."""
-
-    def key(row: Derivation) -> tuple[object, ...]:
-        return row.model, row.data, row.image_size, row.train_size, row.test_size
-
-    rows = [row for row in derivations() if key(row) != key(derivation)]
-    rows = sorted([*rows, derivation], key=lambda row: tuple(map(str, key(row))))
+    rows = [row for row in derivations() if row.job != derivation.job]
+    rows = sorted([*rows, derivation], key=lambda row: tuple(map(str, row.job)))
     target = Path(__file__).with_name(TABLE)
     with atomic_file(target) as part:
         listed = [dataclasses.asdict(row) for row in rows]
@@ -79,8 +77,11 @@ def main(arguments: list[str] | None = None) -> None:
         parser.add_argument(option.flag, metavar=option.metavar, help=option.help)
     given = vars(parser.parse_args(arguments))
     name = given.pop("workload")
-    workload = workload_from(name, {key: text for key, text in given.items() if text})
-    derivation = derive(open_job(workload, open_data(workload)))
+    try:
+        workload = workload_from(name, {key: text for key, text in given.items() if text})
+        derivation = derive(open_job(workload, open_data(workload)))
+    except (OptionError, TransferLearningError) as error:
+        parser.error(str(error))
     print(derivation, derivation.floor, derivation.ceiling, save(derivation), sep="\n")  # noqa: T201
 
 

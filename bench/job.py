@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from bench.measure.noise import NoiseMeter
+from bench.measure.peak import peak_here
+from bench.measure.reference import ReferenceKernel
+from bench.measure.rounds import Instruments
 from tl_core.devices import usable_cpus
+from tl_core.models.flops import multiply_adds
+from tl_core.resize import resize_batch
 from tl_core.transfer import TransferModel
 
 if TYPE_CHECKING:
@@ -17,9 +23,27 @@ if TYPE_CHECKING:
     from bench.workloads import Workload
     from tl_core.data import DataSet
     from tl_core.extractor import FeatureExtractor
+    from tl_core.sources import ImageSource
 
 #: Batches that the pilot times, after the first call.
-PILOT_BATCHES = 2
+PILOT_BATCHES = 4
+#: Parts that the training set is cut into for rounds of extraction.
+PARTS = 5
+
+
+@dataclass(frozen=True)
+class Pilot:
+    """What a short look at the job tells, for planning.
+
+    Attributes:
+        images_per_s: Rate of extraction.
+        resized_per_s: Rate of resizing alone.
+        compile_s: Seconds to make a new head and trace its training step.
+    """
+
+    images_per_s: float
+    resized_per_s: float
+    compile_s: float
 
 
 @dataclass
@@ -32,7 +56,10 @@ class Job:
         extractor: The frozen backbone.
         load_s: Seconds to load the model, converting or downloading it where that was needed.
         first_call_s: Seconds of the first batch, which traces the graph.
-        pilot_images_per_s: The extractor's rate in a short pilot.
+        pilot: What a short look at the job told.
+        instruments: What stands beside the rounds.
+        multiply_adds: Of the extractor for one image; None where the engine shows no graph.
+        peak_gflops_per_s: This machine's float32 matrix multiply, measured now; None on a GPU.
     """
 
     workload: Workload
@@ -40,8 +67,11 @@ class Job:
     extractor: FeatureExtractor
     load_s: float
     first_call_s: float
-    pilot_images_per_s: float
-    _parts: list[NDArray[np.float32]] = field(default_factory=list)
+    pilot: Pilot
+    instruments: Instruments
+    multiply_adds: int | None = None
+    peak_gflops_per_s: float | None = None
+    _parts: dict[int, NDArray[np.float32]] = field(default_factory=dict)
     _test_features: NDArray[np.float32] | None = None
 
     @property
@@ -49,38 +79,59 @@ class Job:
         """Threads of one operation."""
         return self.workload.threads or usable_cpus()
 
-    def keep_features(
-        self, test: NDArray[np.float32], train_parts: tuple[NDArray[np.float32], ...]
-    ) -> None:
-        """Keep what timed extraction returned: test images first, then training images."""
-        self._test_features = test
-        self._parts = list(train_parts)
+    def part(self, number: int) -> ImageSource:
+        """Part ``number`` of the training images, counted round; all parts are as large."""
+        size = self.part_size
+        first = (number % PARTS) * size % len(self.data.train)
+        indices = (np.arange(size) + first) % len(self.data.train)
+        return self.data.train.images.pick(indices)
+
+    @property
+    def part_size(self) -> int:
+        """Images in a part."""
+        return max(1, len(self.data.train) // PARTS)
+
+    def keep_part(self, number: int, features: NDArray[np.float32]) -> None:
+        """Keep features that a round extracted, so that nothing is extracted twice untimed."""
+        self._parts[number % PARTS] = features
 
     def train_features(self) -> NDArray[np.float32]:
-        """float32 ``(train, d)``; what timed rounds left out is extracted now."""
-        images, done = self.data.train.images, sum(map(len, self._parts))
-        if done < len(images):
-            rest = images.pick(range(done, len(images)))
-            self._parts.append(self.extractor.extract(rest, batch_size=self.workload.batch_size))
-        self._parts = [np.concatenate(self._parts)]
-        return self._parts[0]
+        """float32 ``(train, d)``; what rounds left out is extracted now."""
+        images = self.data.train.images
+        features = np.empty((len(images), self.extractor.feature_size), np.float32)
+        missing = np.ones(len(images), bool)
+        for number, part in self._parts.items():
+            place = slice(number * self.part_size, (number + 1) * self.part_size)
+            if place.stop <= len(images):
+                features[place], missing[place] = part, False
+        rest = np.flatnonzero(missing)
+        if len(rest):
+            features[rest] = self._extract(images.pick(rest))
+        return features
 
     def test_features(self) -> NDArray[np.float32]:
         """float32 ``(test, d)``; extracted now unless timed extraction did so."""
         if self._test_features is None:
-            images = self.data.test.images
-            self._test_features = self.extractor.extract(
-                images, batch_size=self.workload.batch_size
-            )
+            self._test_features = self._extract(self.data.test.images)
         return self._test_features
+
+    def _extract(self, images: ImageSource) -> NDArray[np.float32]:
+        return self.extractor.extract(images, batch_size=self.workload.batch_size)
 
     def forget_features(self) -> None:
         """Free the features, so that a stage that doesn't need them has a peak of its own."""
-        self._parts, self._test_features = [], None
+        self._parts, self._test_features = {}, None
 
-    def new_model(self) -> TransferModel:
-        """An untrained head on the extractor, with its training step traced."""
-        model = TransferModel(self.extractor, self.data.class_names, seed=self.workload.seed)
+    def seed(self, number: int) -> int:
+        """The seed of round ``number``: the workload's in the first, another in each further one.
+
+        Floors are derived from many seeds, so that every round can be held to them.
+        """
+        return self.workload.seed + number
+
+    def new_model(self, number: int = 0) -> TransferModel:
+        """An untrained head for round ``number``, with its training step traced."""
+        model = TransferModel(self.extractor, self.data.class_names, seed=self.seed(number))
         model.compile()
         return model
 
@@ -105,19 +156,50 @@ def open_job(workload: Workload, data: DataSet) -> Job:
     """
     from tl_core.extractor import FeatureExtractor
 
+    threads = workload.threads or usable_cpus()
     start = perf_counter()
     extractor = FeatureExtractor(
         workload.model,
         engine=workload.engine,
         image_size=workload.image_size,
         device=workload.device,
-        threads=workload.threads or usable_cpus(),
+        threads=threads,
     )
     loaded = perf_counter()
-    size = workload.batch_size
-    extractor.extract(data.train.images.head(size), batch_size=size)
+    extractor.extract(data.train.images.head(workload.batch_size), batch_size=workload.batch_size)
     called = perf_counter()
-    pilot = data.train.images.head(size * PILOT_BATCHES)
-    extractor.extract(pilot, batch_size=size)
-    rate = len(pilot) / (perf_counter() - called)
-    return Job(workload, data, extractor, loaded - start, called - loaded, rate)
+    peak = peak_here(threads) if workload.device == "cpu" else None
+    return Job(
+        workload,
+        data,
+        extractor,
+        load_s=loaded - start,
+        first_call_s=called - loaded,
+        pilot=_pilot(workload, data, extractor),
+        instruments=Instruments(ReferenceKernel(threads).run, NoiseMeter()),
+        multiply_adds=_multiply_adds(extractor),
+        peak_gflops_per_s=peak.best if peak else None,
+    )
+
+
+def _multiply_adds(extractor: FeatureExtractor) -> int | None:
+    modules = getattr(extractor.network, "modules", None)
+    counted = multiply_adds(modules[0], extractor.image_size) if modules else None
+    # Part of a network is no figure for the whole.
+    return counted.total if counted and not counted.uncounted else None
+
+
+def _pilot(workload: Workload, data: DataSet, extractor: FeatureExtractor) -> Pilot:
+    images = data.train.images.head(workload.batch_size * PILOT_BATCHES)
+    start = perf_counter()
+    extractor.extract(images, batch_size=workload.batch_size)
+    extracted = perf_counter()
+    resize_batch(images.take(range(len(images))), extractor.image_size)
+    resized = perf_counter()
+    TransferModel(extractor, data.class_names).compile()
+    compiled = perf_counter()
+    return Pilot(
+        images_per_s=len(images) / (extracted - start),
+        resized_per_s=len(images) / (resized - extracted),
+        compile_s=compiled - resized,
+    )

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from bench.workloads import WORKLOADS, Workload
@@ -55,7 +57,7 @@ class Option:
 OPTIONS = (
     Option(
         "model",
-        "feature extractor: efficientnet-lite0, Hub URL, folder, .tar.gz, keras:NAME",
+        "efficientnet-lite0, a Hub URL, a SavedModel folder, a .tar.gz, keras:NAME",
         "HANDLE",
     ),
     Option(
@@ -100,3 +102,22 @@ def _sized(workload: Workload, parsed: dict[str, Any]) -> Workload:
     if parsed.get("model", workload.model) != workload.model:
         parsed = {"image_size": None} | parsed
     return dataclasses.replace(workload, **parsed)
+
+
+def check_names(workload: Workload) -> None:
+    """Refuse an engine, a device or a data set that can't be meant, before anything is loaded.
+
+    Raises:
+        OptionError: It isn't known; what is.
+    """
+    from tl_core.data import data_names
+    from tl_core.engines import engine_names
+
+    if workload.engine not in engine_names():
+        known = ", ".join(engine_names())
+        raise OptionError(f"--engine {workload.engine}: expected one of {known}")
+    if not re.fullmatch(r"cpu|gpu(:[0-9]+)?", workload.device):
+        raise OptionError(f"--device {workload.device}: expected cpu, gpu or gpu:N")
+    if workload.data not in data_names() and not Path(workload.data).expanduser().is_dir():
+        known = ", ".join(data_names())
+        raise OptionError(f"--data {workload.data}: no such folder; expected one, or {known}")

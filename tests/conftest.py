@@ -7,9 +7,15 @@ from pathlib import Path
 
 import pytest
 import pytest_socket
+from hypothesis import settings
 
 ROOT = Path(__file__).parent.parent
+# A slow or busy machine is no failure of the code.
+settings.register_profile("no deadline", deadline=None)
+settings.load_profile("no deadline")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+# As set_threads sets it: a job may then follow a test that started TensorFlow in this process.
+os.environ.setdefault("TF_NUM_INTEROP_THREADS", "1")
 
 
 def pytest_runtest_setup() -> None:

@@ -42,7 +42,7 @@ class ImageClassifier:
     Args:
         handle: As for ``FeatureExtractor``; Hub calls this form ``classification``.
         labels: Class names in output order; None takes ImageNet's, with "background" first where
-            the model has 1001 outputs.
+            the model has 1001 outputs. With labels, a model of any number of outputs will do.
         engine, image_size, device, threads: As for ``FeatureExtractor``.
         fallback_size: Side of the square input where the model has none of its own.
 
@@ -62,15 +62,12 @@ class ImageClassifier:
         device: str = "cpu",
         threads: int | None = None,
     ) -> None:
-        settings = NetworkSettings(image_size, fallback_size, device, threads)
+        classes = None if labels is None else len(labels)
+        settings = NetworkSettings(image_size, fallback_size, device, threads, classes)
         self.handle = handle
         self.network = open_model(handle, "logits", engine, settings)
         outputs = self.network.output_size
         self.labels = imagenet_labels(outputs) if labels is None else tuple(labels)
-        if len(self.labels) != outputs:
-            raise ModelError(
-                f"{handle}: {outputs} outputs but {len(self.labels)} labels were given"
-            )
 
     def probabilities(self, images: object, *, batch_size: int = BATCH_SIZE) -> NDArray[np.float32]:
         """Class probabilities.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 
 from tl_core.errors import DeviceError
@@ -26,18 +27,29 @@ def select_devices(spec: str = "cpu") -> Devices:
     """Resolve a device specification.
 
     Args:
-        spec: ``cpu``; ``gpu``, all GPUs with one replica of the network on each; or ``gpu:N``,
-            only GPU number N.
+        spec: ``cpu``, which also hides GPUs from TensorFlow where it doesn't run yet, so that it
+            takes none of their memory; ``gpu``, all GPUs with one replica of the network on each;
+            or ``gpu:N``, only GPU number N.
 
     Raises:
-        DeviceError: The specification isn't one of these, or the machine has no such GPU.
+        DeviceError: The specification isn't one of these, the machine has no such GPU, or GPUs
+            were hidden before.
     """
     match = re.fullmatch(r"cpu|gpu(?::(\d+))?", spec)
     if match is None:
         raise DeviceError(f"device {spec!r}: expected cpu, gpu (all of them) or gpu:N")
     if spec == "cpu":
+        _hide_gpus()
         return Devices(spec, ("CPU:0",))
     return Devices(spec, _gpus(spec, None if match[1] is None else int(match[1])))
+
+
+def _hide_gpus() -> None:
+    import tensorflow as tf
+
+    # Where TensorFlow runs already it has taken the GPUs; networks and heads name their device.
+    with suppress(RuntimeError):
+        tf.config.set_visible_devices([], "GPU")
 
 
 def _gpus(spec: str, number: int | None) -> tuple[str, ...]:
@@ -51,9 +63,25 @@ def _gpus(spec: str, number: int | None) -> tuple[str, ...]:
         )
     if number is not None and number >= len(physical):
         raise DeviceError(f"device {spec!r}: this machine has {len(physical)} GPU(s), from gpu:0")
+    _show_gpus(spec, physical)
     _grow_memory(physical)
     chosen = range(len(physical)) if number is None else [number]
     return tuple(f"GPU:{i}" for i in chosen)
+
+
+def _show_gpus(spec: str, physical: list[object]) -> None:
+    """Undo what ``_hide_gpus`` did for a network that was opened before."""
+    import tensorflow as tf
+
+    if tf.config.get_visible_devices("GPU") == physical:
+        return
+    try:
+        tf.config.set_visible_devices(physical, "GPU")
+    except RuntimeError as error:
+        raise DeviceError(
+            f"device {spec!r}: GPUs were hidden when TensorFlow started in this process, as "
+            "--device cpu does; start a new process for the GPU"
+        ) from error
 
 
 def _grow_memory(physical: list[object]) -> None:
@@ -80,29 +108,52 @@ def usable_cpus() -> int:
 
 
 def set_threads(threads: int) -> None:
-    """Set the threads that one TensorFlow operation may use, and check that it took effect.
+    """Set the threads that one TensorFlow operation may use, or check them where it runs already.
 
     Args:
         threads: At least 1. Operations run one after the other (inter-op 1), since the networks
-            here are chains: a second pool would only take turns with the first.
+            here are chains: a second pool would only take turns with the first. Both numbers win
+            over ``TF_NUM_INTRAOP_THREADS`` and ``TF_NUM_INTEROP_THREADS`` in the environment.
 
     Raises:
-        DeviceError: Below 1, or TensorFlow already runs with another number.
+        DeviceError: Below 1, or TensorFlow already runs with other numbers, be they set, from the
+            environment, or as many as CPUs.
     """
     import tensorflow as tf
 
     if threads < 1:
         raise DeviceError(f"{threads} threads: expected at least 1")
     threading = tf.config.threading
-    # TensorFlow says 0 for "as many as the process may use".
-    if (threading.get_intra_op_parallelism_threads() or usable_cpus()) == threads:
-        return
     try:
         threading.set_intra_op_parallelism_threads(threads)
         threading.set_inter_op_parallelism_threads(1)
     except RuntimeError as error:
-        raise DeviceError(
-            f"{threads} threads: TensorFlow already runs in this process with "
-            f"{threading.get_intra_op_parallelism_threads() or usable_cpus()}; set the threads "
-            "first, or start a new process"
-        ) from error
+        running = _running_threads()
+        if running != (threads, 1):
+            raise DeviceError(
+                f"{threads} threads: TensorFlow already runs in this process with {running[0]} "
+                f"threads an operation and {running[1]} for operations side by side, expected "
+                f"{threads} and 1; set the threads before anything else uses TensorFlow, or start "
+                "a new process"
+            ) from error
+
+
+def _running_threads() -> tuple[int, int]:
+    """Intra-op and inter-op threads of the running TensorFlow, which reports 0 unless set."""
+    import tensorflow as tf
+
+    threading = tf.config.threading
+    return (
+        threading.get_intra_op_parallelism_threads()
+        or _threads_from("TF_NUM_INTRAOP_THREADS")
+        or usable_cpus(),
+        threading.get_inter_op_parallelism_threads()
+        or _threads_from("TF_NUM_INTEROP_THREADS")
+        or usable_cpus(),
+    )
+
+
+def _threads_from(variable: str) -> int:
+    """The variable's number as TensorFlow reads it: 0, as many as CPUs, where it is none."""
+    value = os.environ.get(variable, "").strip()
+    return max(int(value), 0) if re.fullmatch(r"[+-]?\d+", value) else 0

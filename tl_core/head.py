@@ -25,13 +25,17 @@ class DenseHead:
         features: Inputs.
         classes: Outputs, at least 2.
         seed: Of the Glorot uniform kernel (Keras's default); the bias starts at 0.
+        device: TensorFlow's name of the device that holds it and computes with it, such as
+            ``GPU:0``; None leaves the choice to TensorFlow.
 
     Attributes:
         kernel: float32 variable ``(features, classes)``.
         bias: float32 variable ``(classes,)``.
     """
 
-    def __init__(self, features: int, classes: int, *, seed: int = 0) -> None:
+    def __init__(
+        self, features: int, classes: int, *, seed: int = 0, device: str | None = None
+    ) -> None:
         import tensorflow as tf
 
         if classes < 2:
@@ -39,8 +43,10 @@ class DenseHead:
         limit = np.sqrt(6 / (features + classes))
         rng = np.random.default_rng(seed)
         start = rng.uniform(-limit, limit, (features, classes)).astype(np.float32)
-        self.kernel = tf.Variable(start, name="kernel")
-        self.bias = tf.Variable(np.zeros(classes, np.float32), name="bias")
+        self.device = device
+        with tf.device(device):
+            self.kernel = tf.Variable(start, name="kernel")
+            self.bias = tf.Variable(np.zeros(classes, np.float32), name="bias")
 
     @property
     def trainable_variables(self) -> list[Variable]:
@@ -55,13 +61,15 @@ class DenseHead:
         """Class probabilities, float32 ``(n, classes)``."""
         import tensorflow as tf
 
-        return np.asarray(tf.nn.softmax(self.logits(tf.constant(features))).numpy())
+        with tf.device(self.device):
+            return np.asarray(tf.nn.softmax(self.logits(tf.constant(features))).numpy())
 
 
 class Trainer:
     """One Adam step at a time on the head, and on the backbone where it is unfrozen.
 
-    The step is traced here, so that the first batch costs what the others do.
+    The step is traced here, so that the first batch costs what the others do. It runs on the
+    head's device.
 
     Args:
         head: The head to train.
@@ -85,8 +93,9 @@ class Trainer:
         self._head, self._backbone = head, backbone
         unfrozen = [] if backbone is None else list(backbone.trainable_variables)
         self._variables = [*head.trainable_variables, *unfrozen]
-        self._optimizer = tf_keras.optimizers.Adam(learning_rate)
-        self._optimizer.build(self._variables)
+        with tf.device(head.device):
+            self._optimizer = tf_keras.optimizers.Adam(learning_rate)
+            self._optimizer.build(self._variables)
         inputs = (
             tf.TensorSpec((None, head.kernel.shape[0]), tf.float32)
             if backbone is None
@@ -109,19 +118,21 @@ class Trainer:
         """
         import tensorflow as tf
 
-        return float(self._step(tf.constant(inputs), tf.constant(labels)))
+        with tf.device(self._head.device):
+            return float(self._step(tf.constant(inputs), tf.constant(labels)))
 
     def _one_step(self, inputs: Tensor, labels: Tensor) -> Tensor:
         import tensorflow as tf
 
-        with tf.GradientTape(watch_accessed_variables=False) as tape:
-            tape.watch(self._variables)
-            logits = self._head.logits(self._features(inputs))
-            losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
-            loss = tf.reduce_mean(losses)
-        gradients = tape.gradient(loss, self._variables)
-        self._optimizer.apply_gradients(zip(gradients, self._variables, strict=True))
-        return loss
+        with tf.device(self._head.device):
+            with tf.GradientTape(watch_accessed_variables=False) as tape:
+                tape.watch(self._variables)
+                logits = self._head.logits(self._features(inputs))
+                losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
+                loss = tf.reduce_mean(losses)
+            gradients = tape.gradient(loss, self._variables)
+            self._optimizer.apply_gradients(zip(gradients, self._variables, strict=True))
+            return loss
 
     def _features(self, inputs: Tensor) -> Tensor:
         import tensorflow as tf

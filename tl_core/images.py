@@ -23,6 +23,12 @@ IMAGE_SUFFIXES = frozenset(
 #: What shows through transparent pixels, as in a browser or on paper.
 BACKGROUND = (255, 255, 255)
 
+# Pillow warns of a picture that is large enough to be an attack, then refuses a larger one; a
+# warning about EXIF that it could not read doesn't matter here. Set once and for all, since
+# warnings.catch_warnings, around each picture, mixes up the filters of other threads.
+warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
+warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
+
 
 def load_image(source: str | PathLike[str] | BinaryIO | Image.Image) -> NDArray[np.uint8]:
     """Read a picture as a person would see it.
@@ -42,18 +48,15 @@ def load_image(source: str | PathLike[str] | BinaryIO | Image.Image) -> NDArray[
     """
     name = _name_of(source)
     try:
-        with warnings.catch_warnings():
-            # Pillow warns of a picture that is large enough to be an attack, then refuses a
-            # larger one; a warning about EXIF that it could not read doesn't matter here.
-            warnings.simplefilter("ignore")
-            if isinstance(source, Image.Image):
-                return _to_rgb(source)
-            with Image.open(source) as image:
-                image.seek(0)
-                return _to_rgb(image)
+        if isinstance(source, Image.Image):
+            return _to_rgb(source)
+        with Image.open(source) as image:
+            image.seek(0)
+            return _to_rgb(image)
     except FileNotFoundError as error:
         raise ImageError(f"{name}: no such file; expected a picture") from error
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+    except Exception as error:
+        # A damaged picture can raise anything: struct.error in EXIF, RuntimeError in AVIF.
         raise ImageError(
             f"{name}: not a picture that can be read ({error}); expected a whole JPEG, PNG, GIF, "
             "WebP, TIFF, BMP or other file that Pillow opens"

@@ -88,7 +88,7 @@ def checked_pixels(images: object, dimensions: int) -> NDArray[np.uint8]:
 
 
 def _checked_size(size: int | tuple[int, int]) -> tuple[int, int]:
-    height, width = (size, size) if isinstance(size, int) else size
+    height, width = (size, size) if isinstance(size, (int, np.integer)) else size
     if height < 1 or width < 1:
         raise ImageError(f"image size {size}: expected at least 1 pixel each way")
     return height, width

@@ -12,26 +12,18 @@ from typing import TYPE_CHECKING, Any
 
 from tl_core.errors import ModelError
 from tl_core.models.export import NOTES_FILE, read_notes, save_module
-from tl_core.resize import TF_PREFIX
+from tl_core.models.forms import public_name
+from tl_core.serving_graph import signatures
 from tl_core.storage import atomic_dir
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from os import PathLike
 
     from tl_core.models import HubModule
-    from tl_core.models.untyped import Loaded, Tensor
     from tl_core.transfer import TransferModel
 
 #: Of what the notes hold; raised when their meaning changes.
 VERSION = 1
-#: tf.image's counterparts of Pillow's filters, equal within rounding.
-GRAPH_METHODS = {
-    "nearest": "nearest",
-    "bilinear": "bilinear",
-    "bicubic": "bicubic",
-    "lanczos": "lanczos3",
-}
 
 
 def save_model(
@@ -39,14 +31,20 @@ def save_model(
 ) -> None:
     """Write ``model`` to ``folder``.
 
-    ``serving_default`` takes ``images``, uint8 RGB ``(n, h, w, 3)`` of any one size (resized in
-    the graph by tf.image, within rounding of Pillow), and gives ``probabilities`` float32
-    ``(n, classes)`` and ``label``, the most probable class's name, string ``(n,)``.
-    ``serving_bytes`` takes ``files``, the bytes of JPEG, PNG, BMP or GIF pictures.
+    ``serving_default`` takes ``images``, uint8 RGB ``(n, h, w, 3)`` of any one size, and gives
+    ``probabilities`` float32 ``(n, classes)`` and ``label``, the most probable class's name,
+    string ``(n,)``. ``serving_bytes`` takes ``files``, the bytes of JPEG, PNG, BMP or GIF pictures.
+
+    Two things differ from ``predict``. tf.image resizes in the graph, not Pillow: images that have
+    the model's size already get the same answers, for others see ``serving_graph.GRAPH_METHODS``.
+    And ``serving_bytes`` doesn't turn pictures upright by their EXIF orientation, as ``load_image``
+    does, since TensorFlow can't read it: turn such pictures before they are sent. Otherwise it
+    decodes as ``load_image`` does, transparent PNG over white included; see
+    ``serving_graph.decode``.
 
     Raises:
         ModelError: The folder exists and ``overwrite`` is off, the engine isn't tensorflow, or
-            TensorFlow lacks the resize method.
+            TensorFlow has no filter that is near the model's.
     """
     target = Path(folder)
     if target.exists() and not overwrite and (not target.is_dir() or any(target.iterdir())):
@@ -58,7 +56,7 @@ def save_model(
             "can be saved as a SavedModel"
         )
     with atomic_dir(target) as part:
-        _write(model, modules[0], part)
+        _write(model, _backbone(modules[0]), part)
 
 
 def load_model(
@@ -101,6 +99,12 @@ def _facts(path: Path) -> dict[str, Any]:
     return facts
 
 
+def _backbone(module: HubModule) -> HubModule:
+    """The module without the saved model around it, which would otherwise nest at every saving."""
+    saved_by_us = read_notes(module.path).get("version") == VERSION
+    return module.member("backbone") if saved_by_us else module
+
+
 def _write(model: TransferModel, module: HubModule, folder: Path) -> None:
     size = model.extractor.image_size
     save_module(
@@ -111,63 +115,12 @@ def _write(model: TransferModel, module: HubModule, folder: Path) -> None:
         image_size=size,
         training=module.takes_training,
         members={"kernel": model.head.kernel, "bias": model.head.bias, "backbone": module.loaded},
-        signatures=_signatures(model, module),
+        signatures=signatures(model, module),
         notes={
             "version": VERSION,
-            "handle": model.extractor.handle,
+            "handle": public_name(model.extractor.handle),
             "resize": model.extractor.resize,
             "class_names": list(model.class_names),
             "seed": model.seed,
         },
     )
-
-
-def _signatures(model: TransferModel, module: HubModule) -> dict[str, Loaded]:
-    import tensorflow as tf
-
-    names = tf.constant(model.class_names)
-    resize = _graph_resize(model.extractor.resize, model.extractor.image_size)
-
-    def serve(images: Tensor) -> dict[str, Tensor]:
-        features = module(tf.cast(resize(images), tf.float32) / 255.0, training=False)
-        probabilities = tf.nn.softmax(model.head.logits(features))
-        label = tf.gather(names, tf.argmax(probabilities, axis=1))
-        return {"probabilities": probabilities, "label": label}
-
-    def decode(file: Tensor) -> Tensor:
-        image = tf.io.decode_image(file, channels=3, expand_animations=False)
-        image.set_shape((None, None, 3))
-        return resize(image[None])[0]
-
-    def serve_bytes(files: Tensor) -> dict[str, Tensor]:
-        return serve(tf.map_fn(decode, files, fn_output_signature=tf.uint8))
-
-    images = tf.TensorSpec((None, None, None, 3), tf.uint8, name="images")
-    files = tf.TensorSpec((None,), tf.string, name="files")
-    return {
-        "serving_default": tf.function(serve, input_signature=[images], autograph=False),
-        "serving_bytes": tf.function(serve_bytes, input_signature=[files], autograph=False),
-    }
-
-
-def _graph_resize(method: str, size: int) -> Callable[[Tensor], Tensor]:
-    """uint8 images of any size to uint8 at the model's, inside a graph.
-
-    Raises:
-        ModelError: TensorFlow has no such filter, and another would cost accuracy unnoticed.
-    """
-    import tensorflow as tf
-
-    name = GRAPH_METHODS.get(method, method.removeprefix(TF_PREFIX))
-    if method not in GRAPH_METHODS and not method.startswith(TF_PREFIX):
-        raise ModelError(
-            f"resize method {method!r}: TensorFlow has no such filter, so the model can't be "
-            f"served; train with one of {', '.join(GRAPH_METHODS)}"
-        )
-
-    def resize(images: Tensor) -> Tensor:
-        resized = tf.image.resize(images, (size, size), method=name, antialias=True)
-        pixels = tf.cast(tf.clip_by_value(tf.round(resized), 0.0, 255.0), tf.uint8)
-        return tf.ensure_shape(pixels, (None, size, size, 3))
-
-    return resize

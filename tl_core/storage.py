@@ -1,7 +1,8 @@
-"""Where models and features are kept, and how files are written: whole or not at all."""
+"""Where converted models are kept, and how files are written: whole or not at all."""
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import shutil
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING
 import platformdirs
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 
 def cache_dir() -> Path:
@@ -51,35 +52,52 @@ def atomic_file(target: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def atomic_dir(target: Path) -> Iterator[Path]:
+def atomic_dir(target: Path, *, is_whole: Callable[[Path], bool] | None = None) -> Iterator[Path]:
     """A temporary folder beside ``target`` that takes its place only if the block ends well.
 
-    An older folder at ``target`` is set aside, and put back if the rename fails. Where another
-    process got there in between, the last one stays.
+    An older folder at ``target`` is set aside, and put back if the rename fails or is interrupted.
+    Where another process got there in between, one of the two stays, whole.
+
+    Args:
+        target: The folder to write; the one that it is in is made where absent.
+        is_whole: For caches, where every writer writes the same: whether a folder needs no
+            replacement. One that came to ``target`` meanwhile then stays, since its writer may be
+            reading it already, and ours is dropped. None replaces whatever is there.
+
+    Yields:
+        The empty folder to write to.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     part = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".part", dir=target.parent))
     try:
         yield part
         part.chmod(0o777 & ~_umask())
-        _swap_in(part, target)
+        if is_whole is None or not is_whole(target):
+            _swap_in(part, target, is_whole)
     finally:
         shutil.rmtree(part, ignore_errors=True)
 
 
-def _swap_in(part: Path, target: Path) -> None:
+def _swap_in(part: Path, target: Path, is_whole: Callable[[Path], bool] | None) -> None:
     """Rename ``part`` to ``target``; no file system call exchanges two folders everywhere."""
     old = part.with_suffix(".old")
-    with suppress(FileNotFoundError):
-        target.rename(old)
     try:
-        part.rename(target)
-    except OSError:
-        if not target.exists():
+        with suppress(FileNotFoundError):
+            target.rename(old)
+        if is_whole is not None and is_whole(old):  # it came this very moment
             old.rename(target)
+            return
+        part.rename(target)
+    except BaseException as error:  # Ctrl-C between the two renames must not cost the old folder
+        if not target.exists():
+            if old.exists():
+                old.rename(target)
             raise
-    finally:
         shutil.rmtree(old, ignore_errors=True)
+        if not (isinstance(error, OSError) and error.errno in {errno.EEXIST, errno.ENOTEMPTY}):
+            raise
+        return  # another writer was faster: theirs stays
+    shutil.rmtree(old, ignore_errors=True)
 
 
 def _umask() -> int:

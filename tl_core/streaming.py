@@ -9,7 +9,7 @@ import numpy as np
 
 from tl_core.errors import ImageError
 from tl_core.progress import progress
-from tl_core.resize import resize_batch
+from tl_core.resize import DEFAULT_METHOD, resize_batch
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,7 +32,7 @@ def resized_batches(
     size: int,
     *,
     batch_size: int = BATCH_SIZE,
-    method: str = "lanczos",
+    method: str = DEFAULT_METHOD,
 ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.uint8]]]:
     """Batches of ``source`` in the given order, resized in a thread of their own.
 
@@ -71,7 +71,7 @@ def run_network(
     source: ImageSource,
     *,
     batch_size: int = BATCH_SIZE,
-    method: str = "lanczos",
+    method: str = DEFAULT_METHOD,
     description: str = "extract",
 ) -> NDArray[np.float32]:
     """All outputs of ``network`` for ``source``, in order.

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tl_core.errors import DataError, ModelError
+from tl_core.evaluation import Evaluation, evaluation
 from tl_core.head import LEARNING_RATE, DenseHead, Trainer
 from tl_core.progress import progress
 from tl_core.sources import as_source
 from tl_core.streaming import BATCH_SIZE, resized_batches
 from tl_core.summary import Summary, summarize
+from tl_core.training_checks import (
+    Track,
+    check_options,
+    check_trains,
+    checked_class_names,
+    checked_features,
+    checked_labels,
+    checked_learning_rate,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -25,40 +33,29 @@ if TYPE_CHECKING:
     #: Positions in the labels, and what the trainer takes for them.
     Batches = Iterator[tuple[NDArray[np.int64], NDArray[np.uint8] | NDArray[np.float32]]]
 
-#: ``recompute`` runs the extractor on every image in every epoch, as the tutorial does;
-#: ``cached`` runs it once and trains on the stored features. Never to be compared in one column.
-Track = Literal["recompute", "cached"]
+__all__ = ["FINE_TUNE_LEARNING_RATE", "Evaluation", "Track", "TransferModel", "evaluation"]
+
 #: Adam's step size once the extractor is unfrozen: large ones undo what it learned.
 FINE_TUNE_LEARNING_RATE = 1e-4
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """A model's answers on labelled images.
-
-    Attributes:
-        accuracy: Top-1, 0 to 1.
-        loss: Mean cross-entropy, in nats.
-        predictions: Most probable class of each image, int64 ``(n,)``.
-    """
-
-    accuracy: float
-    loss: float
-    predictions: NDArray[np.int64]
 
 
 class TransferModel:
     """A feature extractor and a Dense softmax head.
 
     Args:
-        extractor: The backbone; frozen unless ``fine_tune``.
-        class_names: Names in label order, at least 2.
+        extractor: The backbone; frozen unless ``fine_tune``. It isn't copied: models that are
+            given the same extractor share it, fine-tuned weights included.
+        class_names: Names in label order, at least 2, all different.
         seed: Of the head's starting weights.
         fine_tune: Unfreeze the extractor as well; see ``unfreeze``.
 
     Attributes:
         head: The head's variables.
         fine_tune: Whether the extractor is trained too.
+
+    Raises:
+        ModelError: Fewer than two class names, a name twice, or an extractor that ``fine_tune``
+            can't train.
     """
 
     def __init__(
@@ -70,9 +67,12 @@ class TransferModel:
         fine_tune: bool = False,
     ) -> None:
         self.extractor = extractor
-        self.class_names = tuple(class_names)
+        self.class_names = checked_class_names(class_names)
         self.seed = seed
-        self.head = DenseHead(extractor.feature_size, len(self.class_names), seed=seed)
+        device = getattr(extractor.network, "device_names", (None,))[0]
+        self.head = DenseHead(
+            extractor.feature_size, len(self.class_names), seed=seed, device=device
+        )
         self.fine_tune = False
         self._trainer: Trainer | None = None
         if fine_tune:
@@ -81,20 +81,13 @@ class TransferModel:
     def unfreeze(self) -> None:
         """Train the extractor too from the next ``fit`` on; best after the head was trained.
 
+        Its weights then change under every other model that shares it: give a model that is
+        fine-tuned an extractor of its own.
+
         Raises:
-            ModelError: The engine runs a fixed network, or the module has nothing to train.
+            ModelError: The engine runs a fixed network, or the module can't be trained.
         """
-        modules = getattr(self.extractor.network, "modules", None)
-        if modules is None or len(modules) != 1:
-            raise ModelError(
-                f"engine {self.extractor.engine!r} on {self.extractor.device}: can't be fine-tuned;"
-                " use the engine tensorflow on one device"
-            )
-        if not modules[0].trainable_variables:
-            raise ModelError(
-                f"{self.extractor.handle}: the module has no trainable variables and can't be "
-                "fine-tuned; train the head only, or take a TF2 module"
-            )
+        check_trains(self.extractor)
         self.fine_tune = True
         self._trainer = None
 
@@ -102,12 +95,16 @@ class TransferModel:
         """Trace the training step with a fresh Adam; ``fit`` does so where it wasn't done.
 
         Args:
-            learning_rate: None takes Keras's 1e-3, or 1e-4 when fine-tuning.
+            learning_rate: Above 0; None takes Keras's 1e-3, or 1e-4 when fine-tuning.
+
+        Raises:
+            ModelError: A learning rate of 0, below, or none at all.
         """
-        default = FINE_TUNE_LEARNING_RATE if self.fine_tune else LEARNING_RATE
+        if learning_rate is None:
+            learning_rate = FINE_TUNE_LEARNING_RATE if self.fine_tune else LEARNING_RATE
         self._trainer = Trainer(
             self.head,
-            learning_rate=learning_rate or default,
+            learning_rate=checked_learning_rate(learning_rate),
             backbone=self.extractor.network.modules[0] if self.fine_tune else None,  # type: ignore[attr-defined]
             image_size=self.extractor.image_size,
         )
@@ -129,7 +126,7 @@ class TransferModel:
             images: uint8 RGB ``(n, h, w, 3)``, paths, or an ``ImageSource``.
             labels: Class numbers ``(n,)``, from 0 in ``class_names``' order.
             epochs: Passes over the images, at least 1.
-            batch_size: Images a step.
+            batch_size: Images a step, at least 1.
             seed: Of the shuffling; None takes the model's.
             track: ``recompute`` or ``cached``.
 
@@ -141,11 +138,12 @@ class TransferModel:
             ModelError: A bad option, or a cached track when features change while training.
         """
         source = as_source(images)
-        self._check_track(track)
+        check_options(epochs=epochs, batch_size=batch_size, track=track, fine_tune=self.fine_tune)
+        targets = self._checked_labels(labels, len(source))
         if track == "cached":
             features = self.extractor.extract(source, batch_size=batch_size)
             return self.fit_features(
-                features, labels, epochs=epochs, batch_size=batch_size, seed=seed
+                features, targets, epochs=epochs, batch_size=batch_size, seed=seed
             )
 
         def inputs(order: NDArray[np.int64]) -> Batches:
@@ -155,7 +153,7 @@ class TransferModel:
             ):
                 yield part, batch if self.fine_tune else extractor.network(batch)
 
-        return self._train(inputs, self._checked_labels(labels, len(source)), epochs, seed)
+        return self._train(inputs, targets, epochs, seed)
 
     def fit_features(
         self,
@@ -166,15 +164,28 @@ class TransferModel:
         batch_size: int = BATCH_SIZE,
         seed: int | None = None,
     ) -> list[float]:
-        """Train the head on features ``(n, d)`` that were extracted before; else as ``fit``."""
-        self._check_track("cached")
+        """Train the head on features that were extracted before.
+
+        Args:
+            features: float32 ``(n, extractor.feature_size)``.
+            labels: Class numbers ``(n,)``.
+            epochs: Passes over the features, at least 1.
+            batch_size: Rows a step, at least 1.
+            seed: As for ``fit``, as is what is returned.
+
+        Raises:
+            DataError: Features of another dtype or width, or labels that don't fit them.
+            ModelError: A bad option, or the extractor is unfrozen.
+        """
+        check_options(epochs=epochs, batch_size=batch_size, fine_tune=self.fine_tune)
+        rows = checked_features(features, self.extractor.feature_size)
 
         def inputs(order: NDArray[np.int64]) -> Batches:
             for i in range(0, len(order), batch_size):
                 part = order[i : i + batch_size]
-                yield part, features[part]
+                yield part, rows[part]
 
-        return self._train(inputs, self._checked_labels(labels, len(features)), epochs, seed)
+        return self._train(inputs, self._checked_labels(labels, len(rows)), epochs, seed)
 
     def predict(self, images: object, *, batch_size: int = BATCH_SIZE) -> NDArray[np.float32]:
         """Class probabilities, float32 ``(n, classes)``, of images as for ``fit``."""
@@ -218,8 +229,6 @@ class TransferModel:
         epochs: int,
         seed: int | None,
     ) -> list[float]:
-        if epochs < 1:
-            raise ModelError(f"{epochs} epochs: expected at least 1")
         trainer = self._trainer or self.compile()
         rng = np.random.default_rng(self.seed if seed is None else seed)
         losses = []
@@ -232,36 +241,7 @@ class TransferModel:
                 losses.append(total / len(labels))
         return losses
 
-    def _check_track(self, track: str) -> None:
-        if track not in get_args(Track):
-            raise ModelError(f"track {track!r}: expected recompute or cached")
-        if self.fine_tune and track == "cached":
-            raise ModelError(
-                "track 'cached' while fine-tuning: features change with every step; use recompute"
-            )
-
     def _checked_labels(
         self, labels: NDArray[np.integer] | Sequence[int], images: int
     ) -> NDArray[np.int64]:
-        array = np.asarray(labels)
-        if array.shape != (images,) or images == 0:
-            raise DataError(f"labels of shape {array.shape} for {images} images: expected as many")
-        if not np.issubdtype(array.dtype, np.integer):
-            raise DataError(f"labels of dtype {array.dtype}: expected class numbers (integers)")
-        if array.min() < 0 or array.max() >= len(self.class_names):
-            raise DataError(
-                f"labels from {array.min()} to {array.max()}: expected 0 to "
-                f"{len(self.class_names) - 1}, one for each of {len(self.class_names)} class names"
-            )
-        return array.astype(np.int64)
-
-
-def evaluation(probabilities: NDArray[np.float32], labels: NDArray[np.int64]) -> Evaluation:
-    """Judge probabilities ``(n, classes)`` against labels ``(n,)``."""
-    right = probabilities[np.arange(len(labels)), labels].astype(np.float64)
-    predictions = probabilities.argmax(axis=1).astype(np.int64)
-    return Evaluation(
-        accuracy=float((predictions == labels).mean()),
-        loss=float(-np.log(np.maximum(right, np.finfo(np.float32).tiny)).mean()),
-        predictions=predictions,
-    )
+        return checked_labels(labels, images, len(self.class_names))

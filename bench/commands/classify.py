@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, TextIO
 import click
 
 from bench.quiet import import_tensorflow
-from tl_core.models.forms import classifier_handle
 from tl_core.photographs import portrait
 
 if TYPE_CHECKING:
@@ -45,7 +44,7 @@ def run(
     from tl_core.classifier import ImageClassifier
 
     classifier = ImageClassifier(
-        classifier_handle(options.model) or options.model,
+        options.model,
         labels=[line.strip() for line in labels if line.strip()] if labels else None,
         engine=options.engine,
         # The quick workload's smaller images are for its patches, not for photographs.

@@ -37,8 +37,8 @@ def run(
     Raises:
         SystemExit: With 1 where the accuracy is below ``min_accuracy``.
     """
-    if save and Path(save).exists():
-        raise ModelError(f"--save {save}: exists already; name a new folder")
+    if save:
+        _check_target(Path(save))
     import_tensorflow(options.device)
     images = _data(data, given, seed, options, download=download)
     model = _model(images, given, seed, options)
@@ -69,6 +69,18 @@ def run(
     if min_accuracy is not None and report["accuracy"] < min_accuracy:
         click.echo(f"accuracy {report['accuracy']:.4f} is below {min_accuracy}", err=True)
         raise SystemExit(1)
+
+
+def _check_target(folder: Path) -> None:
+    """Find out before training whether the model can be saved there.
+
+    Raises:
+        ModelError: The folder holds something.
+        OSError: It can't be made.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    if any(folder.iterdir()):
+        raise ModelError(f"--save {folder}: exists already and isn't empty; name a new folder")
 
 
 def _data(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import resource
-import sys
 from pathlib import Path
 
 _STATUS = Path("/proc/self/status")
@@ -19,11 +17,14 @@ def reset_peak() -> bool:
     return True
 
 
-def peak_rss_bytes() -> int:
-    """Peak resident memory in bytes, since ``reset_peak`` or else since the process began."""
+def peak_rss_bytes() -> int | None:
+    """Peak resident memory in bytes since ``reset_peak``; None where the OS can't tell.
+
+    Other systems know only the peak since the process began, which says nothing of a stage.
+    """
     try:
         lines = _STATUS.read_text().splitlines()
-        return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM"))
-    except (OSError, StopIteration):
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        return peak if sys.platform == "darwin" else peak * 1024
+    except OSError:
+        return None
+    values = [int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM")]
+    return values[0] if values else None

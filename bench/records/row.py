@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
+from bench.measure.disturbances import disturbances
+from bench.measure.noise_sample import sum_samples
+from bench.measure.steady import median_interval, spread, trend
+from bench.measure.verdict import judge
 from bench.records.write import PRECISION
 from tl_core.models.forms import public_name
 
@@ -20,7 +25,6 @@ def fill_row(
     measured: Measured[Any],
     *,
     stage: str,
-    images: int,
     image_size: int | None = None,
     track: str | None = None,
     accuracy: float | None = None,
@@ -33,15 +37,12 @@ def fill_row(
         job: What was run.
         measured: The rounds.
         stage: One of ``plugin.STAGES``.
-        images: Images a round.
         image_size: Side of the network's input, where it isn't the extractor's.
         track: ``recompute`` or ``cached``, where the stage trains.
         accuracy: Top-1 on the test images, 0 to 1.
         bounds: What the accuracy had to lie between.
     """
     workload = job.workload
-    # --benchmark-disable runs the checks without timing anything.
-    rounds = benchmark.stats.stats.data if benchmark.stats else []
     benchmark.extra_info.update(
         workload=workload.name,
         stage=stage,
@@ -57,12 +58,76 @@ def fill_row(
         image_size=image_size or job.extractor.image_size,
         train_size=len(job.data.train),
         test_size=len(job.data.test),
-        images=images,
-        images_per_s=images / median(rounds) if rounds else None,
+        images=measured.stage_images,
+        images_per_s=measured.stage_images / median(measured.seconds),
         accuracy=accuracy,
         accuracy_floor=bounds.floor if bounds else None,
         accuracy_ceiling=bounds.ceiling if bounds else None,
         load_s=job.load_s,
         first_call_s=job.first_call_s,
         peak_rss_bytes=measured.peak_rss_bytes,
+        **_hardware(job, measured, stage, track),
+        **_timing(measured),
     )
+
+
+def _hardware(
+    job: Job, measured: Measured[Any], stage: str, track: str | None
+) -> dict[str, float | None]:
+    """How close the network came to what the machine can do, for stages that run it."""
+    runs_it = stage in ("extract", "evaluate") or track == "recompute"
+    if not runs_it or job.multiply_adds is None:
+        return {"gflops_per_s": None, "peak_gflops_per_s": None, "peak_fraction": None}
+    images_per_s = measured.stage_images / median(measured.seconds)
+    rate = 2 * job.multiply_adds * images_per_s / 1e9  # an addition for each multiplication
+    peak = job.peak_gflops_per_s
+    fraction = rate / peak if peak else None
+    return {"gflops_per_s": rate, "peak_gflops_per_s": peak, "peak_fraction": fraction}
+
+
+def _timing(measured: Measured[Any]) -> dict[str, Any]:
+    """How sure the median is, and every round as it was."""
+    seconds = measured.seconds
+    interval = median_interval(seconds)
+    noise = sum_samples([each.noise for each in measured.timed if each.noise is not None])
+    verdict = judge(
+        seconds,
+        warmed=measured.warmed,
+        unfinished=measured.unfinished,
+        disturbed=disturbances(noise) if noise else (),
+    )
+    return {
+        "median_s": median(seconds),
+        "interval_s": [interval.low, interval.high] if interval else None,
+        "interval_coverage": interval.coverage if interval else None,
+        "spread": spread(seconds),
+        "warmed_up": measured.warmed,
+        "noise": {
+            "verdict": verdict.word,
+            "reasons": list(verdict.reasons),
+            "reference_kernel": _kernel(measured),
+            "seen": noise.as_dict() if noise else None,
+        },
+        "rounds": [
+            {
+                "order": order,
+                **dataclasses.asdict(dataclasses.replace(each, noise=None)),
+                "noise": each.noise.as_dict() if each.noise else None,
+            }
+            for order, each in enumerate(measured.rounds)
+        ],
+    }
+
+
+def _kernel(measured: Measured[Any]) -> dict[str, float | None] | None:
+    """The reference kernel's own middle, spread and drift over the timed rounds."""
+    seconds = [each.kernel_s for each in measured.timed if each.kernel_s is not None]
+    if not seconds:
+        return None
+    drift = trend(seconds)
+    return {
+        "median_s": median(seconds),
+        "spread": spread(seconds),
+        "drift": drift.change if drift else None,
+        "drift_p": drift.p if drift else None,
+    }

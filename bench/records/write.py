@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 from datetime import UTC, datetime
@@ -43,6 +44,10 @@ def write_results(session: Any, workload: Workload, folder: Path) -> Path:  # no
     )
     hook.pytest_benchmark_update_json(config=config, benchmarks=session.benchmarks, output_json=run)
     target = folder / machine_name(machine["tlbench"]) / file_name(workload, datetime.now(UTC))
+    for number in itertools.count(2):  # another run may have ended in the same second
+        if not target.exists():
+            break
+        target = target.with_stem(f"{target.stem.split('+')[0]}+{number}")
     with atomic_file(target) as part:
         part.write_text(json.dumps(run, indent=1, default=str) + "\n", encoding="utf-8")
     return target

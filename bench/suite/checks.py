@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from hashlib import sha256
 from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
+
+from bench.costs import WARM_UP_BATCHES
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from bench.floors import Bounds
     from bench.job import Job
-    from tl_core.data import DataSet
-    from tl_core.sources import ImageSource
+    from tl_core.data import DataSet, Split
 
 #: Share of test images that may stand in the training set pixel by pixel; CIFAR-10 itself has a
 #: few such duplicates.
@@ -25,16 +25,21 @@ COSINE = 0.9999
 SAMPLE = 8
 
 
+def warm_up_split(job: Job, split: Split) -> Split:
+    """The first few batches of a split: what the long stages warm up on."""
+    return split.head(min(len(split), job.workload.batch_size * WARM_UP_BATCHES))
+
+
 def check_data(data: DataSet) -> None:
     """Both splits hold every class's images, and hardly any test image stands in training."""
     classes = len(data.class_names)
     for name, split in (("training", data.train), ("test", data.test)):
         present = len(np.unique(split.labels))
         assert present == classes, f"{name} images of {present} classes, expected {classes}"
-    train = set(_digests(data.train.images))
-    leaked = sum(digest in train for digest in _digests(data.test.images))
-    share = leaked / len(data.test)
-    assert share <= LEAKAGE, f"{leaked} of {len(data.test)} test images are training images too"
+    share = data.leaked / len(data.test)
+    assert share <= LEAKAGE, (
+        f"{data.leaked} of {len(data.test)} test images are training images too"
+    )
 
 
 def check_pixels(images: list[NDArray[np.uint8]], resized: NDArray[np.uint8]) -> None:
@@ -76,8 +81,3 @@ def check_accuracy(accuracy: float, bounds: Bounds) -> None:
         f"accuracy {accuracy:.4f} is above the ceiling {bounds.ceiling:.4f} ({bounds.origin}): "
         "test images or labels have leaked into training"
     )
-
-
-def _digests(images: ImageSource) -> list[bytes]:
-    """A digest of each image's pixels, taken one at a time: files are never all in memory."""
-    return [sha256(images.take([i])[0].tobytes()).digest() for i in range(len(images))]

@@ -2,41 +2,71 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from bench.costs import stage_costs
 from bench.floors import Bounds, bounds_for
 from bench.job import Job, open_data, open_job
-from bench.plugin import SUITE_NAME
+from bench.measure.rounds import Measured, Stage, measure
+from bench.measure.schedule import Schedule, make_schedule
+from bench.session import SUITE_NAME
 from bench.suite.checks import check_data
 from bench.telling.plan import plan
+from tl_core.errors import TransferLearningError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pytest_benchmark.fixture import BenchmarkFixture
 
-    from bench.plugin import Suite
+    from bench.session import Suite
+
+    #: The fixture ``timed``.
+    Timed = Callable[[Stage[Any, Any]], Measured[Any]]
 
 
 @pytest.fixture(scope="session")
 def job(tlbench_suite: Suite) -> Job:
-    """The run's data and model, opened once and checked; the plan is printed."""
+    """The run's data and model, opened once and checked."""
     workload = tlbench_suite.workload
-    data = open_data(workload, download=tlbench_suite.download)
-    check_data(data)
-    opened = open_job(workload, data)
-    tlbench_suite.say(plan(workload, len(data.train), len(data.test), opened.pilot_images_per_s))
-    return opened
+    try:
+        data = open_data(workload, download=tlbench_suite.download)
+        check_data(data)
+        return open_job(workload, data)
+    except TransferLearningError as error:
+        # Bad input ends the run in one line, as a bad option does, not in a traceback a stage.
+        pytest.exit(f"tlbench: {error}", returncode=pytest.ExitCode.USAGE_ERROR)
+
+
+@pytest.fixture(scope="session")
+def schedule(tlbench_suite: Suite, job: Job) -> Schedule:
+    """How often each selected stage is run; printed before the first."""
+    costs = {name: cost for name, cost in stage_costs(job).items() if name in tlbench_suite.chosen}
+    budget, started = tlbench_suite.budget_s, tlbench_suite.started
+    made = make_schedule(costs, budget_s=budget, started=started, clock=perf_counter)
+    tlbench_suite.say(plan(made, started, budget))
+    return made
+
+
+@pytest.fixture
+def timed(
+    request: pytest.FixtureRequest, benchmark: BenchmarkFixture, job: Job, schedule: Schedule
+) -> Timed:
+    """Measures a stage with the rounds that were planned for its test."""
+    item = request.node
+    # The same name wherever the package is installed and pytest is started.
+    benchmark.fullname = f"{SUITE_NAME}{item.path.name}::{item.name}"
+
+    def run(stage: Stage[Any, Any]) -> Measured[Any]:
+        return measure(benchmark, stage, schedule.rounds_for(item.name), job.instruments)
+
+    return run
 
 
 @pytest.fixture(scope="session")
 def bounds(job: Job) -> Bounds:
     """Floor and ceiling of the test accuracy."""
     return bounds_for(job.workload, job.data, job.extractor.image_size)
-
-
-@pytest.fixture(autouse=True)
-def stable_name(request: pytest.FixtureRequest, benchmark: BenchmarkFixture) -> None:
-    """Name benchmarks the same wherever the package is installed and pytest is started."""
-    item = request.node
-    benchmark.fullname = f"{SUITE_NAME}{item.path.name}::{item.name}"

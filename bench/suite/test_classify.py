@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bench.measure.rounds import measure
+from bench.measure.rounds import Stage
 from bench.records.row import fill_row
 from tl_core.classifier import ImageClassifier
 from tl_core.models.forms import classifier_handle
@@ -18,15 +18,19 @@ if TYPE_CHECKING:
     from pytest_benchmark.fixture import BenchmarkFixture
 
     from bench.job import Job
+    from bench.suite.conftest import Timed
     from tl_core.classifier import Prediction
 
 
 @pytest.mark.stage("classify")
-def test_classify(benchmark: BenchmarkFixture, job: Job) -> None:
+def test_classify(benchmark: BenchmarkFixture, timed: Timed, job: Job) -> None:
     """Decoding, resizing and classifying; the portrait must be named in every round."""
     handle = classifier_handle(job.workload.model)
     if handle is None:
-        pytest.skip(f"no classifier is known that belongs to {job.workload.model}")
+        pytest.skip(
+            "no classifier is known that belongs to this model; put its 'classification' form "
+            "beside its 'feature_vector' form, under the same name otherwise"
+        )
     classifier = ImageClassifier(
         handle,
         engine=job.workload.engine,
@@ -35,7 +39,6 @@ def test_classify(benchmark: BenchmarkFixture, job: Job) -> None:
         device=job.workload.device,
         threads=job.threads,
     )
-    size = classifier.network.image_size
     files = [portrait(), *photographs().values()]
 
     def rotated(number: int) -> list[Path]:
@@ -46,8 +49,8 @@ def test_classify(benchmark: BenchmarkFixture, job: Job) -> None:
         answers = classifier.classify(paths, batch_size=job.workload.batch_size)
         return dict(zip(paths, answers, strict=True))
 
-    measured = measure(benchmark, classify, rotated, rounds=job.workload.rounds)
+    measured = timed(Stage(classify, rotated, len(files)))
     for answers in measured.outputs:
         labels = [prediction.label for prediction in answers[portrait()]]
         assert labels[0] == PORTRAIT_LABEL, f"the portrait was called {labels}"
-    fill_row(benchmark, job, measured, stage="classify", images=len(files), image_size=size)
+    fill_row(benchmark, job, measured, stage="classify", image_size=classifier.network.image_size)

@@ -7,42 +7,39 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from bench.measure.rounds import measure
+from bench.measure.rounds import Stage
 from bench.records.row import fill_row
-from bench.suite.checks import check_accuracy
+from bench.suite.checks import check_accuracy, warm_up_split
 
 if TYPE_CHECKING:
     from pytest_benchmark.fixture import BenchmarkFixture
 
     from bench.floors import Bounds
     from bench.job import Job
+    from bench.suite.conftest import Timed
+    from tl_core.data import Split
+    from tl_core.transfer import Evaluation
 
 
 @pytest.mark.stage("evaluate")
-def test_evaluate(benchmark: BenchmarkFixture, job: Job, bounds: Bounds) -> None:
+def test_evaluate(benchmark: BenchmarkFixture, timed: Timed, job: Job, bounds: Bounds) -> None:
     """The reported accuracy is the share of test labels that the predictions hit."""
-    model = job.new_model()
-    model.fit_features(
-        job.train_features(), job.data.train.labels, batch_size=job.workload.batch_size
+    model, test, batch_size = job.new_model(), job.data.test, job.workload.batch_size
+    model.fit_features(job.train_features(), job.data.train.labels, batch_size=batch_size)
+
+    def evaluate(split: Split) -> Evaluation:
+        return model.evaluate(split.images, split.labels, batch_size=batch_size)
+
+    stage = Stage(
+        evaluate,
+        lambda _: test,
+        len(test),
+        warm_up=lambda _: warm_up_split(job, test),
+        most_warm_ups=1,
     )
-    test = job.data.test
-    measured = measure(
-        benchmark,
-        lambda _: model.evaluate(test.images, test.labels, batch_size=job.workload.batch_size),
-        lambda _: None,
-        rounds=1,
-        warmup_rounds=0,
-    )
+    measured = timed(stage)
     for result in measured.outputs:
         assert result.accuracy == np.mean(result.predictions == test.labels)
         check_accuracy(result.accuracy, bounds)
-    accuracy = min(result.accuracy for result in measured.outputs)
-    fill_row(
-        benchmark,
-        job,
-        measured,
-        stage="evaluate",
-        images=len(test),
-        accuracy=accuracy,
-        bounds=bounds,
-    )
+    accuracy = measured.outputs[0].accuracy
+    fill_row(benchmark, job, measured, stage="evaluate", accuracy=accuracy, bounds=bounds)

@@ -7,37 +7,29 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from bench.measure.rounds import measure
+from bench.measure.rounds import Stage
 from bench.records.row import fill_row
 from bench.suite.checks import check_features
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
     from pytest_benchmark.fixture import BenchmarkFixture
 
     from bench.job import Job
-    from tl_core.sources import ImageSource
+    from bench.suite.conftest import Timed
 
 
 @pytest.mark.stage("extract")
-def test_extract(benchmark: BenchmarkFixture, job: Job) -> None:
-    """Each round extracts another part of the training set; the warm-up extracts the test set."""
-    train, count = job.data.train.images, job.workload.rounds
-    images = max(1, len(train) // count)
+def test_extract(benchmark: BenchmarkFixture, timed: Timed, job: Job) -> None:
+    """Each round extracts another fifth of the training images; the features are kept."""
 
-    def part(number: int) -> ImageSource:
-        if number == 0:
-            return job.data.test.images
-        return train.pick((np.arange(images) + (number - 1) * images) % len(train))
+    def extract(number: int) -> tuple[int, NDArray[np.float32]]:
+        features = job.extractor.extract(job.part(number), batch_size=job.workload.batch_size)
+        return number, features
 
     check_features(job)
-    kept: list[np.ndarray] = []
-
-    def extract(source: ImageSource) -> np.ndarray:
-        kept.append(job.extractor.extract(source, batch_size=job.workload.batch_size))
-        return kept[-1]
-
-    measured = measure(benchmark, extract, part, rounds=count)
-    assert all(np.isfinite(features).all() for features in measured.outputs)
-    if len(kept) == count + 1 and count * images <= len(train):
-        job.keep_features(kept[0], tuple(kept[1:]))
-    fill_row(benchmark, job, measured, stage="extract", images=images)
+    measured = timed(Stage(extract, lambda number: number, job.part_size))
+    for number, features in measured.outputs:
+        assert np.isfinite(features).all()
+        job.keep_part(number, features)
+    fill_row(benchmark, job, measured, stage="extract")

@@ -2,35 +2,38 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 
-from bench.measure.rounds import measure
+from bench.measure.rounds import Stage
 from bench.records.row import fill_row
 from bench.suite.checks import check_pixels
 from tl_core.resize import resize_batch
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
     from pytest_benchmark.fixture import BenchmarkFixture
 
     from bench.job import Job
+    from bench.suite.conftest import Timed
 
 
 @pytest.mark.stage("resize")
-def test_resize(benchmark: BenchmarkFixture, job: Job) -> None:
+def test_resize(benchmark: BenchmarkFixture, timed: Timed, job: Job) -> None:
     """Pillow's Lanczos, checked against Pillow, timed on other images each round."""
-    source = job.data.train.images
+    source, size = job.data.train.images, job.extractor.image_size
     images = min(job.workload.resize_images, len(source))
-    size = job.extractor.image_size
 
-    def chunk(number: int) -> list[np.ndarray]:
+    def chunk(number: int) -> list[NDArray[np.uint8]]:
         return source.take((np.arange(images) + number * images) % len(source))
 
+    def resize(batch: list[NDArray[np.uint8]]) -> tuple[int, ...]:
+        return resize_batch(batch, size).shape
+
     check_pixels(chunk(0), resize_batch(chunk(0), size))
-    measured = measure(
-        benchmark, lambda batch: resize_batch(batch, size).shape, chunk, rounds=job.workload.rounds
-    )
+    stage: Stage[Any, tuple[int, ...]] = Stage(resize, chunk, images)
+    measured = timed(stage)
     assert set(measured.outputs) == {(images, size, size, 3)}
-    fill_row(benchmark, job, measured, stage="resize", images=images)
+    fill_row(benchmark, job, measured, stage="resize")

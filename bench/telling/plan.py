@@ -5,10 +5,12 @@ from __future__ import annotations
 import textwrap
 from typing import TYPE_CHECKING, Any
 
+from bench.measure.budget import planned_seconds
 from bench.telling.table import WIDTH
 from tl_core.devices import usable_cpus
 
 if TYPE_CHECKING:
+    from bench.measure.schedule import Schedule
     from bench.workloads import Workload
 
 #: A path or a model's name is to be copied whole.
@@ -19,36 +21,30 @@ def describe(workload: Workload) -> list[str]:
     """Lines for the head of the run."""
     train, test = _size(workload.train_size), _size(workload.test_size)
     size = f" at {workload.image_size} pixels" if workload.image_size else ""
-    threads = workload.threads or usable_cpus()
+    count = workload.threads or usable_cpus()
+    threads = "1 thread" if count == 1 else f"{count} threads"
     job = f"{workload.name}: {workload.model}{size} on {workload.data}, {train} + {test} images"
-    how = f"engine {workload.engine}, {workload.device}, {threads} threads, batch of "
+    how = f"engine {workload.engine}, {workload.device}, {threads}, batch of "
     return textwrap.wrap(f"tlbench: {job}; {how}{workload.batch_size}", WIDTH, **_WHOLE_WORDS)
 
 
-def plan(workload: Workload, train: int, test: int, images_per_s: float) -> str:
-    """Each stage's rounds and images, and how long the network will take for them.
+def plan(schedule: Schedule, started: float, budget_s: float | None) -> str:
+    """Each stage's rounds, and when the run will end.
 
     Args:
-        workload: What is run.
-        train: Training images.
-        test: Test images.
-        images_per_s: The extractor's rate in the pilot.
+        schedule: The plan.
+        started: When the run began, in the schedule's seconds.
+        budget_s: What the run may take, in seconds, if that was said.
     """
-    n, part = workload.rounds, max(1, train // workload.rounds)
-    stages = {
-        "resize": f"{n} × {min(workload.resize_images, train):,}",
-        "extract": f"{n} × {part:,}",
-        "train (recompute)": f"1 × {train:,}",
-        "train (cached)": f"{n} × {train:,}",
-        "evaluate": f"1 × {test:,}",
-        "classify": f"{n} × 11 photographs",
-        "pipeline": f"1 × {train + test:,}",
-    }
-    # Through the network: extraction with its warm-up on the test images, then the long stages.
-    passes = (test + n * part) + train + test + (train + test)
-    listed = ", ".join(f"{name} {what}" for name, what in stages.items())
-    cost = f"about {passes / images_per_s:,.0f} s at {images_per_s:,.0f} images/s"
-    return "\n".join(textwrap.wrap(f"plan: {listed}; {cost}", WIDTH, **_WHOLE_WORDS))
+    rounds = ", ".join(
+        f"{name.removeprefix('test_')} {count}" for name, count in schedule.rounds.items()
+    )
+    total = schedule.clock() - started + planned_seconds(schedule.costs, schedule.rounds)
+    over = ""
+    if budget_s is not None and total > budget_s:
+        over = f", more than the {budget_s:,.0f} s asked for: this is the least that measures"
+    text = f"plan: rounds: {rounds}; ends after about {total:,.0f} s{over}"
+    return "\n".join(textwrap.wrap(text, WIDTH, **_WHOLE_WORDS))
 
 
 def _size(number: int | None) -> str:

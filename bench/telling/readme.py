@@ -12,7 +12,8 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from bench.records.read import ResultError, read_rows, read_run
-from bench.telling.table import seconds, share
+from bench.telling.table import gigabytes, seconds, share
+from tl_core.models.forms import short_name
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,8 +37,9 @@ def caption(row: Row, machine: dict[str, object]) -> str:
     """What was run on what, in a sentence."""
     info, packages = row.info, machine["packages"]
     assert isinstance(packages, dict)  # noqa: S101 - written by our own fingerprint
+    sizes = f"{info['train_size']:,} + {info['test_size']:,}"
     return (
-        f"`{info['workload']}`: {info['train_size']:,} + {info['test_size']:,} images of "
+        f"`{info['workload']}`: {short_name(info['model'])}, {sizes} images of "
         f"{info['data']}, one epoch, batch {info['batch_size']}, engine {info['engine']} "
         f"{packages['tensorflow']} {info['precision']}, {machine['cpu']}, {info['threads']} "
         f"threads, Python {machine['python']}."
@@ -78,7 +80,7 @@ def _cells(row: Row) -> list[str]:
         str(len(row.seconds)),
         share(info["accuracy"]),
         share(info["accuracy_floor"]),
-        f"{info['peak_rss_bytes'] / 1e9:.2f} GB",
+        gigabytes(info["peak_rss_bytes"]),
     ]
 
 

@@ -10,27 +10,34 @@ from rich.table import Table
 from rich.text import Text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping, Sequence
 
     from bench.records.read import Row
 
 WIDTH = 80
 
 
-def result_table(rows: Iterable[Row], not_measured: Mapping[str, str]) -> list[str]:
+def result_table(rows: Sequence[Row], not_measured: Mapping[str, str]) -> list[str]:
     """Lines of at most 80 characters.
 
     Args:
         rows: What was measured.
         not_measured: Reason by benchmark, for those that have no row.
     """
-    table = Table(box=None, pad_edge=False, header_style="")
+    table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="")
     table.add_column("stage")
-    for heading in ("images/s", "median", "spread", "n", "accuracy", "floor", "peak"):
+    for heading in ("images/s", "median", "interval", "n", "top-1", "floor", "peak"):
         table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("verdict")
     for row in rows:
         table.add_row(*cells(row))
     lines = _render(table)
+    lines += [
+        line for row in rows if row.info.get("gflops_per_s") for line in _render(share_of_peak(row))
+    ]
+    for row in rows:
+        for reason in row.info.get("noise", {}).get("reasons", []):
+            lines += _render(Text(f"{row.label}: {reason}"))
     for name, reason in not_measured.items():
         lines += _render(Text(f"{name}: not measured: {reason}"))
     return lines
@@ -39,19 +46,33 @@ def result_table(rows: Iterable[Row], not_measured: Mapping[str, str]) -> list[s
 def cells(row: Row) -> tuple[str, ...]:
     """A row's entries in the order of the table's columns."""
     info = row.info
-    low, high = min(row.seconds), max(row.seconds)
-    middle = median(row.seconds)
-    spread = f"{(high - low) / middle:.0%}" if len(row.seconds) > 1 else "-"
     return (
         row.label,
         f"{info['images_per_s']:,.0f}",
-        seconds(middle),
-        spread,
+        seconds(median(row.seconds)),
+        interval(row),
         str(len(row.seconds)),
         share(info.get("accuracy")),
         share(info.get("accuracy_floor")),
-        f"{info['peak_rss_bytes'] / 1e6:,.0f} MB",
+        gigabytes(info["peak_rss_bytes"]),
+        info.get("noise", {}).get("verdict", "-"),
     )
+
+
+def share_of_peak(row: Row) -> Text:
+    """How close a stage came to this machine's matrix-multiply peak of the same minutes."""
+    rate, peak = row.info["gflops_per_s"], row.info["peak_gflops_per_s"]
+    share = f", {rate / peak:.0%} of the {peak:,.0f} of a matrix multiply" if peak else ""
+    return Text(f"{row.label}: {rate:,.0f} GFLOP/s{share}")
+
+
+def interval(row: Row) -> str:
+    """The ends of the median's interval in percent of the median, or a dash for one round."""
+    ends = row.info.get("interval_s")
+    if not ends:
+        return "-"
+    middle = median(row.seconds)
+    return "/".join(f"{end / middle - 1:+.0%}" for end in ends)
 
 
 def seconds(value: float) -> str:
@@ -60,6 +81,11 @@ def seconds(value: float) -> str:
         if value * scale >= 1:
             return f"{value * scale:.3g} {unit}" if value * scale < 1000 else f"{value:.0f} {unit}"
     return f"{value * 1e6:.3g} µs"
+
+
+def gigabytes(value: int | None) -> str:
+    """A memory peak in GB, or a dash."""
+    return "-" if value is None else f"{value / 1e9:.2f}G"
 
 
 def share(value: float | None) -> str:

@@ -42,10 +42,10 @@ def test_the_linear_probe_is_scikit_learns(job):
 
 def test_a_derivation_replaces_its_own_and_keeps_the_others(tmp_path, monkeypatch):
     monkeypatch.setattr(derive_floors, "__file__", str(tmp_path / "derive_floors.py"))
-    old = Derivation("m", "d", "f", 64, 10, 10, (0.5, 0.6), 0.7)
-    other = Derivation("m", "d", "f", 64, 20, 10, (0.5, 0.6), 0.7)
+    old = Derivation("m", "d", "f", 64, 10, 10, 32, (0.5, 0.6), 0.7)
+    other = Derivation("m", "d", "f", 64, 20, 10, 32, (0.5, 0.6), 0.7)
     monkeypatch.setattr(derive_floors, "derivations", lambda: (old, other))
-    save(Derivation("m", "d", "f", 64, 10, 10, (0.8, 0.9), 0.95))
+    save(Derivation("m", "d", "f", 64, 10, 10, 32, (0.8, 0.9), 0.95))
     rows = json.loads((tmp_path / "floors.json").read_text())
     assert [(row["train_size"], row["accuracies"]) for row in rows] == [
         (10, [0.8, 0.9]),

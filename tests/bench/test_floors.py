@@ -1,14 +1,24 @@
 """Accuracy bounds follow from their derivations by a stated rule."""
 
+import dataclasses
 import math
+import re
 from statistics import mean, stdev
 
 import numpy as np
 import pytest
 
-from bench.floors import TUTORIAL_ACCURACY, Derivation, bounds_for, chance_bounds, derivations
-from bench.workloads import QUICK, WORKLOADS
-from tl_core.data import DataSet, Split
+from bench.floors import (
+    TUTORIAL_ACCURACY,
+    Bounds,
+    Derivation,
+    bounds_for,
+    chance_bounds,
+    derivations,
+)
+from bench.suite.checks import check_accuracy
+from bench.workloads import QUICK, TUTORIAL, WORKLOADS
+from tl_core.data import DataSet, Split, load_data
 from tl_core.sources import ArraySource
 
 
@@ -36,11 +46,48 @@ def test_floors_and_ceilings_follow_the_stated_rule(row):
     assert high <= row.ceiling <= high + 0.005
 
 
-def test_the_quick_workload_has_bounds_of_its_own():
-    data = data_set(2000, 500, classes=10, name="photo-patches")
-    bounds = bounds_for(QUICK, data, QUICK.image_size)
-    assert "seeds" in bounds.origin
+@pytest.fixture(scope="module")
+def patches():
+    return load_data("photo-patches").head(QUICK.train_size, QUICK.test_size)
+
+
+def test_the_quick_workload_has_bounds_of_its_own(patches):
+    bounds = bounds_for(QUICK, patches, QUICK.image_size)
+    assert "10 seeds" in bounds.origin
     assert 0.6 < bounds.floor < bounds.ceiling < 0.95
+
+
+def test_the_same_name_and_sizes_with_other_pixels_are_told_apart():
+    black = data_set(2000, 500, classes=10, name="photo-patches")
+    bounds = bounds_for(QUICK, black, QUICK.image_size)
+    assert bounds.origin.startswith("other pixels")
+    assert (bounds.floor, bounds.ceiling) == (chance_bounds(black).floor, 1.0)
+
+
+def test_other_pixels_are_still_held_to_what_the_tutorial_promises():
+    black = data_set(30_000, 10_000, classes=10, name="cifar10")
+    bounds = bounds_for(TUTORIAL, black, 224)
+    assert bounds.origin.startswith("other pixels")
+    assert bounds.floor == TUTORIAL_ACCURACY
+
+
+def test_another_batch_size_is_another_job(patches):
+    other = dataclasses.replace(QUICK, batch_size=64)
+    assert bounds_for(other, patches, QUICK.image_size) == chance_bounds(patches)
+
+
+@pytest.mark.parametrize(
+    ("accuracy", "message"),
+    [(0.4, "0.4000 is below the floor 0.5000 (rule)"), (0.5, None), (0.8, None),
+     (0.9, None), (0.91, "above the ceiling 0.9000 (rule): test images or labels have leaked")],
+)  # fmt: skip
+def test_an_accuracy_must_lie_between_floor_and_ceiling(accuracy, message):
+    bounds = Bounds(0.5, 0.9, "rule")
+    if message is None:
+        assert check_accuracy(accuracy, bounds) is None
+    else:
+        with pytest.raises(AssertionError, match=re.escape(message)):
+            check_accuracy(accuracy, bounds)
 
 
 @pytest.mark.parametrize("name", ["tutorial", "full"])
@@ -63,5 +110,5 @@ def test_another_job_is_held_to_more_than_chance(train, size):
 
 
 def test_a_promise_lifts_the_floor():
-    row = Derivation("m", "d", "f", 1, 1, 100, (0.5, 0.6), 0.7, minimum=0.55)
+    row = Derivation("m", "d", "f", 1, 1, 100, 32, (0.5, 0.6), 0.7, minimum=0.55)
     assert row.floor == 0.55

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from bench.telling.table import WIDTH
@@ -20,7 +21,8 @@ STAGES = [
 FIELDS = {
     "workload", "stage", "track", "model", "data", "data_fingerprint", "engine", "precision",
     "device", "threads", "batch_size", "image_size", "images", "images_per_s", "accuracy",
-    "accuracy_floor", "accuracy_ceiling", "load_s", "first_call_s", "peak_rss_bytes",
+    "accuracy_floor", "accuracy_ceiling", "load_s", "first_call_s", "peak_rss_bytes", "noise",
+    "rounds", "interval_s", "interval_coverage", "warmed_up",
 }  # fmt: skip
 
 
@@ -67,7 +69,10 @@ def test_every_row_has_the_contracts_fields(small_run):
 def test_throughput_is_images_over_the_median_round(small_run):
     for benchmark in small_run[2]["benchmarks"]:
         info, stats = benchmark["extra_info"], benchmark["stats"]
-        assert info["images_per_s"] == pytest.approx(info["images"] / stats["median"])
+        timed = [each["seconds"] for each in info["rounds"] if each["timed"]]
+        assert info["images_per_s"] == pytest.approx(info["images"] / np.median(timed))
+        # pytest-benchmark's own clock stands around ours.
+        assert stats["data"] == pytest.approx(timed, rel=0.01, abs=1e-3)
         assert stats["rounds"] == len(stats["data"])
 
 
@@ -103,7 +108,7 @@ def test_the_run_ends_with_a_table_and_the_file(small_run):
 
 def test_the_plan_comes_before_the_stages_end(small_run):
     output = " ".join(small_run[1].split())
-    assert output.index("plan: resize") < output.index("100%")
+    assert output.index("plan: rounds: resize") < output.index("100%")
     assert "400 + 60 images" in output
 
 
@@ -148,7 +153,7 @@ def test_wrong_features_are_red_and_leave_no_timing(tmp_path, mistake):
     done = run_pytest(tmp_path, "--benchmark", *SMALL, "-k", "extract", plugin=SABOTAGE[mistake])
     assert done.returncode == 1
     assert "cosine with the reference" in done.stdout
-    assert "not measured: check failed" in done.stdout
+    assert "not measured: AssertionError: cosine" in done.stdout
     assert stored(tmp_path) == []
 
 
@@ -175,7 +180,8 @@ job.open_data = shifted
     assert "is below the floor" in done.stdout
     (run,) = stored(tmp_path)
     assert [row["stage"] for row in rows(run)] == ["resize"]
-    assert run["tlbench"]["not_measured"] == {"test_train_cached": "check failed"}
+    (reason,) = run["tlbench"]["not_measured"].values()
+    assert "is below the floor" in reason
 
 
 def test_a_failed_check_keeps_its_timing_out_of_pytest_benchmarks_files_too(tmp_path):
@@ -190,16 +196,15 @@ def test_a_failed_check_keeps_its_timing_out_of_pytest_benchmarks_files_too(tmp_
 
 def test_an_interrupted_benchmark_leaves_no_half_rounds(tmp_path):
     plugin = """
-import bench.suite.test_extract as t
-original = t.measure
-def interrupted(benchmark, work, prepare, **k):
-    def stop(item, seen=[]):
-        seen.append(item)
-        if len(seen) == 4:
+import bench.measure.rounds as rounds
+original, seen = rounds._run, []
+def interrupted(stage, *a, **k):
+    if stage.images == 80 and k["timed"]:  # a fifth of 400: extraction
+        seen.append(stage)
+        if len(seen) == 3:
             raise KeyboardInterrupt
-        return work(item)
-    return original(benchmark, stop, prepare, **k)
-t.measure = interrupted
+    return original(stage, *a, **k)
+rounds._run = interrupted
 """
     options = ("--benchmark", *SMALL, "-k", "extract or resize", "--benchmark-json", "own.json")
     done = run_pytest(tmp_path, *options, plugin=plugin)
@@ -230,6 +235,16 @@ def test_plain_pytest_does_not_benchmark(tmp_path):
     assert "tests/bench/test_plugin.py" in done.stdout
 
 
+def test_benchmarks_need_nothing_that_only_the_tests_need(tmp_path):
+    """The tests' own conftest, and packages of the dev extra, are not looked at."""
+    (tmp_path / "pytest.ini").write_text("[pytest]\ntestpaths = tests\n")
+    (tmp_path / "tests").mkdir()
+    (tmp_path / "tests" / "conftest.py").write_text("import a_package_that_is_not_there")
+    done = run_pytest(tmp_path, "--benchmark", "--collect-only")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "7 tests collected" in done.stdout
+
+
 def test_a_benchmark_file_named_by_hand_is_skipped_without_the_option(tmp_path):
     done = run_pytest(tmp_path, str(ROOT / "bench" / "suite" / "test_resize.py"))
     assert "1 skipped" in done.stdout
@@ -240,6 +255,10 @@ def test_a_benchmark_file_named_by_hand_is_skipped_without_the_option(tmp_path):
     [
         (("--workload", "slow"), "expected one of quick, tutorial, full"),
         (("--train-size", "none"), "expected a whole number"),
+        (("--engine", "torch"), "--engine torch: expected one of"),
+        (("--device", "tpu"), "--device tpu: expected cpu, gpu or gpu:N"),
+        (("--data", "nowhere"), "--data nowhere: no such folder"),
+        (("--budget", "soon"), "--budget soon: expected seconds"),
     ],
 )
 def test_bad_options_are_usage_errors(tmp_path, options, message):
@@ -248,10 +267,22 @@ def test_bad_options_are_usage_errors(tmp_path, options, message):
     assert message in done.stderr
 
 
-def test_a_gpu_that_is_not_there_fails_and_does_not_fall_back(tmp_path):
-    done = run_pytest(tmp_path, "--benchmark", *SMALL, "--device", "gpu:7", "-k", "extract")
-    assert done.returncode == 1
-    assert "DeviceError" in done.stdout
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--device", "gpu:7"), "device 'gpu:7'"),
+        (("--data", "cifar10"), "cifar10"),
+        (("--model", "no-such-model"), "model handle 'no-such-model'"),
+    ],
+)
+def test_what_is_not_there_ends_the_run_in_a_line_and_does_not_fall_back(
+    tmp_path, options, message
+):
+    done = run_pytest(tmp_path, "--benchmark", *SMALL, *options)
+    assert done.returncode == 4
+    assert message in done.stdout
+    assert "Traceback" not in done.stdout
+    assert "nothing was measured" in done.stdout
     assert stored(tmp_path) == []
 
 

@@ -1,16 +1,20 @@
-"""A stage is timed as often as asked for, on a new input each time."""
+"""A stage is timed as often as asked for, on a new input each time, until it is really done."""
 
-from types import SimpleNamespace
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event
 
+import numpy as np
 import pytest
-from pytest_benchmark.fixture import BenchmarkFixture
 
+from bench.measure.finish import finish
 from bench.measure.memory import peak_rss_bytes, reset_peak
-from bench.measure.rounds import measure
+from bench.measure.rounds import Instruments, Stage, measure
+from bench.measure.standalone import standalone_fixture
+from bench.measure.verdict import judge
 
 
 class FakeClock:
-    """Time that passes only when work is done."""
+    """Time that passes only when something is done."""
 
     def __init__(self):
         self.now = 0.0
@@ -25,50 +29,151 @@ def clock():
 
 
 @pytest.fixture
-def timed(request, clock):
-    """pytest-benchmark's fixture on the fake clock, outside the session: nothing is reported."""
-    options = dict.fromkeys(
-        ("min_rounds", "precision", "confidence", "warmup", "warmup_iterations", "logger",
-         "calibration_precision", "warner", "cprofile", "cprofile_loops", "cprofile_dump")
-    )  # fmt: skip
-    return BenchmarkFixture(
-        request.node,
-        timer=SimpleNamespace(target=clock),
-        add_stats=lambda stats: None,
-        disabled=False,
-        disable_gc=False,
-        min_time=0,
-        max_time=0,
-        **options,
-    )
+def timed(clock):
+    return standalone_fixture("test", clock)
+
+
+def lasting(clock, durations):
+    """Work that takes these seconds, call by call, and returns the number of the call."""
+    left = iter(durations)
+
+    def work(number):
+        clock.now += next(left)
+        return number
+
+    return work
 
 
 def test_warm_ups_and_rounds_are_counted_exactly(timed, clock):
-    prepared, worked = [], []
-
-    def work(number):
-        worked.append(number)
-        clock.now += 10.0 if number < 2 else 1.0 + number
-        return number * number
+    prepared = []
 
     def prepare(number):
         prepared.append(number)
         clock.now += 100.0
         return number
 
-    measured = measure(timed, work, prepare, rounds=3, warmup_rounds=2)
-    assert prepared == worked == [0, 1, 2, 3, 4]
-    assert measured.outputs == (4, 9, 16)
-    assert timed.stats.stats.data == [3.0, 4.0, 5.0]
+    stage = Stage(lasting(clock, [9, 4, 3, 3, 2, 5, 8]), prepare, images=10)
+    measured = measure(timed, stage, 3, Instruments(clock=clock, now=clock))
+    assert prepared == [1000, 1001, 1002, 1003, 0, 1, 2]
+    assert [each.seconds for each in measured.rounds] == [9, 4, 3, 3, 2, 5, 8]
+    assert [each.timed for each in measured.rounds] == [False] * 4 + [True] * 3
+    assert measured.outputs == [0, 1, 2]
+    assert timed.stats.stats.data == measured.seconds == [2, 5, 8]
+    assert measured.warmed is True
 
 
-def test_a_stage_that_fails_leaves_no_statistics_to_be_stored(timed):
+def test_a_stage_that_never_gets_steady_is_flagged(timed, clock):
+    seconds = [2.0**number for number in range(10, 0, -1)]
+    stage = Stage(lasting(clock, seconds), lambda number: number, images=1, most_warm_ups=6)
+    measured = measure(timed, stage, 4, Instruments(clock=clock))
+    assert len(measured.rounds) == 6 + 4
+    assert measured.warmed is False
+    assert judge(measured.seconds, warmed=measured.warmed).word == "cold"
+
+
+def test_time_stamps_are_those_of_the_rounds_start(timed, clock):
+    stage = Stage(lasting(clock, [1, 1, 1, 1]), lambda number: number, images=1)
+    measured = measure(timed, stage, 2, Instruments(clock=clock, now=lambda: 1000 + clock.now))
+    assert [each.started_at for each in measured.rounds] == [1000, 1001, 1002, 1003]
+
+
+def test_the_kernel_and_the_meter_stand_beside_each_timed_round(timed, clock):
+    seen = []
+
+    class Meter:
+        def start(self):
+            self.begun = clock.now
+
+        def stop(self):
+            seen.append(clock.now - self.begun)
+            return len(seen)
+
+    def kernel():
+        clock.now += 0.5
+        return 0.5
+
+    stage = Stage(lasting(clock, [1, 1, 7, 8]), lambda number: number, images=1)
+    measured = measure(timed, stage, 2, Instruments(kernel, Meter(), clock))
+    assert seen == [7, 8]
+    assert [each.kernel_s for each in measured.rounds] == [None, None, 0.5, 0.5]
+    assert [each.noise for each in measured.rounds] == [None, None, 1, 2]
+    assert timed.stats.stats.data == [7, 8]
+
+
+def test_rounds_can_be_planned_from_the_last_warm_up(timed, clock):
+    stage = Stage(lasting(clock, [4, 4] + [4] * 9), lambda number: number, images=1)
+    measured = measure(timed, stage, lambda warm_s: int(12 / warm_s), Instruments(clock=clock))
+    assert len(measured.timed) == 3
+
+
+def test_a_single_warm_up_traces_and_shows_nothing(timed, clock):
+    stage = Stage(
+        lasting(clock, [9, 1]), lambda n: n, images=1, warm_up=lambda n: -1, most_warm_ups=1
+    )
+    measured = measure(timed, stage, 1, Instruments(clock=clock))
+    assert measured.warmed is None
+    assert measured.outputs == [0]
+
+
+class Unfinished:
+    """A result that is there only when it is asked for, as a GPU's tensor."""
+
+    def __init__(self, clock):
+        self.clock = clock
+
+    def numpy(self):
+        self.clock.now += 10.0
+        return np.zeros(1)
+
+
+@pytest.mark.parametrize("wrap", [lambda x: x, lambda x: [x], lambda x: {"a": (x,)}])
+def test_a_stage_that_returns_before_it_is_done_is_waited_for_and_caught(timed, clock, wrap):
+    def work(_):
+        clock.now += 0.1
+        return wrap(Unfinished(clock))
+
+    measured = measure(
+        timed, Stage(work, lambda number: number, images=1), 5, Instruments(clock=clock)
+    )
+    assert timed.stats.stats.data == pytest.approx([10.1] * 5)
+    verdict = judge(measured.seconds, warmed=True, unfinished=measured.unfinished)
+    assert verdict.word == "unsynchronised"
+    assert "99% of a round came after the return" in str(verdict)
+
+
+def test_futures_are_waited_for():
+    done = Event()
+    with ThreadPoolExecutor(1) as pool:
+        pending = pool.submit(done.wait, 10)
+        pool.submit(lambda: None)
+        done.set()
+        finish({"work": [pending]})
+        assert pending.done()
+
+
+def test_an_error_in_unfinished_work_is_not_lost():
+    def broken():
+        raise RuntimeError("late")
+
+    with ThreadPoolExecutor(1) as pool, pytest.raises(RuntimeError, match="late"):
+        finish(pool.submit(broken))
+
+
+def test_a_stage_that_fails_leaves_no_statistics_to_be_stored(timed, clock):
     def work(_):
         raise RuntimeError("broken")
 
+    stage = Stage(work, lambda number: number, images=1, most_warm_ups=0)
     with pytest.raises(RuntimeError, match="broken"):
-        measure(timed, work, lambda number: number, rounds=2)
+        measure(timed, stage, 2, Instruments(clock=clock))
     assert timed.has_error
+
+
+def test_memory_is_read_in_a_pass_that_is_not_timed(timed, clock, monkeypatch):
+    peaks = iter([111, 999])
+    monkeypatch.setattr("bench.measure.rounds.peak_rss_bytes", lambda: next(peaks))
+    stage = Stage(lasting(clock, [1] * 9), lambda number: number, images=1)
+    assert measure(timed, stage, 3, Instruments(clock=clock)).peak_rss_bytes == 111
 
 
 def test_the_peak_counts_memory_that_was_used_and_given_back():

@@ -1,13 +1,13 @@
 """Tables and plans are readable at 80 columns and say what is known."""
 
-import dataclasses
-
 import pytest
 
+from bench.measure.budget import StageCost
+from bench.measure.schedule import Schedule
 from bench.records.read import Row
 from bench.telling.plan import describe, plan
 from bench.telling.table import WIDTH, result_table, seconds, share
-from bench.workloads import QUICK, TUTORIAL
+from bench.workloads import QUICK
 
 INFO = {
     "stage": "pipeline",
@@ -19,26 +19,42 @@ INFO = {
 }
 
 
-def test_a_row_says_speed_rounds_accuracy_and_floor():
-    lines = result_table([Row("test_x", INFO, (1.0, 1.1, 1.2))], {})
-    assert "images/s" in lines[0]
-    for part in (
-        "pipeline (recompute)",
-        "1,234",
-        "1.1 s",
-        "18%",
-        "3",
-        "0.8313",
-        "0.8000",
-        "1,234 MB",
-    ):
-        assert part in lines[1]
+def test_a_row_says_speed_interval_rounds_accuracy_floor_and_verdict():
+    info = INFO | {"interval_s": [1.0, 1.32], "noise": {"verdict": "steady", "reasons": []}}
+    lines = result_table([Row("test_x", info, (1.0, 1.1, 1.32))], {})
+    assert lines[0].split() == [
+        "stage", "images/s", "median", "interval", "n", "top-1", "floor", "peak", "verdict",
+    ]  # fmt: skip
+    assert lines[1].split() == [
+        "pipeline", "(recompute)", "1,234", "1.1", "s", "-9%/+20%", "3", "0.8313", "0.8000",
+        "1.23G", "steady",
+    ]  # fmt: skip
 
 
-def test_a_single_round_shows_no_spread():
-    line = result_table([Row("test_x", INFO | {"accuracy": None}, (2.0,))], {})[1]
-    assert line.split()[-5:] == ["1", "-", "0.8000", "1,234", "MB"]
-    assert "%" not in line
+def test_a_single_round_shows_no_interval():
+    row = Row("test_x", INFO | {"accuracy": None, "interval_s": None}, (2.0,))
+    line = result_table([row], {})[1]
+    assert line.split()[4:] == ["s", "-", "1", "-", "0.8000", "1.23G", "-"]
+
+
+def test_reasons_stand_below_the_table():
+    noise = {"verdict": "noisy", "reasons": ["others used 40 % of the CPUs", "steal 9 %"]}
+    lines = result_table([Row("test_x", INFO | {"noise": noise}, (1.0,))], {})
+    assert lines[1].endswith("noisy")
+    assert lines[2:] == [
+        "pipeline (recompute): others used 40 % of the CPUs",
+        "pipeline (recompute): steal 9 %",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("peak", "line"),
+    [(400.0, "pipeline (recompute): 100 GFLOP/s, 25% of the 400 of a matrix multiply"),
+     (None, "pipeline (recompute): 100 GFLOP/s")],
+)  # fmt: skip
+def test_the_share_of_the_hardwares_peak_is_said(peak, line):
+    info = INFO | {"gflops_per_s": 100.0, "peak_gflops_per_s": peak}
+    assert result_table([Row("test_x", info, (1.0,))], {})[2:] == [line]
 
 
 def test_what_was_not_measured_is_said_with_its_reason():
@@ -48,9 +64,10 @@ def test_what_was_not_measured_is_said_with_its_reason():
 
 
 def test_no_line_is_wider_than_80_columns():
-    row = Row("test_x", INFO | {"images_per_s": 1e7, "peak_rss_bytes": 1e12}, (1e5, 2e5))
+    row = Row("test_x", INFO | {"images_per_s": 1e7, "peak_rss_bytes": 1e11}, (1e5, 2e5))
     lines = result_table([row], {"test_x": "because " * 30})
-    lines += plan(TUTORIAL, 30_000, 10_000, 52.0).splitlines() + describe(QUICK)
+    lines += schedule_plan({f"test_stage_{n}": 5 for n in range(9)}).splitlines()
+    lines += describe(QUICK)
     assert max(map(len, lines)) <= WIDTH
 
 
@@ -66,10 +83,16 @@ def test_an_absent_accuracy_is_a_dash():
     assert (share(None), share(0.5)) == ("-", "0.5000")
 
 
-def test_the_plan_counts_every_pass_through_the_network():
-    workload = dataclasses.replace(QUICK, rounds=4)
-    # 50 + 4 × 25 extracted, 100 trained, 50 evaluated, 150 in the pipeline: 450 images.
-    text = " ".join(plan(workload, 100, 50, 10.0).split())
-    assert "extract 4 × 25" in text
-    assert "pipeline 1 × 150" in text
-    assert "about 45 s at 10 images/s" in text
+def schedule_plan(rounds, *, budget_s=None, fixed_s=0.0):
+    costs = {name: StageCost(10.0, fixed_s=fixed_s) for name in rounds}
+    return plan(Schedule(costs, rounds, None, lambda: 107.0), 100.0, budget_s)
+
+
+def test_the_plan_says_rounds_and_when_the_run_ends():
+    text = " ".join(schedule_plan({"test_extract": 5, "test_pipeline": 1}, fixed_s=2.0).split())
+    assert text == "plan: rounds: extract 5, pipeline 1; ends after about 71 s"
+
+
+def test_a_plan_that_exceeds_its_budget_says_so():
+    text = " ".join(schedule_plan({"test_extract": 5}, budget_s=30.0).split())
+    assert text.endswith("57 s, more than the 30 s asked for: this is the least that measures")

@@ -102,6 +102,17 @@ def test_as_many_labels_as_outputs_are_needed():
         ImageClassifier(labels=imagenet_labels(1001))
 
 
+def test_a_classifier_of_other_classes_needs_its_labels(tmp_path):
+    module = colour_module(tmp_path / "module", 965, 7)
+    birds = [f"bird {number}" for number in range(965)]
+    (answers,) = ImageClassifier(module, labels=birds).classify(portrait(), top=1)
+    assert answers[0].label == "bird 7"
+    with pytest.raises(ModelError, match="965 outputs but 964 labels"):
+        ImageClassifier(module, labels=birds[1:])
+    with pytest.raises(ModelError, match=r"965 outputs.*or pass labels"):
+        ImageClassifier(module)
+
+
 @pytest.mark.parametrize("top", [0, 1001])
 def test_top_must_be_possible(classifier, top):
     with pytest.raises(ModelError, match="expected 1 to 1000"):

@@ -1,6 +1,7 @@
 """Devices that aren't there are errors; replicas and threads are what was asked for."""
 
 import json
+import os
 import subprocess
 import sys
 
@@ -10,10 +11,16 @@ from tl_core.devices import select_devices, usable_cpus
 from tl_core.errors import DeviceError
 
 
-def run_fresh(code):
+def run_fresh(code, **environ):
     """Run code in a new process, since TensorFlow's devices and threads are fixed once it runs."""
+    ours = {name: value for name, value in os.environ.items() if "OP_THREADS" not in name}
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=300, check=False
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+        env=ours | environ,
     )
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout.splitlines()[-1])
@@ -24,11 +31,21 @@ class FakeConfig:
 
     def __init__(self, gpus, running=False):
         self.gpus, self.running = gpus, running
+        self.visible = gpus
         self.grown = {}
         self.experimental = self
 
     def list_physical_devices(self, kind):
         return self.gpus if kind == "GPU" else ["cpu"]
+
+    def get_visible_devices(self, kind):
+        return self.visible
+
+    def set_visible_devices(self, devices, kind):
+        assert kind == "GPU"
+        if self.running:
+            raise RuntimeError("initialized")
+        self.visible = devices
 
     def get_memory_growth(self, gpu):
         return self.grown.get(gpu)
@@ -75,6 +92,26 @@ def test_memory_that_cannot_grow_any_more_is_an_error(two_gpus):
         select_devices("gpu")
 
 
+def test_cpu_hides_the_gpus_and_gpu_shows_them_again(two_gpus):
+    assert select_devices("cpu").names == ("CPU:0",)
+    assert two_gpus.visible == []
+    select_devices("gpu:1")
+    assert two_gpus.visible == ["a", "b"]
+
+
+def test_cpu_is_there_too_where_tensorflow_has_taken_the_gpus(two_gpus):
+    two_gpus.running = True
+    assert select_devices("cpu").names == ("CPU:0",)
+    assert two_gpus.visible == ["a", "b"]
+
+
+def test_gpus_that_are_hidden_from_the_running_tensorflow_are_an_error(two_gpus):
+    select_devices("cpu")
+    two_gpus.running = True
+    with pytest.raises(DeviceError, match=r"device 'gpu:1'.*start a new process for the GPU"):
+        select_devices("gpu:1")
+
+
 @pytest.mark.parametrize("spec", ["gpu", "gpu:0"])
 def test_without_a_gpu_there_is_no_fallback(spec):
     import tensorflow as tf
@@ -91,31 +128,74 @@ def test_other_specifications_are_refused(spec):
         select_devices(spec)
 
 
-def test_threads_are_set_before_tensorflow_runs():
-    code = """
-import json, tensorflow as tf
-from tl_core.devices import set_threads
-set_threads(1); set_threads(1)
-tf.constant(1) + 1
-print(json.dumps([tf.config.threading.get_intra_op_parallelism_threads(),
-                  tf.config.threading.get_inter_op_parallelism_threads()]))
+SET_THREADS = """
+import json, sys, tensorflow as tf
+from tl_core.devices import set_threads, usable_cpus
+from tl_core.errors import DeviceError
+def tried(threads):
+    try:
+        set_threads(threads)
+    except DeviceError as error:
+        return str(error)
 """
-    assert run_fresh(code) == [1, 1]
+#: Starts TensorFlow, sets threads, and says what TensorFlow reports.
+WHILE_RUNNING = "tf.constant(1) + 1; print(json.dumps([tried(t) for t in (1, 2, 3)]))"
+
+
+@pytest.mark.parametrize(
+    "environ",
+    [{}, {"TF_NUM_INTRAOP_THREADS": "5", "TF_NUM_INTEROP_THREADS": "5"}],
+    ids=["alone", "over the environment"],
+)
+@pytest.mark.parametrize("threads", ["1", "2", "usable_cpus()"])
+def test_threads_are_set_before_tensorflow_runs(threads, environ):
+    code = f"""
+set_threads({threads}); set_threads({threads})
+tf.constant(1) + 1
+set_threads({threads})
+print(json.dumps([tf.config.threading.get_intra_op_parallelism_threads() == {threads},
+                  tf.config.threading.get_inter_op_parallelism_threads() == 1]))
+"""
+    assert run_fresh(SET_THREADS + code, **environ) == [True, True]
+
+
+@pytest.mark.parametrize(
+    ("environ", "running"),
+    [
+        ({"TF_NUM_INTRAOP_THREADS": "2", "TF_NUM_INTEROP_THREADS": "1"}, None),
+        ({"TF_NUM_INTRAOP_THREADS": "7", "TF_NUM_INTEROP_THREADS": "1"}, "7 threads an operation"),
+        ({"TF_NUM_INTRAOP_THREADS": "2", "TF_NUM_INTEROP_THREADS": "5"}, "and 5 for operations"),
+    ],
+    ids=["fitting", "other intra-op", "other inter-op"],
+)
+def test_threads_from_the_environment_count_where_tensorflow_runs(environ, running):
+    one, two, three = run_fresh(SET_THREADS + WHILE_RUNNING, **environ)
+    assert "already runs in this process" in one
+    assert "already runs in this process" in three
+    assert two is None if running is None else running in two
 
 
 def test_other_threads_than_the_running_ones_are_an_error():
     code = """
-import json, tensorflow as tf
-from tl_core.devices import set_threads, usable_cpus
-from tl_core.errors import DeviceError
+tf.config.threading.set_inter_op_parallelism_threads(1)
 tf.constant(1) + 1
-set_threads(usable_cpus())
-try:
-    set_threads(usable_cpus() + 1)
-except DeviceError as error:
-    print(json.dumps(str(error)))
+print(json.dumps([tried(usable_cpus()), tried(usable_cpus() + 1)]))
 """
-    assert "already runs in this process" in run_fresh(code)
+    same, other = run_fresh(SET_THREADS + code)
+    assert same is None
+    assert "already runs in this process" in other
+
+
+@pytest.mark.parametrize(
+    ("value", "threads"), [(None, 0), ("", 0), ("3", 3), (" 4 ", 4), ("-1", 0), ("two", 0)]
+)
+def test_threads_in_the_environment_are_read_as_tensorflow_does(monkeypatch, value, threads):
+    from tl_core.devices import _threads_from
+
+    monkeypatch.delenv("TF_NUM_INTRAOP_THREADS", raising=False)
+    if value is not None:
+        monkeypatch.setenv("TF_NUM_INTRAOP_THREADS", value)
+    assert _threads_from("TF_NUM_INTRAOP_THREADS") == threads
 
 
 def test_fewer_than_one_thread_is_refused():
@@ -166,16 +246,49 @@ print(json.dumps([
     assert shape == [1, 1280]
 
 
+def test_the_head_lives_and_learns_where_its_extractor_runs():
+    """CPU:1 stands for a GPU that isn't the one that TensorFlow would choose."""
+    code = """
+import json, numpy as np, tensorflow as tf
+cpu = tf.config.list_physical_devices("CPU")[0]
+two = [tf.config.LogicalDeviceConfiguration()] * 2
+tf.config.set_logical_device_configuration(cpu, two)
+from tl_core.devices import Devices
+import tl_core.engines
+tl_core.engines.select_devices = lambda spec: Devices(spec, ("CPU:1",))
+from tl_core import FeatureExtractor, TransferModel
+model = TransferModel(FeatureExtractor(image_size=32), ["a", "b"])
+trainer = model.compile()
+images = np.random.default_rng(0).integers(0, 256, (4, 32, 32, 3), np.uint8)
+before = model.head.kernel.numpy()
+model.fit(images, [0, 1, 0, 1], batch_size=2)
+step = trainer._step.graph.get_operations()
+print(json.dumps([
+    [v.device[-5:] for v in (*model.head.trainable_variables, *trainer._optimizer.variables)],
+    sorted({op.device[-5:] for op in step if op.type == "MatMul"}),
+    bool((model.head.kernel.numpy() != before).any()),
+]))
+"""
+    variables, products, learned = run_fresh(code)
+    # Kernel and bias, and Adam's two moments of each; it may count its steps elsewhere.
+    assert variables[:2] == ["CPU:1"] * 2
+    assert variables.count("CPU:1") >= 6
+    assert products == ["CPU:1"]
+    assert learned
+
+
 @pytest.mark.gpu
 def test_a_real_gpu_gives_the_cpus_features():
-    import numpy as np
     import tensorflow as tf
-
-    from tl_core.extractor import FeatureExtractor
 
     if not tf.config.list_physical_devices("GPU"):
         pytest.skip("this machine has no GPU that TensorFlow can use")
-    images = np.random.default_rng(0).integers(0, 256, (5, 32, 32, 3), np.uint8)
-    on_gpu = FeatureExtractor(device="gpu", image_size=96).extract(images)
-    on_cpu = FeatureExtractor(device="cpu", image_size=96).extract(images)
-    np.testing.assert_allclose(on_gpu, on_cpu, rtol=0.05, atol=0.05)
+    code = """
+import json, numpy as np
+from tl_core import FeatureExtractor
+images = np.random.default_rng(0).integers(0, 256, (5, 32, 32, 3), np.uint8)
+on_gpu = FeatureExtractor(device="gpu", image_size=96).extract(images)
+on_cpu = FeatureExtractor(device="cpu", image_size=96).extract(images)
+print(json.dumps(bool(np.allclose(on_gpu, on_cpu, rtol=0.05, atol=0.05))))
+"""
+    assert run_fresh(code)

@@ -82,6 +82,19 @@ def test_the_models_own_size_is_the_default():
     assert FeatureExtractor().image_size == 224
 
 
+@pytest.mark.parametrize("size", [0, -5, np.int64(0)])
+def test_an_image_size_below_one_is_refused(size):
+    with pytest.raises(ModelError, match=r"image size -?\d: expected at least 1 pixel"):
+        FeatureExtractor(image_size=size)
+
+
+def test_numpys_numbers_are_image_sizes(images):
+    numpys = FeatureExtractor(image_size=np.int64(32))
+    assert type(numpys.image_size) is int
+    expected = FeatureExtractor(image_size=32).extract(images[:2])
+    np.testing.assert_array_equal(numpys.extract(images[:2]), expected)
+
+
 def test_a_classifier_is_no_extractor():
     with pytest.raises(ModelError, match=r"classifier.*1000 outputs.*expected a feature extractor"):
         FeatureExtractor(str(resolve("efficientnet-lite0", "logits")))

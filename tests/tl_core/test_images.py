@@ -1,12 +1,16 @@
 """Any picture becomes upright 8-bit RGB, as Pillow and NumPy say it must look."""
 
 import io
+import subprocess
+import sys
+import warnings
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import Image, features
 
 from tl_core.errors import ImageError
 from tl_core.images import load_image
@@ -147,3 +151,86 @@ def test_a_decompression_bomb_is_refused(monkeypatch):
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10)
     with pytest.raises(ImageError, match="exceeds limit"):
         load_image(saved(Image.new("RGB", (30, 30)), "PNG"))
+
+
+def noise(seed=0):
+    return Image.fromarray(np.random.default_rng(seed).integers(0, 256, (24, 24, 3), np.uint8))
+
+
+#: EXIF with one entry, the orientation: tag 0x0112, type 3 (short), count 1, value 1.
+UPRIGHT = bytes.fromhex("457869660000 4d4d002a00000008 0001 0112 0003 00000001 00010000 00000000")
+
+
+def camera_exif():
+    exif = Image.Exif()
+    exif[0x0112], exif[0x010F], exif[0x011A] = 6, "maker", 72.0
+    exif[0x8769] = {0x9003: "2020:01:01 00:00:00"}
+    return exif
+
+
+@pytest.mark.parametrize(
+    ("form", "with_exif"),
+    [("JPEG", True), ("PNG", True), ("GIF", False), ("WEBP", True), ("TIFF", False),
+     ("BMP", False), ("AVIF", True)],
+)  # fmt: skip
+def test_a_picture_with_flipped_bytes_gives_pixels_or_an_image_error(form, with_exif):
+    if form == "AVIF" and not features.check("avif"):
+        pytest.skip("this Pillow reads no AVIF")
+    whole = saved(noise(), form, **({"exif": camera_exif()} if with_exif else {})).getvalue()
+    rng = np.random.default_rng(20)
+    refused = 0
+    for _ in range(400):
+        damaged = np.frombuffer(whole, np.uint8).copy()
+        near = min(200, len(whole)) if rng.random() < 0.6 else len(whole)  # headers break most
+        damaged[rng.integers(0, near, rng.integers(1, 5))] ^= np.uint8(rng.integers(1, 256))
+        try:
+            pixels = load_image(io.BytesIO(damaged.tobytes()))
+        except ImageError:
+            refused += 1
+        else:
+            assert pixels.dtype == np.uint8
+            assert pixels.shape[2:] == (3,)
+    assert refused > 20
+
+
+@pytest.mark.parametrize(("at", "value"), [(17, 0), (19, 5)], ids=["other tag", "other type"])
+def test_exif_that_cannot_be_encoded_again_is_an_image_error(at, value):
+    """Turning a picture upright rewrites its EXIF: Pillow raises struct.error, AttributeError."""
+    exif = bytearray(camera_exif().tobytes())
+    exif[at] = value
+    with pytest.raises(ImageError, match="not a picture that can be read"):
+        load_image(saved(noise(), "JPEG", exif=bytes(exif)))
+
+
+def test_threads_leave_the_warning_filters_alone():
+    """catch_warnings restored, in one thread, what it had found in the middle of another."""
+    before = list(warnings.filters)
+    files = [saved(noise(seed), "PNG").getvalue() for seed in range(200)]
+    with ThreadPoolExecutor(8) as pool:
+        loaded = list(pool.map(lambda file: load_image(io.BytesIO(file)), files))
+    assert len(loaded) == 200
+    assert warnings.filters == before
+
+
+def test_no_warning_filter_is_touched_while_a_picture_is_read(monkeypatch):
+    def touched(*_, **__):
+        raise AssertionError("warnings.catch_warnings isn't thread-safe")
+
+    monkeypatch.setattr(warnings, "catch_warnings", touched)
+    assert load_image(saved(noise(), "PNG")).shape == (24, 24, 3)
+
+
+def test_pillows_warnings_are_no_errors_even_where_warnings_are(tmp_path):
+    """A picture whose EXIF is cut short is a picture: with python -W error, too."""
+    path = tmp_path / "cut.jpg"
+    noise().save(path, exif=UPRIGHT[:20])
+    code = f"""
+import PIL.Image
+PIL.Image.MAX_IMAGE_PIXELS = 400
+from tl_core.images import load_image
+print(load_image({str(path)!r}).shape)
+"""
+    command = [sys.executable, "-W", "error", "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.stdout.strip() == "(24, 24, 3)", done.stderr
+    assert not done.stderr

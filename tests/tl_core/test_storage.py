@@ -1,7 +1,9 @@
 """What is written is whole or not there."""
 
+import errno
 import hashlib
 import stat
+from pathlib import Path
 
 import pytest
 
@@ -80,3 +82,102 @@ def test_two_writers_of_one_folder_both_succeed(tmp_path):
             (second / "second").touch()
         (first / "first").touch()
     assert [path.name for path in target.iterdir()] == ["first"]
+
+
+def interrupted_at(monkeypatch, number, *, done, error=Interrupted):
+    """Raise at the given rename from now on, before or after it took place."""
+    renamed, calls = Path.rename, []
+
+    def rename(self, target):
+        calls.append(target)
+        if len(calls) != number:
+            return renamed(self, target)
+        if done:
+            renamed(self, target)
+        raise error
+
+    monkeypatch.setattr(Path, "rename", rename)
+
+
+@pytest.mark.parametrize(
+    ("number", "done", "left"),
+    [(1, False, "old"), (1, True, "old"), (2, False, "old"), (2, True, "new")],
+    ids=["before the first", "after the first", "before the second", "after the second"],
+)
+def test_an_interrupt_around_the_renames_loses_no_folder(tmp_path, monkeypatch, number, done, left):
+    target = tmp_path / "model"
+    target.mkdir()
+    (target / "old").touch()
+
+    def write():
+        with atomic_dir(target) as part:
+            (part / "new").touch()
+            interrupted_at(monkeypatch, number, done=done)
+
+    with pytest.raises(Interrupted):
+        write()
+    assert [path.name for path in target.iterdir()] == [left]
+    assert list(tmp_path.iterdir()) == [target]
+
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_a_rename_that_is_refused_is_an_error_and_keeps_the_old_folder(
+    tmp_path, monkeypatch, number
+):
+    target = tmp_path / "model"
+    target.mkdir()
+    (target / "old").touch()
+    refused = PermissionError(errno.EACCES, "refused")
+    interrupted_at(monkeypatch, number, done=False, error=refused)
+    with pytest.raises(PermissionError, match="refused"), atomic_dir(target) as part:
+        (part / "new").touch()
+    assert [path.name for path in target.iterdir()] == ["old"]
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def is_whole(folder):
+    return (folder / "whole").exists()
+
+
+def test_in_a_cache_the_first_whole_folder_stays(tmp_path):
+    """Its writer may be reading it: the very folder, not one of the same content."""
+    target = tmp_path / "model"
+    with atomic_dir(target, is_whole=is_whole) as second:
+        with atomic_dir(target, is_whole=is_whole) as first:
+            (first / "whole").touch()
+        before = target.stat().st_ino
+        (second / "whole").touch()
+    assert target.stat().st_ino == before
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_in_a_cache_a_broken_folder_is_replaced(tmp_path):
+    target = tmp_path / "model"
+    target.mkdir()
+    (target / "half").touch()
+    with atomic_dir(target, is_whole=is_whole) as part:
+        (part / "whole").touch()
+    assert [path.name for path in target.iterdir()] == ["whole"]
+    assert list(tmp_path.iterdir()) == [target]
+
+
+@pytest.mark.parametrize("broken", [True, False], ids=["in place of a broken one", "newly"])
+def test_in_a_cache_a_folder_that_comes_between_look_and_rename_stays(tmp_path, broken):
+    target = tmp_path / "model"
+    looks = []
+
+    def came_after_the_look(folder):
+        looks.append(folder)
+        if len(looks) > 1:
+            return is_whole(folder)
+        with atomic_dir(target) as first:
+            (first / "whole").touch()
+        return False
+
+    if broken:
+        target.mkdir()
+    with atomic_dir(target, is_whole=came_after_the_look) as part:
+        (part / "whole").touch()
+        (part / "ours").touch()
+    assert [path.name for path in target.iterdir()] == ["whole"]
+    assert list(tmp_path.iterdir()) == [target]

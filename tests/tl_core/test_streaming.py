@@ -1,5 +1,6 @@
 """Batches come whole, in order, resized, one ahead of the network."""
 
+import inspect
 import threading
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 from PIL import Image
 
 from tl_core.errors import ImageError
+from tl_core.resize import DEFAULT_METHOD, resize_batch
 from tl_core.sources import ArraySource, FileSource
 from tl_core.streaming import AHEAD, resized_batches, run_network
 
@@ -88,3 +90,10 @@ def test_no_images_give_no_outputs():
 def test_a_batch_of_nothing_is_refused(pixels):
     with pytest.raises(ImageError, match="batch size 0"):
         next(resized_batches(ArraySource(pixels), np.arange(10), 8, batch_size=0))
+
+
+def test_the_default_filter_is_the_packages(pixels):
+    ours = next(resized_batches(ArraySource(pixels), np.arange(10), 16))[1]
+    np.testing.assert_array_equal(ours, resize_batch(pixels, 16, DEFAULT_METHOD))
+    for function in (resized_batches, run_network):
+        assert inspect.signature(function).parameters["method"].default == DEFAULT_METHOD

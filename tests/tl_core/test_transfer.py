@@ -154,13 +154,18 @@ def test_an_engine_without_variables_says_that_it_cannot_be_fine_tuned():
         TransferModel(FixedExtractor(), ["a", "b"], fine_tune=True)
 
 
-def test_a_module_without_trainable_variables_says_so(monkeypatch, model):
+@pytest.mark.parametrize(
+    ("variables", "message"),
+    [((), "no trainable variables"), ((1,), "can't be called with training=True")],
+)
+def test_a_module_that_cannot_be_trained_says_so(monkeypatch, model, variables, message):
     class Untrainable:
-        trainable_variables = ()
+        trainable_variables, takes_training = variables, False
 
     monkeypatch.setattr(model.extractor.network, "modules", [Untrainable()])
-    with pytest.raises(ModelError, match="no trainable variables"):
+    with pytest.raises(ModelError, match=message):
         model.unfreeze()
+    assert not model.fine_tune
 
 
 @pytest.mark.parametrize(
@@ -179,10 +184,60 @@ def test_wrong_labels_are_refused(model, patches, labels, message):
         model.fit(patches.train.images, labels)
 
 
+def test_wrong_labels_are_refused_before_features_are_extracted(monkeypatch, model, patches):
+    monkeypatch.setattr(model.extractor, "extract", None)
+    with pytest.raises(DataError, match="labels from 10"):
+        model.fit(patches.train.images, np.full(96, 10), track="cached")
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
-    [({"epochs": 0}, "0 epochs"), ({"track": "both"}, "expected recompute or cached")],
+    [
+        ({"epochs": 0}, "0 epochs"),
+        ({"track": "both"}, "expected recompute or cached"),
+        ({"batch_size": 0}, "batch size 0: expected at least 1"),
+        ({"batch_size": -1}, "batch size -1"),
+        ({"batch_size": -1, "track": "cached"}, "batch size -1"),
+    ],
+    ids=str,
 )
 def test_wrong_options_are_refused(model, patches, options, message):
     with pytest.raises(ModelError, match=message):
         model.fit(patches.train.images, patches.train.labels, **options)
+
+
+@pytest.mark.parametrize("options", [{"batch_size": -1}, {"batch_size": 0}, {"epochs": 0}], ids=str)
+def test_wrong_options_with_features_are_refused(model, options):
+    with pytest.raises(ModelError, match="expected at least 1"):
+        model.fit_features(np.zeros((4, 1280), np.float32), [0, 1, 2, 3], **options)
+
+
+@pytest.mark.parametrize(
+    ("features", "message"),
+    [
+        (np.zeros((4, 1280)), r"dtype float64 and shape \(4, 1280\): expected float32 \(n, 1280\)"),
+        (np.zeros((4, 1279), np.float32), r"shape \(4, 1279\)"),
+        (np.zeros(1280, np.float32), r"shape \(1280,\)"),
+        (np.zeros((4, 8, 8, 3), np.uint8), "dtype uint8"),
+    ],
+    ids=["float64", "narrow", "one row", "images"],
+)
+def test_wrong_features_are_refused(model, features, message):
+    with pytest.raises(DataError, match=message):
+        model.fit_features(features, [0, 1, 2, 3])
+
+
+@pytest.mark.parametrize("rate", [0, 0.0, -1e-3, float("nan"), float("inf")])
+def test_a_learning_rate_that_teaches_nothing_is_refused(model, rate):
+    with pytest.raises(ModelError, match="expected a number above 0"):
+        model.compile(learning_rate=rate)
+
+
+def test_the_learning_rate_is_the_one_given_or_keras_default(model):
+    assert float(model.compile(learning_rate=0.25)._optimizer.learning_rate) == 0.25
+    assert np.isclose(float(model.compile()._optimizer.learning_rate), 1e-3)
+
+
+def test_a_class_name_of_two_classes_is_refused(extractor):
+    with pytest.raises(ModelError, match="class names 'cat' more than once"):
+        TransferModel(extractor, ["cat", "dog", "cat"])

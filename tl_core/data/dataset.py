@@ -15,6 +15,9 @@ from tl_core.errors import DataError
 from tl_core.progress import progress
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from hashlib import _Hash
+
     from numpy.typing import NDArray
 
     from tl_core.sources import ImageSource
@@ -125,26 +128,55 @@ class DataSet:
         except DataError as error:
             raise DataError(f"{self.name}, {kind}: {error}") from error
 
-    @cached_property
+    @property
     def fingerprint(self) -> str:
         """16 hexadecimal digits that stand for names, labels, order, split and every pixel.
 
         The same pixels from another file format or layout have the same fingerprint; the name of
-        the data set doesn't count. Images are taken one at a time, so that files are never all in
-        memory; pictures in files are each decoded once.
+        the data set doesn't count. Computed once, together with ``leaked``: images are taken one
+        at a time, so that files are never all in memory; pictures in files are each decoded once.
 
         Raises:
             ImageError: A file that is no picture.
         """
+        return self._content[0]
+
+    @property
+    def leaked(self) -> int:
+        """Number of test images that equal a training image pixel by pixel, labels aside.
+
+        Computed once, in the same pass as ``fingerprint``.
+
+        Raises:
+            ImageError: A file that is no picture.
+        """
+        return self._content[1]
+
+    @cached_property
+    def _content(self) -> tuple[str, int]:
+        """Fingerprint, and number of test images that are training images too."""
         digest = hashlib.sha256(json.dumps(self.class_names).encode())
         with progress(sum(self.sizes), f"fingerprint {self.name}") as bar:
-            for split in (self.train, self.test):
-                digest.update(struct.pack("<q", len(split)))
-                digest.update(split.labels.astype("<i8").tobytes())
-                for i in range(len(split)):
-                    (image,) = split.images.take((i,))
-                    # The shape tells where an image ends, and 2 x 8 pixels from 4 x 4.
-                    digest.update(struct.pack("<3q", *image.shape))
-                    digest.update(np.ascontiguousarray(image).data)
-                    bar.update()
-        return digest.hexdigest()[:FINGERPRINT_DIGITS]
+            train, test = (
+                _digest_images(split, digest, bar.update) for split in (self.train, self.test)
+            )
+        known = set(train)
+        return digest.hexdigest()[:FINGERPRINT_DIGITS], sum(image in known for image in test)
+
+
+def _digest_images(split: Split, whole: _Hash, update: Callable[[], object]) -> list[bytes]:
+    """Add a split to the digest of the whole data set, and return each image's own digest."""
+    whole.update(struct.pack("<q", len(split)))
+    whole.update(split.labels.astype("<i8").tobytes())
+    digests = []
+    for i in range(len(split)):
+        (image,) = split.images.take((i,))
+        # The shape tells where an image ends, and 2 x 8 pixels from 4 x 4.
+        parts = struct.pack("<3q", *image.shape), np.ascontiguousarray(image).data
+        own = hashlib.sha256()
+        for digest in (whole, own):
+            for part in parts:
+                digest.update(part)
+        digests.append(own.digest())
+        update()
+    return digests

@@ -56,8 +56,9 @@ def load_folder(folder: Path, *, seed: int = 0) -> DataSet:
         A data set named like the folder.
 
     Raises:
-        DataError: Fewer than two classes, a class with too few pictures, a test class that train
-            doesn't have, or the same file in train and test or in two classes.
+        DataError: Fewer than two classes, or a class with too few pictures. With ``train/`` and
+            ``test/``: a test class that train doesn't have, or the same file in both. Without
+            them: the same file in two classes.
     """
     names = _subfolders(folder)
     if TRAIN in names and TEST in names:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from tl_core.errors import ModelError
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
@@ -19,12 +21,24 @@ class NetworkSettings:
         fallback_size: What to take where the model has none of its own.
         device: ``cpu``, ``gpu`` or ``gpu:N``.
         threads: Threads for one operation; None leaves the engine's default.
+        classes: Number of labels for a classifier's outputs; None: ImageNet's 1000 or 1001.
+
+    Raises:
+        ModelError: A size below 1.
     """
 
     image_size: int | None = None
     fallback_size: int | None = None
     device: str = "cpu"
     threads: int | None = None
+    classes: int | None = None
+
+    def __post_init__(self) -> None:
+        for size in (self.image_size, self.fallback_size):
+            if size is not None and size < 1:
+                raise ModelError(
+                    f"image size {size}: expected at least 1 pixel, or none for the model's own"
+                )
 
 
 class Network(Protocol):

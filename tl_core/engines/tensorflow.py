@@ -27,11 +27,13 @@ class TensorFlowNetwork:
     Attributes:
         image_size: Side of the square input, in pixels.
         modules: The loaded SavedModels, one a replica.
+        device_names: TensorFlow's name of each replica's device.
     """
 
     def __init__(self, modules: list[HubModule], device_names: tuple[str, ...], size: int) -> None:
         self.image_size = size
         self.modules = modules
+        self.device_names = device_names
         self._functions = [
             _function(module, name, size)
             for module, name in zip(modules, device_names, strict=True)
@@ -69,7 +71,8 @@ def open_network(
         settings: The image size that is wanted.
 
     Raises:
-        ModelError: The wrong kind of model, or one that doesn't say its image size.
+        ModelError: The wrong kind of model, labels that don't fit its outputs, or a model that
+            doesn't say its image size.
     """
     import tensorflow as tf
 
@@ -77,12 +80,13 @@ def open_network(
     for name in devices.names:
         with tf.device(name):
             modules.append(open_module(path, handle))
-    require(modules[0], kind)
+    require(modules[0], kind, settings.classes)
     return TensorFlowNetwork(modules, devices.names, _size(modules[0], settings))
 
 
 def _size(module: HubModule, settings: NetworkSettings) -> int:
-    size = settings.image_size or module.image_size or settings.fallback_size
+    sizes = (settings.image_size, module.image_size, settings.fallback_size)
+    size = next((int(size) for size in sizes if size is not None), None)
     if size is None:
         raise ModelError(
             f"{module.handle}: the model takes any image size and doesn't say which it was trained "

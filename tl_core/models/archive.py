@@ -28,7 +28,8 @@ def unpack(path: Path) -> Path:
     """The SavedModel folder of an archive, unpacked the first time.
 
     The cache knows the archive by its sha256, so that a new file of the same name is unpacked
-    anew. Members that would land outside the folder, and devices, are refused.
+    anew; where two processes unpack it at once, the first one's folder stays. Members that would
+    land outside the folder, and devices, are refused.
 
     Args:
         path: A ``.tar.gz`` whose root is a SavedModel folder, or that contains exactly one.
@@ -41,7 +42,7 @@ def unpack(path: Path) -> Path:
     except OSError as error:
         raise ModelError(f"{path}: can't be read ({error}); expected a .tar.gz") from error
     if not _is_whole(target):
-        with atomic_dir(target) as folder:
+        with atomic_dir(target, is_whole=_is_whole) as folder:
             _extract(path, folder)
             _check(path, folder)
     return find_root(target)

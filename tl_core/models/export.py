@@ -24,15 +24,21 @@ NOTES_FILE = "assets.extra/tlbench.json"
 def cached_export(key: str, export: Callable[[Path], None]) -> Path:
     """The folder in the cache that ``export`` wrote for this key, made where absent or broken.
 
+    Where two processes make it at once, the first one's stays: it may be loaded already.
+
     Args:
         key: Names the export; anything that changes its content must be part of it.
         export: Writes a SavedModel into the empty folder that it is given.
     """
     target = cache_dir() / "models" / key
-    if fault(target) is not None:
-        with atomic_dir(target) as folder:
+    if not _is_whole(target):
+        with atomic_dir(target, is_whole=_is_whole) as folder:
             export(folder)
     return target
+
+
+def _is_whole(target: Path) -> bool:
+    return fault(target) is None
 
 
 def save_module(

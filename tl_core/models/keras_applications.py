@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from difflib import get_close_matches
 from importlib.metadata import version
@@ -135,7 +136,9 @@ def _build(name: str, kind: Kind, weights: str | None) -> Loaded:
         else {"include_top": False, "pooling": "avg"}
     )
     try:
-        return getattr(applications, name)(weights=weights, input_shape=(size, size, 3), **top)
+        # Keras tells of its download on stdout, where scripts expect an answer.
+        with contextlib.redirect_stdout(sys.stderr):
+            return getattr(applications, name)(weights=weights, input_shape=(size, size, 3), **top)
     except Exception as error:  # a failed download in Keras is a bare Exception
         raise ModelError(
             f"{PREFIX}{name}: can't be built with weights {weights!r} ({error}). Where the network "

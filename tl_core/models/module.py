@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from tl_core.errors import ModelError
 from tl_core.labels import CLASSES
 from tl_core.models.calling import find_image_function
-from tl_core.models.export import noted_image_size
+from tl_core.models.export import noted_image_size, read_notes
+from tl_core.models.forms import says_classification
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from numpy.typing import NDArray
 
     from tl_core.models.calling import ImageFunction
     from tl_core.models.handles import Kind
@@ -73,6 +78,22 @@ class HubModule:
         """``"logits"`` where the outputs are as many as ImageNet's classes, else ``"features"``."""
         return "logits" if self.output_size in (CLASSES, CLASSES + 1) else "features"
 
+    def on_black(self) -> NDArray[np.float32]:
+        """The output for one black image of the module's size, float32 ``(1, output_size)``."""
+        return np.asarray(_on_black(self._function, self.image_size))
+
+    def member(self, name: str) -> HubModule:
+        """A module saved within this one, which has the same variables.
+
+        Args:
+            name: The attribute that ``export.save_module`` saved it as.
+
+        Raises:
+            ModelError: What is there is no image module.
+        """
+        function = find_image_function(getattr(self.loaded, name, None), self.handle)
+        return replace(self, _function=function)
+
 
 def open_module(path: Path, handle: str | None = None) -> HubModule:
     """Load a SavedModel folder as an image module.
@@ -126,27 +147,63 @@ def _square(input_shape: tuple[int | None, ...]) -> int | None:
 
 
 def _probed_columns(function: ImageFunction, image_size: int | None) -> int:
-    """The width of the output where the graph leaves it open, from one black image."""
+    """The width of the output where the graph leaves it open."""
+    return int(_on_black(function, image_size).shape[1])
+
+
+def _on_black(function: ImageFunction, image_size: int | None) -> Tensor:
+    """The output for one black image, ``(1, d)``."""
     import tensorflow as tf
 
     height, width = (n or image_size or 224 for n in function.input_shape[1:3])
-    return int(function(tf.zeros((1, height, width, 3)), training=False).shape[1])
+    return function(tf.zeros((1, height, width, 3)), training=False)
 
 
-def require(module: HubModule, kind: Kind) -> None:
+def require(module: HubModule, kind: Kind, classes: int | None = None) -> None:
     """Check that a module is of the kind that its user needs.
 
+    Args:
+        module: The module; where features are wanted, it is run once on a black image.
+        kind: ``"features"`` or ``"logits"``.
+        classes: Where logits are wanted: the number of labels at hand; None: ImageNet's.
+
     Raises:
-        ModelError: A classifier where an extractor is needed, or the reverse.
+        ModelError: A classifier where an extractor is needed, the reverse, or a classifier of
+            other classes than the labels are for.
     """
-    if module.kind == kind:
+    if kind == "features":
+        _require_features(module)
+    elif classes is not None and classes != module.output_size:
+        raise ModelError(
+            f"{module.handle}: {module.output_size} outputs but {classes} labels were given; give "
+            "one for each output, in their order"
+        )
+    elif classes is None and module.kind != "logits":
+        raise ModelError(
+            f"{module.handle}: a feature extractor, or a classifier of its own classes, with "
+            f"{module.output_size} outputs, expected a classifier with 1000 or 1001 outputs; use "
+            "the 'classification' form of the model, or pass labels for its classes"
+        )
+
+
+def _require_features(module: HubModule) -> None:
+    if module.kind != "features":
+        sign = "as many as ImageNet has classes"
+    elif "class_names" not in read_notes(module.path) and says_classification(module.handle):
+        sign = "and the handle says that they are classes"
+    elif _ends_in_softmax(module):
+        sign = "that add up to 1, as a softmax's do"
+    else:
         return
-    received, needed, form = (
-        ("a classifier", "a feature extractor", "feature_vector")
-        if kind == "features"
-        else ("a feature extractor", "a classifier with 1000 or 1001 outputs", "classification")
-    )
     raise ModelError(
-        f"{module.handle}: {received} with {module.output_size} outputs, expected {needed}; use "
-        f"the {form!r} form of the model"
+        f"{module.handle}: a classifier with {module.output_size} outputs ({sign}), expected a "
+        "feature extractor; use the 'feature_vector' form of the model"
+    )
+
+
+def _ends_in_softmax(module: HubModule) -> bool:
+    """Whether the outputs are probabilities; features never add up to 1 just so."""
+    outputs = np.asarray(module.on_black())
+    return module.output_size > 1 and bool(
+        (outputs >= 0).all() and np.allclose(outputs.sum(axis=1), 1, atol=1e-3)
     )

@@ -198,19 +198,20 @@ def test_the_memory_layout_of_pixels_does_not_change_the_fingerprint(view):
     assert make_set(train=with_pixels(data.train, pixels)).fingerprint == data.fingerprint
 
 
-def test_a_fingerprint_decodes_one_file_at_a_time(tmp_path):
+def test_fingerprint_and_leaks_decode_each_file_once_and_one_at_a_time(tmp_path):
     data = make_set()
     taken = []
 
     @dataclasses.dataclass(frozen=True)
     class Watched(FileSource):
         def take(self, indices):
-            taken.append(len(indices))
+            taken.append([int(i) for i in indices])
             return super().take(indices)
 
     paths = files_of(data.train, tmp_path / "a").images.paths
-    _ = make_set(train=Split(Watched(paths), data.train.labels)).fingerprint
-    assert taken == [1] * 6
+    watched = make_set(train=Split(Watched(paths), data.train.labels))
+    assert (watched.leaked, watched.fingerprint) == (0, data.fingerprint)
+    assert taken == [[i] for i in range(6)]
 
 
 def test_a_fingerprint_is_computed_once(tmp_path):
@@ -220,14 +221,33 @@ def test_a_fingerprint_is_computed_once(tmp_path):
     assert data.fingerprint == first
 
 
-def test_a_fingerprint_of_a_missing_file_names_it(tmp_path):
+@pytest.mark.parametrize("first", ["fingerprint", "leaked"])
+def test_a_fingerprint_of_a_missing_file_names_it(tmp_path, first):
     data = make_set(train=files_of(make_split(), tmp_path / "a"))
     (tmp_path / "a" / "3.png").unlink()
     with pytest.raises(ImageError, match=r"3\.png"):
-        _ = data.fingerprint
+        getattr(data, first)
 
 
-@settings(deadline=None, max_examples=50)
+def test_test_images_that_are_training_images_are_counted():
+    """Two copies of one image, with labels of their own, and one of another; one bit is off."""
+    train = make_split(6, seed=1)
+    pixels = train.images.pixels[[4, 4, 0, 2]].copy()
+    pixels[2, 0, 0, 0] ^= 1
+    assert make_set(train=train, test=make_split(4, seed=2)).leaked == 0
+    assert (
+        make_set(train=train, test=Split(ArraySource(pixels), np.array([0, 1, 2, 2]))).leaked == 3
+    )
+
+
+def test_the_same_bytes_in_another_shape_are_another_image():
+    data = make_set()
+    turned = data.train.images.pixels.reshape(6, 5, 4, 3)
+    assert make_set(test=with_pixels(data.train, turned)).leaked == 0
+    assert make_set(test=data.train).leaked == 6
+
+
+@settings(max_examples=50)
 @given(n=st.integers(-5, 12))
 def test_head_gives_exactly_what_was_asked_for_or_an_error(n):
     data = make_set()

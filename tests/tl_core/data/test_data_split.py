@@ -13,7 +13,7 @@ from tl_core.data.split import permutation, stratified_split
 PERMUTATION = [6, 3, 4, 0, 2, 7, 5, 1]
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(
     counts=st.lists(st.integers(2, 40), min_size=2, max_size=8),
     share=st.sampled_from([0.1, 0.2, 0.5, 0.9]),

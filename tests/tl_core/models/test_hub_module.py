@@ -293,6 +293,17 @@ def test_training_a_module_that_takes_no_such_argument_is_an_error(tmp_path):
         module(IMAGES, training=True)
 
 
+def _wide(outputs, *, softmaxed=False):
+    """A function of as many outputs, probabilities or not."""
+    import tensorflow as tf
+
+    def function(images, kernel):
+        rows = tf.tile(_features(images, kernel)[:, :1], (1, outputs))
+        return tf.nn.softmax(rows) if softmaxed else rows
+
+    return function
+
+
 @pytest.mark.parametrize(
     ("outputs", "kind"),
     [(999, "features"), (1000, "logits"), (1001, "logits"), (1002, "features")],
@@ -300,12 +311,7 @@ def test_training_a_module_that_takes_no_such_argument_is_an_error(tmp_path):
 def test_the_number_of_outputs_tells_a_classifier_which_is_what_is_required(
     tmp_path, outputs, kind
 ):
-    import tensorflow as tf
-
-    def wide(images, kernel):
-        return tf.tile(_features(images, kernel)[:, :1], (1, outputs))
-
-    module = open_module(_save(tmp_path, wide, call=True), "my-model")
+    module = open_module(_save(tmp_path, _wide(outputs), call=True), "my-model")
     other, form = {
         "features": ("logits", "classification"),
         "logits": ("features", "feature_vector"),
@@ -315,6 +321,38 @@ def test_the_number_of_outputs_tells_a_classifier_which_is_what_is_required(
     assert require(module, kind) is None
     with pytest.raises(ModelError, match=f"my-model: .*{outputs} outputs.*'{form}' form"):
         require(module, other)
+
+
+def test_with_labels_a_classifier_may_have_any_number_of_outputs(tmp_path):
+    module = open_module(_save(tmp_path, _wide(965), call=True), "my-model")
+
+    assert require(module, "logits", 965) is None
+    with pytest.raises(ModelError, match="my-model: 965 outputs but 964 labels"):
+        require(module, "logits", 964)
+
+
+def test_a_handle_that_says_classification_is_no_extractor(tmp_path):
+    handle = "https://tfhub.dev/someone/birds/classification/1"
+    module = open_module(_save(tmp_path, _wide(965), call=True), handle)
+
+    with pytest.raises(ModelError, match=r"a classifier with 965 outputs \(and the handle says"):
+        require(module, "features")
+
+
+@pytest.mark.parametrize(
+    ("outputs", "softmaxed", "refused"),
+    [(965, True, True), (965, False, False), (1, True, False)],
+    ids=["probabilities", "features", "one output"],
+)
+def test_outputs_that_are_probabilities_are_no_features(tmp_path, outputs, softmaxed, refused):
+    function = _wide(outputs, softmaxed=softmaxed)
+    module = open_module(_save(tmp_path, function, call=True), "my-model")
+
+    if refused:
+        with pytest.raises(ModelError, match=r"my-model: .*add up to 1, as a softmax's do"):
+            require(module, "features")
+    else:
+        assert require(module, "features") is None
 
 
 @pytest.mark.shared_data

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from tl_core.errors import ModelError
+from tl_core.models import archive as archive_module
 from tl_core.models import open_module, resolve
 from tl_core.models.archive import unpack
 
@@ -54,6 +55,22 @@ def test_a_damaged_copy_in_the_cache_is_unpacked_again(cache, archive):
     (folder / "variables" / "variables.index").unlink()
 
     assert (unpack(archive) / "variables" / "variables.index").is_file()
+
+
+def test_a_second_process_keeps_the_folder_that_the_first_may_be_loading(
+    cache, archive, monkeypatch
+):
+    extract, first = archive_module._extract, []
+
+    def slow_extract(path, folder):
+        extract(path, folder)
+        if not first:  # meanwhile, another process unpacks it too, and starts to load it
+            first.append(None)
+            first[0] = unpack(path).stat().st_ino
+
+    monkeypatch.setattr(archive_module, "_extract", slow_extract)
+    assert unpack(archive).stat().st_ino == first[0]
+    assert len(list((cache / "archives").iterdir())) == 1
 
 
 @pytest.mark.parametrize("part", [0.0, 0.3, 0.9, 0.99])

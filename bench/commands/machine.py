@@ -1,0 +1,134 @@
+"""``tlbench machine``."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from bench.measure.machine import fingerprint
+from bench.measure.state import momentary_state
+from bench.telling.table import WIDTH
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from bench.measure.probes import Probe
+
+#: Units that names of facts end in, and how many of them a printed unit has.
+UNITS = {
+    "_bytes": ("GB", 1e9),
+    "_mhz": ("MHz", 1.0),
+    "_c": ("°C", 1.0),
+    "_w": ("W", 1.0),
+    "_s": ("s", 1.0),
+    "_j": ("J", 1.0),
+}
+
+
+def run(*, as_json: bool, no_probes: bool) -> None:
+    """Print the machine's fingerprint, its state and its probes.
+
+    Args:
+        as_json: Print JSON in place of tables.
+        no_probes: Leave the probes out.
+    """
+    facts, state = fingerprint(), momentary_state()
+    if not as_json:
+        _show(facts_table("fingerprint", facts))
+        _show(facts_table("now", state))
+    probes = [] if no_probes else _probes()
+    if as_json:
+        from bench.measure.probes import probes_json
+
+        whole = {"fingerprint": facts, "state": state, "probes": probes_json(probes)}
+        click.echo(json.dumps(whole, indent=1))
+    elif probes:
+        _show(probe_table(probes))
+        click.echo("\n".join(peak_lines(probes)))
+
+
+def facts_table(title: str, facts: Mapping[str, Any]) -> Table:
+    """Names and values of what is told; groups with a dot, unset and unknown facts left out."""
+    table = _table(title, "")
+    for name, value in _flat(facts):
+        table.add_row(name, shown(name, value))
+    return table
+
+
+def shown(name: str, value: object) -> str:
+    """A fact as people read it, its unit taken from its name's end."""
+    if isinstance(value, list):
+        return ", ".join(shown(name, each) for each in value) or "none"
+    if isinstance(value, dict):
+        told = _flat(value)
+        return ", ".join(f"{key} {shown(key, each)}" for key, each in told)
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    if not isinstance(value, int | float):
+        return str(value)
+    unit, scale = next((each for end, each in UNITS.items() if name.endswith(end)), ("", 1.0))
+    if name.startswith("caches."):
+        unit, scale = "KiB", 1024.0
+    number = value / scale
+    return f"{number:,.4g} {unit}".strip() if abs(number) < 1000 else f"{number:,.0f} {unit}"
+
+
+def probe_table(probes: Sequence[Probe]) -> Table:
+    """A row for each probe."""
+    table = _table("probe", "by", "threads", "best", "median", "", "n", "CPUs busy")
+    for column in table.columns[2:]:
+        column.justify, column.no_wrap = "right", True
+    for probe in probes:
+        figures = (f"{probe.best:,.1f}", f"{probe.median:,.1f}", probe.unit, str(probe.n))
+        busy = f"{probe.cpus_busy:.1f}"
+        table.add_row(probe.kind, probe.by, str(probe.threads), *figures, busy)
+    return table
+
+
+def peak_lines(probes: Sequence[Probe]) -> list[str]:
+    """The fastest matrix multiply at each number of threads, which shares of the peak refer to."""
+    from bench.measure.probes import peak
+
+    found = (peak(probes, count) for count in dict.fromkeys(probe.threads for probe in probes))
+    return [
+        f"peak with {best.threads} thread{'s' * (best.threads > 1)}: "
+        f"{best.best:,.1f} {best.unit} by {best.by}"
+        + (f"; too low: it got {best.cpus_busy:.1f} CPUs" if best.disturbed else "")
+        for best in found
+        if best is not None
+    ]
+
+
+def _probes() -> Sequence[Probe]:
+    from bench.measure.probes import ProbeError, run_probes
+
+    try:
+        return run_probes()
+    except ProbeError as error:
+        raise click.ClickException(str(error)) from error
+
+
+def _flat(facts: Mapping[str, Any], within: str = "") -> Iterable[tuple[str, Any]]:
+    for key, value in facts.items():
+        if isinstance(value, dict):
+            yield from _flat(value, f"{within}{key}.")
+        elif value is not None:
+            yield f"{within}{key}", value
+
+
+def _table(*headings: str) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="")
+    for heading in headings:
+        table.add_column(heading, overflow="fold")
+    return table
+
+
+def _show(table: Table) -> None:
+    console = Console(width=WIDTH, color_system=None, legacy_windows=False, highlight=False)
+    with console.capture() as capture:
+        console.print(table)
+    click.echo("\n".join(line.rstrip() for line in capture.get().splitlines()) + "\n")

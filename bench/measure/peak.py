@@ -1,0 +1,20 @@
+"""This machine's matrix-multiply peak in this process, with the threads that the network has."""
+
+from __future__ import annotations
+
+from bench.measure.probe_tensorflow import product
+from bench.measure.probes import Probe, matmul, matmul_numpy, peak
+
+
+def peak_here(threads: int) -> Probe | None:
+    """The faster of NumPy's and TensorFlow's float32 matrix multiply, on the CPU.
+
+    Measured beside the rounds that are told as a share of it: minutes earlier the machine may
+    have been another. None where others had so much of the CPUs that it is no peak.
+
+    Args:
+        threads: As the engine has.
+    """
+    through_tensorflow = matmul(product, "tensorflow", threads)
+    found = peak([matmul_numpy(threads), through_tensorflow], threads)
+    return None if found is None or found.disturbed else found

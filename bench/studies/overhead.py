@@ -1,0 +1,96 @@
+"""What the harness adds to a round: ``python -m bench.studies.overhead [FILE]``.
+
+The same extraction, in blocks that take turns (bare, harness, harness, bare): once in a bare loop
+around ``perf_counter``, once as rounds of ``measure`` with its meter and its waiting. One log-ratio
+a pair of blocks; the interval is of their median.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from pathlib import Path
+from statistics import median
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+from bench.job import open_data, open_job
+from bench.measure.machine import fingerprint
+from bench.measure.rounds import Instruments, Stage, measure
+from bench.measure.standalone import standalone_fixture
+from bench.measure.steady import median_interval
+from bench.quiet import import_tensorflow
+from bench.workloads import QUICK
+from tl_core.storage import atomic_file
+
+if TYPE_CHECKING:
+    from bench.job import Job
+
+PAIRS, CALLS, IMAGES = 40, 6, 32
+
+
+def run(job: Job) -> dict[str, Any]:
+    """Measure, and say what was found."""
+    _bare(job)
+    _harness(job)
+    ratios = []
+    for pair in range(PAIRS):
+        # ABBA: whoever comes second finds the machine as the first has left it.
+        if pair % 2:
+            harness, bare = _harness(job), _bare(job)
+        else:
+            bare, harness = _bare(job), _harness(job)
+        ratios.append(harness / bare)
+    interval = median_interval(ratios)
+    assert interval is not None  # noqa: S101 - forty pairs
+    return {
+        "what": "seconds of a round through the harness over seconds of a call in a bare loop",
+        "pairs": PAIRS,
+        "calls_a_block": CALLS,
+        "images_a_call": IMAGES,
+        "median_ratio": median(ratios),
+        "interval": [interval.low, interval.high],
+        "coverage": interval.coverage,
+        "geometric_mean_ratio": math.exp(sum(map(math.log, ratios)) / len(ratios)),
+        "ratios": ratios,
+    }
+
+
+def _bare(job: Job) -> float:
+    """Median seconds of a call."""
+    images, seconds = job.data.train.images.head(IMAGES), []
+    for _ in range(CALLS):
+        start = perf_counter()
+        job.extractor.extract(images, batch_size=IMAGES)
+        seconds.append(perf_counter() - start)
+    return median(seconds)
+
+
+def _harness(job: Job) -> float:
+    """Median seconds of a round of the same call."""
+    images = job.data.train.images.head(IMAGES)
+    stage = Stage(
+        lambda _: job.extractor.extract(images, batch_size=IMAGES),
+        lambda number: number,
+        IMAGES,
+        most_warm_ups=0,
+    )
+    instruments = Instruments(meter=job.instruments.meter)
+    return median(measure(standalone_fixture("overhead"), stage, CALLS, instruments).seconds)
+
+
+def main() -> None:
+    """Run from the command line."""
+    import_tensorflow("cpu")
+    found = run(open_job(QUICK, open_data(QUICK))) | {"machine": fingerprint()}
+    low, high = found["interval"]
+    ratio = found["median_ratio"]
+    print(f"harness / bare loop: {ratio:.4f} ({low:.4f} to {high:.4f}, {PAIRS} pairs)")  # noqa: T201
+    if len(sys.argv) > 1:
+        with atomic_file(Path(sys.argv[1])) as part:
+            part.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

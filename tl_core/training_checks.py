@@ -1,0 +1,133 @@
+"""What training must be given, checked before it starts."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from typing import TYPE_CHECKING, Literal, get_args
+
+import numpy as np
+
+from tl_core.errors import DataError, ModelError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from tl_core.extractor import FeatureExtractor
+
+#: ``recompute`` runs the extractor on every image in every epoch, as the tutorial does;
+#: ``cached`` runs it once and trains on the stored features. Never to be compared in one column.
+Track = Literal["recompute", "cached"]
+
+
+def checked_class_names(names: Sequence[str]) -> tuple[str, ...]:
+    """The names as a tuple.
+
+    Raises:
+        ModelError: A name that two classes have.
+    """
+    twice = sorted(name for name, n in Counter(names).items() if n > 1)
+    if twice:
+        raise ModelError(
+            f"class names {', '.join(map(repr, twice))} more than once: expected one name for each "
+            "class; predictions couldn't be told apart. Rename or merge the classes"
+        )
+    return tuple(names)
+
+
+def check_options(
+    *, epochs: int, batch_size: int, track: str = "cached", fine_tune: bool = False
+) -> None:
+    """Check the options of ``TransferModel.fit``.
+
+    Raises:
+        ModelError: Epochs or batch size below 1, no such track, or features that would be kept
+            while they change.
+    """
+    if epochs < 1:
+        raise ModelError(f"{epochs} epochs: expected at least 1")
+    if batch_size < 1:
+        raise ModelError(f"batch size {batch_size}: expected at least 1 image a step")
+    if track not in get_args(Track):
+        raise ModelError(f"track {track!r}: expected recompute or cached")
+    if fine_tune and track == "cached":
+        raise ModelError(
+            "track 'cached' while fine-tuning: features change with every step; use recompute"
+        )
+
+
+def check_trains(extractor: FeatureExtractor) -> None:
+    """Check that an extractor can be fine-tuned.
+
+    Raises:
+        ModelError: Its engine runs a fixed network, or its module has nothing to train or no
+            training mode.
+    """
+    modules = getattr(extractor.network, "modules", None)
+    if modules is None or len(modules) != 1:
+        raise ModelError(
+            f"engine {extractor.engine!r} on {extractor.device}: can't be fine-tuned;"
+            " use the engine tensorflow on one device"
+        )
+    lack = None
+    if not modules[0].trainable_variables:
+        lack = "has no trainable variables"
+    elif not modules[0].takes_training:
+        lack = "can't be called with training=True"
+    if lack:
+        raise ModelError(
+            f"{extractor.handle}: the module {lack}, so it can't be fine-tuned; train the head "
+            "only, or take a reusable TF2 module"
+        )
+
+
+def checked_learning_rate(rate: float) -> float:
+    """The step size itself.
+
+    Raises:
+        ModelError: It isn't a positive number.
+    """
+    if not 0 < rate < math.inf:
+        raise ModelError(f"learning rate {rate}: expected a number above 0, such as 0.001")
+    return float(rate)
+
+
+def checked_features(features: object, width: int) -> NDArray[np.float32]:
+    """The array itself if it is float32 ``(n, width)``.
+
+    Raises:
+        DataError: It isn't.
+    """
+    array = np.asarray(features)
+    if array.dtype != np.float32 or array.ndim != 2 or array.shape[1] != width:
+        raise DataError(
+            f"features of dtype {array.dtype} and shape {array.shape}: expected float32 (n, "
+            f"{width}), as this model's extractor gives them with `extract`"
+        )
+    return array
+
+
+def checked_labels(
+    labels: NDArray[np.integer] | Sequence[int], images: int, classes: int
+) -> NDArray[np.int64]:
+    """The labels as int64 ``(images,)``.
+
+    Raises:
+        DataError: Not one whole number for each image, or one that has no class.
+    """
+    array = np.asarray(labels)
+    if array.shape != (images,) or images == 0:
+        raise DataError(
+            f"labels of shape {array.shape} for {images} images: expected one class number for "
+            "each image, and at least one image"
+        )
+    if not np.issubdtype(array.dtype, np.integer):
+        raise DataError(f"labels of dtype {array.dtype}: expected class numbers (integers)")
+    if array.min() < 0 or array.max() >= classes:
+        raise DataError(
+            f"labels from {array.min()} to {array.max()}: expected 0 to {classes - 1}, one for "
+            f"each of {classes} class names"
+        )
+    return array.astype(np.int64)
