@@ -67,7 +67,7 @@ THRESHOLDS = (
         # used. And two or three switches, in a round of milliseconds, are no rate.
         lambda sample: (
             (sample.involuntary_per_s or 0) / sample.cpus
-            if sample.others is None and (sample.involuntary_switches or 0) >= 10
+            if sample.busy_s is None and (sample.involuntary_switches or 0) >= 10
             else None
         ),
         20,

@@ -137,16 +137,19 @@ def measure(
     Args:
         benchmark: pytest-benchmark's fixture, unused so far.
         stage: What to time.
-        rounds: Timed rounds, at least 1; or a function from the last warm-up's seconds to them.
+        rounds: Timed rounds, at least 1; or a function to them from the seconds of the last
+            warm-up, which are 0 where none was as long as a round.
         instruments: What stands beside the rounds.
     """
     measured: Measured[Output] = Measured(stage.images)
     can_tell = reset_peak()
     if stage.most_warm_ups:
         _warm_up(stage, instruments, measured)
-    warm = [each.seconds for each in measured.rounds]
-    count = rounds if isinstance(rounds, int) else rounds(warm[-1] if warm else 0.0)
-    _time(benchmark, stage, count, instruments, measured)
+    if not isinstance(rounds, int):
+        # A warm-up on other input, which is a smaller one, doesn't tell what a round takes.
+        told = measured.rounds and stage.warm_up is None
+        rounds = rounds(measured.rounds[-1].seconds if told else 0.0)
+    _time(benchmark, stage, rounds, instruments, measured)
     measured.peak_rss_bytes = measured.peak_rss_bytes or peak_rss_bytes()
     if not can_tell:
         measured.peak_rss_bytes = None

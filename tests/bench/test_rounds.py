@@ -106,6 +106,20 @@ def test_rounds_can_be_planned_from_the_last_warm_up(timed, clock):
     assert len(measured.timed) == 3
 
 
+def test_a_smaller_warm_up_does_not_tell_what_a_round_takes(timed, clock):
+    told = []
+
+    def rounds(warm_s):
+        told.append(warm_s)
+        return 1
+
+    stage = Stage(
+        lasting(clock, [0.1, 9]), lambda n: n, images=1, warm_up=lambda n: n, most_warm_ups=1
+    )
+    measure(timed, stage, rounds, Instruments(clock=clock))
+    assert told == [0.0]
+
+
 def test_a_single_warm_up_traces_and_shows_nothing(timed, clock):
     stage = Stage(
         lasting(clock, [9, 1]), lambda n: n, images=1, warm_up=lambda n: -1, most_warm_ups=1
