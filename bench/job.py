@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from bench.measure.energy import EnergyMeter
 from bench.measure.noise import NoiseMeter
 from bench.measure.peak import peak_here
 from bench.measure.reference import ReferenceKernel
@@ -176,7 +177,7 @@ def open_job(workload: Workload, data: DataSet) -> Job:
         load_s=loaded - start,
         first_call_s=called - loaded,
         pilot=_pilot(workload, data, extractor),
-        instruments=Instruments(ReferenceKernel(threads).run, NoiseMeter()),
+        instruments=Instruments(ReferenceKernel(threads).run, NoiseMeter(), EnergyMeter()),
         multiply_adds=_multiply_adds(extractor),
         peak_gflops_per_s=peak.best if peak else None,
     )

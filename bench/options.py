@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,12 +25,14 @@ class Option:
         help: What it does, in a line.
         metavar: What stands for its value in help.
         integer: Whether the value is a whole number, at least 1.
+        positive: Whether it is a number above 0.
     """
 
     name: str
     help: str
     metavar: str
     integer: bool = False
+    positive: bool = False
 
     @property
     def flag(self) -> str:
@@ -41,17 +44,28 @@ class Option:
         """The ini setting's name, such as ``tlbench_image_size``."""
         return "tlbench_" + self.name
 
-    def parse(self, text: str) -> str | int:
+    def parse(self, text: str) -> str | int | float:
         """The value of the type that the workload's field has.
 
         Raises:
-            OptionError: Not a whole number of at least 1 where one is expected.
+            OptionError: Not a number of the kind that is expected.
         """
+        if self.positive:
+            return self._positive(text)
         if not self.integer:
             return text
         if not text.isdecimal() or int(text) < 1:
             raise OptionError(f"{self.flag} {text}: expected a whole number, at least 1")
         return int(text)
+
+    def _positive(self, text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = math.nan
+        if not 0 < value < math.inf:
+            raise OptionError(f"{self.flag} {text}: expected a number above 0")
+        return value
 
 
 OPTIONS = (
@@ -74,6 +88,12 @@ OPTIONS = (
         "threads of one operation (default: the CPUs this process may use)",
         "N",
         integer=True,
+    ),
+    Option(
+        "price_per_hour",
+        "what the machine costs an hour, for the cost of a million images",
+        "PRICE",
+        positive=True,
     ),
 )
 

@@ -24,6 +24,7 @@ class Workload:
         batch_size: Images a step, in training and in extraction.
         threads: Threads of one operation; None takes the CPUs that this process may use.
         seed: Of the head's start and of the shuffling.
+        price_per_hour: What the machine costs an hour, in any currency; None where unknown.
         resize_images: Images in a round of resizing.
         rounds: Timed rounds of the stages that are repeated. Training with recomputed features,
             evaluation and the end-to-end job run once: they are long, and their rows say n = 1.
@@ -40,6 +41,7 @@ class Workload:
     batch_size: int = 32
     threads: int | None = None
     seed: int = 0
+    price_per_hour: float | None = None
     resize_images: int = 512
     rounds: int = 5
 

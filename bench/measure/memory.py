@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
+from typing import Any
 
 _STATUS = Path("/proc/self/status")
 _CLEAR_REFS = Path("/proc/self/clear_refs")
@@ -28,3 +30,27 @@ def peak_rss_bytes() -> int | None:
         return None
     values = [int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM")]
     return values[0] if values else None
+
+
+def reset_device_peaks() -> None:
+    """Start new memory peaks on all GPUs that TensorFlow uses."""
+    for name in _gpu_names():
+        _config().reset_memory_stats(name)
+
+
+def device_peak_bytes() -> int | None:
+    """Peak memory that TensorFlow has taken on GPUs since the reset, summed; None without any."""
+    peaks = [int(_config().get_memory_info(name)["peak"]) for name in _gpu_names()]
+    return sum(peaks) if peaks else None
+
+
+def _gpu_names() -> list[str]:
+    """TensorFlow's GPUs; none where TensorFlow isn't loaded, which is then not made to."""
+    tensorflow = sys.modules.get("tensorflow")
+    if tensorflow is None:
+        return []
+    return [f"GPU:{i}" for i, _ in enumerate(tensorflow.config.list_logical_devices("GPU"))]
+
+
+def _config() -> Any:  # noqa: ANN401 - TensorFlow has no types
+    return sys.modules["tensorflow"].config.experimental

@@ -8,7 +8,12 @@ from statistics import median
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from bench.measure.finish import finish
-from bench.measure.memory import peak_rss_bytes, reset_peak
+from bench.measure.memory import (
+    device_peak_bytes,
+    peak_rss_bytes,
+    reset_device_peaks,
+    reset_peak,
+)
 from bench.measure.steady import converged
 
 if TYPE_CHECKING:
@@ -60,12 +65,14 @@ class Instruments:
     Attributes:
         kernel_s: Runs the reference kernel once, before each timed round, and returns its seconds.
         meter: Records what disturbs during a timed round.
+        energy: Counts the joules of a timed round.
         clock: Monotonic seconds.
         now: Unix time in seconds, for time stamps only.
     """
 
     kernel_s: Callable[[], float] | None = None
     meter: Meter | None = None
+    energy: Meter | None = None
     clock: Callable[[], float] = time.perf_counter
     now: Callable[[], float] = time.time
 
@@ -81,6 +88,7 @@ class Round:
         unfinished_s: Of these, after the call had returned.
         kernel_s: The reference kernel just before, if there was one.
         noise: What the meter saw, if there was one.
+        joules: Energy of the round, where the machine tells it.
     """
 
     timed: bool
@@ -89,6 +97,7 @@ class Round:
     unfinished_s: float
     kernel_s: float | None = None
     noise: Any = None
+    joules: float | None = None
 
 
 @dataclass
@@ -100,6 +109,7 @@ class Measured(Generic[Output]):
         outputs: What each timed round returned, in order.
         rounds: Every round in order, warm-ups first.
         warmed: Whether warm-up converged; None where there was no or one warm-up round.
+        peak_device_bytes: Largest memory on GPUs in the same pass; None without any.
         peak_rss_bytes: Largest resident memory during a pass that wasn't timed: the first warm-up.
             Where there was none, during the timed rounds. None where the OS can't tell.
     """
@@ -109,6 +119,7 @@ class Measured(Generic[Output]):
     rounds: list[Round] = field(default_factory=list)
     warmed: bool | None = None
     peak_rss_bytes: int | None = None
+    peak_device_bytes: int | None = None
 
     @property
     def timed(self) -> list[Round]:
@@ -143,6 +154,7 @@ def measure(
     """
     measured: Measured[Output] = Measured(stage.images)
     can_tell = reset_peak()
+    reset_device_peaks()
     if stage.most_warm_ups:
         _warm_up(stage, instruments, measured)
     if not isinstance(rounds, int):
@@ -150,7 +162,7 @@ def measure(
         told = measured.rounds and stage.warm_up is None
         rounds = rounds(measured.rounds[-1].seconds if told else 0.0)
     _time(benchmark, stage, rounds, instruments, measured)
-    measured.peak_rss_bytes = measured.peak_rss_bytes or peak_rss_bytes()
+    _read_peaks(measured)
     if not can_tell:
         measured.peak_rss_bytes = None
     return measured
@@ -163,11 +175,17 @@ def _warm_up(
     prepare = stage.warm_up or stage.prepare
     for number in range(FIRST_WARM_UP, FIRST_WARM_UP + stage.most_warm_ups):
         _run(stage, prepare(number), instruments, measured, timed=False)
-        measured.peak_rss_bytes = measured.peak_rss_bytes or peak_rss_bytes()
+        _read_peaks(measured)
         if converged([each.seconds for each in measured.rounds]):
             break
     if stage.most_warm_ups > 1:
         measured.warmed = converged([each.seconds for each in measured.rounds])
+
+
+def _read_peaks(measured: Measured[Output]) -> None:
+    """Read memory peaks once, after the first pass."""
+    measured.peak_rss_bytes = measured.peak_rss_bytes or peak_rss_bytes()
+    measured.peak_device_bytes = measured.peak_device_bytes or device_peak_bytes()
 
 
 def _time(
@@ -178,23 +196,25 @@ def _time(
     measured: Measured[Output],
 ) -> None:
     """Timed rounds through pytest-benchmark, so that its statistics are of the same rounds."""
-    meter = instruments.meter
+    meters = (instruments.energy, instruments.meter)
     kernel: list[float | None] = []
 
     def setup() -> tuple[tuple[Input], dict[str, object]]:
         item = stage.prepare(len(measured.outputs))
         kernel.append(instruments.kernel_s() if instruments.kernel_s else None)
-        if meter:
-            meter.start()
+        for each in meters:
+            if each:
+                each.start()
         return (item,), {}
 
     def target(item: Input) -> None:
         measured.outputs.append(_run(stage, item, instruments, measured, timed=True))
 
     def teardown(_: Input) -> None:
-        seen = meter.stop() if meter else None
+        used, seen = (each.stop() if each else None for each in meters)
+        joules = getattr(used, "total_j", None)
         last = measured.rounds[-1]
-        measured.rounds[-1] = replace(last, kernel_s=kernel[-1], noise=seen)
+        measured.rounds[-1] = replace(last, kernel_s=kernel[-1], noise=seen, joules=joules)
 
     benchmark.pedantic(target, setup=setup, teardown=teardown, rounds=count)
 
@@ -208,6 +228,7 @@ def _run(
     timed: bool,
 ) -> Output:
     now, clock = instruments.now(), instruments.clock
+    finish(None)  # what a device still has to do from before isn't this round's
     start = clock()
     output = stage.work(item)
     returned = clock()

@@ -66,9 +66,26 @@ def fill_row(
         load_s=job.load_s,
         first_call_s=job.first_call_s,
         peak_rss_bytes=measured.peak_rss_bytes,
+        peak_device_bytes=measured.peak_device_bytes,
+        joules_per_image=_joules(measured),
+        cost_per_million_images=_cost(measured, workload.price_per_hour),
         **_hardware(job, measured, stage, track),
         **_timing(measured),
     )
+
+
+def _joules(measured: Measured[Any]) -> float | None:
+    """Energy an image over the timed rounds, where the machine tells it."""
+    joules = [each.joules for each in measured.timed if each.joules is not None]
+    images = measured.stage_images * len(joules)
+    return sum(joules) / images if joules else None
+
+
+def _cost(measured: Measured[Any], price_per_hour: float | None) -> float | None:
+    """What a million images cost at the median rate, in the price's currency."""
+    if price_per_hour is None:
+        return None
+    return price_per_hour / 3600 * median(measured.seconds) / measured.stage_images * 1e6
 
 
 def _hardware(

@@ -81,6 +81,7 @@ ROUND: Schema = _object(
         "unfinished_s": {"type": "number", "minimum": 0},
         "kernel_s": _or_null(POSITIVE),
         "noise": {"type": ["object", "null"]},
+        "joules": _or_null(NUMBER),
     }
 )
 #: Since version 2: how sure a row is, and every round as it was.
@@ -92,6 +93,9 @@ ROW_2: Schema = ROW_1 | {
     "warmed_up": {"type": ["boolean", "null"]},
     "noise": NOISE,
     "rounds": {"type": "array", "items": ROUND, "minItems": 1},
+    "peak_device_bytes": _or_null(COUNT),
+    "joules_per_image": _or_null(POSITIVE),
+    "cost_per_million_images": _or_null(POSITIVE),
     "gflops_per_s": _or_null(POSITIVE),
     "peak_gflops_per_s": _or_null(POSITIVE),
     "peak_fraction": _or_null(POSITIVE),

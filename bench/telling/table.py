@@ -35,6 +35,7 @@ def result_table(rows: Sequence[Row], not_measured: Mapping[str, str]) -> list[s
     lines += [
         line for row in rows if row.info.get("gflops_per_s") for line in _render(share_of_peak(row))
     ]
+    lines += [line for row in rows for line in energy_and_cost(row)]
     for row in rows:
         for reason in row.info.get("noise", {}).get("reasons", []):
             lines += _render(Text(f"{row.label}: {reason}"))
@@ -57,6 +58,14 @@ def cells(row: Row) -> tuple[str, ...]:
         gigabytes(info["peak_rss_bytes"]),
         info.get("noise", {}).get("verdict", "-"),
     )
+
+
+def energy_and_cost(row: Row) -> list[str]:
+    """What an image takes in energy, and a million in money, where that is known."""
+    joules, cost = row.info.get("joules_per_image"), row.info.get("cost_per_million_images")
+    parts = [f"{joules:.3g} J an image"] if joules else []
+    parts += [f"{cost:.3g} for a million images"] if cost else []
+    return [f"{row.label}: {', '.join(parts)}"] if parts else []
 
 
 def share_of_peak(row: Row) -> Text:

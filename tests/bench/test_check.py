@@ -17,7 +17,7 @@ from bench.records.schema import CURRENT, VERSIONS
 ROOT = Path(__file__).parents[2]
 ROUND = {
     "order": 0, "timed": True, "started_at": 1.7e9, "seconds": 2.0, "unfinished_s": 0.0,
-    "kernel_s": 0.04, "noise": None,
+    "kernel_s": 0.04, "noise": None, "joules": None,
 }  # fmt: skip
 ROW = {
     "workload": "quick", "stage": "extract", "track": None, "model": "m", "data": "d",
@@ -28,6 +28,7 @@ ROW = {
     "median_s": 2.0, "interval_s": [2.0, 2.0], "interval_coverage": 0.5, "spread": None,
     "warmed_up": True,
     "noise": {"verdict": "steady", "reasons": [], "reference_kernel": None, "seen": None},
+    "peak_device_bytes": None, "joules_per_image": None, "cost_per_million_images": None,
     "gflops_per_s": 2.0, "peak_gflops_per_s": 100.0, "peak_fraction": 0.02,
     "rounds": [{**ROUND, "timed": False}, {**ROUND, "order": 1}],
 }  # fmt: skip

@@ -23,6 +23,7 @@ def test_without_options_a_workload_is_itself(name):
         ("train_size", "10", 10),
         ("test_size", "20", 20),
         ("threads", "1", 1),
+        ("price_per_hour", "0.25", 0.25),
     ],
 )
 def test_an_option_replaces_its_value(option, text, value):
@@ -37,6 +38,12 @@ def test_every_option_is_a_field_of_a_workload():
 def test_counts_must_be_whole_and_positive(text):
     with pytest.raises(OptionError, match=r"--train-size .*expected a whole number, at least 1"):
         workload_from("quick", {"train_size": text})
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "free", "inf", "nan"])
+def test_a_price_must_be_above_nothing(text):
+    with pytest.raises(OptionError, match=r"--price-per-hour .*expected a number above 0"):
+        workload_from("quick", {"price_per_hour": text})
 
 
 def test_an_unknown_workload_names_the_known_ones():

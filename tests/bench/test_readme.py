@@ -8,6 +8,7 @@ import pytest
 
 from bench.options import OPTIONS
 from bench.records.read import ResultError, read_rows
+from bench.studies.kernel_correction import summarize
 from bench.telling.readme import named_file, replaced, table
 from bench.workloads import WORKLOADS
 
@@ -40,6 +41,20 @@ def test_every_committed_result_file_reads(readme):
     for path in files:
         assert read_rows(path)
         assert not re.search(r"/(home|root|work|tmp|Users)/", path.read_text())
+
+
+def test_the_studies_figures_are_those_of_their_files(readme):
+    studies = ROOT / "results" / "studies"
+    overhead = json.loads((studies / "overhead.json").read_text())
+    low, high = overhead["interval"]
+    assert f"takes {overhead['median_ratio']:.3f} of a call ({low:.3f} to {high:.3f}" in readme
+    assert f"{overhead['pairs']} pairs" in readme
+    assert high <= 1.01
+    runs = json.loads((studies / "kernel-correction.json").read_text())
+    found = runs["variation"]["all"]
+    assert found == pytest.approx(summarize(runs["runs"])["all"])
+    assert f"over {found['n']} fresh processes" in readme
+    assert f"was {found['raw']:.1%} as measured and {found['corrected']:.1%} divided" in readme
 
 
 def test_other_numbers_make_another_table(readme, tmp_path):

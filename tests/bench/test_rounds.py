@@ -1,13 +1,20 @@
 """A stage is timed as often as asked for, on a new input each time, until it is really done."""
 
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from threading import Event
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from bench.measure.finish import finish
-from bench.measure.memory import peak_rss_bytes, reset_peak
+from bench.measure.memory import (
+    device_peak_bytes,
+    peak_rss_bytes,
+    reset_device_peaks,
+    reset_peak,
+)
 from bench.measure.rounds import Instruments, Stage, measure
 from bench.measure.standalone import standalone_fixture
 from bench.measure.verdict import judge
@@ -93,7 +100,7 @@ def test_the_kernel_and_the_meter_stand_beside_each_timed_round(timed, clock):
         return 0.5
 
     stage = Stage(lasting(clock, [1, 1, 7, 8]), lambda number: number, images=1)
-    measured = measure(timed, stage, 2, Instruments(kernel, Meter(), clock))
+    measured = measure(timed, stage, 2, Instruments(kernel, Meter(), clock=clock))
     assert seen == [7, 8]
     assert [each.kernel_s for each in measured.rounds] == [None, None, 0.5, 0.5]
     assert [each.noise for each in measured.rounds] == [None, None, 1, 2]
@@ -200,3 +207,46 @@ def test_the_peak_counts_memory_that_was_used_and_given_back():
     assert peak_rss_bytes() - before > 150_000_000
     reset_peak()
     assert peak_rss_bytes() - before < 100_000_000
+
+
+def test_energy_is_counted_for_each_timed_round(timed, clock):
+    class Joules:
+        def start(self):
+            self.begun = clock.now
+
+        def stop(self):
+            return SimpleNamespace(total_j=10 * (clock.now - self.begun))
+
+    stage = Stage(lasting(clock, [1, 1, 7, 8]), lambda number: number, images=1)
+    measured = measure(timed, stage, 2, Instruments(energy=Joules(), clock=clock))
+    assert [each.joules for each in measured.rounds] == [None, None, 70, 80]
+
+
+class FakeGpus:
+    """Stands for TensorFlow with two GPUs: each has taken 5 bytes since the reset."""
+
+    def __init__(self):
+        self.config = self.experimental = self
+        self.reset = []
+
+    def list_logical_devices(self, kind):
+        return ["a", "b"] if kind == "GPU" else []
+
+    def reset_memory_stats(self, name):
+        self.reset.append(name)
+
+    def get_memory_info(self, name):
+        return {"current": 1, "peak": 5 if name in self.reset else 99}
+
+
+def test_device_memory_is_the_peak_since_the_reset_summed_over_gpus(monkeypatch):
+    monkeypatch.setitem(sys.modules, "tensorflow", FakeGpus())
+    reset_device_peaks()
+    assert device_peak_bytes() == 10
+
+
+def test_without_tensorflow_there_is_no_device_memory(monkeypatch):
+    monkeypatch.delitem(sys.modules, "tensorflow", raising=False)
+    reset_device_peaks()
+    assert device_peak_bytes() is None
+    assert "tensorflow" not in sys.modules

@@ -57,6 +57,21 @@ def test_the_share_of_the_hardwares_peak_is_said(peak, line):
     assert result_table([Row("test_x", info, (1.0,))], {})[2:] == [line]
 
 
+@pytest.mark.parametrize(
+    ("info", "lines"),
+    [
+        ({}, []),
+        ({"joules_per_image": 0.1234}, ["pipeline (recompute): 0.123 J an image"]),
+        (
+            {"joules_per_image": 2.0, "cost_per_million_images": 0.5},
+            ["pipeline (recompute): 2 J an image, 0.5 for a million images"],
+        ),
+    ],
+)
+def test_energy_and_cost_are_said_where_known(info, lines):
+    assert result_table([Row("test_x", INFO | info, (1.0,))], {})[2:] == lines
+
+
 def test_what_was_not_measured_is_said_with_its_reason():
     assert result_table([], {"test_classify": "no classifier"})[-1] == (
         "test_classify: not measured: no classifier"
