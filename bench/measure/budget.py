@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ class StageCost:
         overhead_s: Of a round's seconds, those that aren't timed.
         least: Rounds that it needs at least.
         usual: Rounds that it takes where no budget was given.
+        runs_network: Whether it takes as much longer than expected as other such stages did.
     """
 
     round_s: float
@@ -29,10 +30,18 @@ class StageCost:
     overhead_s: float = 0.0
     least: int = 1
     usual: int = 1
+    runs_network: bool = False
 
     def seconds(self, rounds: int) -> float:
         """Seconds of the whole stage."""
         return self.fixed_s + rounds * self.round_s
+
+    def at_pace(self, pace: float) -> StageCost:
+        """The same where the network turned out to take ``pace`` times what was expected."""
+        if not self.runs_network:
+            return self
+        timed_s = self.round_s - self.overhead_s
+        return replace(self, round_s=self.overhead_s + pace * timed_s, fixed_s=pace * self.fixed_s)
 
 
 def plan_rounds(costs: Mapping[str, StageCost], budget_s: float | None) -> dict[str, int]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from statistics import median
 from typing import TYPE_CHECKING
 
 from bench.measure.budget import MOST_ROUNDS, StageCost, plan_rounds, planned_seconds
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
 
 @dataclass
@@ -21,12 +22,14 @@ class Schedule:
         rounds: Planned timed rounds of each.
         end: When the run is planned to end, in ``clock``'s seconds; None keeps ``rounds``.
         clock: Monotonic seconds.
+        pace: Seconds that the network took, as a multiple of those expected, in the last stage.
     """
 
     costs: Mapping[str, StageCost]
     rounds: Mapping[str, int]
     end: float | None
     clock: Callable[[], float]
+    pace: float = 1.0
     _over: set[str] = field(default_factory=set)
 
     def rounds_for(self, name: str) -> Callable[[float], int]:
@@ -39,15 +42,30 @@ class Schedule:
             self._over.add(name)
             if self.end is None:
                 return self.rounds[name]
-            overhead = self.costs[name].overhead_s
-            round_s = warm_s + overhead if warm_s else self.costs[name].round_s
-            later = {key: cost for key, cost in self.costs.items() if key not in self._over}
+            cost = self.costs[name].at_pace(self.pace)
+            round_s = warm_s + cost.overhead_s if warm_s else cost.round_s
+            later = {
+                key: cost.at_pace(self.pace)
+                for key, cost in self.costs.items()
+                if key not in self._over
+            }
             left = self.end - self.clock() - planned_seconds(later, self.rounds)
             fitting = math.floor(left / round_s) if round_s > 0 else MOST_ROUNDS
             # Twice the plan's most: a machine that is faster than its pilot has time to fill.
-            return max(self.costs[name].least, min(fitting, 2 * MOST_ROUNDS))
+            return max(cost.least, min(fitting, 2 * MOST_ROUNDS))
 
         return rounds
+
+    def learn(self, name: str, seconds: Sequence[float]) -> None:
+        """Expect of the later stages that run the network what this one took.
+
+        Args:
+            name: The stage that was measured.
+            seconds: Its timed rounds.
+        """
+        cost = self.costs[name]
+        if cost.runs_network:
+            self.pace = median(seconds) / (cost.round_s - cost.overhead_s)
 
 
 def make_schedule(

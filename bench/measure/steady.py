@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 #: Nominal confidence of the median's interval.
 CONFIDENCE = 0.95
-#: Largest ratio between two neighbouring warm-up rounds that counts as converged.
-CONVERGED = 1.05
+#: A warm-up round that is faster than this share of the best before it still gets faster.
+CONVERGED = 1 / 1.05
 #: Change over all rounds, as a share of the median, from which a trend matters.
 DRIFT = 0.05
 #: Two-sided p below which rounds are said to have a trend; 5 rounds in order have 0.0167.
@@ -95,11 +95,18 @@ def trend(values: Sequence[float]) -> Trend | None:
 
 
 def converged(seconds_per_image: Sequence[float]) -> bool:
-    """Whether warm-up is over: the last two rounds took as long as each other."""
+    """Whether warm-up is over: its rounds don't get faster any more.
+
+    Either the last two took as long as each other, within 5 %; or, where rounds differ by more
+    than that, neither of the last two was faster than the best before it by as much. Noise does
+    that soon, since a round is seldom a record; a trend of more than 5 % a round never does.
+    """
     if len(seconds_per_image) < 2:
         return False
-    last, before = seconds_per_image[-1], seconds_per_image[-2]
-    return max(last, before) <= CONVERGED * min(last, before)
+    *earlier, before, last = seconds_per_image
+    if min(last, before) >= CONVERGED * max(last, before):
+        return True
+    return bool(earlier) and min(last, before) >= CONVERGED * min(earlier)
 
 
 def _kendall_p(n: int, discordant: float) -> float:

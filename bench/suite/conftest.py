@@ -61,7 +61,9 @@ def timed(
     benchmark.fullname = f"{SUITE_NAME}{item.path.name}::{item.name}"
 
     def run(stage: Stage[Any, Any]) -> Measured[Any]:
-        return measure(benchmark, stage, schedule.rounds_for(item.name), job.instruments)
+        measured = measure(benchmark, stage, schedule.rounds_for(item.name), job.instruments)
+        schedule.learn(item.name, measured.seconds)
+        return measured
 
     return run
 

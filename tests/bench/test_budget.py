@@ -97,3 +97,20 @@ def test_where_no_warm_up_tells_the_expected_cost_counts():
     clock = FakeClock()
     schedule = make_schedule(costs, budget_s=30.0, started=90.0, clock=clock)
     assert schedule.rounds_for("a")(0.0) == 5
+
+
+@pytest.mark.parametrize("pace", [0.5, 1.0, 1.5])
+def test_a_long_stage_expects_the_pace_that_the_network_showed_before(pace):
+    """The pilot said 4 s; the network takes ``pace`` times that, and only it tells."""
+    short = StageCost(5.0, overhead_s=1.0, runs_network=True)
+    long = StageCost(21.0, fixed_s=6.0, overhead_s=1.0, runs_network=True)
+    costs = {"extract": short, "cached": StageCost(1.0), "long": long, "last": long}
+    clock = FakeClock()
+    schedule = make_schedule(costs, budget_s=900.0, started=clock(), clock=clock)
+    schedule.rounds_for("extract")(0.0)
+    schedule.learn("extract", [4.0 * pace] * 3)
+    schedule.rounds_for("cached")(1.0)
+    schedule.learn("cached", [99.0])
+    clock.now = schedule.end - 500.0
+    last_s = schedule.rounds["last"] * (1.0 + 20.0 * pace) + 6.0 * pace
+    assert schedule.rounds_for("long")(0.0) == max(1, (500.0 - last_s) // (1.0 + 20.0 * pace))
