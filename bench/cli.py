@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import functools
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from bench.options import OPTIONS, OptionError, workload_from
-from bench.workloads import QUICK
+from bench.workloads import QUICK, WORKLOADS
 from tl_core.errors import TransferLearningError
 
 if TYPE_CHECKING:
@@ -135,6 +136,94 @@ def check(files: tuple[str, ...]) -> None:
     from bench.commands.check import run
 
     run(files)
+
+
+@main.command(epilog="Example: tlbench baseline -o baseline.json -- bench_sort.py")
+@click.argument("arguments", nargs=-1, metavar="[-- PYTEST ARGUMENTS]")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    required=True,
+    metavar="FILE",
+    help="where the baseline is written",
+)
+@click.option("--runs", type=click.IntRange(1), default=5, show_default=True, help="how many")
+@click.option("--add", is_flag=True, help="append to FILE's runs")
+@click.option("--workload", type=click.Choice(list(WORKLOADS)), help="of tlbench's own suite")
+@shared_options(*(option.name for option in OPTIONS))
+def baseline(**arguments: Any) -> None:  # noqa: ANN401 - click's values
+    """Measure a suite several times, for pytest --gate FILE to judge later runs by.
+
+    Without pytest's arguments it is tlbench's own suite, each benchmark in a process of its own.
+    Runs one after the other differ less than days do: add some on other days with --add, or a
+    slow day will look like a slow program.
+
+    Exits with 0: written, 1: tests failed, 4: nothing measured or not comparable.
+    """
+    from bench.commands.baseline import run
+
+    del arguments["options"]
+    run(**arguments)
+
+
+@main.command(
+    epilog="Example: tlbench gate --base ref=main --head ref=HEAD -- bench_sort.py",
+)
+@click.argument("arguments", nargs=-1, metavar="[-- PYTEST ARGUMENTS]")
+@click.option("--base", default="", metavar="ARM", help="what is compared with")
+@click.option("--head", default="", metavar="ARM", help="what is judged")
+@click.option("--workload", default=QUICK.name, metavar="NAME", help="of tlbench's own suite")
+@click.option(
+    "--tolerance",
+    multiple=True,
+    metavar="[NAME=]SHARE",
+    help="slowdown that is allowed, such as 5% or test_sort=10%  [default: 5%]",
+)
+@click.option(
+    "--accuracy-tolerance", metavar="SHARE", help="points of accuracy that may be lost  [1%]"
+)
+@click.option(
+    "--budget",
+    type=click.FloatRange(0, min_open=True),
+    default=600.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="what all process pairs may take",
+)
+@click.option(
+    "--aa",
+    "repeat",
+    type=click.IntRange(1),
+    metavar="N",
+    help="gate the head against itself N times, and count false alarms",
+)
+@click.option("--resume", is_flag=True, help="go on with an interrupted gate's pairs")
+@click.option("--seed", type=click.IntRange(0), metavar="N", help="of the coins")
+@click.option("--markdown", type=click.Path(path_type=Path), help="write a summary there")
+@click.option("--junit", type=click.Path(path_type=Path), help="write JUnit XML there")
+@click.option("--save", type=click.Path(path_type=Path), help="write every raw pair there")
+@click.option("--json", "as_json", is_flag=True, help="print JSON")
+@shared_options(*(option.name for option in OPTIONS))
+def gate(**arguments: Any) -> None:  # noqa: ANN401 - click's values
+    """Say whether one arm is slower than another: pass, fail or inconclusive.
+
+    An ARM is key=value, several joined by commas: ref=main, python=/path/to/python,
+    pip=numpy==2.1.0, env.NAME=value, engine=litert or another option of the suite. Without one it
+    is the working tree as it is. Two processes at a time take turns round by round, pair after
+    pair, until every benchmark is decided or the budget is spent.
+
+    Exits with 0: pass, 1: fail, 3: inconclusive, 4: nothing measured or not comparable.
+    """
+    from bench.commands.gate import Outputs, run, settings_of
+
+    taken = {
+        key: arguments[key] for key in ("workload", "given", "tolerance", "accuracy_tolerance")
+    }
+    settings = settings_of(arguments["arguments"], budget=arguments["budget"], **taken)
+    written = {key: arguments[key] for key in ("markdown", "junit", "save", "as_json")}
+    kept = {key: arguments[key] for key in ("base", "head", "repeat", "resume", "seed")}
+    run(settings=settings, outputs=Outputs(**written), **kept)
 
 
 if __name__ == "__main__":

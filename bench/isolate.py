@@ -85,6 +85,8 @@ def command(suite: Suite, inner: pytest.Item, folder: Path) -> list[str]:
         options.append(f"--budget={max(1.0, left / max(1, suite.left)):.1f}")
     if suite.download:
         options.append("--download")
+    # Judged here, not there; and settings or PYTEST_ADDOPTS that ask for isolation count here only.
+    options += ["--no-isolate", "--gate=", "-o", "tlbench_gate="]
     return [
         sys.executable, "-m", "pytest", "--benchmark", f"--workload={workload.name}", *options,
         f"--results={folder}", "-p", "no:cacheprovider", f"{inner.path}::{inner.name}",

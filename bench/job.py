@@ -149,8 +149,13 @@ def open_data(workload: Workload, *, download: bool = False) -> DataSet:
     return data.head(workload.train_size, workload.test_size)
 
 
-def open_job(workload: Workload, data: DataSet) -> Job:
+def open_job(workload: Workload, data: DataSet, *, probe: bool = True) -> Job:
     """Load the model, run it for the first time, and pilot its rate.
+
+    Args:
+        workload: What is run.
+        data: Its data set.
+        probe: Whether to measure the machine's peak, which takes a second or two.
 
     Raises:
         ModelError, DeviceError: As for ``FeatureExtractor``.
@@ -169,7 +174,7 @@ def open_job(workload: Workload, data: DataSet) -> Job:
     loaded = perf_counter()
     extractor.extract(data.train.images.head(workload.batch_size), batch_size=workload.batch_size)
     called = perf_counter()
-    peak = peak_here(threads) if workload.device == "cpu" else None
+    peak = peak_here(threads) if probe and workload.device == "cpu" else None
     return Job(
         workload,
         data,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bench.options import OPTIONS, OptionError, check_names, workload_from
-from bench.session import Suite
+from bench.session import Suite, gated
 from bench.workloads import QUICK, WORKLOADS
 
 if TYPE_CHECKING:
@@ -38,13 +38,44 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="allow data sets to be downloaded",
     )
-    group.addoption("--isolate", action="store_true", help="each benchmark in a fresh process")
+    for flag, on in (("--isolate", True), ("--no-isolate", False)):
+        group.addoption(
+            flag,
+            dest="tlbench_isolate",
+            action="store_const",
+            const=on,
+            help=f"each benchmark in {'a fresh' if on else 'one'} process"
+            + (" (default with --gate)" if on else ""),
+        )
     group.addoption(
         "--budget", metavar="SECONDS", help="plan the rounds so that the run takes this"
     )
     parser.addini("tlbench_budget", "--budget", default="")
     group.addoption("--results", metavar="DIR", help="where results are kept (default: results)")
     parser.addini("tlbench_results", "--results", default="results")
+    _add_gate_options(group, parser)
+
+
+def _add_gate_options(group: pytest.OptionGroup, parser: pytest.Parser) -> None:
+    """Options that count for anybody's pytest-benchmark tests."""
+    for flag, metavar, about in (
+        ("--gate", "BASELINE", "fail benchmarks that became slower than tlbench baseline's file"),
+        ("--tolerance", "SHARE", "slowdown that --gate allows, such as 5% (default)"),
+        ("--accuracy-tolerance", "SHARE", "loss of accuracy that --gate allows (default: 1%)"),
+        ("--allow-changed", "NAMES", "versions and settings that may differ: packages.numpy,..."),
+    ):
+        name = "tlbench_" + flag.removeprefix("--").replace("-", "_")
+        group.addoption(flag, dest=name, metavar=metavar, help=about)
+        parser.addini(name, f"{flag}: {about}", default="")
+    about = "benchmarks that the baseline lacks are not judged, rather than failed"
+    group.addoption("--allow-new", dest="tlbench_allow_new", action="store_true", help=about)
+    parser.addini("tlbench_allow_new", f"--allow-new: {about}", type="bool", default=False)
+    group.addoption(
+        "--describe-machine",
+        dest="tlbench_describe",
+        action="store_true",
+        help="describe this machine in pytest-benchmark's files, as a baseline needs it",
+    )
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -57,7 +88,7 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
     whose packages may not be installed.
     """
     known = early_config.known_args_namespace
-    if not known.benchmark:
+    if not known.benchmark and not known.tlbench_gate:
         return
     # Not pytest's public interface: where a later one differs, ``--data=PATH`` still works.
     from _pytest.config.findpaths import determine_setup
@@ -72,13 +103,19 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
     early_config._rootpath, early_config._inipath = root, ini  # noqa: SLF001
     early_config._inicfg, early_config._ignored_config_files = values, ignored  # noqa: SLF001
     early_config._inicache.clear()  # noqa: SLF001
-    known.file_or_dir = known.file_or_dir or [str(SUITE)]
+    if known.benchmark:
+        known.file_or_dir = known.file_or_dir or [str(SUITE)]
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
     """Point pytest at the suite when asked to benchmark."""
     config.addinivalue_line("markers", "stage(name, track=None): what a benchmark test measures")
+    config.addinivalue_line(
+        "markers", "tolerance(share, accuracy=share): what --gate allows this benchmark to lose"
+    )
+    if gated(config) or config.getoption("tlbench_describe"):
+        _register_gate(config)
     if not config.getoption("--benchmark"):
         return
     workload = _workload(config)
@@ -88,6 +125,22 @@ def pytest_configure(config: pytest.Config) -> None:
     if not any(config.getoption(f"benchmark_{name}", None) for name in _ITS_OUTPUT):
         config.option.benchmark_quiet = True
     config.pluginmanager.register(Suite(config, workload), "tlbench-suite")
+
+
+def _register_gate(config: pytest.Config) -> None:
+    """Plugins that describe the machine and judge against a baseline."""
+    from bench.gate.described import Described
+
+    described = Described()
+    if not config.getoption("--benchmark"):  # the suite describes its machine itself
+        config.pluginmanager.register(described, "tlbench-machine")
+    if not gated(config):
+        return
+    from bench.gate.stored import StoredGate
+
+    if config.getoption("dist", "no") != "no":
+        raise pytest.UsageError("--gate: benchmarks beside each other aren't judged; give -n 0")
+    config.pluginmanager.register(StoredGate(config, described), "tlbench-gate")
 
 
 def _workload(config: pytest.Config) -> Workload:

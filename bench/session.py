@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 
     from bench.workloads import Workload
 
+#: On a test that a gate turned red: whether what it measured is right and stays in the files.
+KEEPS_TIMING = pytest.StashKey[bool]()
+#: The plugin of a gate's process, see ``bench.gate.arm_plugin``.
+TURNS = "tlbench-turns"
 #: What the suite's benchmarks are called, wherever the package is installed.
 SUITE_NAME = "bench/suite/"
 #: The order in which a job's stages happen, and in which they are measured and shown.
@@ -33,6 +37,17 @@ def _seconds(text: str) -> float | None:
     if value is not None and not 0 < value < float("inf"):
         raise pytest.UsageError(f"--budget {text}: expected seconds, such as 60")
     return value
+
+
+def gated(config: pytest.Config) -> bool:
+    """Whether the run is judged against a baseline."""
+    return bool(config.getoption("tlbench_gate") or config.getini("tlbench_gate"))
+
+
+def _isolate(config: pytest.Config) -> bool:
+    """Whether each benchmark gets a process of its own: on request, and where it is judged."""
+    asked = config.getoption("tlbench_isolate")
+    return gated(config) if asked is None else bool(asked)
 
 
 class Suite:
@@ -62,11 +77,16 @@ class Suite:
         self.budget_s = _seconds(config.getoption("--budget") or config.getini("tlbench_budget"))
         self.started = perf_counter()
         self.chosen: frozenset[str] = frozenset()
-        self.isolate = bool(config.getoption("--isolate"))
+        self.isolate = _isolate(config)
         self.isolated: list[dict[str, Any]] = []
         self.left = 0
         self.written: Path | None = None
         self.not_measured: dict[str, str] = {}
+
+    @property
+    def takes_turns(self) -> bool:
+        """Whether ``tlbench gate`` runs the rounds, and says how many are to warm up."""
+        return self.config.pluginmanager.has_plugin(TURNS)
 
     def say(self, text: str) -> None:
         """Print lines past pytest's capturing."""
@@ -116,8 +136,13 @@ class Suite:
     def pytest_runtest_makereport(
         self, item: pytest.Item
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-        """A benchmark whose check failed keeps no timing, in whatever file is written."""
+        """A benchmark whose check failed keeps no timing, in whatever file is written.
+
+        One that was right but slower than a baseline does.
+        """
         report = yield
+        if report.when == "call" and item.stash.get(KEEPS_TIMING, False):
+            return report
         benchmark = getattr(item, "funcargs", {}).get("benchmark")
         if report.failed and benchmark is not None:
             benchmark.has_error = True

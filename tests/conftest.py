@@ -9,6 +9,7 @@ import pytest
 import pytest_socket
 from hypothesis import settings
 
+pytest_plugins = ["pytester"]
 ROOT = Path(__file__).parent.parent
 # A slow or busy machine is no failure of the code.
 settings.register_profile("no deadline", deadline=None)

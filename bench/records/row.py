@@ -6,6 +6,7 @@ import dataclasses
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
+from bench.gate.accuracy import pack
 from bench.measure.disturbances import disturbances
 from bench.measure.noise_sample import sum_samples
 from bench.measure.steady import median_interval, spread, trend
@@ -14,6 +15,9 @@ from bench.records.write import PRECISION
 from tl_core.models.forms import public_name
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from bench.floors import Bounds
     from bench.job import Job
     from bench.measure.rounds import Measured
@@ -28,6 +32,7 @@ def fill_row(
     image_size: int | None = None,
     track: str | None = None,
     accuracy: float | None = None,
+    correct: NDArray[np.bool_] | None = None,
     bounds: Bounds | None = None,
 ) -> None:
     """Write a benchmark's ``extra_info``; what doesn't apply to the stage is null.
@@ -40,6 +45,7 @@ def fill_row(
         image_size: Side of the network's input, where it isn't the extractor's.
         track: ``recompute`` or ``cached``, where the stage trains.
         accuracy: Top-1 on the test images, 0 to 1.
+        correct: Which test images that accuracy's model got right, ``(test_size,)``.
         bounds: What the accuracy had to lie between.
     """
     workload = job.workload
@@ -61,6 +67,7 @@ def fill_row(
         images=measured.stage_images,
         images_per_s=measured.stage_images / median(measured.seconds),
         accuracy=accuracy,
+        correct=None if correct is None else pack(correct),
         accuracy_floor=bounds.floor if bounds else None,
         accuracy_ceiling=bounds.ceiling if bounds else None,
         load_s=job.load_s,

@@ -99,7 +99,11 @@ ROW_2: Schema = ROW_1 | {
     "gflops_per_s": _or_null(POSITIVE),
     "peak_gflops_per_s": _or_null(POSITIVE),
     "peak_fraction": _or_null(POSITIVE),
+    # A bit for each test image, as base64.
+    "correct": _or_null({"type": "string", "pattern": "^[A-Za-z0-9+/]+={0,2}$"}),
 }
+#: What files of version 2 have lacked.
+OPTIONAL_2 = ("correct",)
 STATS: Schema = _object({"data": {"type": "array", "items": POSITIVE, "minItems": 1}})
 
 
@@ -136,6 +140,6 @@ VERSIONS: dict[int, Schema] = {
     CURRENT: {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": f"tlbench result file, version {CURRENT}",
-        **_run(ROW_2, ()),
+        **_run(ROW_2, OPTIONAL_2),
     },
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,7 @@ import pytest
 from bench.costs import stage_costs
 from bench.floors import Bounds, bounds_for
 from bench.job import Job, open_data, open_job
-from bench.measure.rounds import Measured, Stage, measure
+from bench.measure.rounds import Instruments, Measured, Stage, measure
 from bench.measure.schedule import Schedule, make_schedule
 from bench.session import SUITE_NAME
 from bench.suite.checks import check_data
@@ -35,7 +36,7 @@ def job(tlbench_suite: Suite) -> Job:
     try:
         data = open_data(workload, download=tlbench_suite.download)
         check_data(data)
-        return open_job(workload, data)
+        return open_job(workload, data, probe=not tlbench_suite.takes_turns)
     except TransferLearningError as error:
         # Bad input ends the run in one line, as a bad option does, not in a traceback a stage.
         pytest.exit(f"tlbench: {error}", returncode=pytest.ExitCode.USAGE_ERROR)
@@ -53,7 +54,11 @@ def schedule(tlbench_suite: Suite, job: Job) -> Schedule:
 
 @pytest.fixture
 def timed(
-    request: pytest.FixtureRequest, benchmark: BenchmarkFixture, job: Job, schedule: Schedule
+    request: pytest.FixtureRequest,
+    benchmark: BenchmarkFixture,
+    job: Job,
+    schedule: Schedule,
+    tlbench_suite: Suite,
 ) -> Timed:
     """Measures a stage with the rounds that were planned for its test."""
     item = request.node
@@ -61,6 +66,9 @@ def timed(
     benchmark.fullname = f"{SUITE_NAME}{item.path.name}::{item.name}"
 
     def run(stage: Stage[Any, Any]) -> Measured[Any]:
+        if tlbench_suite.takes_turns:
+            # Two processes that warm up at once would only disturb each other.
+            return measure(benchmark, replace(stage, most_warm_ups=0), 1, Instruments())
         measured = measure(benchmark, stage, schedule.rounds_for(item.name), job.instruments)
         schedule.learn(item.name, measured.seconds)
         return measured

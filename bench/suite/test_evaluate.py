@@ -41,5 +41,13 @@ def test_evaluate(benchmark: BenchmarkFixture, timed: Timed, job: Job, bounds: B
     for result in measured.outputs:
         assert result.accuracy == np.mean(result.predictions == test.labels)
         check_accuracy(result.accuracy, bounds)
-    accuracy = measured.outputs[0].accuracy
-    fill_row(benchmark, job, measured, stage="evaluate", accuracy=accuracy, bounds=bounds)
+    first = measured.outputs[0]
+    fill_row(
+        benchmark,
+        job,
+        measured,
+        stage="evaluate",
+        accuracy=first.accuracy,
+        correct=first.predictions == test.labels,
+        bounds=bounds,
+    )

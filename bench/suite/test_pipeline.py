@@ -52,5 +52,6 @@ def test_pipeline(benchmark: BenchmarkFixture, timed: Timed, job: Job, bounds: B
         stage="pipeline",
         track="recompute",
         accuracy=measured.outputs[0].accuracy,
+        correct=measured.outputs[0].predictions == test.labels,
         bounds=bounds,
     )

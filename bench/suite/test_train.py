@@ -76,13 +76,20 @@ def _judge(
 ) -> None:
     """Judge every model that was trained; the row shows the one of the workload's own seed."""
     labels, features = job.data.test.labels, job.test_features()
-    accuracies = [
-        evaluation(model.head.predict(features), labels).accuracy
+    judged = [
+        evaluation(model.head.predict(features), labels)
         for models in measured.outputs
         for model in models
     ]
-    for accuracy in accuracies:
-        check_accuracy(accuracy, bounds)
+    for each in judged:
+        check_accuracy(each.accuracy, bounds)
     fill_row(
-        benchmark, job, measured, stage="train", track=track, accuracy=accuracies[0], bounds=bounds
+        benchmark,
+        job,
+        measured,
+        stage="train",
+        track=track,
+        accuracy=judged[0].accuracy,
+        correct=judged[0].predictions == labels,
+        bounds=bounds,
     )

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bench.options import OPTIONS, OptionError, workload_from
+from bench.options import OPTIONS, OptionError, parse_share, workload_from
 from bench.workloads import QUICK, TUTORIAL, WORKLOADS, Workload
 
 
@@ -66,3 +66,19 @@ def test_the_tutorials_job_is_the_tutorials():
     sizes = (TUTORIAL.train_size, TUTORIAL.test_size, TUTORIAL.image_size, TUTORIAL.batch_size)
     assert sizes == (30_000, 10_000, 224, 32)
     assert "mobilenet_v2_100_224/feature_vector" in TUTORIAL.model
+
+
+@pytest.mark.parametrize(
+    ("text", "share"),
+    [("5%", 0.05), ("5 %", 0.05), ("0.5%", 0.005), ("0.05", 0.05), (".1", 0.1), ("0", 0.0),
+     ("100%", 1.0), (0.1, 0.1), (1e-5, 1e-5), (0, 0.0)],
+)  # fmt: skip
+def test_a_share_is_a_percentage_or_a_number_below_1(text, share):
+    assert parse_share(text) == pytest.approx(share)
+
+
+@pytest.mark.parametrize("text", ["5", "1", "-1%", "101%", "", "%", "five", "nan", "inf", 5, True,
+                                  None])  # fmt: skip
+def test_what_is_no_share_is_refused(text):
+    with pytest.raises(OptionError, match=r"expected a share such as 5% or 0\.05"):
+        parse_share(text)

@@ -1,0 +1,60 @@
+"""When a gate looks at its evidence, and how much of its error it may spend at each look.
+
+All looks together have at most ``ALARM`` chance of a false alarm in any benchmark, and each
+benchmark at most ``MISS`` of passing a slowdown as large as its tolerance: the levels are simply
+added up (Bonferroni), so neither looking often nor stopping early costs validity.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+#: Chance of any false alarm in a whole gate.
+ALARM = 0.01
+#: Chance that a benchmark passes although it is slower by its tolerance.
+MISS = 0.05
+
+
+@dataclass(frozen=True)
+class Look:
+    """A look at the evidence.
+
+    Attributes:
+        pairs: After so many process pairs.
+        alarm: Largest p of a slowdown that fails here, adjusted for all benchmarks.
+        miss: Level of the upper bound that must be below the tolerance to pass here.
+    """
+
+    pairs: int
+    alarm: float
+    miss: float
+
+
+#: Six pairs can pass but never fail, as one outcome of their coins has 1/64. The first look that
+#: can fail spends what one outcome of eight coins has; with an effect of three standard
+#: deviations that is mostly enough, and later looks catch smaller ones.
+LOOKS = (
+    Look(6, 0.0, 1 / 64),
+    Look(8, 1 / 256, 3 / 256),
+    Look(10, 3 / 1024, 8 / 1024),
+    Look(12, 6 / 4096, 20 / 4096),
+    Look(14, 0.0007, 0.003),
+    Look(16, 0.0005, 0.003),
+    Look(20, 0.0003, 0.0015),
+    Look(24, 0.00015, 0.001),
+    Look(32, 0.00004, 0.001),
+)
+
+
+def look_at(pairs: int, *, last: bool = False) -> Look | None:
+    """The look that is due after so many pairs.
+
+    Args:
+        pairs: Pairs so far.
+        last: Whether there will be no more, as time is up: then the levels of the look that would
+            have been next are spent now. When time ends doesn't depend on who is slower.
+    """
+    for look in LOOKS:
+        if pairs == look.pairs or (last and LOOKS[0].pairs <= pairs < look.pairs):
+            return Look(pairs, look.alarm, look.miss)
+    return None

@@ -1,0 +1,119 @@
+"""Exact statistics on log-ratios of process pairs, from nothing but the coins that were thrown.
+
+In every pair a coin decides which of two slots the head gets: started first or second, first or
+second to take a turn. Where head and base are the same, a pair's log-ratio is the slots' own
+log-ratio with the coin's sign; so, whatever the slots' log-ratios are (heavy-tailed, drifting,
+correlated from pair to pair), every other outcome of the coins would have been as likely. What is
+asked is how many of them would have looked as bad. No distribution is assumed, and one coin stands
+for all benchmarks of a pair, so that how they vary together costs nothing.
+
+Source: Fisher, The Design of Experiments, 1935, section 21; Westfall and Young, Resampling-Based
+Multiple Testing, 1993, chapter 2 (step-down max-T); Hartigan, Using Subsample Values as Typical
+Values, 1969 (intervals from means of subsets).
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float64]
+
+#: Up to so many pairs every outcome of the coins is tried; for more, so many random ones.
+ALL_UP_TO = 16
+DRAWN = 2**16
+#: Values closer than this are equal: their sums were only added up in another order.
+ROUNDING = 1e-12
+
+
+@functools.lru_cache(maxsize=16)
+def outcomes(pairs: int) -> Floats:
+    """Signs ``(outcomes, pairs)`` of the coins, +1 and -1; the first row is what happened.
+
+    Every outcome up to ``ALL_UP_TO`` pairs; beyond, ``DRAWN`` random ones from a fixed seed, with
+    what happened among them, which keeps p-values valid.
+    """
+    if pairs <= ALL_UP_TO:
+        bits = (np.arange(2**pairs)[:, None] >> np.arange(pairs)) & 1
+    else:
+        bits = np.random.default_rng(pairs).integers(0, 2, (DRAWN, pairs))
+        bits[0] = 0
+    return np.where(bits, -1.0, 1.0)
+
+
+def slower_p(logs: Floats) -> Floats:
+    """For each benchmark, how likely evidence as strong for a slowdown is by the coins alone.
+
+    Adjusted for all benchmarks together: the chance that any that didn't change has a value of at
+    most ``a`` is at most ``a``, whichever others changed.
+
+    Args:
+        logs: log(head seconds / base seconds), ``(pairs, benchmarks)``, both at least 1.
+
+    Returns:
+        p, ``(benchmarks,)``; never below one outcome's share, 2 ** -pairs.
+    """
+    scores = outcomes(len(logs)) @ _scaled(logs)
+    order = np.argsort(-scores[0], kind="stable")
+    # Of each benchmark and all with weaker evidence: the strongest in each outcome.
+    strongest = np.maximum.accumulate(scores[:, order[::-1]], axis=1)[:, ::-1]
+    shares = np.mean(strongest >= scores[0, order] - ROUNDING, axis=0)
+    adjusted = np.empty(logs.shape[1])
+    adjusted[order] = np.maximum.accumulate(shares)
+    return adjusted
+
+
+def as_slow_p(logs: Floats, limits: Floats) -> Floats:
+    """For each benchmark, how likely evidence as strong against a slowdown is, if it is that slow.
+
+    At most ``a`` exactly where the upper end of ``bounds`` at level ``a`` is below the limit: of
+    all subsets of the pairs, the empty one included, the share whose mean isn't.
+
+    Args:
+        logs: log(head seconds / base seconds), ``(pairs, benchmarks)``.
+        limits: log of the slowdown in question, ``(benchmarks,)``.
+
+    Returns:
+        p, ``(benchmarks,)``, each of its benchmark alone.
+    """
+    chosen = outcomes(len(logs)) < 0
+    shares: Floats = np.mean(chosen.astype(float) @ (logs - limits) >= -ROUNDING, axis=0)
+    return shares
+
+
+def bounds(logs: Floats, level: float) -> tuple[float, float, float] | None:
+    """An interval of the true log-ratio, whose ends each miss it with chance ``level`` at most.
+
+    The ends are means of subsets of the pairs: the truth lies below the k-th smallest of these
+    with chance k / 2 ** pairs exactly.
+
+    Args:
+        logs: One benchmark's log-ratios, ``(pairs,)``.
+        level: One-sided, such as 0.05.
+
+    Returns:
+        Low, high, and the level that they really have; None where so few pairs can't have such a
+        level.
+    """
+    chosen = outcomes(len(logs)) < 0
+    place = int(np.floor(level * len(chosen) + ROUNDING))
+    if place < 1:
+        return None
+    counts = chosen.sum(axis=1)
+    means = np.sort((chosen @ logs)[counts > 0] / counts[counts > 0])
+    return float(means[place - 1]), float(means[-place]), place / len(chosen)
+
+
+def _scaled(logs: Floats) -> Floats:
+    """Divide by the root of the sum of squares, which no coin changes; all zeros stay zeros.
+
+    The sum is then a monotone function of Student's t, but for the constant, and is bounded.
+    """
+    sizes = np.linalg.norm(logs, axis=0)
+    scaled: Floats = logs / np.where(sizes > 0, sizes, 1.0)
+    return scaled

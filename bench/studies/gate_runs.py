@@ -1,0 +1,104 @@
+"""Real gates of the quick workload's fast stages, of unchanged code and of a slower extractor.
+
+Run as ``python -m bench.studies.gate_runs FOLDER``; a gate that has its file there already isn't
+run again, so that a study can be spread over days. ``bench.studies.gate_table`` makes the table.
+"""
+
+from __future__ import annotations
+
+import random
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass
+from multiprocessing import Process
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+#: The quick workload's stages whose round takes less than a second.
+FAST = ("--", "--benchmark", "-k", "resize or extract or cached")
+#: Seconds that a load that comes and goes stays, or stays away, at most.
+LOAD_S = 8.0
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """What is gated.
+
+    Attributes:
+        name: Of its folder.
+        gates: How often.
+        slower: By which share the head's extractor is slower.
+        load: Whether another process keeps a CPU busy, on and off.
+    """
+
+    name: str
+    gates: int
+    slower: float = 0.0
+    load: bool = False
+
+    @property
+    def arguments(self) -> tuple[str, ...]:
+        """Of ``tlbench gate``."""
+        if not self.slower:
+            return ()
+        plugin = "env.PYTEST_PLUGINS=bench.studies.slower"
+        return ("--head", f"{plugin},env.TLBENCH_SLOWER={self.slower}")
+
+
+SCENARIOS = (
+    Scenario("unchanged", 30),
+    Scenario("slower-25", 10, slower=0.25),
+    Scenario("slower-10", 10, slower=0.10),
+    Scenario("slower-05", 10, slower=0.05),
+    Scenario("unchanged-loaded", 10, load=True),
+)
+
+
+def main() -> None:
+    """Run what isn't there yet, one round of all scenarios after the other."""
+    folder = Path(sys.argv[1])
+    chosen = [each for each in SCENARIOS if not sys.argv[2:] or each.name in sys.argv[2:]]
+    for number in range(max(each.gates for each in chosen)):
+        for scenario in chosen:
+            target = folder / scenario.name / f"{number:02}.json"
+            if number < scenario.gates and not target.exists():
+                _gate(scenario, target)
+
+
+def _gate(scenario: Scenario, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    command = [sys.executable, "-m", "bench.cli", "gate", *scenario.arguments]
+    with _load(on=scenario.load):
+        subprocess.run([*command, "--save", str(target), *FAST], check=False)  # noqa: S603 - ours
+    print(f"{scenario.name} {target.stem}", flush=True)  # noqa: T201
+
+
+@contextmanager
+def _load(*, on: bool) -> Iterator[None]:
+    """A process beside the gate that is busy and idle in turns of random length."""
+    process = Process(target=_come_and_go, daemon=True)
+    if on:
+        process.start()
+    try:
+        yield
+    finally:
+        if on:
+            process.terminate()
+            process.join()
+
+
+def _come_and_go() -> None:
+    while True:
+        end = time.monotonic() + random.uniform(1, LOAD_S)  # noqa: S311 - no secret
+        while time.monotonic() < end:
+            pass
+        time.sleep(random.uniform(1, LOAD_S))  # noqa: S311
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,203 @@
+"""Made-up and replayed pairs: how often a gate is wrong, and how soon it is right.
+
+Run as ``python -m bench.studies.gate_simulation FILE``.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy import stats
+
+from bench.gate.decide import Decisions
+from bench.gate.looks import ALARM, LOOKS
+from tl_core.storage import atomic_file
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.random import Generator
+
+    from bench.gate.decide import Decision
+    from bench.gate.signflip import Floats
+
+    #: Log-ratios of the two slots, ``(pairs, benchmarks)``, at a given standard deviation.
+    Noise = Callable[[Generator, int, int, float], Floats]
+
+#: Benchmarks of a suite, and the pairs of the last look.
+BENCHMARKS, PAIRS = 8, LOOKS[-1].pairs
+#: Simulated gates of unchanged code for each kind of noise, and of each slowdown.
+UNCHANGED, CHANGED = 4_000, 1_000
+#: Standard deviation from pair to pair, slowdown, and the pairs within which it is to be found.
+POWER = ((0.045, 0.10, 16), (0.03, 0.10, 10), (0.045, 0.05, 32), (0.02, 0.10, 8), (0.045, 0.25, 10))
+
+
+def normal(rng: Generator, pairs: int, benchmarks: int, sd: float) -> Floats:
+    """Independent normal noise."""
+    return rng.normal(0, sd, (pairs, benchmarks))
+
+
+def heavy_tailed(rng: Generator, pairs: int, benchmarks: int, sd: float) -> Floats:
+    """Student's t with 3 degrees, scaled to the standard deviation."""
+    drawn: Floats = rng.standard_t(3, (pairs, benchmarks)) * sd / np.sqrt(3)
+    return drawn
+
+
+def log_normal(rng: Generator, pairs: int, benchmarks: int, sd: float) -> Floats:
+    """Skewed: the slots' ratio itself is off by a log-normal amount, always to one side."""
+    drawn: Floats = np.exp(rng.normal(0, 1, (pairs, benchmarks)))
+    return drawn * sd / float(np.sqrt((np.e - 1) * np.e))
+
+
+def autocorrelated(rng: Generator, pairs: int, benchmarks: int, sd: float) -> Floats:
+    """Each pair is nine tenths the one before."""
+    logs = rng.normal(0, sd, (pairs, benchmarks))
+    for pair in range(1, pairs):
+        logs[pair] = 0.9 * logs[pair - 1] + np.sqrt(1 - 0.9**2) * logs[pair]
+    return logs
+
+
+def drifting(rng: Generator, pairs: int, benchmarks: int, sd: float) -> Floats:
+    """Normal noise, and one slot gets slower by a standard deviation with every pair."""
+    return normal(rng, pairs, benchmarks, sd) + sd * np.arange(pairs)[:, None]
+
+
+MADE_UP: dict[str, Noise] = {
+    "normal": normal,
+    "student t, 3 degrees": heavy_tailed,
+    "log-normal": log_normal,
+    "autocorrelated": autocorrelated,
+    "linear drift": drifting,
+}
+
+
+def replayed(recorded: Floats) -> Noise:
+    """Noise as it was recorded: log-ratios of neighbours among consecutive runs, in their order.
+
+    Args:
+        recorded: log-seconds of consecutive runs of unchanged benchmarks, ``(runs, benchmarks)``.
+    """
+    steps = np.diff(recorded, axis=0)
+
+    def draw(rng: Generator, pairs: int, benchmarks: int, sd: float) -> Floats:
+        del sd  # as recorded
+        first = rng.integers(0, len(steps))
+        rows = (first + np.arange(pairs)) % len(steps)
+        columns = rng.integers(0, steps.shape[1], benchmarks)
+        drawn: Floats = steps[rows][:, columns]
+        return drawn
+
+    return draw
+
+
+@dataclass(frozen=True)
+class Simulated:
+    """One simulated gate.
+
+    Attributes:
+        decided: By number of the benchmark; absent where undecided.
+        pairs: When each was decided.
+    """
+
+    decided: dict[int, Decision]
+    pairs: dict[int, int]
+
+    @property
+    def alarm(self) -> bool:
+        """Whether any benchmark failed."""
+        return "fail" in self.decided.values()
+
+
+def simulate(
+    rng: Generator,
+    noise: Noise,
+    *,
+    sd: float = 0.045,
+    slower: float = 0.0,
+    tolerance: float = 0.05,
+    benchmarks: int = BENCHMARKS,
+) -> Simulated:
+    """Run a gate on noise, with the coins thrown as a gate throws them.
+
+    Args:
+        rng: For the noise and the coins.
+        noise: Of the slots.
+        sd: Its standard deviation from pair to pair.
+        slower: By how much the first benchmark is slower in the head, as a share.
+        tolerance: Of every benchmark.
+        benchmarks: In the suite.
+    """
+    slots = noise(rng, PAIRS, benchmarks, sd)
+    logs = slots * rng.choice([-1.0, 1.0], (PAIRS, 1))
+    logs[:, 0] += np.log1p(slower)
+    decisions = Decisions({str(number): tolerance for number in range(benchmarks)})
+    when: dict[int, int] = {}
+    for look in LOOKS:
+        seen = {name: logs[: look.pairs, int(name)].tolist() for name in decisions.tolerances}
+        decisions.consider(seen)
+        for name in decisions.decided:
+            when.setdefault(int(name), look.pairs)
+        if not decisions.open:
+            break
+    return Simulated({int(name): word for name, word in decisions.decided.items()}, when)
+
+
+def false_alarms(noise: Noise, gates: int, seed: int = 0) -> dict[str, Any]:
+    """How many simulated gates of unchanged code raised any alarm."""
+    rng = np.random.default_rng(seed)
+    runs = [simulate(rng, noise) for _ in range(gates)]
+    alarms = sum(each.alarm for each in runs)
+    interval = stats.binomtest(alarms, gates).proportion_ci(method="exact")
+    passed = sum(len(each.decided) == BENCHMARKS and not each.alarm for each in runs)
+    return {"gates": gates, "alarms": alarms, "interval": list(interval), "passed": passed}
+
+
+def found(sd: float, slower: float, within: int, gates: int, seed: int = 0) -> dict[str, Any]:
+    """How many simulated gates found a slowdown of one benchmark within so many pairs."""
+    rng = np.random.default_rng(seed)
+    runs = [simulate(rng, normal, sd=sd, slower=slower) for _ in range(gates)]
+    hits = sum(each.decided.get(0) == "fail" and each.pairs[0] <= within for each in runs)
+    interval = stats.binomtest(hits, gates).proportion_ci(method="exact")
+    return {
+        "sd": sd, "slower": slower, "within_pairs": within,
+        "gates": gates, "found": hits, "interval": list(interval),
+    }  # fmt: skip
+
+
+def main() -> None:
+    """Run all, and print and write what came out."""
+    recorded = {Path(name).name: replayed(read_recorded(Path(name))) for name in sys.argv[2:]}
+    alarms = {}
+    for name, noise in (MADE_UP | recorded).items():
+        alarms[name] = false_alarms(noise, UNCHANGED)
+        print(f"unchanged, {name}: {alarms[name]}", flush=True)  # noqa: T201
+    power = [found(*case, CHANGED) for case in POWER]
+    for each in power:
+        print(each, flush=True)  # noqa: T201
+    whole = {"promised": ALARM, "benchmarks": BENCHMARKS, "unchanged": alarms, "slower": power}
+    with atomic_file(Path(sys.argv[1])) as part:
+        part.write_text(json.dumps(whole, indent=1) + "\n", encoding="utf-8")
+
+
+def read_recorded(path: Path) -> Floats:
+    """log-medians of consecutive runs, ``(runs, benchmarks)``.
+
+    Args:
+        path: JSON with a list of runs under each benchmark's name, each a list of seconds.
+    """
+    series = json.loads(path.read_text(encoding="utf-8"))
+    columns = [
+        [np.log(np.median(run)) for run in runs]
+        for runs in series.values()
+        if isinstance(runs, list) and isinstance(runs[0], list)
+    ]
+    return np.array(columns).T
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,92 @@
+"""What a user may write for an arm, and what is said of what can't be."""
+
+import pytest
+
+from bench.gate.arms import SUITE_KEYS, Arm, ArmError, parse_arm
+from bench.options import OPTIONS
+
+
+@pytest.mark.parametrize(
+    ("text", "fields"),
+    [
+        ("ref=main", {"ref": "main"}),
+        ("ref=feature/a=b", {"ref": "feature/a=b"}),
+        ("python=/opt/py/bin/python", {"python": "/opt/py/bin/python"}),
+        ("pip=tensorflow==2.20.0", {"pip": ("tensorflow==2.20.0",)}),
+        ("pip=numpy>=1,<2", {"pip": ("numpy>=1,<2",)}),
+        ("pip=numpy>=1,!=1.5,==1.*", {"pip": ("numpy>=1,!=1.5,==1.*",)}),
+        ("pip=numpy>=1,<2,pip=scipy[a,b]~=1.0", {"pip": ("numpy>=1,<2", "scipy[a,b]~=1.0")}),
+        ("pip=.", {"pip": (".",)}),
+        ("env.TF_ENABLE_ONEDNN_OPTS=1", {"env": (("TF_ENABLE_ONEDNN_OPTS", "1"),)}),
+        (
+            "env.KMP_AFFINITY=granularity=fine,compact,1,0,env.A=-x",
+            {"env": (("KMP_AFFINITY", "granularity=fine,compact,1,0"), ("A", "-x"))},
+        ),
+        ("env.A=x,y=z", {"env": (("A", "x,y=z"),)}),
+        ("engine=litert", {"options": (("engine", "litert"),)}),
+        ("image-size=160", {"options": (("image_size", "160"),)}),
+        ("image_size=160", {"options": (("image_size", "160"),)}),
+        ("workload=tutorial", {"options": (("workload", "tutorial"),)}),
+        ("data=/photos/a,b", {"options": (("data", "/photos/a,b"),)}),
+        (
+            "ref=main, engine=litert, threads=1",
+            {"ref": "main", "options": (("engine", "litert"), ("threads", "1"))},
+        ),
+        ("python=/p,pip=six==1.0", {"python": "/p", "pip": ("six==1.0",)}),
+    ],
+)
+def test_an_arm_is_keys_and_values(text, fields):
+    assert parse_arm(text) == Arm(text, **fields)
+
+
+@pytest.mark.parametrize("text", ["", ".", "  "])
+def test_nothing_is_the_present_state(text):
+    arm = parse_arm(text)
+    assert arm == Arm("")
+    assert arm.label == "the working tree"
+
+
+def test_an_arm_is_called_what_the_user_wrote():
+    assert parse_arm(" ref=main,threads=1 ").label == "ref=main,threads=1"
+
+
+@pytest.mark.parametrize("name", [option.name for option in OPTIONS])
+def test_every_option_of_the_suite_is_a_key(name):
+    assert name in SUITE_KEYS
+    assert parse_arm(f"{name}=1").options == ((name, "1"),)
+    assert parse_arm(f"{name.replace('_', '-')}=1").options == ((name, "1"),)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("main", r"'main': expected key=value, such as ref=main; 'main' has no '='"),
+        ("branch=main", r"unknown key 'branch'; expected ref=, python=, pip=, env.NAME= or"),
+        ("ref=main,treads=1", r"unknown key 'treads'; expected ref="),
+        ("engine=litert,treads=1", r"unknown key 'treads'"),
+        ("pip=numpy<2,treads=1", r"unknown key 'treads'"),
+        ("pip=numpy<2,scipy==1", r"unknown key 'scipy'; expected ref=, python=, pip="),
+        ("env.=1", r"unknown key 'env.'"),
+        ("env.1A=1", r"unknown key 'env.1A'"),
+        ("=main", r"unknown key ''"),
+        ("ref=", r"ref= is empty; expected a value"),
+        ("env.A=", r"env.A= is empty"),
+        ("pip=,ref=main", r"pip= is empty"),
+        ("ref=main,", r"ref=main, ends with a comma"),
+        ("ref=a,ref=b", r"ref= is given twice; expected it once"),
+        ("env.A=1,env.A=2", r"env.A= is given twice"),
+        ("image-size=1,image_size=2", r"image_size= is given twice"),
+        ("ref=--upload-pack=x", r"ref=--upload-pack=x isn't a ref; expected a branch, tag or com"),
+        ("pip=-rlist.txt", r"pip=-rlist.txt is an option; expected a requirement, and pip's opt"),
+        ("threads=0", r"--threads 0: expected a whole number, at least 1"),
+        ("price-per-hour=free", r"--price-per-hour free: expected a number above 0"),
+        ("workload=slow", r"--workload slow: expected one of quick, tutorial, full"),
+        ("ref=a\nb", r"expected one line of printable characters"),
+        ("env.A=\0", r"expected one line of printable characters"),
+    ],
+)
+def test_what_cannot_be_is_refused_in_one_line(text, message):
+    with pytest.raises(ArmError, match=message) as caught:
+        parse_arm(text)
+    assert len(str(caught.value).splitlines()) == 1
+    assert repr(text) in str(caught.value)

@@ -1,0 +1,182 @@
+"""A gate's decisions: when it looks, what it decides, and how often it is wrong."""
+
+import math
+
+import numpy as np
+import pytest
+
+from bench.gate.decide import Decisions, detectable, estimate, pairs_to_pass
+from bench.gate.looks import ALARM, LOOKS, MISS, look_at
+from bench.studies.gate_simulation import MADE_UP, normal, replayed, simulate
+
+
+def decide(columns, tolerance=0.05, *, last=False):
+    """Decisions on columns of log-ratios, look by look."""
+    decisions = Decisions(dict.fromkeys(columns, tolerance))
+    pairs = len(next(iter(columns.values())))
+    for seen in range(1, pairs + 1):
+        part = {name: values[:seen] for name, values in columns.items()}
+        decisions.consider(part, last=last and seen == pairs)
+    return decisions
+
+
+def spread_out(mean, sd, pairs=32):
+    """Log-ratios with exactly this mean and spread, in a mixed order."""
+    values = np.random.default_rng(0).normal(size=pairs)
+    return (mean + sd * (values - values.mean()) / values.std()).tolist()
+
+
+def test_all_looks_together_spend_no_more_than_promised():
+    assert sum(look.alarm for look in LOOKS) <= ALARM
+    assert sum(look.miss for look in LOOKS) <= MISS
+    assert [look.pairs for look in LOOKS] == sorted({look.pairs for look in LOOKS})
+
+
+@pytest.mark.parametrize("look", LOOKS, ids=lambda look: str(look.pairs))
+def test_every_level_can_be_reached_with_its_pairs(look):
+    """A level below one outcome's share would be a look that can't decide anything."""
+    one = 0.5 ** min(look.pairs, 16)
+    assert look.alarm == 0 or look.alarm >= one
+    assert look.miss >= one
+
+
+@pytest.mark.parametrize(
+    ("pairs", "last", "levels_of"),
+    [
+        (5, False, None),
+        (5, True, None),
+        (6, False, 6),
+        (7, False, None),
+        (7, True, 8),
+        (32, True, 32),
+    ],
+)
+def test_a_look_is_due(pairs, last, levels_of):
+    look = look_at(pairs, last=last)
+    if levels_of is None:
+        assert look is None
+    else:
+        expected = next(each for each in LOOKS if each.pairs == levels_of)
+        assert (look.pairs, look.alarm, look.miss) == (pairs, expected.alarm, expected.miss)
+
+
+@pytest.mark.parametrize(
+    ("mean", "sd", "decision"),
+    [
+        pytest.param(math.log(1.10), 0.01, "fail", id="a tenth slower"),
+        pytest.param(math.log(1.25), 0.05, "fail", id="much slower, noisy"),
+        pytest.param(0.0, 0.01, "pass", id="unchanged"),
+        pytest.param(math.log(0.8), 0.02, "pass", id="faster"),
+        pytest.param(math.log(1.02), 0.005, "pass", id="really slower, within the tolerance"),
+        pytest.param(math.log(1.05), 0.3, None, id="too noisy to tell"),
+    ],
+)
+def test_a_benchmark_is_decided(mean, sd, decision):
+    assert decide({"a": spread_out(mean, sd)}).decided.get("a") == decision
+
+
+def test_a_speed_up_is_found_at_the_same_level():
+    decisions = decide({"a": spread_out(math.log(0.8), 0.02), "b": spread_out(0.0, 0.02)})
+    assert decisions.faster == {"a"}
+
+
+def test_what_looks_faster_goes_on_until_that_is_sure_or_time_is_up():
+    logs = spread_out(math.log(0.8), 0.02, pairs=8)
+    assert decide({"a": logs[:6]}).decided == {}
+    assert decide({"a": logs[:6]}, last=True).decided == {"a": "pass"}
+    looked_before = Decisions({"a": 0.05})
+    for last in (False, True):
+        looked_before.consider({"a": logs[:6]}, last=last)
+    assert looked_before.decided == {"a": "pass"}
+    assert decide({"a": logs}).decided == {"a": "pass"}
+
+
+def test_a_decision_stays():
+    logs = [0.0] * 6 + [0.5] * 26
+    assert decide({"a": logs}).decided == {"a": "pass"}
+
+
+def test_nothing_is_decided_between_looks():
+    assert decide({"a": [0.0] * 7}).looks == [look_at(6)]
+    assert decide({"a": [0.0] * 5}).decided == {}
+
+
+def test_when_time_is_up_the_next_looks_levels_are_spent():
+    logs = spread_out(math.log(1.2), 0.01, pairs=9)
+    assert decide({"a": logs[:7] + [-1.0, 0.2]}).decided == {}
+    assert decide({"a": logs}, last=True).decided == {"a": "fail"}
+
+
+def test_a_dropped_benchmark_is_not_asked_about():
+    decisions = Decisions({"a": 0.05, "b": 0.05})
+    decisions.drop("b")
+    decisions.consider({"a": [0.0] * 6})
+    assert decisions.open == []
+
+
+def test_an_estimates_interval_holds_its_ratio_and_says_what_it_covers():
+    found = estimate(spread_out(math.log(1.1), 0.03, pairs=8), 0.01)
+    assert found.ratio == pytest.approx(1.1)
+    assert found.low < found.ratio < found.high
+    assert found.coverage == pytest.approx(1 - 2 * 6 / 256)
+    assert (found.n, found.p) == (8, 0.01)
+
+
+def test_two_pairs_have_an_interval_of_a_half():
+    found = estimate([0.0, 0.1])
+    assert (found.low, found.high) == pytest.approx((1, math.exp(0.1)))
+    assert found.coverage == 0.5
+
+
+def test_more_pairs_detect_less():
+    few, many = spread_out(0, 0.04, 8), spread_out(0, 0.04, 32)
+    assert 0 < detectable(many, 0.01, 8) < detectable(few, 0.01, 8)
+
+
+def test_nothing_below_the_tolerance_is_called_detectable():
+    assert detectable(spread_out(0, 0.001, 8), 0.05) > 0.05
+
+
+def test_what_is_called_detectable_is_found_mostly():
+    """At 4.5 % from pair to pair, 16 pairs: eight gates in ten or more find it."""
+    share = detectable(spread_out(0, 0.045, 16), 0.01, 8)
+    rng = np.random.default_rng(0)
+    runs = [simulate(rng, normal, slower=share, tolerance=0.01) for _ in range(100)]
+    assert sum(run.decided.get(0) == "fail" and run.pairs[0] <= 16 for run in runs) >= 80
+
+
+def test_noisier_pairs_need_more_of_them():
+    assert pairs_to_pass(spread_out(0, 0.1, 8), 0.05) > pairs_to_pass(spread_out(0, 0.03, 8), 0.05)
+    assert pairs_to_pass(spread_out(0, 0.001, 8), 0.05) == 1
+
+
+@pytest.mark.parametrize("noise", MADE_UP)
+def test_unchanged_code_raises_no_alarm_in_99_of_100_suites(noise):
+    """60 suites of 8 benchmarks; at 1 % a fourth alarm comes once in 300 times."""
+    rng = np.random.default_rng(0)
+    assert sum(simulate(rng, MADE_UP[noise]).alarm for _ in range(60)) <= 3
+
+
+def test_recorded_noise_raises_no_alarm_in_99_of_100_suites():
+    """Consecutive runs that get slower and slower, by a few percent of noise each."""
+    rng = np.random.default_rng(0)
+    recorded = np.cumsum(rng.standard_t(3, (40, 2)) * 0.1 + 0.02, axis=0)
+    assert sum(simulate(rng, replayed(recorded)).alarm for _ in range(60)) <= 3
+
+
+@pytest.mark.parametrize(("sd", "within"), [(0.045, 16), (0.03, 10)])
+def test_a_slowdown_of_a_tenth_is_found(sd, within):
+    rng = np.random.default_rng(0)
+    runs = [simulate(rng, normal, sd=sd, slower=0.10) for _ in range(100)]
+    assert sum(run.decided.get(0) == "fail" and run.pairs[0] <= within for run in runs) >= 90
+
+
+def test_without_the_coins_a_drift_would_raise_alarms():
+    """What the coins are for: with the head always in the same slot, drift looks like a slowdown."""
+    rng = np.random.default_rng(0)
+
+    def alarm():
+        logs = MADE_UP["linear drift"](rng, 32, 1, 0.02)[:, 0].tolist()
+        return decide({"a": logs}).decided.get("a") == "fail"
+
+    assert sum(alarm() for _ in range(20)) == 20
