@@ -64,7 +64,8 @@ def run(
     """Compare two arms, or one with itself.
 
     Args:
-        base, head: Arms as the user wrote them.
+        base: Arm as the user wrote it.
+        head: As ``base``.
         settings: What is run.
         outputs: Where the report goes.
         repeat: Gates of the head against itself; None compares base and head.
@@ -197,6 +198,7 @@ def _terminated(number: int, _: object) -> None:
 
 def settings_of(
     arguments: tuple[str, ...],
+    *,
     workload: str,
     given: dict[str, str],
     tolerance: tuple[str, ...],
@@ -209,7 +211,8 @@ def settings_of(
         arguments: pytest's, after ``--``; none runs our own suite.
         workload: Its workload.
         given: Suite options that were given, name to text.
-        tolerance, accuracy_tolerance: As ``parse_tolerances`` takes them.
+        tolerance: As ``parse_tolerances`` takes them.
+        accuracy_tolerance: As it takes that.
         budget: Seconds.
 
     Raises:

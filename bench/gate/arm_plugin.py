@@ -186,7 +186,7 @@ def _take_turns(turns: Turns) -> None:
     def raw(self: Any, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
         return turns.time(self, function, lambda: (args, kwargs), None, None)
 
-    def raw_pedantic(  # noqa: PLR0913 - pytest-benchmark's signature
+    def raw_pedantic(  # noqa: PLR0917 - pytest-benchmark's signature
         self: Any,  # noqa: ANN401
         target: Callable[..., Any],
         args: tuple[Any, ...] = (),

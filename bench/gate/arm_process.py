@@ -7,7 +7,7 @@ import json
 import os
 import signal
 import subprocess
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -120,7 +120,7 @@ class ArmProcess:
         said = "\n".join(lines[-SHOWN_LINES:]) or "it printed nothing"
         return f"{self.arm.label}: pytest ended early (exit {self._process.returncode}):\n{said}"
 
-    def __enter__(self) -> ArmProcess:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(

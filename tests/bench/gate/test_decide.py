@@ -103,7 +103,7 @@ def test_nothing_is_decided_between_looks():
 
 def test_when_time_is_up_the_next_looks_levels_are_spent():
     logs = spread_out(math.log(1.2), 0.01, pairs=9)
-    assert decide({"a": logs[:7] + [-1.0, 0.2]}).decided == {}
+    assert decide({"a": [*logs[:7], -1.0, 0.2]}).decided == {}
     assert decide({"a": logs}, last=True).decided == {"a": "fail"}
 
 
@@ -172,7 +172,7 @@ def test_a_slowdown_of_a_tenth_is_found(sd, within):
 
 
 def test_without_the_coins_a_drift_would_raise_alarms():
-    """What the coins are for: with the head always in the same slot, drift looks like a slowdown."""
+    """With the head always in the same slot, drift looks like a slowdown."""
     rng = np.random.default_rng(0)
 
     def alarm():

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 import psutil
 import pytest
@@ -124,7 +124,7 @@ def test_a_slower_head_fails_by_its_own_tolerances(gate, tmp_path):
     whole = json.loads(done.stdout)
     assert whole["benchmarks"][0]["estimate"]["ratio"] == pytest.approx(1.1)
     assert whole["benchmarks"][0]["estimate"]["n"] == 8
-    red = ElementTree.parse(junit).findall(".//failure/..")
+    red = ET.parse(junit).findall(".//failure/..")
     assert [each.get("name") for each in red] == ["test_plain", "test_odd"]
     assert "FAIL" in markdown.read_text(encoding="utf-8")
 
@@ -168,15 +168,16 @@ def test_the_arms_take_turns_and_a_coin_says_who_begins(gate, suite):
 
 
 @pytest.mark.parametrize(
-    ("base", "head", "code", "word", "reason"),
+    ("arms", "code", "word", "reason"),
     [
-        ("", "env.ODD=fail", 1, "fail", "its own check fails in the head: AssertionError: wrong"),
-        ("env.ODD=fail", "", 4, "not comparable", "fails in the base: AssertionError: wrong"),
-        ("", "env.ODD=skip", 4, "not comparable", "skipped in the head only: Skipped: not today"),
-        ("env.ODD=skip", "", 4, "not comparable", "skipped in the base only: Skipped: not today"),
+        (("", "env.ODD=fail"), 1, "fail", "its own check fails in the head: AssertionError: wrong"),
+        (("env.ODD=fail", ""), 4, "not comparable", "fails in the base: AssertionError: wrong"),
+        (("", "env.ODD=skip"), 4, "not comparable", "skipped in the head only: Skipped: not today"),
+        (("env.ODD=skip", ""), 4, "not comparable", "skipped in the base only: Skipped: not today"),
     ],
 )
-def test_a_benchmark_that_an_arm_cannot_time(gate, base, head, code, word, reason):
+def test_a_benchmark_that_an_arm_cannot_time(gate, arms, code, word, reason):
+    base, head = arms
     done = gate("--base", base, "--head", head, "--json")
     assert done.returncode == code, done.stderr
     found = verdicts(done)
@@ -338,7 +339,7 @@ def test_an_interrupted_gate_leaves_no_process_and_goes_on_where_it_was(start, g
     process.send_signal(number)
     process.communicate(timeout=60)
     assert process.returncode != 0
-    gone, alive = psutil.wait_procs(running, timeout=20)
+    _, alive = psutil.wait_procs(running, timeout=20)
     assert not alive
     if number != signal.SIGKILL:  # nobody can clear up after that one, but the next gate does
         assert git(suite, "worktree", "list").count("\n") == 1
