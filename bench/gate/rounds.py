@@ -19,7 +19,7 @@ PILOT, LEAST, MOST = 5, 3, 25
 ROUND_S = 0.05
 #: Noise that a pair's own rounds may leave in its log-ratio, as a share of the tolerance. More
 #: rounds would make a pair dearer and, beside what differs from pair to pair, hardly better.
-SHARE = 0.25
+SHARE = 0.5
 #: Pairs that must fit into the budget: fewer can't find anything.
 PAIRS_TO_FIT = 10
 #: Variance of a median as a multiple of a mean's, for normal noise.
