@@ -74,7 +74,7 @@ def repo(tmp_path, git, commit):
     git("init", "--quiet", "--initial-branch=main")
     (folder / "file.txt").write_text("old")
     (folder / "sub" / "inner.txt").write_text("inner")
-    (folder / ".gitignore").write_text("ignored/\n")
+    (folder / ".gitignore").write_text("ignored/\n__pycache__/\n")
     commit("first")
     git("tag", "first")
     (folder / "file.txt").write_text("new")
