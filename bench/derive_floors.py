@@ -11,7 +11,7 @@ import dataclasses
 import json
 from pathlib import Path
 
-from bench.floors import TABLE, TUTORIAL_ACCURACY, Derivation, derivations
+from bench.floors import SEEDS, TABLE, TUTORIAL_ACCURACY, Derivation, derivations
 from bench.job import Job, open_data, open_job
 from bench.options import OPTIONS, OptionError, workload_from
 from bench.workloads import QUICK, TUTORIAL, WORKLOADS
@@ -19,8 +19,6 @@ from tl_core.errors import TransferLearningError
 from tl_core.models.forms import short_name
 from tl_core.storage import atomic_file
 from tl_core.transfer import TransferModel, evaluation
-
-SEEDS = 10
 
 
 def derive(job: Job, seeds: int = SEEDS) -> Derivation:

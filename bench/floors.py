@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 #: The derivations, made by ``python -m bench.derive_floors``.
 TABLE = "floors.json"
+#: Seeds that a floor is derived from; rounds use these and no others.
+SEEDS = 10
 #: The tutorial's own test accuracy: its job must reach it whatever the seeds say.
 TUTORIAL_ACCURACY = 0.7657
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from bench.floors import SEEDS
 from bench.measure.energy import EnergyMeter
 from bench.measure.noise import NoiseMeter
 from bench.measure.peak import peak_here
@@ -126,9 +127,9 @@ class Job:
     def seed(self, number: int) -> int:
         """The seed of round ``number``: the workload's in the first, another in each further one.
 
-        Floors are derived from many seeds, so that every round can be held to them.
+        Only of those that floors are derived from, so that every round can be held to them.
         """
-        return self.workload.seed + number
+        return self.workload.seed + number % SEEDS
 
     def new_model(self, number: int = 0) -> TransferModel:
         """An untrained head for round ``number``, with its training step traced."""
