@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
+from scipy import stats
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -73,5 +73,6 @@ def plan_rounds(
 
 def _wanted(timed: Timed, tolerance: float) -> int:
     allowed = SHARE * math.log1p(tolerance)
-    noise = MEDIAN_VARIANCE * float(np.var(timed.turns, ddof=1))
-    return min(MOST, max(LEAST, math.ceil(noise / allowed**2)))
+    # By the median deviation: one disturbed turn of the pilot's would ask for far too many.
+    sd = float(stats.median_abs_deviation(timed.turns, scale="normal"))
+    return min(MOST, max(LEAST, math.ceil(MEDIAN_VARIANCE * (sd / allowed) ** 2)))
