@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 #: What of ``extra_info`` isn't told: long, and of no use for a verdict.
 LONG = ("rounds", "noise")
+#: What the plugin is registered as; ``bench.session`` looks for it.
+NAME = "tlbench-turns"
 #: Exit status where the gate is gone.
 ORPHANED = 70
 
@@ -161,7 +163,7 @@ def _tolerance(item: pytest.Item) -> dict[str, Any]:
     marker = item.get_closest_marker("tolerance")
     if marker is None:
         return {}
-    return {"share": (*marker.args, None)[0], **marker.kwargs}
+    return {"args": list(marker.args), "kwargs": marker.kwargs}
 
 
 def _outcome(reports: list[pytest.TestReport]) -> dict[str, str]:
@@ -213,5 +215,5 @@ def pytest_configure(config: pytest.Config) -> None:
     """Begin, in a process that a gate started."""
     config.addinivalue_line("markers", "tolerance(share, accuracy=None): for the gate")
     turns = Turns(Line(os.environ.pop("TLBENCH_ARM")))
-    config.pluginmanager.register(turns, "tlbench-turns")
+    config.pluginmanager.register(turns, NAME)
     _take_turns(turns)

@@ -17,8 +17,8 @@ from bench.gate.baseline import (
     is_isolated,
     read_baseline,
 )
-from bench.gate.judge import Tolerances
 from bench.gate.report import ACCURACY_TOLERANCE, TOLERANCE
+from bench.gate.tolerances import Allowed, Tolerances
 from bench.options import OptionError, parse_share
 
 
@@ -83,25 +83,18 @@ def asked_of(config: pytest.Config) -> Asked:
     )
 
 
-def tolerances_of(item: pytest.Item, default: Tolerances) -> Tolerances:
-    """What a benchmark may lose; its marker's word counts over the options'.
+def allowed_to(item: pytest.Item, tolerances: Tolerances) -> Allowed:
+    """What a benchmark may lose.
 
     Raises:
         UsageError: A marker that isn't ``tolerance(share, accuracy=share)``.
     """
     marker = item.get_closest_marker("tolerance")
-    if marker is None:
-        return default
-    given: dict[str, Any] = {**dict(zip(("share",), marker.args, strict=False)), **marker.kwargs}
+    told = None if marker is None else {"args": marker.args, "kwargs": marker.kwargs}
     try:
-        if len(marker.args) > 1 or set(given) - {"share", "accuracy"}:
-            raise OptionError("expected tolerance(SHARE), tolerance(accuracy=SHARE) or both")
-        shares = {key: parse_share(value) for key, value in given.items()}
+        return tolerances.of(item.nodeid, told)
     except OptionError as error:
-        raise pytest.UsageError(f"{item.nodeid}: marker tolerance: {error}") from error
-    return Tolerances(
-        shares.get("share", default.slowdown), shares.get("accuracy", default.accuracy)
-    )
+        raise pytest.UsageError(str(error)) from error
 
 
 def is_narrowed(config: pytest.Config) -> bool:

@@ -21,28 +21,16 @@ from bench.gate.prediction import (
     predict,
     runs_to_pass,
 )
-from bench.gate.report import ACCURACY_TOLERANCE, TOLERANCE, AccuracyChange, Verdict, Word
+from bench.gate.report import AccuracyChange, Verdict, Word
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from bench.gate.baseline import Past
+    from bench.gate.tolerances import Allowed
 
 #: How the reason begins where accuracy decided.
 _ACCURACY = "accuracy"
-
-
-@dataclass(frozen=True)
-class Tolerances:
-    """What a benchmark may lose.
-
-    Attributes:
-        slowdown: Share of its seconds.
-        accuracy: Points of 1.
-    """
-
-    slowdown: float = TOLERANCE
-    accuracy: float = ACCURACY_TOLERANCE
 
 
 @dataclass(frozen=True)
@@ -51,14 +39,14 @@ class Seen:
 
     Attributes:
         name: Its full name.
-        tolerances: What it may lose.
+        allowed: What it may lose.
         prediction: Where its median lies; None where it isn't comparable.
         accuracy: None where it has none.
         problem: Why it isn't comparable; None where it is.
     """
 
     name: str
-    tolerances: Tolerances
+    allowed: Allowed
     prediction: Prediction | None = None
     accuracy: AccuracyChange | None = None
     problem: str | None = None
@@ -69,7 +57,7 @@ def look(
     seconds: list[float],
     info: Mapping[str, Any],
     past: Past,
-    tolerances: Tolerances,
+    allowed: Allowed,
 ) -> Seen:
     """Set a new run beside the baseline's.
 
@@ -78,18 +66,18 @@ def look(
         seconds: Its rounds.
         info: Its ``extra_info``.
         past: The baseline's runs of it.
-        tolerances: What it may lose.
+        allowed: What it may lose.
     """
     problem = _problem(seconds, info, past)
     if problem:
-        return Seen(name, tolerances, problem=problem)
+        return Seen(name, allowed, problem=problem)
     try:
         accuracy = change_of(past.info, info)
     except NotComparableError as error:
-        return Seen(name, tolerances, problem=str(error))
+        return Seen(name, allowed, problem=str(error))
     new = math.log(median(seconds))
     prediction = predict(past.logs, new, past.errors, median_error(seconds))
-    return Seen(name, tolerances, prediction, accuracy)
+    return Seen(name, allowed, prediction, accuracy)
 
 
 def verdicts(seen: Iterable[Seen], total: int) -> dict[str, Verdict]:
@@ -121,7 +109,7 @@ def _problem(seconds: list[float], info: Mapping[str, Any], past: Past) -> str |
 
 
 def _verdict(seen: Seen, p: float, total: int) -> Verdict:
-    tolerance = seen.tolerances.slowdown
+    tolerance = seen.allowed.share
     if seen.prediction is None:
         return Verdict(seen.name, "not comparable", seen.problem or "", tolerance)
     word = decide(seen.prediction, p, tolerance)
@@ -129,7 +117,6 @@ def _verdict(seen: Seen, p: float, total: int) -> Verdict:
     worse = _accuracy(seen, total)
     if worse is not None and (worse[0] == "fail" or word == "pass"):
         word, reason = worse
-    open_ = word == "inconclusive"
     return Verdict(
         seen.name,
         word,
@@ -137,8 +124,6 @@ def _verdict(seen: Seen, p: float, total: int) -> Verdict:
         tolerance,
         estimate(seen.prediction, p),
         seen.accuracy,
-        detectable(seen.prediction, total, tolerance) if open_ else None,
-        runs_to_pass(seen.prediction, tolerance) if open_ else None,
     )
 
 
@@ -161,7 +146,7 @@ def _time_reason(prediction: Prediction, word: Word, tolerance: float, total: in
 
 def _accuracy(seen: Seen, total: int) -> tuple[Word, str] | None:
     """Verdict and reason where accuracy is lower by more than its tolerance."""
-    change, tolerance = seen.accuracy, seen.tolerances.accuracy
+    change, tolerance = seen.accuracy, seen.allowed.accuracy
     if change is None or not beyond(change, tolerance):
         return None
     text = f"{_ACCURACY} {change.base:.4f} -> {change.head:.4f}"

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from bench.gate.arm_process import ArmProcess
 
 #: A round of so many seconds warms up by itself.
-LONG_S = 2.0
+LONG_S = 0.5
 
 
 @dataclass(frozen=True)
@@ -167,5 +167,5 @@ def _warm_up(arms: Mapping[str, ArmProcess], order: tuple[str, ...], asked: int 
 def _round(arm: ArmProcess, iterations: int, *, timed: bool) -> float:
     arm.tell(do="round", iterations=iterations, timed=timed)
     seconds: float = arm.hear("round")["seconds"]
-    # A clock that didn't move has no ratio to another; half its tick is as little as it can be.
+    # A clock that didn't move has no ratio to another; a nanosecond is its tick.
     return max(seconds, 1e-9)

@@ -58,11 +58,15 @@ def slower_p(logs: Floats) -> Floats:
     Returns:
         p, ``(benchmarks,)``; never below one outcome's share, 2 ** -pairs.
     """
-    scores = outcomes(len(logs)) @ _scaled(logs)
-    order = np.argsort(-scores[0], kind="stable")
+    scores = _scaled(logs).T @ outcomes(len(logs)).T
+    order = np.argsort(-scores[:, 0], kind="stable")
+    shares = np.empty(len(order))
     # Of each benchmark and all with weaker evidence: the strongest in each outcome.
-    strongest = np.maximum.accumulate(scores[:, order[::-1]], axis=1)[:, ::-1]
-    shares = np.mean(strongest >= scores[0, order] - ROUNDING, axis=0)
+    strongest = np.full(scores.shape[1], -np.inf)
+    for place in range(len(order) - 1, -1, -1):
+        score = scores[order[place]]
+        np.maximum(strongest, score, out=strongest)
+        shares[place] = np.mean(strongest >= score[0] - ROUNDING)
     adjusted = np.empty(logs.shape[1])
     adjusted[order] = np.maximum.accumulate(shares)
     return adjusted

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from bench.gate.asked import asked_of, is_narrowed, tolerances_of
+from bench.gate.asked import allowed_to, asked_of, is_narrowed
 from bench.gate.comparable import other_isolation, other_machine
 from bench.gate.judge import Seen, accuracy_lost, look, verdicts
 from bench.gate.report import Report, Verdict
@@ -94,7 +94,7 @@ class StoredGate:
         self.items = {_name_of(item): item for item in session.items}
         self.names = {item.nodeid: name for name, item in self.items.items()}
         for item in session.items:
-            tolerances_of(item, self.asked.tolerances)
+            allowed_to(item, self.asked.tolerances)
         concerned = self.asked.explicit or bool(self.items.keys() & self.past.keys())
         self.active = concerned and not self.config.option.collectonly
 
@@ -139,17 +139,17 @@ class StoredGate:
         problem = self._other_conditions(ours="stage" in row.info)
         if problem:
             return self._refused(item, row.name, problem)
-        tolerances = tolerances_of(item, self.asked.tolerances)
-        self.seen[row.name] = look(row.name, row.seconds, row.info, past, tolerances)
+        allowed = allowed_to(item, self.asked.tolerances)
+        self.seen[row.name] = look(row.name, row.seconds, row.info, past, allowed)
         return verdicts(self.seen.values(), self.total)[row.name]
 
     def _refused(self, item: pytest.Item, name: str, problem: str) -> Verdict:
-        tolerances = tolerances_of(item, self.asked.tolerances)
-        self.seen[name] = Seen(name, tolerances, problem=problem)
+        allowed = allowed_to(item, self.asked.tolerances)
+        self.seen[name] = Seen(name, allowed, problem=problem)
         return verdicts([self.seen[name]], self.total)[name]
 
     def _turn_red(self, item: pytest.Item, verdict: Verdict, *, keeps_timing: bool = True) -> None:
-        from bench.telling.stored_gate import paragraph
+        from bench.telling.gate_words import paragraph
 
         item.stash[KEEPS_TIMING] = keeps_timing
         self.red.add(verdict.name)
@@ -217,15 +217,17 @@ class StoredGate:
 
     @pytest.hookimpl(trylast=True)
     def pytest_terminal_summary(self, terminalreporter: TerminalReporter) -> None:
-        """A line a benchmark, and the reasons."""
-        from bench.telling.stored_gate import gate_lines
+        """A line a benchmark, the reasons, and the verdict."""
+        from bench.telling.gate import gate_table
 
         if not self.active:
             return
         found, notes = tuple(self.verdicts.values()), tuple(self.notes)
-        report = Report(self.asked.path.name, "this run", found, notes=notes)
+        base = f"{len(self.asked.origins)} runs of {self.asked.path.name}"
+        report = Report(base, "this run", found, notes=notes)
         terminalreporter.section(f"gate: {report.word}", sep="-")
-        for line, loud in gate_lines(report, len(self.asked.origins)):
+        loud = report.word != "pass"
+        for line in gate_table(report):
             terminalreporter.write_line(line, yellow=loud, bold=loud)
 
 

@@ -11,14 +11,27 @@ from bench.gate.verdicts import unusable
 from bench.options import OptionError, parse_share
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from bench.gate.journal import Pair
 
 
 @dataclass(frozen=True)
+class Allowed:
+    """What one benchmark may lose.
+
+    Attributes:
+        share: Of its speed: a slowdown of 0.05 is 5 % more seconds.
+        accuracy: Points of 1.
+    """
+
+    share: float = TOLERANCE
+    accuracy: float = ACCURACY_TOLERANCE
+
+
+@dataclass(frozen=True)
 class Tolerances:
-    """What may be lost.
+    """What benchmarks may lose.
 
     Attributes:
         share: Slowdown that a benchmark may show where nothing else says so.
@@ -31,32 +44,28 @@ class Tolerances:
     accuracy: float = ACCURACY_TOLERANCE
     named: tuple[tuple[str, float], ...] = ()
 
-    def share_of(self, name: str, marker: dict[str, Any]) -> float:
+    def of(self, name: str, marker: Mapping[str, Any] | None) -> Allowed:
         """For a benchmark.
 
         Args:
             name: Its id.
-            marker: What its marker says, unread.
+            marker: What its marker ``tolerance`` says, unread: ``args`` and ``kwargs``.
 
         Raises:
-            OptionError: The marker says something that is no share.
+            OptionError: The marker isn't ``tolerance(share, accuracy=share)``.
         """
-        for pattern, share in reversed(self.named):
+        marked = _marked(name, marker) if marker else {}
+        share = marked.get("share", self.share)
+        for pattern, given in self.named:
             if fnmatchcase(name, pattern) or fnmatchcase(name.rpartition("::")[2], pattern):
-                return share
-        given = marker.get("share")
-        return self.share if given is None else _marked(name, given)
-
-    def accuracy_of(self, name: str, marker: dict[str, Any]) -> float:
-        """For a benchmark, as ``share_of``."""
-        given = marker.get("accuracy")
-        return self.accuracy if given is None else _marked(name, given)
+                share = given
+        return Allowed(share, marked.get("accuracy", self.accuracy))
 
     def shares(self, pilot: Pair) -> dict[str, float]:
         """For all benchmarks of a pair that can be judged."""
         bad = unusable(pilot)
         return {
-            name: self.share_of(name, pilot.tolerances.get(name, {}))
+            name: self.of(name, pilot.tolerances.get(name)).share
             for name in pilot.benchmarks
             if name not in bad
         }
@@ -79,8 +88,12 @@ def parse_tolerances(texts: Iterable[str], accuracy: str | None) -> Tolerances:
     return Tolerances(share, loss, tuple(named))
 
 
-def _marked(name: str, given: object) -> float:
+def _marked(name: str, marker: Mapping[str, Any]) -> dict[str, float]:
+    args, kwargs = marker["args"], marker["kwargs"]
+    given = {**dict(zip(("share",), args, strict=False)), **kwargs}
     try:
-        return parse_share(str(given))
+        if len(args) > 1 or set(given) - {"share", "accuracy"}:
+            raise OptionError("expected tolerance(SHARE), tolerance(accuracy=SHARE) or both")
+        return {key: parse_share(value) for key, value in given.items()}
     except OptionError as error:
         raise OptionError(f"{name}: marker tolerance: {error}") from error

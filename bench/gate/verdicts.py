@@ -102,9 +102,8 @@ class _Judge:
         if change is None:
             return None, False
         judged = sum(info.get("accuracy") is not None for info in heads.values())
-        marker = first.tolerances.get(name, {})
-        allowed = self.tolerances.accuracy_of(name, marker)
-        return change, lost(change, allowed, ALARM / judged)
+        allowed = self.tolerances.of(name, first.tolerances.get(name))
+        return change, lost(change, allowed.accuracy, ALARM / judged)
 
 
 def _nothing_timed(timed: Timed) -> str | None:
@@ -132,7 +131,7 @@ def _percent(share: float) -> str:
 
 
 def _loss(change: AccuracyChange) -> str:
-    return (
-        f"accuracy fell from {change.base:.2%} to {change.head:.2%} on the same "
-        f"{change.images:,} images (p = {change.p:.2g})"
-    )
+    text = f"accuracy fell from {change.base:.4f} to {change.head:.4f}"
+    if not change.images:
+        return text
+    return f"{text} on the same {change.images:,} images (p = {change.p:.2g})"

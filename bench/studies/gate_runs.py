@@ -1,4 +1,4 @@
-"""Real gates of the quick workload's fast stages, of unchanged code and of a slower extractor.
+"""Real gates of the quick workload's fast stages: unchanged code, a slower extractor, mistakes.
 
 Run as ``python -m bench.studies.gate_runs FOLDER``; a gate that has its file there already isn't
 run again, so that a study can be spread over days. ``bench.studies.gate_table`` makes the table.
@@ -36,21 +36,27 @@ class Scenario:
         name: Of its folder.
         gates: How often.
         slower: By which share the head's extractor is slower.
+        spoiled: Which mistake the head makes, see ``bench.studies.spoiled``.
         load: Whether another process keeps a CPU busy, on and off.
     """
 
     name: str
     gates: int
     slower: float = 0.0
+    spoiled: str = ""
     load: bool = False
 
     @property
     def arguments(self) -> tuple[str, ...]:
         """Of ``tlbench gate``."""
-        if not self.slower:
-            return ()
-        plugin = "env.PYTEST_PLUGINS=bench.studies.slower"
-        return ("--head", f"{plugin},env.TLBENCH_SLOWER={self.slower}")
+        if self.slower:
+            return self._head("slower", str(self.slower))
+        return self._head("spoiled", self.spoiled) if self.spoiled else ()
+
+    @staticmethod
+    def _head(plugin: str, value: str) -> tuple[str, ...]:
+        variable = f"env.TLBENCH_{plugin.upper()}={value}"
+        return "--head", f"env.PYTEST_PLUGINS=bench.studies.{plugin},{variable}"
 
 
 SCENARIOS = (
@@ -59,6 +65,9 @@ SCENARIOS = (
     Scenario("slower-10", 10, slower=0.10),
     Scenario("slower-05", 10, slower=0.05),
     Scenario("unchanged-loaded", 10, load=True),
+    Scenario("wrong-range", 1, spoiled="range"),
+    Scenario("shuffled-labels", 1, spoiled="labels"),
+    Scenario("shuffled-labels-30", 1, spoiled="labels:0.3"),
 )
 
 

@@ -1,6 +1,8 @@
 """Made-up and replayed pairs: how often a gate is wrong, and how soon it is right.
 
-Run as ``python -m bench.studies.gate_simulation FILE``.
+Run as ``python -m bench.studies.gate_simulation FILE RECORDED...``, where what was recorded is a
+JSON file of consecutive runs, or a folder of real gates of unchanged code as
+``bench.studies.gate_runs`` makes it. It takes about ten minutes.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy import stats
+from threadpoolctl import threadpool_limits
 
 from bench.gate.decide import Decisions
 from bench.gate.looks import ALARM, LOOKS
@@ -76,13 +79,12 @@ MADE_UP: dict[str, Noise] = {
 }
 
 
-def replayed(recorded: Floats) -> Noise:
-    """Noise as it was recorded: log-ratios of neighbours among consecutive runs, in their order.
+def replayed(steps: Floats) -> Noise:
+    """Noise as it was recorded, in its order from a random place on; benchmarks are drawn.
 
     Args:
-        recorded: log-seconds of consecutive runs of unchanged benchmarks, ``(runs, benchmarks)``.
+        steps: log-ratios of two runs of unchanged benchmarks, ``(pairs, benchmarks)``.
     """
-    steps = np.diff(recorded, axis=0)
 
     def draw(rng: Generator, pairs: int, benchmarks: int, sd: float) -> Floats:
         del sd  # as recorded
@@ -171,7 +173,13 @@ def found(sd: float, slower: float, within: int, gates: int, seed: int = 0) -> d
 
 def main() -> None:
     """Run all, and print and write what came out."""
-    recorded = {Path(name).name: replayed(read_recorded(Path(name))) for name in sys.argv[2:]}
+    # Such small matrix products are faster on one thread.
+    with threadpool_limits(1):
+        _main()
+
+
+def _main() -> None:
+    recorded = {Path(name).name: _recorded(Path(name)) for name in sys.argv[2:]}
     alarms = {}
     for name, noise in (MADE_UP | recorded).items():
         alarms[name] = false_alarms(noise, UNCHANGED)
@@ -184,8 +192,12 @@ def main() -> None:
         part.write_text(json.dumps(whole, indent=1) + "\n", encoding="utf-8")
 
 
-def read_recorded(path: Path) -> Floats:
-    """log-medians of consecutive runs, ``(runs, benchmarks)``.
+def _recorded(path: Path) -> Noise:
+    return replayed(read_gates(path) if path.is_dir() else read_runs(path))
+
+
+def read_runs(path: Path) -> Floats:
+    """log-ratios of neighbours among consecutive runs, ``(runs - 1, benchmarks)``.
 
     Args:
         path: JSON with a list of runs under each benchmark's name, each a list of seconds.
@@ -196,7 +208,25 @@ def read_recorded(path: Path) -> Floats:
         for runs in series.values()
         if isinstance(runs, list) and isinstance(runs[0], list)
     ]
-    return np.array(columns).T
+    return np.diff(np.array(columns), axis=1).T
+
+
+def read_gates(folder: Path) -> Floats:
+    """log-ratios of the two slots in the pairs of all gates, ``(pairs, benchmarks)``.
+
+    Args:
+        folder: With gates of unchanged code, the same benchmarks in each.
+    """
+    slots = []
+    for path in sorted(folder.glob("*.json")):
+        (gate,) = json.loads(path.read_text(encoding="utf-8"))["gates"]
+        for pair in gate["pairs"]:
+            logs = [
+                np.median(np.log(each["head"]) - np.log(each["base"]))
+                for _, each in sorted(pair["benchmarks"].items())
+            ]
+            slots.append(np.array(logs) * (1 if pair["head_first"] else -1))
+    return np.array(slots)
 
 
 if __name__ == "__main__":

@@ -76,13 +76,7 @@ def scenario(gates: list[dict[str, Any]]) -> dict[str, Any]:
         "seconds": [round(gate["report"]["seconds"], 1) for gate in gates],
         "benchmarks": {_short(name): _benchmark(name, gates) for name in names},
         "any_benchmark": {
-            key: rate(
-                sum(
-                    any(rule(each["base"], each["head"]) for each in pair.values())
-                    for pair in pairs
-                ),
-                len(pairs),
-            )
+            key: rate(sum(_any_alarm(rule, pair) for pair in pairs), len(pairs))
             for key, rule in RULES.items()
         },
     }
@@ -112,7 +106,6 @@ def _benchmark(name: str, gates: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _log_ratio(timed: dict[str, Any]) -> float:
-
     return median(math.log(h / b) for b, h in zip(timed["base"], timed["head"], strict=True))
 
 

@@ -114,6 +114,14 @@ def numbers(verdict: Verdict) -> str:
     return ", ".join(parts)
 
 
+def paragraph(verdict: Verdict) -> str:
+    """A verdict in a line, for the report of the test that it turned red."""
+    (name,) = short_names([verdict.name]).values()
+    found = verdict.estimate
+    sure = f", p = {found.p:.2g}" if found is not None and found.p is not None else ""
+    return f"{name}: {verdict.word}: {printable(verdict.reason)} ({numbers(verdict)}{sure})"
+
+
 def accuracy_change(verdict: Verdict) -> str:
     """Both accuracies; if known, on how many images, and how many of these were lost and won."""
     found = verdict.accuracy

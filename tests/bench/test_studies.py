@@ -1,8 +1,13 @@
 """What the studies of the harness report follows from their raw figures."""
 
+import json
+
 import numpy as np
 import pytest
 
+from bench.gate import arm_plugin
+from bench.session import TURNS
+from bench.studies.gate_simulation import read_gates, read_runs, replayed
 from bench.studies.kernel_correction import summarize, variation
 
 
@@ -30,3 +35,33 @@ def test_a_kernel_that_is_noise_of_its_own_makes_it_worse():
     ] + [{"loaded": True, "extract_s": 1.0, "kernel_s": s} for s in (0.04, 0.05)]
     found = summarize(runs)["all"]
     assert found["corrected"] > found["raw"]
+
+
+def test_recorded_runs_are_read_as_ratios_of_neighbours(tmp_path):
+    path = tmp_path / "noise.json"
+    path.write_text(
+        json.dumps({"what": "a note", "a": [[1, 2, 9], [4], [2]], "b": [[3], [3], [6]]})
+    )
+    assert read_runs(path) == pytest.approx(np.log([[2, 1], [0.5, 2]]))
+
+
+def test_recorded_gates_are_read_as_ratios_of_slots_not_of_arms(tmp_path):
+    def pair(head_first, head):
+        times = {"base": [1.0, 1.0, 1.0], "head": [head, head, 9.0]}
+        return {"head_first": head_first, "benchmarks": {"b": times, "a": times}}
+
+    whole = {"gates": [{"pairs": [pair(True, 2.0), pair(False, 2.0)]}]}
+    (tmp_path / "00.json").write_text(json.dumps(whole))
+    assert read_gates(tmp_path) == pytest.approx(np.log([[2, 2], [0.5, 0.5]]))
+
+
+def test_replayed_noise_is_what_was_recorded_in_its_order():
+    steps = np.arange(10.0)[:, None] + [0, 100]
+    drawn = replayed(steps)(np.random.default_rng(0), 6, 8, 0.045)
+    assert drawn.shape == (6, 8)
+    assert set(np.diff(drawn, axis=0).ravel() % 10) == {1}
+    assert set((drawn // 100).ravel()) == {0, 1}
+
+
+def test_both_sides_of_the_pipe_know_an_arm_by_the_same_name():
+    assert arm_plugin.NAME == TURNS

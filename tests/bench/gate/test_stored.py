@@ -12,7 +12,7 @@ import pytest
 
 # Kept loaded: pytester forgets what a run imports, and compiled packages can't be imported twice.
 import bench.gate.stored
-import bench.telling.stored_gate  # noqa: F401 - for its imports
+import bench.telling.gate  # noqa: F401 - for its imports
 from bench.gate.accuracy import pack, unpack
 from bench.gate.baseline import Baseline, write_baseline
 from bench.measure.machine import fingerprint
@@ -100,9 +100,9 @@ def words(done):
     start = next(i for i, line in enumerate(lines) if re.match(r"-+ gate: ", line))
     found = {}
     for line in lines[start:]:
-        match = re.search(r"^(test_\w+) .* (pass|fail|inconclusive|not comparable)$", line)
+        match = re.search(r"^(test_\w+) .* (PASS|FAIL|INCONCLUSIVE|NOT COMPARABLE)$", line)
         if match:
-            found[match[1]] = match[2]
+            found[match[1]] = match[2].lower()
     return found
 
 
@@ -112,7 +112,9 @@ def test_what_did_not_change_passes(gate, baseline, pytester):
     assert done.ret == 0
     assert words(done) == {"test_sort": "pass", "test_other": "pass"}
     assert junit(pytester) == {}
-    done.stdout.fnmatch_lines(["gate: b.json, 5 runs", "against 5 runs of b.json: 2 pass"])
+    done.stdout.fnmatch_lines(
+        ["gate: b.json, 5 runs", "this run against 5 runs of b.json", "2 pass", "verdict: PASS"]
+    )
 
 
 def test_what_became_slower_is_red_itself_and_in_junit(gate, baseline, pytester):
@@ -123,7 +125,8 @@ def test_what_became_slower_is_red_itself_and_in_junit(gate, baseline, pytester)
     assert words(done) == {"test_sort": "fail", "test_other": "pass"}
     (message,) = junit(pytester).values()
     assert "test_sort: fail: slower, beyond the tolerance of 5 % (20.0 % slower" in message
-    assert "5 baseline runs, p = " in message
+    assert "n 5, tolerance 5 %" in message
+    assert "p = " in message
     text = done.stdout.str()
     assert "bench/gate" not in text, "no traceback through our code"
     assert "Traceback" not in text
@@ -139,7 +142,7 @@ def test_what_cannot_be_told_is_inconclusive_green_and_loud(gate, baseline):
     done = gate(SORT.format(sort=1.1) + OTHER, "--color=yes")
     assert done.ret == 0
     text = done.stdout.str()
-    (line,) = (line for line in text.splitlines() if "test_sort" in line and "inconclusive" in line)
+    (line,) = (line for line in text.splitlines() if "test_sort" in line and "INCONCLUSIVE" in line)
     assert line.startswith("\x1b[33m")
     flat = " ".join(re.sub(r"\x1b\[[0-9;]*m", "", text).split())
     assert "neither a slowdown of more than 5 % nor its absence is certain" in flat
@@ -463,7 +466,7 @@ def test_every_line_fits_80_columns(gate, baseline):
     text = OTHER.replace("test_other", name).replace("2.0", "200.0")
     done = gate(SORT.format(sort=1.02) + text + OTHER.replace("test_other", "test_new"))
     start = next(i for i, line in enumerate(done.outlines) if "- gate: " in line)
-    end = next(i for i, line in enumerate(done.outlines) if line.startswith("against 5 runs"))
+    end = next(i for i, line in enumerate(done.outlines) if line.startswith("verdict: "))
     assert max(map(len, done.outlines[start : end + 1])) <= WIDTH
 
 
