@@ -25,6 +25,10 @@ class BadInput(click.ClickException):
     exit_code = USAGE
 
 
+#: Options that say how the network is run.
+NETWORK = ("model", "engine", "precision", "device", "threads", "workers", "chunk")
+
+
 def shared_options(*names: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """The suite's options of these names, parsed as pytest does and passed as ``options``."""
     chosen = [option for option in OPTIONS if option.name in names]
@@ -64,7 +68,7 @@ def main() -> None:
 @click.option("--top", default=5, show_default=True, help="labels an image")
 @click.option("--labels", type=click.File(), help="file with one class name a line")
 @click.option("--json", "as_json", is_flag=True, help="print JSON")
-@shared_options("model", "engine", "device", "image_size", "batch_size", "threads")
+@shared_options(*NETWORK, "image_size", "batch_size")
 def classify(**arguments: Any) -> None:  # noqa: ANN401 - click's values
     """Name what pictures show; without one, the embedded photograph."""
     from bench.commands.classify import run
@@ -104,10 +108,14 @@ def classify(**arguments: Any) -> None:  # noqa: ANN401 - click's values
     help="exit with 1 where the test accuracy is below",
 )
 @click.option("--download", is_flag=True, help="allow the data set to be downloaded")
-@click.option("--json", "as_json", is_flag=True, help="print JSON")
-@shared_options(
-    "model", "engine", "device", "image_size", "batch_size", "train_size", "test_size", "threads"
+@click.option(
+    "--cache/--no-cache",
+    default=True,
+    show_default=True,
+    help="keep features on disk, and read those that are there",
 )
+@click.option("--json", "as_json", is_flag=True, help="print JSON")
+@shared_options(*NETWORK, "image_size", "batch_size", "train_size", "test_size")
 def train(**arguments: Any) -> None:  # noqa: ANN401 - click's values
     """Train a head on DATA and report its test accuracy.
 

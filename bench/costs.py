@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from bench.measure.budget import StageCost
 from bench.measure.reference import TARGET_S
+from bench.recipes import recipe_for
 
 if TYPE_CHECKING:
     from bench.job import Job
@@ -53,7 +54,18 @@ def stage_costs(job: Job) -> dict[str, StageCost]:
             DECODED * PHOTOGRAPHS * image_s, fixed_s=2 * job.load_s + job.first_call_s
         ),
         "test_pipeline": _long((train + test) * image_s + model_s, warm_s + model_s),
+        **_time_to_accuracy(job, image_s),
     }
+
+
+def _time_to_accuracy(job: Job, image_s: float) -> dict[str, StageCost]:
+    recipe = recipe_for(job.data)
+    if recipe is None:
+        return {}
+    images = recipe.train_size + len(job.data.test)
+    pixels = (recipe.image_size / job.extractor.image_size) ** 2
+    round_s = job.load_s + images * image_s * pixels
+    return {"test_time_to_accuracy": _long(round_s, round_s)}
 
 
 def _quick(round_s: float, *, fixed_s: float = 0.0, overhead_s: float = 0.0) -> StageCost:

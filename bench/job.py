@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from time import perf_counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,6 +15,7 @@ from bench.measure.noise import NoiseMeter
 from bench.measure.peak import peak_here
 from bench.measure.reference import ReferenceKernel
 from bench.measure.rounds import Instruments
+from bench.precision import Kept, accuracy_kept
 from tl_core.devices import usable_cpus
 from tl_core.models.flops import multiply_adds
 from tl_core.resize import resize_batch
@@ -60,7 +62,7 @@ class Job:
         first_call_s: Seconds of the first batch, which traces the graph.
         pilot: What a short look at the job told.
         instruments: What stands beside the rounds.
-        multiply_adds: Of the extractor for one image; None where the engine shows no graph.
+        multiply_adds: Of the extractor for one image; None where its graph can't be counted.
         peak_gflops_per_s: This machine's float32 matrix multiply, measured now; None on a GPU.
     """
 
@@ -80,6 +82,11 @@ class Job:
     def threads(self) -> int:
         """Threads of one operation."""
         return self.workload.threads or usable_cpus()
+
+    @property
+    def network(self) -> dict[str, Any]:
+        """How other networks of this run are opened: ``auto`` chose once, and isn't asked again."""
+        return self.workload.network | {"threads": self.threads, "engine": self.extractor.engine}
 
     def part(self, number: int) -> ImageSource:
         """Part ``number`` of the training images, counted round; all parts are as large."""
@@ -119,6 +126,11 @@ class Job:
 
     def _extract(self, images: ImageSource) -> NDArray[np.float32]:
         return self.extractor.extract(images, batch_size=self.workload.batch_size)
+
+    @cached_property
+    def kept(self) -> Kept | None:
+        """What lower precision keeps of the accuracy; None in single precision."""
+        return None if self.workload.precision == "fp32" else accuracy_kept(self)
 
     def forget_features(self) -> None:
         """Free the features, so that a stage that doesn't need them has a peak of its own."""
@@ -167,10 +179,8 @@ def open_job(workload: Workload, data: DataSet, *, probe: bool = True) -> Job:
     start = perf_counter()
     extractor = FeatureExtractor(
         workload.model,
-        engine=workload.engine,
         image_size=workload.image_size,
-        device=workload.device,
-        threads=threads,
+        **workload.network | {"threads": threads},
     )
     loaded = perf_counter()
     extractor.extract(data.train.images.head(workload.batch_size), batch_size=workload.batch_size)
@@ -190,10 +200,10 @@ def open_job(workload: Workload, data: DataSet, *, probe: bool = True) -> Job:
 
 
 def _multiply_adds(extractor: FeatureExtractor) -> int | None:
-    modules = getattr(extractor.network, "modules", None)
-    counted = multiply_adds(modules[0], extractor.image_size) if modules else None
+    # Of the model's own graph, whatever an engine made of it.
+    counted = multiply_adds(extractor.module, extractor.image_size)
     # Part of a network is no figure for the whole.
-    return counted.total if counted and not counted.uncounted else None
+    return None if counted.uncounted else counted.total
 
 
 def _pilot(workload: Workload, data: DataSet, extractor: FeatureExtractor) -> Pilot:

@@ -95,7 +95,13 @@ OPTIONS = (
     Option(
         "data", "data set: photo-patches, digits, cifar10, or a folder of class/image", "NAME|PATH"
     ),
-    Option("engine", "program that runs the network: tensorflow", "NAME"),
+    Option(
+        "engine",
+        "program that runs the network: tensorflow, tensorflow-xla, litert, onnxruntime, openvino, "
+        "or auto, the fastest of those installed",
+        "NAME",
+    ),
+    Option("precision", "fp32, or bf16 or int8 where the engine has it", "NAME"),
     Option("device", "cpu, gpu (all GPUs) or gpu:N; never falls back", "DEVICE"),
     Option("image_size", "side of the network's input in pixels", "PIXELS", integer=True),
     Option("batch_size", "images a step", "N", integer=True),
@@ -103,9 +109,18 @@ OPTIONS = (
     Option("test_size", "the first N test images", "N", integer=True),
     Option(
         "threads",
-        "threads of one operation (default: the CPUs this process may use)",
+        "threads of all workers together (default: the CPUs this process may use)",
         "N",
         integer=True,
+    ),
+    Option(
+        "workers",
+        "replicas of the network that share the threads (default: a pilot chooses)",
+        "N",
+        integer=True,
+    ),
+    Option(
+        "chunk", "images that a worker runs at once (default: a pilot chooses)", "N", integer=True
     ),
     Option(
         "price_per_hour",
@@ -149,11 +164,13 @@ def check_names(workload: Workload) -> None:
         OptionError: It isn't known; what is.
     """
     from tl_core.data import data_names
-    from tl_core.engines import engine_names
+    from tl_core.engines.names import check_engine
+    from tl_core.errors import ModelError
 
-    if workload.engine not in engine_names():
-        known = ", ".join(engine_names())
-        raise OptionError(f"--engine {workload.engine}: expected one of {known}")
+    try:
+        check_engine(workload.engine, workload.precision)
+    except ModelError as error:
+        raise OptionError(f"--{error}") from error
     if not re.fullmatch(r"cpu|gpu(:[0-9]+)?", workload.device):
         raise OptionError(f"--device {workload.device}: expected cpu, gpu or gpu:N")
     if workload.data not in data_names() and not Path(workload.data).expanduser().is_dir():

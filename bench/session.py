@@ -25,7 +25,7 @@ TURNS = "tlbench-turns"
 #: What the suite's benchmarks are called, wherever the package is installed.
 SUITE_NAME = "bench/suite/"
 #: The order in which a job's stages happen, and in which they are measured and shown.
-STAGES = ("resize", "extract", "train", "evaluate", "classify", "pipeline")
+STAGES = ("resize", "extract", "train", "evaluate", "classify", "pipeline", "time_to_accuracy")
 
 
 def _seconds(text: str) -> float | None:

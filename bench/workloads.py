@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 #: Google's module as Hub serves it; the tutorial's backbone.
 MOBILENET_V2 = "https://tfhub.dev/google/imagenet/mobilenet_v2_100_224/feature_vector/5"
@@ -22,7 +23,10 @@ class Workload:
         device: ``cpu``, ``gpu`` or ``gpu:N``.
         image_size: Side of the network's input in pixels; None takes the model's own.
         batch_size: Images a step, in training and in extraction.
-        threads: Threads of one operation; None takes the CPUs that this process may use.
+        threads: Threads of all the engine's workers; None takes the CPUs that this process may use.
+        precision: What the engine computes in: ``fp32``, ``bf16`` or ``int8``.
+        workers: Replicas that share the threads; None lets a pilot choose.
+        chunk: Images that a worker runs at once; None lets a pilot choose.
         seed: Of the head's start and of the shuffling.
         price_per_hour: What the machine costs an hour, in any currency; None where unknown.
         resize_images: Images in a round of resizing.
@@ -40,10 +44,19 @@ class Workload:
     image_size: int | None = None
     batch_size: int = 32
     threads: int | None = None
+    precision: str = "fp32"
+    workers: int | None = None
+    chunk: int | None = None
     seed: int = 0
     price_per_hour: float | None = None
     resize_images: int = 512
     rounds: int = 5
+
+    @property
+    def network(self) -> dict[str, Any]:
+        """How the network is run, as arguments of ``FeatureExtractor`` and ``ImageClassifier``."""
+        names = ("engine", "device", "threads", "precision", "workers", "chunk")
+        return {name: getattr(self, name) for name in names}
 
 
 #: Embedded model and data, no network, at most 3 minutes on 2 cores. At 160 pixels the network

@@ -43,7 +43,8 @@ class ImageClassifier:
         handle: As for ``FeatureExtractor``; Hub calls this form ``classification``.
         labels: Class names in output order; None takes ImageNet's, with "background" first where
             the model has 1001 outputs. With labels, a model of any number of outputs will do.
-        engine, image_size, device, threads: As for ``FeatureExtractor``.
+        engine, image_size, device, threads, precision, workers, chunk: As for
+            ``FeatureExtractor``.
         fallback_size: Side of the square input where the model has none of its own.
 
     Raises:
@@ -61,11 +62,23 @@ class ImageClassifier:
         fallback_size: int | None = None,
         device: str = "cpu",
         threads: int | None = None,
+        precision: str = "fp32",
+        workers: int | None = None,
+        chunk: int | None = None,
     ) -> None:
-        classes = None if labels is None else len(labels)
-        settings = NetworkSettings(image_size, fallback_size, device, threads, classes)
+        settings = NetworkSettings(
+            image_size=image_size,
+            fallback_size=fallback_size,
+            device=device,
+            threads=threads,
+            classes=None if labels is None else len(labels),
+            precision=precision,
+            workers=workers,
+            chunk=chunk,
+        )
         self.handle = handle
-        self.network = open_model(handle, "logits", engine, settings)
+        self.opened = open_model(handle, "logits", engine, settings)
+        self.network = self.opened.network
         outputs = self.network.output_size
         self.labels = imagenet_labels(outputs) if labels is None else tuple(labels)
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+import platform
 import re
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 from tl_core.errors import DeviceError
 
@@ -105,6 +108,17 @@ def usable_cpus() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def cpu_flags() -> str:
+    """What tells CPUs apart that compute differently: name and instruction sets, as a digest."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        lines = []
+    told = {line for line in lines if line.startswith(("model name", "flags", "Features"))}
+    text = "\n".join(sorted(told)) or f"{platform.machine()} {platform.processor()}"
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def set_threads(threads: int) -> None:

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING
 
+from tl_core.conversion.cache import model_digest
 from tl_core.engines import REFERENCE, NetworkSettings, open_model
 from tl_core.errors import ModelError
+from tl_core.models import open_module
 from tl_core.resize import DEFAULT_METHOD, RESIZE_METHODS
 from tl_core.sources import as_source
-from tl_core.streaming import BATCH_SIZE, run_network
+from tl_core.streaming import BATCH_SIZE, output_batches, run_network
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
     from tl_core.engines import Network
+    from tl_core.models import HubModule
+    from tl_core.sources import ImageSource
+    from tl_core.streaming import OutputBatches
 
 #: The embedded backbone, whose weights come as a package.
 DEFAULT_MODEL = "efficientnet-lite0"
@@ -29,11 +35,19 @@ class FeatureExtractor:
         engine: One of ``engine_names()``.
         image_size: Side of the square input in pixels; None takes the model's own.
         device: ``cpu``, ``gpu`` or ``gpu:N``.
-        threads: Threads for one operation; None leaves the engine's default.
+        threads: Threads of all the engine's workers together; None takes its default.
         resize: One of ``RESIZE_METHODS``.
+        precision: ``fp32``, or what else the engine offers.
+        workers: Replicas that share the threads; None lets a pilot choose.
+        chunk: Images that a worker runs at once; None lets a pilot choose.
+        cache: Keep features on disk, and read those that are there.
 
     Attributes:
+        opened: The network, and what is known of it.
         network: The engine's opened network.
+        engine: Its name; where ``auto`` was asked for, the one that was chosen.
+        equivalence: How near it is to the reference engine; None for that one itself.
+        choice: Workers and chunk, where the engine has these.
 
     Raises:
         ModelError: The handle can't be resolved, or names a classifier.
@@ -49,12 +63,28 @@ class FeatureExtractor:
         device: str = "cpu",
         threads: int | None = None,
         resize: str = DEFAULT_METHOD,
+        precision: str = "fp32",
+        workers: int | None = None,
+        chunk: int | None = None,
+        cache: bool = False,
     ) -> None:
         if resize not in RESIZE_METHODS:
             raise ModelError(f"resize method {resize!r}: expected one of {RESIZE_METHODS}")
-        settings = NetworkSettings(image_size=image_size, device=device, threads=threads)
-        self.handle, self.engine, self.device, self.resize = handle, engine, device, resize
-        self.network: Network = open_model(handle, "features", engine, settings)
+        settings = NetworkSettings(
+            image_size=image_size,
+            device=device,
+            threads=threads,
+            precision=precision,
+            workers=workers,
+            chunk=chunk,
+        )
+        self.cache = cache
+        self.handle, self.device, self.resize, self.precision = handle, device, resize, precision
+        self.opened = opened = open_model(handle, "features", engine, settings)
+        self.network: Network = opened.network
+        self.engine, self.equivalence, self.choice = (
+            opened.engine, opened.equivalence, opened.choice,
+        )  # fmt: skip
 
     @property
     def image_size(self) -> int:
@@ -74,7 +104,31 @@ class FeatureExtractor:
             batch_size: Images a batch.
 
         Returns:
-            float32 ``(n, feature_size)``, in the images' order.
+            float32 ``(n, feature_size)``, in the images' order; from the cache, memory-mapped and
+            read-only.
         """
         source = as_source(images)
+        if self.cache and len(source):
+            from tl_core.feature_cache import cached_features
+
+            return cached_features(self, source, batch_size=batch_size)
         return run_network(self.network, source, batch_size=batch_size, method=self.resize)
+
+    @cached_property
+    def module(self) -> HubModule:
+        """The model itself, whichever engine runs it: to be saved, counted or fine-tuned."""
+        modules: list[HubModule] = getattr(self.network, "modules", [])
+        return modules[0] if modules else open_module(self.opened.path, self.handle)
+
+    @cached_property
+    def digest(self) -> str:
+        """The sha256 of the model's files."""
+        return model_digest(self.opened.path)
+
+    def batches(
+        self, source: ImageSource, order: NDArray[np.int64], *, batch_size: int = BATCH_SIZE
+    ) -> OutputBatches:
+        """Features batch by batch, in constant memory; see ``streaming.output_batches``."""
+        return output_batches(
+            self.network, source, order, batch_size=batch_size, method=self.resize
+        )

@@ -8,6 +8,7 @@ import numpy as np
 from PIL import Image
 
 from tl_core.errors import ImageError
+from tl_core.resampling import FILTERS, resample
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -16,14 +17,7 @@ if TYPE_CHECKING:
 
 #: Pillow's filters: two passes with fixed-point weights, rounded to uint8 after each, pixel
 #: centres at half-integers, antialiased when shrinking.
-PILLOW_FILTERS = {
-    "nearest": Image.Resampling.NEAREST,
-    "box": Image.Resampling.BOX,
-    "bilinear": Image.Resampling.BILINEAR,
-    "hamming": Image.Resampling.HAMMING,
-    "bicubic": Image.Resampling.BICUBIC,
-    "lanczos": Image.Resampling.LANCZOS,
-}
+PILLOW_FILTERS = ("nearest", *FILTERS)
 #: tf.image.resize's methods: float32 throughout, rounded once at the end, half-pixel centres,
 #: antialiased when shrinking (which is not tf.image's default, but what every other tool does).
 TF_PREFIX = "tf-"
@@ -62,8 +56,10 @@ def resize_batch(
     """
     height, width = _checked_size(size)
     rows = [checked_pixels(image, 3) for image in images]
-    if method in PILLOW_FILTERS:
-        return _pillow(rows, height, width, PILLOW_FILTERS[method])
+    if method in FILTERS:
+        return resample(rows, height, width, method)
+    if method == "nearest":
+        return _nearest(rows, height, width)
     if method.removeprefix(TF_PREFIX) in TF_METHODS and method.startswith(TF_PREFIX):
         return _tensorflow(rows, height, width, method.removeprefix(TF_PREFIX))
     raise ImageError(f"resize method {method!r}: expected one of {', '.join(RESIZE_METHODS)}")
@@ -94,12 +90,11 @@ def _checked_size(size: int | tuple[int, int]) -> tuple[int, int]:
     return height, width
 
 
-def _pillow(
-    rows: list[NDArray[np.uint8]], height: int, width: int, resample: Image.Resampling
-) -> NDArray[np.uint8]:
+def _nearest(rows: list[NDArray[np.uint8]], height: int, width: int) -> NDArray[np.uint8]:
     out = np.empty((len(rows), height, width, 3), np.uint8)
     for target, row in zip(out, rows, strict=True):
-        target[:] = np.asarray(Image.fromarray(row).resize((width, height), resample))
+        picture = Image.fromarray(row).resize((width, height), Image.Resampling.NEAREST)
+        target[:] = np.asarray(picture)
     return out
 
 

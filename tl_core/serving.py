@@ -43,20 +43,14 @@ def save_model(
     ``serving_graph.decode``.
 
     Raises:
-        ModelError: The folder exists and ``overwrite`` is off, the engine isn't tensorflow, or
-            TensorFlow has no filter that is near the model's.
+        ModelError: The folder exists and ``overwrite`` is off, or TensorFlow has no filter that is
+            near the model's.
     """
     target = Path(folder)
     if target.exists() and not overwrite and (not target.is_dir() or any(target.iterdir())):
         raise ModelError(f"{target}: exists; name a new folder or allow it to be overwritten")
-    modules = getattr(model.extractor.network, "modules", None)
-    if modules is None:
-        raise ModelError(
-            f"engine {model.extractor.engine!r}: only models trained with the engine tensorflow "
-            "can be saved as a SavedModel"
-        )
     with atomic_dir(target) as part:
-        _write(model, _backbone(modules[0]), part)
+        _write(model, _backbone(model.extractor.module), part)
 
 
 def load_model(

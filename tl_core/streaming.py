@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import deque
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,13 +14,16 @@ from tl_core.progress import progress
 from tl_core.resize import DEFAULT_METHOD, resize_batch
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator
     from concurrent.futures import Future
 
     from numpy.typing import NDArray
 
     from tl_core.engines import Network
     from tl_core.sources import ImageSource
+
+    #: Positions ``(k,)`` and their outputs, float32 ``(k, d)``, batch by batch.
+    OutputBatches = Generator[tuple[NDArray[np.int64], NDArray[np.float32]], None, None]
 
 #: Batches resized ahead: two hide a slow one, more would only hold memory.
 AHEAD = 2
@@ -33,7 +38,7 @@ def resized_batches(
     *,
     batch_size: int = BATCH_SIZE,
     method: str = DEFAULT_METHOD,
-) -> Iterator[tuple[NDArray[np.int64], NDArray[np.uint8]]]:
+) -> Generator[tuple[NDArray[np.int64], NDArray[np.uint8]], None, None]:
     """Batches of ``source`` in the given order, resized in a thread of their own.
 
     Args:
@@ -66,6 +71,48 @@ def resized_batches(
                 future.cancel()
 
 
+def output_batches(
+    network: Network,
+    source: ImageSource,
+    order: NDArray[np.int64],
+    *,
+    batch_size: int = BATCH_SIZE,
+    method: str = DEFAULT_METHOD,
+) -> OutputBatches:
+    """Outputs batch by batch: while one is used, the next ones are resized and run.
+
+    Args:
+        network: Runs as many batches at once as its ``in_flight`` says.
+        source: The images.
+        order: int64 positions ``(n,)`` in ``source``.
+        batch_size: Images a batch, at least 1; the last may be smaller.
+        method: One of ``RESIZE_METHODS``.
+
+    Yields:
+        The positions ``(k,)`` and their outputs, float32 ``(k, output_size)``.
+    """
+    batches = resized_batches(
+        source, order, network.image_size, batch_size=batch_size, method=method
+    )
+    with (
+        closing(batches),
+        ThreadPoolExecutor(network.in_flight, thread_name_prefix="batch") as pool,
+    ):
+        running: deque[tuple[NDArray[np.int64], Future[NDArray[np.float32]]]] = deque()
+        try:
+            for part, batch in batches:
+                running.append((part, pool.submit(network, batch)))
+                if len(running) > network.in_flight:
+                    done, future = running.popleft()
+                    yield done, future.result()
+            while running:
+                done, future = running.popleft()
+                yield done, future.result()
+        finally:
+            for _, future in running:
+                future.cancel()
+
+
 def run_network(
     network: Network,
     source: ImageSource,
@@ -81,11 +128,9 @@ def run_network(
     """
     order = np.arange(len(source))
     outputs = np.empty((len(source), network.output_size), np.float32)
-    batches = resized_batches(
-        source, order, network.image_size, batch_size=batch_size, method=method
-    )
-    with progress(len(source), description) as bar:
-        for part, batch in batches:
-            outputs[part] = network(batch)
+    batches = output_batches(network, source, order, batch_size=batch_size, method=method)
+    with closing(batches), progress(len(source), description) as bar:
+        for part, rows in batches:
+            outputs[part] = rows
             bar.update(len(part))
     return outputs

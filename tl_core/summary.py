@@ -57,9 +57,9 @@ class Summary:
 def summarize(model: TransferModel) -> Summary:
     """Count a model's parameters, layer by layer."""
     extractor = model.extractor
-    module = getattr(extractor.network, "modules", [None])[0]
+    module = extractor.module
     size = extractor.image_size
-    backbone = _count(module.variables) if module else 0
+    backbone = _count(module.variables)
     unfrozen = _count(module.trainable_variables) if model.fine_tune else 0
     head = _count(model.head.trainable_variables)
     return Summary(

@@ -9,6 +9,7 @@ import numpy as np
 from tl_core.evaluation import Evaluation, evaluation
 from tl_core.head import LEARNING_RATE, DenseHead, Trainer
 from tl_core.progress import progress
+from tl_core.ridge import STRENGTH, ridge_head
 from tl_core.sources import as_source
 from tl_core.streaming import BATCH_SIZE, resized_batches
 from tl_core.summary import Summary, summarize
@@ -89,6 +90,7 @@ class TransferModel:
         """
         check_trains(self.extractor)
         self.fine_tune = True
+        self.extractor.cache = False  # what is on disk are the features before
         self._trainer = None
 
     def compile(self, *, learning_rate: float | None = None) -> Trainer:
@@ -148,10 +150,10 @@ class TransferModel:
 
         def inputs(order: NDArray[np.int64]) -> Batches:
             extractor = self.extractor
-            for part, batch in resized_batches(
-                source, order, extractor.image_size, batch_size=batch_size, method=extractor.resize
-            ):
-                yield part, batch if self.fine_tune else extractor.network(batch)
+            if not self.fine_tune:
+                return extractor.batches(source, order, batch_size=batch_size)
+            size, method = extractor.image_size, extractor.resize
+            return resized_batches(source, order, size, batch_size=batch_size, method=method)
 
         return self._train(inputs, targets, epochs, seed)
 
@@ -186,6 +188,34 @@ class TransferModel:
                 yield part, rows[part]
 
         return self._train(inputs, self._checked_labels(labels, len(rows)), epochs, seed)
+
+    def fit_ridge(
+        self,
+        features: NDArray[np.float32],
+        labels: NDArray[np.integer] | Sequence[int],
+        *,
+        strength: float = STRENGTH,
+    ) -> None:
+        """Solve for the head in closed form, in place of whatever it was; see ``ridge_head``.
+
+        Its probabilities are no calibrated ones: only which is largest has a meaning.
+
+        Args:
+            features: float32 ``(n, extractor.feature_size)``.
+            labels: Class numbers ``(n,)``.
+            strength: Of the penalty, above 0.
+
+        Raises:
+            DataError: As for ``fit_features``.
+            ModelError: A strength of 0 or below, or the extractor is unfrozen.
+        """
+        check_options(epochs=1, batch_size=1, fine_tune=self.fine_tune)
+        rows = checked_features(features, self.extractor.feature_size)
+        targets = self._checked_labels(labels, len(rows))
+        kernel, bias = ridge_head(rows, targets, len(self.class_names), strength)
+        self.head.kernel.assign(kernel)
+        self.head.bias.assign(bias)
+        self._trainer = None  # its optimizer has followed another head
 
     def predict(self, images: object, *, batch_size: int = BATCH_SIZE) -> NDArray[np.float32]:
         """Class probabilities, float32 ``(n, classes)``, of images as for ``fit``."""

@@ -46,11 +46,9 @@ def run(
     classifier = ImageClassifier(
         options.model,
         labels=[line.strip() for line in labels if line.strip()] if labels else None,
-        engine=options.engine,
         # The quick workload's smaller images are for its patches, not for photographs.
         image_size=options.image_size if "image_size" in given else None,
-        device=options.device,
-        threads=options.threads,
+        **options.network,
     )
     paths = list(images) or [str(portrait())]
     answers = classifier.classify(paths, top=top, batch_size=options.batch_size)

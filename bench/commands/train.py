@@ -28,6 +28,7 @@ def run(
     save: str | None,
     min_accuracy: float | None,
     download: bool,
+    cache: bool,
     as_json: bool,
     options: Workload,
     given: dict[str, str],
@@ -41,7 +42,11 @@ def run(
         _check_target(Path(save))
     import_tensorflow(options.device)
     images = _data(data, given, seed, options, download=download)
-    model = _model(images, given, seed, options)
+    model = _model(images, given, seed, options, cache=cache)
+    if fine_tune:
+        from tl_core.training_checks import check_trains
+
+        check_trains(model.extractor)  # rather than after the head was trained
     start = perf_counter()
     losses = _fit(
         model,
@@ -61,6 +66,7 @@ def run(
         seconds=seconds,
         correct=correct,
         test_loss=result.loss,
+        track=track,
     )
     if save:
         model.save(save)
@@ -94,17 +100,18 @@ def _data(
     return load_data(name, download=download, seed=seed).head(train, test)
 
 
-def _model(data: DataSet, given: dict[str, str], seed: int, options: Workload) -> TransferModel:
+def _model(
+    data: DataSet, given: dict[str, str], seed: int, options: Workload, *, cache: bool
+) -> TransferModel:
     from tl_core.extractor import FeatureExtractor
     from tl_core.transfer import TransferModel
 
     extractor = FeatureExtractor(
         options.model,
-        engine=options.engine,
         # The quick workload's smaller images are for its patches.
         image_size=options.image_size if "image_size" in given else None,
-        device=options.device,
-        threads=options.threads,
+        cache=cache,
+        **options.network,
     )
     return TransferModel(extractor, data.class_names, seed=seed)
 
@@ -135,6 +142,7 @@ def _report(
     seconds: float,
     correct: int,
     test_loss: float,
+    track: Track,
 ) -> dict[str, Any]:
     from scipy.stats import binomtest
 
@@ -150,6 +158,7 @@ def _report(
         "trainable_parameters": summary.trainable,
         "epoch_losses": losses,
         "train_s": seconds,
+        "features_kept": model.extractor.cache and track == "cached",
         "test_loss": test_loss,
         "accuracy": correct / len(data.test),
         "accuracy_interval_95": [interval.low, interval.high],
@@ -161,12 +170,12 @@ def _report(
 def _text(model: TransferModel, report: dict[str, Any]) -> str:
     low, high = report["accuracy_interval_95"]
     train, test = report["train_size"], report["test_size"]
-    rate = report["train_size"] * len(report["epoch_losses"]) / report["train_s"]
+    kept = " (features that were kept are not extracted again)" * report["features_kept"]
     losses = " → ".join(f"{loss:.3f}" for loss in report["epoch_losses"])
     lines = [
         str(model.summary()),
         f"{report['data']}: {len(report['classes'])} classes, {train:,} + {test:,} images",
-        f"trained in {report['train_s']:.1f} s, {rate:,.0f} images/s; loss {losses}",
+        f"trained in {report['train_s']:.1f} s{kept}; loss {losses}",
         f"test accuracy {report['accuracy']:.4f}, 95 % interval {low:.4f} to {high:.4f}",
         f"(always the most common class: {report['most_common_class']:.4f})",
     ]

@@ -57,7 +57,9 @@ class Tolerances:
         marked = _marked(name, marker) if marker else {}
         share = marked.get("share", self.share)
         for pattern, given in self.named:
-            if fnmatchcase(name, pattern) or fnmatchcase(name.rpartition("::")[2], pattern):
+            # A bracket belongs to a test's parameters; only * and ? stand for anything else.
+            literal = pattern.replace("[", "[[]")
+            if fnmatchcase(name, literal) or fnmatchcase(name.rpartition("::")[2], literal):
                 share = given
         return Allowed(share, marked.get("accuracy", self.accuracy))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from bench.gate.accuracy import NotComparableError, change_of, lost
+from bench.gate.accuracy import NotComparableError, beyond, change_of, lost
 from bench.gate.decide import detectable, estimate, pairs_to_pass
 from bench.gate.looks import ALARM, LOOKS
 from bench.gate.report import AccuracyChange, Verdict
@@ -66,13 +66,16 @@ class _Judge:
         share = self.decisions.tolerances[name]
         found = estimate(logs, self.decisions.p.get(name)) if len(logs) > 1 else None
         try:
-            change, is_lost = self._accuracy(name)
+            change, loss = self._accuracy(name)
         except NotComparableError as error:
             return Verdict(name, "not comparable", str(error), share, found)
         faster = name in self.decisions.faster
         word, reason = self._speed(name, found)
-        if is_lost and change:
+        if change and loss == "fail":
             word, reason = "fail", _loss(change) + (f"; {reason}" if word == "fail" else "")
+        elif change and loss == "inconclusive" and word == "pass":
+            word, reason = "inconclusive", f"{_loss(change)}, which may be chance; {reason}"
+            return Verdict(name, word, reason, share, found, change, faster=faster)
         if word != "inconclusive" or len(logs) < 2:
             return Verdict(name, word, reason, share, found, change, faster=faster)
         more = pairs_to_pass(logs, share)
@@ -94,16 +97,18 @@ class _Judge:
             return "inconclusive", f"{len(self.pairs)} pair(s); it takes at least {least}"
         return "inconclusive", f"a slowdown of {_percent(share)} is neither shown nor excluded"
 
-    def _accuracy(self, name: str) -> tuple[AccuracyChange | None, bool]:
+    def _accuracy(self, name: str) -> tuple[AccuracyChange | None, Word]:
         """From the first pair: the same images, so that more pairs are no more evidence."""
         first = self.pairs[0]
         heads = {key: each.outcomes["head"].info for key, each in first.benchmarks.items()}
         change = change_of(first.benchmarks[name].outcomes["base"].info, heads[name])
         if change is None:
-            return None, False
+            return None, "pass"
         judged = sum(info.get("accuracy") is not None for info in heads.values())
         allowed = self.tolerances.of(name, first.tolerances.get(name))
-        return change, lost(change, allowed.accuracy, ALARM / judged)
+        if lost(change, allowed.accuracy, ALARM / judged):
+            return change, "fail"
+        return change, "inconclusive" if beyond(change, allowed.accuracy) else "pass"
 
 
 def _nothing_timed(timed: Timed) -> str | None:

@@ -11,7 +11,6 @@ from bench.measure.disturbances import disturbances
 from bench.measure.noise_sample import sum_samples
 from bench.measure.steady import median_interval, spread, trend
 from bench.measure.verdict import judge
-from bench.records.write import PRECISION
 from tl_core.models.forms import public_name
 
 if TYPE_CHECKING:
@@ -21,6 +20,8 @@ if TYPE_CHECKING:
     from bench.floors import Bounds
     from bench.job import Job
     from bench.measure.rounds import Measured
+    from bench.recipes import Recipe
+    from tl_core.engines import Opened
 
 
 def fill_row(
@@ -30,6 +31,8 @@ def fill_row(
     *,
     stage: str,
     image_size: int | None = None,
+    recipe: Recipe | None = None,
+    opened: Opened | None = None,
     track: str | None = None,
     accuracy: float | None = None,
     correct: NDArray[np.bool_] | None = None,
@@ -43,6 +46,8 @@ def fill_row(
         measured: The rounds.
         stage: One of ``plugin.STAGES``.
         image_size: Side of the network's input, where it isn't the extractor's.
+        recipe: Where it has a backbone and sizes of its own.
+        opened: The network that ran, where it isn't the extractor's.
         track: ``recompute`` or ``cached``, where the stage trains.
         accuracy: Top-1 on the test images, 0 to 1.
         correct: Which test images that accuracy's model got right, ``(test_size,)``.
@@ -53,16 +58,16 @@ def fill_row(
         workload=workload.name,
         stage=stage,
         track=track,
-        model=public_name(workload.model),
+        model=public_name(recipe.model if recipe else workload.model),
         data=job.data.name,
         data_fingerprint=job.data.fingerprint,
-        engine=workload.engine,
-        precision=PRECISION,
+        engine=job.extractor.engine,
+        precision=workload.precision,
         device=workload.device,
         threads=job.threads,
         batch_size=workload.batch_size,
-        image_size=image_size or job.extractor.image_size,
-        train_size=len(job.data.train),
+        image_size=recipe.image_size if recipe else image_size or job.extractor.image_size,
+        train_size=recipe.train_size if recipe else len(job.data.train),
         test_size=len(job.data.test),
         images=measured.stage_images,
         images_per_s=measured.stage_images / median(measured.seconds),
@@ -76,9 +81,23 @@ def fill_row(
         peak_device_bytes=measured.peak_device_bytes,
         joules_per_image=_joules(measured),
         cost_per_million_images=_cost(measured, workload.price_per_hour),
+        **_engine(job, opened),
         **_hardware(job, measured, stage, track),
         **_timing(measured),
     )
+
+
+def _engine(job: Job, opened: Opened | None) -> dict[str, float | int | None]:
+    """How near the engine is to the reference, and how it was set up."""
+    ran = opened or job.extractor.opened
+    found, choice, kept = ran.equivalence, ran.choice, None if opened else job.kept
+    return {
+        "cosine": found.cosine if found else None,
+        "top1_agreement": found.agreement if found else None,
+        "workers": choice.workers if choice else None,
+        "chunk": choice.chunk if choice else None,
+        "accuracy_kept": kept.share if kept else None,
+    }
 
 
 def _joules(measured: Measured[Any]) -> float | None:

@@ -101,9 +101,15 @@ ROW_2: Schema = ROW_1 | {
     "peak_fraction": _or_null(POSITIVE),
     # A bit for each test image, as base64.
     "correct": _or_null({"type": "string", "pattern": "^[A-Za-z0-9+/]+={0,2}$"}),
+    # The engine beside the reference, on real images; and what lower precision keeps.
+    "cosine": {"type": ["number", "null"], "minimum": -1, "maximum": 1.001},
+    "top1_agreement": SHARE,
+    "workers": _or_null(COUNT),
+    "chunk": _or_null(COUNT),
+    "accuracy_kept": _or_null(POSITIVE),
 }
 #: What files of version 2 have lacked.
-OPTIONAL_2 = ("correct",)
+OPTIONAL_2 = ("correct", "cosine", "top1_agreement", "workers", "chunk", "accuracy_kept")
 STATS: Schema = _object({"data": {"type": "array", "items": POSITIVE, "minItems": 1}})
 
 

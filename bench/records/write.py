@@ -17,9 +17,6 @@ if TYPE_CHECKING:
 
     from bench.workloads import Workload
 
-#: The only one so far; an engine that offers another names it in its rows.
-PRECISION = "fp32"
-
 
 def write_results(session: Any, workload: Workload, folder: Path) -> Path:  # noqa: ANN401
     """Write a run to ``folder/<machine>/``.
@@ -62,7 +59,7 @@ def file_name(workload: Workload, when: datetime) -> str:
         short_name(workload.model),
         data,
         workload.engine,
-        PRECISION,
+        workload.precision,
         device,
         when.strftime("%Y%m%dT%H%M%SZ"),
     ]

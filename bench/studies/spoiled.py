@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tl_core.models.module import HubModule
+from tl_core.engines import tensorflow
 from tl_core.transfer import TransferModel
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from tl_core.models import HubModule
     from tl_core.models.untyped import Tensor
 
 
@@ -28,20 +29,22 @@ def pytest_configure() -> None:
 
 
 def _wrong_range(share: float) -> None:
-    """Images in [-1, 1], as Keras has them, where the module expects [0, 1]."""
+    """The engine gives the module images in [-1, 1], as Keras has them, where it expects [0, 1]."""
     del share
-    original = HubModule.__call__
+    original = tensorflow._function  # noqa: SLF001 - where pixels are scaled
 
-    @functools.wraps(original)
-    def spoiled(module: HubModule, images: Tensor, training: bool = False) -> Tensor:  # noqa: FBT001, FBT002 - as Hub's
-        return original(module, images * 2.0 - 1.0, training)
+    def spoiled(module: HubModule, *others: Any, **options: Any) -> Any:  # noqa: ANN401
+        def shifted(images: Tensor, *, training: bool) -> Tensor:
+            return module(images * 2.0 - 1.0, training)
 
-    HubModule.__call__ = spoiled  # type: ignore[method-assign, assignment]
+        return original(shifted, *others, **options)  # type: ignore[arg-type]
+
+    tensorflow._function = spoiled  # noqa: SLF001
 
 
 def _shuffled_labels(share: float) -> None:
     """Some of the training labels are each other's."""
-    original = TransferModel._train  # noqa: SLF001 - where all ways of training meet
+    original = TransferModel._train  # noqa: SLF001 - where all ways of training by steps meet
 
     @functools.wraps(original)
     def spoiled(

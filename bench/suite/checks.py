@@ -8,6 +8,7 @@ import numpy as np
 from PIL import Image
 
 from bench.costs import WARM_UP_BATCHES
+from tl_core.equivalence import TOLERANCES
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -19,8 +20,8 @@ if TYPE_CHECKING:
 #: Share of test images that may stand in the training set pixel by pixel; CIFAR-10 itself has a
 #: few such duplicates.
 LEAKAGE = 0.01
-#: Smallest cosine between an engine's features and the reference's: float32 in another order.
-COSINE = 0.9999
+#: How far features may be longer or shorter than the reference's, as a share.
+LENGTH = {"fp32": 1e-3, "bf16": 0.05, "int8": 0.5}
 #: Images that each check looks at.
 SAMPLE = 8
 
@@ -60,16 +61,20 @@ def check_features(job: Job) -> None:
     pixels = [Image.fromarray(i).resize(size, lanczos) for i in images.take(range(len(images)))]
     unit = np.stack([np.asarray(picture, np.float32) / 255 for picture in pixels])
     module = open_module(resolve(job.workload.model, "features"))
-    check_close(job.extractor.extract(images), np.asarray(module(unit, training=False)))
+    reference = np.asarray(module(unit, training=False))
+    check_close(job.extractor.extract(images), reference, job.workload.precision)
 
 
-def check_close(features: NDArray[np.float32], reference: NDArray[np.float32]) -> None:
-    """Each row points where the reference's does, and is as long, within float32's rounding."""
+def check_close(
+    features: NDArray[np.float32], reference: NDArray[np.float32], precision: str = "fp32"
+) -> None:
+    """Each row points where the reference's does, and is as long, within the precision."""
+    least = TOLERANCES[precision].cosine
     assert features.shape == reference.shape
     norms = np.linalg.norm(features, axis=1), np.linalg.norm(reference, axis=1)
     cosine = (features * reference).sum(axis=1) / (norms[0] * norms[1])
-    assert cosine.min() >= COSINE, f"cosine with the reference {cosine.min():.6f}, below {COSINE}"
-    assert np.allclose(norms[0], norms[1], rtol=1e-3), "features are longer or shorter"
+    assert cosine.min() >= least, f"cosine with the reference {cosine.min():.6f}, below {least}"
+    assert np.allclose(norms[0], norms[1], rtol=LENGTH[precision]), "features are longer or shorter"
 
 
 def check_accuracy(accuracy: float, bounds: Bounds) -> None:

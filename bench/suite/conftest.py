@@ -13,6 +13,7 @@ from bench.floors import Bounds, bounds_for
 from bench.job import Job, open_data, open_job
 from bench.measure.rounds import Instruments, Measured, Stage, measure
 from bench.measure.schedule import Schedule, make_schedule
+from bench.precision import check_kept
 from bench.session import SUITE_NAME
 from bench.suite.checks import check_data
 from bench.telling.plan import plan
@@ -64,6 +65,9 @@ def timed(
     item = request.node
     # The same name wherever the package is installed and pytest is started.
     benchmark.fullname = f"{SUITE_NAME}{item.path.name}::{item.name}"
+
+    if job.kept is not None:
+        check_kept(job.kept, job.workload.precision)
 
     def run(stage: Stage[Any, Any]) -> Measured[Any]:
         if tlbench_suite.takes_turns:

@@ -34,11 +34,9 @@ def test_classify(benchmark: BenchmarkFixture, timed: Timed, job: Job) -> None:
         )
     classifier = ImageClassifier(
         handle,
-        engine=job.workload.engine,
         # --image-size is for the data set; photographs are classified at the model's own.
         fallback_size=job.workload.image_size,
-        device=job.workload.device,
-        threads=job.threads,
+        **job.network,
     )
     files = [portrait(), *photographs().values()]
 
@@ -54,4 +52,11 @@ def test_classify(benchmark: BenchmarkFixture, timed: Timed, job: Job) -> None:
         named = [[each.label for each in top] for path, top in answers if path == portrait()]
         assert named, "no round may leave the portrait out"
         assert {labels[0] for labels in named} == {PORTRAIT_LABEL}, f"the portrait was {named}"
-    fill_row(benchmark, job, measured, stage="classify", image_size=classifier.network.image_size)
+    fill_row(
+        benchmark,
+        job,
+        measured,
+        stage="classify",
+        image_size=classifier.network.image_size,
+        opened=classifier.opened,
+    )

@@ -24,7 +24,7 @@ def describe(workload: Workload) -> list[str]:
     count = workload.threads or usable_cpus()
     threads = "1 thread" if count == 1 else f"{count} threads"
     job = f"{workload.name}: {workload.model}{size} on {workload.data}, {train} + {test} images"
-    how = f"engine {workload.engine}, {workload.device}, {threads}, batch of "
+    how = f"engine {workload.engine} {workload.precision}, {workload.device}, {threads}, batch of "
     return textwrap.wrap(f"tlbench: {job}; {how}{workload.batch_size}", WIDTH, **_WHOLE_WORDS)
 
 

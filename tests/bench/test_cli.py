@@ -125,7 +125,7 @@ def test_labels_that_are_no_text_are_refused(tmp_path):
         (("classify", "none.jpg"), "none.jpg: no such file"),
         (("classify", "--model", "no-such-model"), "model handle 'no-such-model'"),
         (("classify", "--image-size", "0"), "--image-size 0: expected a whole number"),
-        (("classify", "--engine", "torch"), "engine 'torch': expected one of"),
+        (("classify", "--engine", "torch"), "engine torch: expected one of"),
         (("classify", "--device", "gpu:7"), "device 'gpu:7'"),
         (("train", "no-such-data"), "no-such-data"),
         (("train", "digits", "--train-size", "99999"), "99999 images asked for"),

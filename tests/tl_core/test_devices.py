@@ -254,8 +254,8 @@ cpu = tf.config.list_physical_devices("CPU")[0]
 two = [tf.config.LogicalDeviceConfiguration()] * 2
 tf.config.set_logical_device_configuration(cpu, two)
 from tl_core.devices import Devices
-import tl_core.engines
-tl_core.engines.select_devices = lambda spec: Devices(spec, ("CPU:1",))
+import tl_core.engines.opening
+tl_core.engines.opening.select_devices = lambda spec: Devices(spec, ("CPU:1",))
 from tl_core import FeatureExtractor, TransferModel
 model = TransferModel(FeatureExtractor(image_size=32), ["a", "b"])
 trainer = model.compile()

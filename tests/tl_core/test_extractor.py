@@ -113,7 +113,7 @@ def test_scaled_pixels_are_refused(extractor):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"engine": "torch"}, "engine 'torch': expected one of.*tensorflow"),
+        ({"engine": "torch"}, "engine torch: expected one of.*tensorflow"),
         ({"resize": "sharp"}, "resize method 'sharp'"),
     ],
 )

@@ -21,7 +21,7 @@ def pixels():
 class MeanNetwork:
     """Each image's mean colour, exactly."""
 
-    image_size, output_size = 16, 3
+    image_size, output_size, in_flight = 16, 3, 1
 
     def __init__(self):
         self.batches = []

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tl_core.errors import ModelError
+from tl_core.engines.protocol import checked_input
 from tl_core.models import open_module, require
-from tl_core.resize import checked_pixels
+from tl_core.models.module import size_for
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,14 +28,25 @@ class TensorFlowNetwork:
         image_size: Side of the square input, in pixels.
         modules: The loaded SavedModels, one a replica.
         device_names: TensorFlow's name of each replica's device.
+        in_flight: One batch at a time: TensorFlow spreads each over all its threads.
     """
 
-    def __init__(self, modules: list[HubModule], device_names: tuple[str, ...], size: int) -> None:
+    in_flight = 1
+
+    def __init__(
+        self,
+        modules: list[HubModule],
+        device_names: tuple[str, ...],
+        size: int,
+        *,
+        compiled: bool = False,
+    ) -> None:
         self.image_size = size
         self.modules = modules
         self.device_names = device_names
+        self._compiled, self._largest = compiled, 1
         self._functions = [
-            _function(module, name, size)
+            _function(module, name, size, compiled=compiled)
             for module, name in zip(modules, device_names, strict=True)
         ]
 
@@ -46,12 +57,18 @@ class TensorFlowNetwork:
 
     def __call__(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Run one batch; see ``Network``."""
-        pixels = checked_pixels(images, 4)
-        if pixels.shape[1:3] != (self.image_size, self.image_size):
-            raise ModelError(
-                f"images of {pixels.shape[1:3]} pixels: this network was opened for "
-                f"{self.image_size} × {self.image_size}; resize them first"
-            )
+        pixels = checked_input(images, self.image_size)
+        if self._compiled:
+            return self._run(self._padded(pixels))[: len(pixels)]
+        return self._run(pixels)
+
+    def _padded(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """As many images as the largest batch so far: XLA compiles for each number anew."""
+        self._largest = max(self._largest, len(pixels))
+        missing = self._largest - len(pixels)
+        return np.pad(pixels, ((0, missing), (0, 0), (0, 0), (0, 0))) if missing else pixels
+
+    def _run(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         parts = np.array_split(pixels, len(self._functions))
         # All parts are started before the first is waited for: GPUs work side by side.
         outputs = [run(part) for run, part in zip(self._functions, parts, strict=True) if len(part)]
@@ -59,7 +76,13 @@ class TensorFlowNetwork:
 
 
 def open_network(
-    path: Path, handle: str, kind: Kind, devices: Devices, settings: NetworkSettings
+    path: Path,
+    handle: str,
+    kind: Kind,
+    devices: Devices,
+    settings: NetworkSettings,
+    *,
+    compiled: bool = False,
 ) -> TensorFlowNetwork:
     """Load a SavedModel with a replica on each device.
 
@@ -69,6 +92,7 @@ def open_network(
         kind: Whether features or class logits are wanted.
         devices: Where to run.
         settings: The image size that is wanted.
+        compiled: Whether XLA compiles the graph.
 
     Raises:
         ModelError: The wrong kind of model, labels that don't fit its outputs, or a model that
@@ -81,21 +105,12 @@ def open_network(
         with tf.device(name):
             modules.append(open_module(path, handle))
     require(modules[0], kind, settings.classes)
-    return TensorFlowNetwork(modules, devices.names, _size(modules[0], settings))
+    return TensorFlowNetwork(
+        modules, devices.names, size_for(modules[0], settings), compiled=compiled
+    )
 
 
-def _size(module: HubModule, settings: NetworkSettings) -> int:
-    sizes = (settings.image_size, module.image_size, settings.fallback_size)
-    size = next((int(size) for size in sizes if size is not None), None)
-    if size is None:
-        raise ModelError(
-            f"{module.handle}: the model takes any image size and doesn't say which it was trained "
-            "at; name one with --image-size (often 224)"
-        )
-    return size
-
-
-def _function(module: HubModule, device: str, size: int) -> Loaded:
+def _function(module: HubModule, device: str, size: int, *, compiled: bool) -> Loaded:
     """uint8 images to outputs on one device; [0, 1] is what Hub's image modules take."""
     import tensorflow as tf
 
@@ -104,4 +119,4 @@ def _function(module: HubModule, device: str, size: int) -> Loaded:
             return module(tf.cast(images, tf.float32) / 255.0, training=False)
 
     spec = tf.TensorSpec((None, size, size, 3), tf.uint8)
-    return tf.function(run, input_signature=[spec], autograph=False)
+    return tf.function(run, input_signature=[spec], autograph=False, jit_compile=compiled or None)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from tl_core.engines.protocol import NetworkSettings
     from tl_core.models.calling import ImageFunction
     from tl_core.models.handles import Kind
     from tl_core.models.untyped import Loaded, Tensor, Variable
@@ -127,6 +128,22 @@ def open_module(path: Path, handle: str | None = None) -> HubModule:
     )
 
 
+def size_for(module: HubModule, settings: NetworkSettings) -> int:
+    """Side of the square input in pixels: the one asked for, the module's own, or the fallback.
+
+    Raises:
+        ModelError: There is none of these.
+    """
+    sizes = (settings.image_size, module.image_size, settings.fallback_size)
+    size = next((int(size) for size in sizes if size is not None), None)
+    if size is None:
+        raise ModelError(
+            f"{module.handle}: the model takes any image size and doesn't say which it was trained "
+            "at; name one with --image-size (often 224)"
+        )
+    return size
+
+
 def _load(path: Path, name: str) -> Loaded:
     import tensorflow as tf
 
@@ -173,16 +190,31 @@ def require(module: HubModule, kind: Kind, classes: int | None = None) -> None:
     """
     if kind == "features":
         _require_features(module)
-    elif classes is not None and classes != module.output_size:
+    else:
+        require_classes(module.handle, module.output_size, classes)
+
+
+def require_classes(handle: str, outputs: int, classes: int | None) -> None:
+    """Check that a classifier has an output for each label.
+
+    Args:
+        handle: The model, for messages.
+        outputs: How many it has.
+        classes: How many labels there are; None: ImageNet's.
+
+    Raises:
+        ModelError: It has not.
+    """
+    if classes is not None and classes != outputs:
         raise ModelError(
-            f"{module.handle}: {module.output_size} outputs but {classes} labels were given; give "
-            "one for each output, in their order"
+            f"{handle}: {outputs} outputs but {classes} labels were given; give one for each "
+            "output, in their order"
         )
-    elif classes is None and module.kind != "logits":
+    if classes is None and outputs not in (CLASSES, CLASSES + 1):
         raise ModelError(
-            f"{module.handle}: a feature extractor, or a classifier of its own classes, with "
-            f"{module.output_size} outputs, expected a classifier with 1000 or 1001 outputs; use "
-            "the 'classification' form of the model, or pass labels for its classes"
+            f"{handle}: a feature extractor, or a classifier of its own classes, with {outputs} "
+            "outputs, expected a classifier with 1000 or 1001 outputs; use the 'classification' "
+            "form of the model, or pass labels for its classes"
         )
 
 

@@ -202,7 +202,7 @@ def test_classifier(benchmark):
     import base64
     benchmark(work)
     right = int(os.environ.get("RIGHT", "800"))
-    bits = ("1" * right).ljust(1000, "0")
+    bits = ("0" * int(os.environ.get("SKIPPED", "0")) + "1" * right).ljust(1000, "0")
     packed = base64.b64encode(int(bits, 2).to_bytes(125, "big")).decode()
     benchmark.extra_info.update(
         accuracy=right / 1000, correct=packed, test_size=1000, data_fingerprint="0" * 16
@@ -230,6 +230,17 @@ def test_lost_accuracy_fails_although_the_speed_is_the_same(gate, suite, right, 
     if code:
         assert "accuracy fell from 0.8000 to 0.7700 on the same 1,000 images" in reason
         assert verdicts(done)["test_plain"][0] == "pass"
+
+
+def test_an_accuracy_that_may_be_lower_by_chance_is_inconclusive(gate, suite):
+    """30 images lost and 18 won: more than a point, but a coin does as badly in one of 18 tries."""
+    (suite / "bench_words.py").write_text(CLASSIFIER)
+    done = gate("--head", "env.RIGHT=788,env.SKIPPED=30", "--json")
+    assert done.returncode == 3, done.stderr
+    word, reason = verdicts(done)["test_classifier"]
+    assert word == "inconclusive"
+    assert "accuracy fell from 0.8000 to 0.7880 on the same 1,000 images" in reason
+    assert "which may be chance" in reason
 
 
 def test_benchmarks_that_vanish_or_are_new_are_loud(gate, suite):

@@ -1,0 +1,95 @@
+"""Tasks of a study, each in a process of its own: nothing is warm, and memory is its own."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bench.measure.machine import fingerprint
+from bench.options import OPTIONS, OptionError, workload_from
+from bench.workloads import WORKLOADS
+from tl_core.models.forms import public_name
+from tl_core.storage import atomic_file
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from bench.workloads import Workload
+
+#: A task's arguments and what it found, both as JSON.
+Task = dict[str, Any]
+
+
+def run_fresh(module: str, task: Task) -> Task:
+    """Run a task of a study's module in a fresh process.
+
+    Raises:
+        RuntimeError: It failed; the message has what it printed last.
+    """
+    command = [sys.executable, "-m", module, "--task", json.dumps(task)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - ours
+    if done.returncode:
+        raise RuntimeError(f"{task}: exit {done.returncode}:\n{done.stderr[-2000:]}")
+    found: Task = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+def study(
+    about: str,
+    tasks: Mapping[str, Callable[..., Task]],
+    rounds_of: Callable[[argparse.Namespace, Task], Task],
+    options: Callable[[argparse.ArgumentParser], None],
+    *,
+    workload: str,
+) -> None:
+    """A study's command line: the study itself, or with ``--task`` one of its tasks.
+
+    Args:
+        about: What it measures, for help.
+        tasks: By name; a task is called with the rest of its JSON as keyword arguments.
+        rounds_of: The study: given the command line and the suite's options, finds what is filed.
+        options: Adds the study's own options.
+        workload: Whose sizes it starts from.
+    """
+    parser = argparse.ArgumentParser(description=about)
+    parser.add_argument("file", nargs="?", type=Path, help="where to write what was found")
+    parser.add_argument("--task", type=json.loads, help=argparse.SUPPRESS)
+    parser.add_argument("--workload", choices=WORKLOADS, default=workload)
+    options(parser)
+    for option in OPTIONS:
+        parser.add_argument(option.flag, metavar=option.metavar, help=option.help)
+    arguments = parser.parse_args()
+    if arguments.task is not None:
+        name = arguments.task.pop("name")
+        print(json.dumps(tasks[name](**arguments.task)))  # noqa: T201
+        return
+    given = {option.name: getattr(arguments, option.name) for option in OPTIONS}
+    chosen = {"workload": arguments.workload, **{k: v for k, v in given.items() if v}}
+    try:
+        as_workload(chosen)
+    except OptionError as error:
+        parser.error(str(error))
+    found = rounds_of(arguments, chosen) | {"options": _public(chosen), "machine": fingerprint()}
+    if arguments.file:
+        with atomic_file(arguments.file) as part:
+            part.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+
+
+def as_workload(chosen: Task, **others: str) -> Workload:
+    """The workload of a study's options, with others in place of some."""
+    given = {**chosen, **others}
+    return workload_from(given.pop("workload"), given)
+
+
+def _public(chosen: Task) -> Task:
+    """Without paths of this machine."""
+    public = dict(chosen)
+    if "model" in public:
+        public["model"] = public_name(public["model"])
+    if "data" in public:
+        public["data"] = Path(public["data"]).name
+    return public

@@ -1,0 +1,57 @@
+"""What a benchmark may lose: by name, then by its marker, then for all."""
+
+import pytest
+
+from bench.gate.tolerances import Allowed, Tolerances, parse_tolerances
+from bench.options import OptionError
+
+NAME = "bench_a.py::TestIt::test_sort[big-1]"
+
+
+def marker(*args, **kwargs):
+    return {"args": list(args), "kwargs": kwargs}
+
+
+@pytest.mark.parametrize(
+    ("options", "marked", "expected"),
+    [
+        ((), None, 0.05),
+        (("8%",), None, 0.08),
+        (("8%",), marker("2%"), 0.02),
+        (("8%",), marker(share=0.02), 0.02),
+        (("8%",), marker(accuracy="2%"), 0.08),
+        (("test_sort[big-1]=10%",), marker("2%"), 0.10),
+        ((f"{NAME}=10%",), None, 0.10),
+        (("test_sort*=10%",), None, 0.10),
+        (("test_sor?[[]big-1]=10%",), None, 0.05),
+        (("test_so*=10%", "*big-1]=20%"), None, 0.20),
+        (("test_sort[b]=10%",), None, 0.05),
+        (("test_sort=10%",), None, 0.05),
+    ],
+)
+def test_the_slowdown_that_is_allowed(options, marked, expected):
+    found = parse_tolerances(options, None).of(NAME, marked)
+    assert found == Allowed(expected, found.accuracy)
+
+
+@pytest.mark.parametrize(
+    ("option", "marked", "expected"),
+    [(None, None, 0.01), ("3%", None, 0.03), ("3%", marker("9%", accuracy="0.5%"), 0.005)],
+)
+def test_the_loss_of_accuracy_that_is_allowed(option, marked, expected):
+    assert parse_tolerances((), option).of(NAME, marked).accuracy == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("marked", "message"),
+    [
+        (marker("5"), "5: expected a share"),
+        (marker("1%", "2%"), "expected tolerance\\(SHARE\\)"),
+        (marker(slowdown="1%"), "expected tolerance\\(SHARE\\)"),
+        (marker(accuracy=True), "True: expected a share"),
+    ],
+)
+def test_a_marker_that_cannot_be_read_names_its_benchmark(marked, message):
+    with pytest.raises(OptionError, match=message) as error:
+        Tolerances().of(NAME, marked)
+    assert str(error.value).startswith(NAME)

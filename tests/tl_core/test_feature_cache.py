@@ -1,0 +1,202 @@
+"""Features on disk are the extractor's own, whatever interrupted or damaged them."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tl_core import feature_cache
+from tl_core.extractor import FeatureExtractor
+from tl_core.feature_cache import ARRAY, LOG, Entry, completed, key_of, pixels_digest
+from tl_core.sources import ArraySource, FileSource
+from tl_core.transfer import TransferModel
+
+BLOCK = 8
+#: Images, of which the last block has only three, and features.
+SHAPE = (6 * BLOCK + 3, 5)
+BLOCKS = 7
+
+
+def expected():
+    return np.random.default_rng(0).normal(size=SHAPE).astype(np.float32)
+
+
+class Extracting:
+    """Stands for an extractor; remembers what it was asked for."""
+
+    def __init__(self):
+        self.asked = []
+
+    def __call__(self, order):
+        for start in range(0, len(order), BLOCK):
+            places = order[start : start + BLOCK]
+            self.asked.append(int(places[0]) // BLOCK)
+            yield places, expected()[places]
+
+
+@pytest.fixture
+def entry(tmp_path):
+    return Entry(tmp_path / "features" / "key", SHAPE, BLOCK)
+
+
+def read(entry):
+    extracting = Extracting()
+    return completed(entry, {"made": "of"}, extracting), extracting.asked
+
+
+def test_what_was_extracted_is_read_again(entry):
+    rows, asked = read(entry)
+    np.testing.assert_array_equal(rows, expected())
+    assert asked == list(range(BLOCKS))
+    again, asked = read(entry)
+    np.testing.assert_array_equal(again, expected())
+    assert asked == []
+    assert isinstance(again, np.memmap)
+    assert not again.flags.writeable
+
+
+@pytest.mark.parametrize("block", [0, 3, BLOCKS - 1])
+def test_damaged_rows_are_found_by_their_checksum_and_extracted_again(entry, block):
+    read(entry)
+    place = -1 if block == BLOCKS - 1 else -(SHAPE[0] - block * BLOCK) * SHAPE[1] * 4
+    damaged = bytearray((entry.folder / ARRAY).read_bytes())
+    damaged[place] ^= 1
+    (entry.folder / ARRAY).write_bytes(damaged)
+    rows, asked = read(entry)
+    assert asked == [block]
+    np.testing.assert_array_equal(rows, expected())
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "lost"),
+    [
+        (ARRAY, None, BLOCKS),
+        (ARRAY, b"", BLOCKS),
+        (ARRAY, b"nonsense", BLOCKS),
+        (LOG, None, BLOCKS),
+        (LOG, b"\x00\xff{]\n", BLOCKS),
+    ],
+    ids=["no array", "empty array", "another file", "no log", "another log"],
+)
+def test_missing_or_damaged_files_are_made_anew(entry, name, content, lost):
+    read(entry)
+    (entry.folder / name).unlink()
+    if content is not None:
+        (entry.folder / name).write_bytes(content)
+    rows, asked = read(entry)
+    assert len(asked) == lost
+    np.testing.assert_array_equal(rows, expected())
+
+
+def test_a_cut_off_log_costs_only_the_blocks_whose_lines_are_lost(entry):
+    read(entry)
+    log = (entry.folder / LOG).read_text()
+    (entry.folder / LOG).write_text(log[: -len(log) // 7 - 5])
+    rows, asked = read(entry)
+    assert asked == [BLOCKS - 2, BLOCKS - 1]
+    np.testing.assert_array_equal(rows, expected())
+    assert read(entry)[1] == []
+
+
+def test_an_array_that_was_cut_off_is_extracted_anew(entry):
+    read(entry)
+    with (entry.folder / ARRAY).open("r+b") as file:
+        file.truncate(300)
+    rows, asked = read(entry)
+    assert asked == list(range(BLOCKS))
+    np.testing.assert_array_equal(rows, expected())
+
+
+KILLED = """
+import sys, time
+from pathlib import Path
+sys.path.insert(0, sys.argv[2])
+import test_feature_cache as t
+from tl_core.feature_cache import Entry, completed
+BLOCK = t.BLOCK
+work = open(sys.argv[3], "a", buffering=1)
+def extract(order):
+    for start in range(0, len(order), BLOCK):
+        places = order[start : start + BLOCK]
+        work.write(f"{int(places[0]) // BLOCK}\\n")
+        time.sleep(0.004)
+        yield places, t.many()[places]
+print("ready", flush=True)
+completed(Entry(Path(sys.argv[1]), t.many().shape, BLOCK), {}, extract)
+"""
+
+
+def many():
+    return np.arange(400 * BLOCK * 2, dtype=np.float32).reshape(-1, 2)
+
+
+def test_killed_at_twenty_random_moments_it_loses_a_block_each_time_and_no_row_is_wrong(tmp_path):
+    rng = np.random.default_rng(0)
+    folder, work, kills = tmp_path / "entry", tmp_path / "work.txt", 0
+    command = [sys.executable, "-c", KILLED, str(folder), str(Path(__file__).parent), str(work)]
+    while kills < 20:
+        child = subprocess.Popen(command, stdout=subprocess.PIPE)
+        assert child.stdout.readline() == b"ready\n"
+        time.sleep(rng.uniform(0, 0.06))
+        child.send_signal(signal.SIGKILL)
+        child.communicate()
+        if child.returncode != -signal.SIGKILL:
+            break
+        kills += 1
+    assert kills == 20, "it was done before the last kill: give it more to do"
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    rows = Entry(folder, many().shape, BLOCK).rows()
+    np.testing.assert_array_equal(rows, many())
+    extracted = [int(line) for line in work.read_text().split()]
+    assert set(extracted) == set(range(400))
+    assert len(extracted) - 400 <= kills
+
+
+def test_keys_tell_pixels_order_and_files_apart(tmp_path):
+    pixels = np.random.default_rng(0).integers(0, 256, (4, 8, 6, 3), np.uint8)
+    digests = [
+        pixels_digest(ArraySource(each))
+        for each in (pixels, pixels[::-1], pixels[:3], pixels.reshape(4, 6, 8, 3))
+    ]
+    assert len(set(digests)) == 4
+    assert pixels_digest(ArraySource(pixels.copy())) == digests[0]
+    file = tmp_path / "a.png"
+    file.write_bytes(b"one")
+    one = pixels_digest(FileSource((file,)))
+    file.write_bytes(b"two")
+    assert pixels_digest(FileSource((file,))) != one
+
+
+def test_an_extractor_with_a_cache_extracts_once(monkeypatch, tmp_path, patches):
+    extractor = FeatureExtractor(image_size=32, cache=True)
+    monkeypatch.setattr(feature_cache, "cache_dir", lambda: tmp_path)
+    images = patches.train.images.pixels[:20]
+    plain = FeatureExtractor(image_size=32).extract(images)
+    np.testing.assert_allclose(extractor.extract(images), plain, rtol=1e-3, atol=1e-4)
+    (folder,) = (path for path in (tmp_path / "features").iterdir() if path.is_dir())
+    noted = json.loads((folder / feature_cache.KEY).read_text())
+    assert noted == key_of(extractor, ArraySource(images)) | {"block": 8}
+
+    monkeypatch.setattr(extractor, "network", None)
+    monkeypatch.setattr(type(extractor), "feature_size", plain.shape[1])
+    monkeypatch.setattr(type(extractor), "image_size", 32)
+    np.testing.assert_allclose(extractor.extract(images), plain, rtol=1e-3, atol=1e-4)
+
+
+def test_no_images_have_no_features(tmp_path):
+    extractor = FeatureExtractor(image_size=32, cache=True)
+    assert extractor.extract(np.empty((0, 8, 8, 3), np.uint8)).shape == (0, 1280)
+
+
+def test_a_fine_tuned_extractor_reads_no_features_of_before(monkeypatch, tmp_path, patches):
+    monkeypatch.setattr(feature_cache, "cache_dir", lambda: tmp_path)
+    extractor = FeatureExtractor(image_size=32, cache=True)
+    before = np.array(extractor.extract(patches.test.images))
+    model = TransferModel(extractor, patches.class_names, fine_tune=True)
+    model.fit(patches.train.images, patches.train.labels)
+    assert not np.allclose(extractor.extract(patches.test.images), before, rtol=1e-3, atol=1e-3)

@@ -1,0 +1,58 @@
+"""Where conversions are kept: by the content of the model and everything else they depend on."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING
+
+from tl_core.storage import atomic_dir, cache_dir, sha256_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+#: The file that says what a conversion was made of; written last, so that one without it is none.
+KEY_FILE = "made-of.json"
+
+
+def model_digest(folder: Path) -> str:
+    """The sha256 of a SavedModel's files and their names, as 64 hexadecimal digits."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    lines = [f"{path.relative_to(folder).as_posix()} {sha256_of(path)}\n" for path in files]
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+def version_of(distribution: str) -> str | None:
+    """The installed version; None where it isn't installed."""
+    try:
+        return version(distribution)
+    except PackageNotFoundError:
+        return None
+
+
+def converted(made_of: Mapping[str, object], convert: Callable[[Path], None]) -> Path:
+    """The folder that ``convert`` wrote for exactly this, made where absent or damaged.
+
+    Args:
+        made_of: All that the conversion depends on, as JSON: model, format, size, versions.
+        convert: Writes files into the empty folder that it is given.
+    """
+    text = json.dumps(made_of, sort_keys=True, default=str)
+    target = cache_dir() / "converted" / hashlib.sha256(text.encode()).hexdigest()[:32]
+    if not _is_whole(target):
+        with atomic_dir(target, is_whole=_is_whole) as folder:
+            convert(folder)
+            sums = {path.name: sha256_of(path) for path in sorted(folder.iterdir())}
+            key = {"made_of": json.loads(text), "sha256": sums}
+            (folder / KEY_FILE).write_text(json.dumps(key, indent=1) + "\n", encoding="utf-8")
+    return target
+
+
+def _is_whole(target: Path) -> bool:
+    try:
+        sums = json.loads((target / KEY_FILE).read_text(encoding="utf-8"))["sha256"]
+        return all(sha256_of(target / name) == digest for name, digest in sums.items())
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return False

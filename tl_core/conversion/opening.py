@@ -1,0 +1,108 @@
+"""A model in another format, with what an engine must know of it to run it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tl_core.conversion.cache import converted, model_digest, version_of
+from tl_core.conversion.frozen import freeze
+from tl_core.models import open_module, require
+from tl_core.models.module import require_classes, size_for
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from pathlib import Path
+
+    from tl_core.engines.protocol import NetworkSettings
+    from tl_core.models import Kind
+    from tl_core.models.untyped import Loaded
+
+NOTES = "notes.json"
+
+
+@dataclass(frozen=True)
+class Model:
+    """What an engine is asked to open.
+
+    Attributes:
+        path: The SavedModel folder.
+        handle: What the user asked for, for messages.
+        kind: Whether features or class logits are wanted.
+        settings: Image size, precision, ....
+    """
+
+    path: Path
+    handle: str
+    kind: Kind
+    settings: NetworkSettings
+
+
+@dataclass(frozen=True)
+class Conversion:
+    """A converted model.
+
+    Attributes:
+        folder: With the format's own files.
+        image_size: Side of the square input in pixels.
+        output_size: Number of features, or of classes.
+    """
+
+    folder: Path
+    image_size: int
+    output_size: int
+
+
+def model_facts(model: Model, size: int | None, packages: Iterable[str] = ()) -> dict[str, object]:
+    """What everything that is made of a model depends on.
+
+    Args:
+        model: What is wanted.
+        size: Side of the square input in pixels; None for the model's own.
+        packages: Distributions whose versions matter, besides TensorFlow.
+    """
+    return {
+        "model": model_digest(model.path),
+        "kind": model.kind,
+        "image_size": size if size is None else int(size),
+        "versions": {name: version_of(name) for name in ("tensorflow", *packages)},
+    }
+
+
+def convert(
+    model: Model,
+    form: str,
+    packages: Iterable[str],
+    write: Callable[[Loaded, int, Path], None],
+    *,
+    scaled: bool = False,
+) -> Conversion:
+    """The model in another format, from the cache or made now.
+
+    Args:
+        model: What is wanted.
+        form: The format's name, with all that it depends on besides packages.
+        packages: Distributions whose versions decide what is written, besides TensorFlow.
+        write: Given the frozen function (see ``freeze``), the image size and an empty folder.
+        scaled: Whether the frozen function takes images that are scaled already.
+
+    Raises:
+        ModelError: As for the reference engine.
+    """
+    asked = model.settings.image_size
+    size = asked or size_for(open_module(model.path, model.handle), model.settings)
+    made_of = {**model_facts(model, size, packages), "format": form}
+
+    def make(folder: Path) -> None:
+        module = open_module(model.path, model.handle)
+        require(module, model.kind, model.settings.classes)
+        write(freeze(module, size, scaled=scaled), size, folder)
+        notes = {"output_size": module.output_size}
+        (folder / NOTES).write_text(json.dumps(notes), encoding="utf-8")
+
+    folder = converted(made_of, make)
+    notes = json.loads((folder / NOTES).read_text(encoding="utf-8"))
+    if model.kind == "logits":  # a conversion doesn't depend on the labels at hand
+        require_classes(model.handle, notes["output_size"], model.settings.classes)
+    return Conversion(folder, int(size), notes["output_size"])

@@ -1,0 +1,115 @@
+"""LiteRT, formerly TensorFlow Lite: XNNPACK's kernels, a replica on each thread."""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tl_core.conversion.opening import Model, convert
+from tl_core.engines.names import only_on_cpu, runtime_of
+from tl_core.engines.workers import WorkerNetwork, shared_out
+from tl_core.equivalence import IMAGES, images_digest, real_images
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from tl_core.devices import Devices
+    from tl_core.engines.protocol import NetworkSettings
+    from tl_core.models import Kind
+    from tl_core.models.untyped import Loaded
+
+#: Images that a replica runs at once: enough to keep its kernels busy, few enough for its caches.
+CHUNK = 4
+#: Photographs that the ranges of 8-bit activations are taken from; others than are compared.
+CALIBRATION = 100
+FILE = "model.tflite"
+
+
+class Interpreter:
+    """One replica.
+
+    Args:
+        content: The model's bytes.
+        threads: Of each operation.
+    """
+
+    def __init__(self, content: bytes, threads: int) -> None:
+        runtime = runtime_of("litert")
+        self._interpreter = runtime.Interpreter(model_content=content, num_threads=threads)
+        self._images = 0
+        self._input = self._interpreter.get_input_details()[0]["index"]
+        self._scaled = self._interpreter.get_input_details()[0]["dtype"] == np.float32
+        self._output = self._interpreter.get_output_details()[0]["index"]
+
+    def __call__(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Run a chunk; see ``tl_core.engines.workers.Replica``."""
+        if len(images) != self._images:
+            self._interpreter.resize_tensor_input(self._input, images.shape)
+            self._interpreter.allocate_tensors()
+            self._images = len(images)
+        unit = images.astype(np.float32) / np.float32(255) if self._scaled else images
+        self._interpreter.set_tensor(self._input, unit)
+        self._interpreter.invoke()
+        return np.asarray(self._interpreter.get_tensor(self._output), np.float32)
+
+
+def open_network(
+    path: Path, handle: str, kind: Kind, devices: Devices, settings: NetworkSettings
+) -> WorkerNetwork:
+    """Convert a SavedModel, once, and load it in a replica on each thread.
+
+    Args:
+        path: The SavedModel folder.
+        handle: What the user asked for, for messages.
+        kind: Whether features or class logits are wanted.
+        devices: The CPU.
+        settings: Image size, precision, threads and workers.
+
+    Raises:
+        ModelError: Not installed, or as for the reference engine.
+        DeviceError: A GPU.
+    """
+    only_on_cpu("litert", devices)
+    runtime_of("litert")
+    model = Model(path, handle, kind, settings)
+    quantized = settings.precision == "int8"
+    write = _quantized if quantized else _plain
+    form = f"litert {settings.precision}"
+    if quantized:  # by what it is calibrated with, of which a small copy tells
+        form += f" {images_digest(real_images(32, IMAGES, CALIBRATION))}"
+    # Scaling within the graph would be quantized too, and lose most of what a pixel says.
+    conversion = convert(model, form, (), write, scaled=quantized)
+    content = (conversion.folder / FILE).read_bytes()
+    workers, threads = shared_out(settings)
+    return WorkerNetwork(
+        [Interpreter(content, threads) for _ in range(workers)],
+        image_size=conversion.image_size,
+        output_size=conversion.output_size,
+        chunk=settings.chunk or CHUNK,
+    )
+
+
+def _plain(frozen: Loaded, size: int, folder: Path) -> None:
+    import tensorflow as tf
+
+    del size
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([frozen])
+    (folder / FILE).write_bytes(converter.convert())
+
+
+def _quantized(frozen: Loaded, size: int, folder: Path) -> None:
+    """Weights and activations in 8 bits, their ranges taken from photographs."""
+    import tensorflow as tf
+
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([frozen])
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    images = real_images(size, IMAGES, CALIBRATION).astype(np.float32) / np.float32(255)
+    converter.representative_dataset = lambda: ([image[None]] for image in images)
+    with warnings.catch_warnings():
+        # Inputs and outputs stay single precision on purpose.
+        warnings.filterwarnings("ignore", "Statistics for quantized inputs were expected")
+        (folder / FILE).write_bytes(converter.convert())

@@ -1,0 +1,99 @@
+"""ONNX Runtime: its own CPU kernels, a session on each thread."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tl_core.conversion.opening import Model, convert
+from tl_core.engines.names import only_on_cpu, runtime_of
+from tl_core.engines.workers import WorkerNetwork, shared_out
+from tl_core.errors import ModelError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from tl_core.devices import Devices
+    from tl_core.engines.protocol import NetworkSettings
+    from tl_core.models import Kind
+    from tl_core.models.untyped import Loaded
+
+#: The newest set of operators that every supported version of the runtime knows.
+OPSET = 17
+#: Images that a session runs at once.
+CHUNK = 4
+FILE = "model.onnx"
+
+
+class Session:
+    """One replica.
+
+    Args:
+        content: The model's bytes.
+        threads: Of each operation.
+    """
+
+    def __init__(self, content: bytes, threads: int) -> None:
+        runtime = runtime_of("onnxruntime")
+        options = runtime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.inter_op_num_threads = 1
+        self._session = runtime.InferenceSession(
+            content, options, providers=["CPUExecutionProvider"]
+        )
+        self._input = self._session.get_inputs()[0].name
+
+    def __call__(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Run a chunk; see ``tl_core.engines.workers.Replica``."""
+        return np.asarray(self._session.run(None, {self._input: images})[0], np.float32)
+
+
+def open_network(
+    path: Path, handle: str, kind: Kind, devices: Devices, settings: NetworkSettings
+) -> WorkerNetwork:
+    """Convert a SavedModel, once, and load it in a session on each thread.
+
+    Args:
+        path: The SavedModel folder.
+        handle: What the user asked for, for messages.
+        kind: Whether features or class logits are wanted.
+        devices: The CPU.
+        settings: Image size, threads and workers.
+
+    Raises:
+        ModelError: Not installed, or as for the reference engine.
+        DeviceError: A GPU.
+    """
+    only_on_cpu("onnxruntime", devices)
+    runtime_of("onnxruntime")
+    model = Model(path, handle, kind, settings)
+    conversion = convert(model, f"onnx {OPSET}", ("tf2onnx", "onnx"), _write)
+    content = (conversion.folder / FILE).read_bytes()
+    workers, threads = shared_out(settings)
+    return WorkerNetwork(
+        [Session(content, threads) for _ in range(workers)],
+        image_size=conversion.image_size,
+        output_size=conversion.output_size,
+        chunk=settings.chunk or CHUNK,
+    )
+
+
+def _write(frozen: Loaded, size: int, folder: Path) -> None:
+    del size
+    try:
+        import tf2onnx
+    except ImportError as error:
+        raise ModelError(
+            f"engine onnxruntime: tf2onnx, which converts models for it, can't be imported "
+            f"({error}); install it with pip install 'tlbench[engines]'"
+        ) from error
+    model, _ = tf2onnx.convert.from_graph_def(
+        frozen.graph.as_graph_def(),
+        input_names=[frozen.inputs[0].name],
+        output_names=[frozen.outputs[0].name],
+        opset=OPSET,
+    )
+    (folder / FILE).write_bytes(model.SerializeToString())

@@ -1,0 +1,172 @@
+"""From a handle and an engine's name to a network that is known to compute the same."""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tl_core.conversion.cache import converted
+from tl_core.conversion.opening import Model, model_facts
+from tl_core.devices import select_devices, set_threads
+from tl_core.engines.names import (
+    AUTO,
+    BASELINE,
+    ENGINES,
+    REFERENCE,
+    RUNTIMES,
+    check_engine,
+    is_installed,
+    runtime_of,
+)
+from tl_core.engines.tuning import Choice, fastest, tuned
+from tl_core.equivalence import Equivalence, images_digest, real_images, verify
+from tl_core.errors import DeviceError, ModelError, TransferLearningError
+from tl_core.models import resolve
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from tl_core.devices import Devices
+    from tl_core.engines.protocol import Network, NetworkSettings
+    from tl_core.models import Kind
+
+#: Images that the reference runs at once for the outputs that others are compared with.
+BATCH = 20
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A network, and what is known of it.
+
+    Attributes:
+        network: Ready to run.
+        path: The SavedModel folder.
+        engine: The engine's name; where ``auto`` was asked for, the one that was chosen.
+        equivalence: How near it is to the reference; None for the reference itself.
+        choice: Workers and chunk, where an engine has these.
+    """
+
+    network: Network
+    path: Path
+    engine: str
+    equivalence: Equivalence | None = None
+    choice: Choice | None = None
+
+
+def open_model(handle: str, kind: Kind, engine: str, settings: NetworkSettings) -> Opened:
+    """Resolve a handle and load it in an engine.
+
+    Args:
+        handle: As for ``tl_core.models.resolve``.
+        kind: Whether features or class logits are wanted.
+        engine: One of ``engine_names()``.
+        settings: Image size, device, threads, precision.
+
+    Raises:
+        ModelError: No such engine or model, the wrong kind of model, one that the engine can't
+            run, or an engine that computes something else than the reference.
+        DeviceError: No such device, or threads that can't be set any more.
+    """
+    check_engine(engine, settings.precision)
+    # Before TensorFlow is used for anything, such as converting the model.
+    if settings.threads is not None:
+        set_threads(settings.threads)
+    devices = select_devices(settings.device)
+    model = Model(resolve(handle, kind), handle, kind, settings)
+    if engine == AUTO:
+        return _open_fastest(model, devices)
+    return _open(model, engine, devices)
+
+
+def _open(model: Model, engine: str, devices: Devices) -> Opened:
+    """One engine, with its workers tuned, compared with the reference.
+
+    Raises:
+        ModelError: Not installed, or it can't run this model.
+    """
+    settings = model.settings
+    if engine in RUNTIMES:
+        runtime_of(engine)
+    elif settings.workers is not None or settings.chunk is not None:
+        raise ModelError(
+            f"engine {engine}: it has no workers and chunks of its own; leave these options out"
+        )
+    if engine == REFERENCE:
+        return Opened(_network(model, engine, devices, settings), model.path, engine)
+    try:
+        return _compared(model, engine, devices)
+    except TransferLearningError:
+        raise
+    except Exception as error:  # each converter and compiler has errors of its own
+        first = (str(error).splitlines() or [""])[0]
+        raise ModelError(
+            f"engine {engine} can't run {model.handle} ({type(error).__name__}: {first}); take "
+            "--engine tensorflow"
+        ) from error
+
+
+def _compared(model: Model, engine: str, devices: Devices) -> Opened:
+    choice = tuned(model, engine, lambda settings: _network(model, engine, devices, settings))
+    settings = choice.applied(model.settings) if choice else model.settings
+    network = _network(model, engine, devices, settings)
+    size = network.image_size
+    found = verify(
+        network,
+        size,
+        _reference_outputs(model, size),
+        model.kind,
+        engine=engine,
+        precision=settings.precision,
+    )
+    return Opened(network, model.path, engine, found, choice)
+
+
+def _network(model: Model, engine: str, devices: Devices, settings: NetworkSettings) -> Network:
+    module = importlib.import_module(f"tl_core.engines.{engine.replace('-', '_')}")
+    network: Network = module.open_network(model.path, model.handle, model.kind, devices, settings)
+    return network
+
+
+def _open_fastest(model: Model, devices: Devices) -> Opened:
+    """Of the installed engines that compute the same, the one with the highest rate."""
+    opened, refused = {}, []
+    for engine, precisions in ENGINES.items():
+        if engine != BASELINE and model.settings.precision in precisions and is_installed(engine):
+            try:
+                opened[engine] = _open(model, engine, devices)
+            except (ModelError, DeviceError) as error:
+                refused.append(str(error))
+    if not opened:
+        raise ModelError(f"engine auto: none can run this model: {'; '.join(refused)}")
+    return opened[fastest({name: each.network for name, each in opened.items()})]
+
+
+def _reference_outputs(model: Model, size: int) -> NDArray[np.float32]:
+    """The reference's outputs for ``real_images(size)``, kept by content."""
+    file, images = "outputs.npy", real_images(size)
+    made_of = {
+        **model_facts(model, size),
+        "format": "reference outputs",
+        "images": images_digest(images),
+    }
+
+    def write(folder: Path) -> None:
+        settings = replace(
+            model.settings,
+            image_size=size,
+            precision="fp32",
+            device="cpu",
+            workers=None,
+            chunk=None,
+        )
+        network = _network(model, REFERENCE, select_devices("cpu"), settings)
+        parts = [network(images[i : i + BATCH]) for i in range(0, len(images), BATCH)]
+        np.save(folder / file, np.concatenate(parts))
+
+    outputs: NDArray[np.float32] = np.load(converted(made_of, write) / file)
+    return outputs

@@ -1,0 +1,141 @@
+"""How many workers, and how many images each runs at once: measured once, and kept."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, replace
+from statistics import median
+from time import perf_counter
+from typing import TYPE_CHECKING, TypeVar
+
+from tl_core.conversion.cache import converted
+from tl_core.conversion.opening import model_facts
+from tl_core.devices import cpu_flags, usable_cpus
+from tl_core.engines.names import RUNTIMES
+from tl_core.engines.workers import WorkerNetwork
+from tl_core.equivalence import real_images
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from tl_core.conversion.opening import Model
+    from tl_core.engines.protocol import Network, NetworkSettings
+
+Key = TypeVar("Key")
+
+#: Timed calls of each candidate; they take turns.
+TURNS = 3
+#: Images that a worker may run at once.
+CHUNKS = (1, 2, 4, 8, 16)
+#: Images of a timed call at least; on many threads as many as keep all workers busy.
+BATCH = 32
+FILE = "choice.json"
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What a pilot found fastest.
+
+    Attributes:
+        workers: Replicas side by side.
+        threads: Of each of them.
+        chunk: Images that each runs at once.
+        images_per_s: Rate in the pilot.
+    """
+
+    workers: int
+    threads: int
+    chunk: int
+    images_per_s: float
+
+    def applied(self, settings: NetworkSettings) -> NetworkSettings:
+        """Settings with this choice pinned."""
+        return replace(settings, workers=self.workers, chunk=self.chunk)
+
+
+def tuned(model: Model, engine: str, opened: Callable[[NetworkSettings], Network]) -> Choice | None:
+    """The choice for an engine: from the cache, or piloted now; what the settings pin stays.
+
+    Args:
+        model: What is run.
+        engine: Its engine.
+        opened: Opens the engine with given settings.
+
+    Returns:
+        None for engines without workers.
+    """
+    if engine not in RUNTIMES:
+        return None
+    settings, threads = model.settings, model.settings.threads or usable_cpus()
+    facts = {
+        **model_facts(model, settings.image_size, (RUNTIMES[engine][1],)),
+        "format": "choice",
+        "engine": engine,
+        "precision": settings.precision,
+        "fallback_size": settings.fallback_size,
+        "threads": threads,
+        "workers": settings.workers,
+        "chunk": settings.chunk,
+        "cpu": cpu_flags(),
+    }
+
+    def write(folder: Path) -> None:
+        choice = _piloted(settings, threads, opened)
+        (folder / FILE).write_text(json.dumps(asdict(choice)), encoding="utf-8")
+
+    folder = converted(facts, write)
+    return Choice(**json.loads((folder / FILE).read_text(encoding="utf-8")))
+
+
+def _piloted(
+    settings: NetworkSettings, threads: int, opened: Callable[[NetworkSettings], Network]
+) -> Choice:
+    workers = [settings.workers] if settings.workers else sorted({1, threads})
+    networks = [opened(replace(settings, workers=count, chunk=1)) for count in workers]
+    chunks = [settings.chunk] if settings.chunk else CHUNKS
+    runs = {}
+    for network in networks:
+        assert isinstance(network, WorkerNetwork)  # noqa: S101 - as engines with a runtime are
+        for chunk in chunks:
+            runs[network, chunk] = _with_chunk(network, chunk)
+    images = real_images(networks[0].image_size, count=max(BATCH, CHUNKS[-1] * threads))
+    rates = measured_rates(runs, images)
+    (network, chunk), rate = max(rates.items(), key=lambda item: item[1])
+    return Choice(network.workers, threads // network.workers, chunk, round(rate, 1))
+
+
+def _with_chunk(
+    network: WorkerNetwork, chunk: int
+) -> Callable[[NDArray[np.uint8]], NDArray[np.float32]]:
+    def run(images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        network.chunk = chunk
+        return network(images)
+
+    return run
+
+
+def fastest(networks: Mapping[str, Network]) -> str:
+    """The name of the network with the highest rate, measured now in turns."""
+    (size,) = {network.image_size for network in networks.values()}
+    rates = measured_rates(networks, real_images(size, count=BATCH))
+    return max(rates, key=lambda name: rates[name])
+
+
+def measured_rates(
+    runs: Mapping[Key, Callable[[NDArray[np.uint8]], NDArray[np.float32]]],
+    images: NDArray[np.uint8],
+) -> dict[Key, float]:
+    """Images a second of each, the median of ``TURNS`` calls after one that isn't counted."""
+    for run in runs.values():
+        run(images)
+    seconds: dict[Key, list[float]] = {key: [] for key in runs}
+    for _ in range(TURNS):
+        for key, run in runs.items():
+            start = perf_counter()
+            run(images)
+            seconds[key].append(perf_counter() - start)
+    return {key: len(images) / median(taken) for key, taken in seconds.items()}

@@ -1,0 +1,66 @@
+"""The tutorial's way to run a network: float64 arrays through Keras; the baseline, not a choice."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tl_core.engines.names import only_on_cpu
+from tl_core.engines.protocol import checked_input
+from tl_core.models import open_module, require
+from tl_core.models.module import size_for
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from tl_core.devices import Devices
+    from tl_core.engines.protocol import NetworkSettings
+    from tl_core.models import Kind
+
+
+class KerasNetwork:
+    """A Keras model of one Hub layer.
+
+    Args:
+        path: The SavedModel folder.
+        size: Side of the square input in pixels.
+        outputs: Number of features, or of classes.
+
+    Attributes:
+        image_size, output_size: As given.
+        in_flight: One batch at a time.
+    """
+
+    in_flight = 1
+
+    def __init__(self, path: Path, size: int, outputs: int) -> None:
+        import tensorflow_hub as hub
+        import tf_keras
+
+        self.image_size, self.output_size = size, outputs
+        layer = hub.KerasLayer(str(path), input_shape=(size, size, 3), trainable=False)
+        self._model = tf_keras.Sequential([layer])
+
+    def __call__(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Run one batch; see ``Network``."""
+        pixels = checked_input(images, self.image_size) / 255.0  # float64, as NumPy divides
+        outputs = self._model.predict(pixels, batch_size=max(1, len(pixels)), verbose=0)
+        return np.asarray(outputs, np.float32)
+
+
+def open_network(
+    path: Path, handle: str, kind: Kind, devices: Devices, settings: NetworkSettings
+) -> KerasNetwork:
+    """Load a SavedModel as a Keras layer; see ``tensorflow.open_network``.
+
+    Raises:
+        ModelError: As for the reference engine.
+        DeviceError: A GPU.
+    """
+    only_on_cpu("tutorial", devices)
+    module = open_module(path, handle)
+    require(module, kind, settings.classes)
+    return KerasNetwork(path, size_for(module, settings), module.output_size)

@@ -1,0 +1,85 @@
+"""Replicas of a network side by side: each runs small chunks of a batch on threads of its own."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from queue import SimpleQueue
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+
+from tl_core.devices import usable_cpus
+from tl_core.engines.protocol import checked_input
+from tl_core.errors import ModelError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from tl_core.engines.protocol import NetworkSettings
+
+
+class Replica(Protocol):
+    """One worker's network; only one thread at a time calls it."""
+
+    def __call__(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Run a chunk: uint8 ``(k, size, size, 3)`` to float32 ``(k, d)``, a fresh array."""
+
+
+class WorkerNetwork:
+    """A network that shares a batch out among replicas, chunk by chunk, as each gets free.
+
+    Small networks use one thread an operation best, so that two single-threaded replicas beat one
+    with two threads. Batches may be run from several threads at once: then no replica waits at a
+    batch's end while another is still busy.
+
+    Args:
+        replicas: At least one, on which nothing else runs.
+        image_size: Side of the square input in pixels.
+        output_size: Number of features, or of classes.
+        chunk: Images that a replica runs at once.
+
+    Attributes:
+        image_size, output_size, chunk: As given.
+        in_flight: Batches that should be run at once for full use.
+    """
+
+    def __init__(
+        self, replicas: Sequence[Replica], *, image_size: int, output_size: int, chunk: int
+    ) -> None:
+        self.image_size, self.output_size, self.chunk = image_size, output_size, chunk
+        self.workers = len(replicas)
+        self.in_flight = 2 if self.workers > 1 else 1
+        self._free: SimpleQueue[Replica] = SimpleQueue()
+        for replica in replicas:
+            self._free.put(replica)
+        self._pool = ThreadPoolExecutor(self.workers, thread_name_prefix="network")
+
+    def __call__(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Run one batch; see ``tl_core.engines.Network``."""
+        pixels = checked_input(images, self.image_size)
+        parts = [pixels[i : i + self.chunk] for i in range(0, len(pixels), self.chunk)]
+        if not parts:
+            return np.empty((0, self.output_size), np.float32)
+        return np.concatenate(list(self._pool.map(self._run, parts)))
+
+    def _run(self, part: NDArray[np.uint8]) -> NDArray[np.float32]:
+        replica = self._free.get()
+        try:
+            return replica(part)
+        finally:
+            self._free.put(replica)
+
+
+def shared_out(settings: NetworkSettings) -> tuple[int, int]:
+    """Workers, and threads of each: as many workers as threads, unless a number is asked for.
+
+    Raises:
+        ModelError: More workers than threads.
+    """
+    threads = settings.threads or usable_cpus()
+    workers = settings.workers or threads
+    if workers > threads:
+        raise ModelError(f"{workers} workers on {threads} thread(s): expected at most one each")
+    return workers, threads // workers

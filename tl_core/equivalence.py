@@ -1,0 +1,154 @@
+"""Whether another engine computes the same: its outputs beside the reference's, on real images."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tl_core.errors import ModelError
+from tl_core.images import load_image
+from tl_core.photographs import photographs
+from tl_core.resize import resize_batch
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+    from tl_core.models import Kind
+
+#: Images that are compared.
+IMAGES = 60
+#: Classes of the fixed head, whose weights come from a fixed seed.
+CLASSES, SEED = 10, 20180307
+#: Smallest and largest side of the squares that are cut out, as shares of a photograph's shorter.
+SIDES = (0.1, 1.0)
+
+
+@dataclass(frozen=True)
+class Tolerance:
+    """What must hold before an engine is used.
+
+    Attributes:
+        cosine: Smallest allowed cosine of an image's outputs with the reference's.
+        agreement: Smallest allowed share of images with the same top-1 class.
+    """
+
+    cosine: float
+    agreement: float
+
+
+#: By precision. In single precision, sums in another order move a cosine by 1e-6 and may turn one
+#: image that lies between two classes. What lower precision costs is decided by accuracy on the
+#: job's own data; here it must only not be nonsense.
+TOLERANCES: dict[str, Tolerance] = {
+    "fp32": Tolerance(0.9999, 1 - 1.5 / IMAGES),
+    "bf16": Tolerance(0.95, 0.85),
+    "int8": Tolerance(0.85, 0.7),
+}
+
+
+@dataclass(frozen=True)
+class Equivalence:
+    """How near an engine is to the reference.
+
+    Attributes:
+        cosine: Smallest of all images.
+        agreement: Share of the images to which a fixed head gives the same class.
+        images: How many were compared.
+    """
+
+    cosine: float
+    agreement: float
+    images: int
+
+
+@functools.lru_cache(maxsize=4)
+def real_images(size: int, first: int = 0, count: int = IMAGES) -> NDArray[np.uint8]:
+    """Squares cut out of photographs at many scales: the same for everybody.
+
+    Args:
+        size: Side in pixels that they are resized to.
+        first: Number of the first; each number is another square.
+        count: How many.
+
+    Returns:
+        uint8 RGB ``(count, size, size, 3)``, read-only.
+    """
+    photos = [load_image(path) for path in photographs().values()]
+    squares = [_square(photos[n % len(photos)], n) for n in range(first, first + count)]
+    images = resize_batch(squares, size)
+    images.setflags(write=False)
+    return images
+
+
+def images_digest(images: NDArray[np.uint8]) -> str:
+    """The sha256 of pixels, for what was made by looking at them."""
+    return hashlib.sha256(images.data).hexdigest()
+
+
+def _square(photo: NDArray[np.uint8], number: int) -> NDArray[np.uint8]:
+    rng = np.random.default_rng((SEED, number))
+    height, width = photo.shape[:2]
+    side = max(1, int(rng.uniform(*SIDES) * min(height, width)))
+    top, left = (int(rng.integers(0, length - side + 1)) for length in (height, width))
+    return photo[top : top + side, left : left + side]
+
+
+def compare(
+    outputs: NDArray[np.float32], reference: NDArray[np.float32], kind: Kind
+) -> Equivalence:
+    """Set an engine's outputs beside the reference's.
+
+    Args:
+        outputs: float32 ``(n, d)``.
+        reference: As ``outputs``, of the same images.
+        kind: Features are given classes by a fixed head, logits have them.
+    """
+    if not (np.isfinite(outputs).all() and np.isfinite(reference).all()):
+        return Equivalence(-1.0, 0.0, len(outputs))
+    norms = np.linalg.norm(outputs, axis=1) * np.linalg.norm(reference, axis=1)
+    cosines = (outputs * reference).sum(axis=1) / np.maximum(norms, np.finfo(np.float32).tiny)
+    if kind == "features":
+        head = np.random.default_rng(SEED).normal(size=(reference.shape[1], CLASSES))
+        mean = reference.mean(axis=0)
+        outputs, reference = (outputs - mean) @ head, (reference - mean) @ head
+    same = outputs.argmax(axis=1) == reference.argmax(axis=1)
+    return Equivalence(float(cosines.min()), float(same.mean()), len(outputs))
+
+
+def verify(
+    run: Callable[[NDArray[np.uint8]], NDArray[np.float32]],
+    size: int,
+    reference: NDArray[np.float32],
+    kind: Kind,
+    *,
+    engine: str,
+    precision: str,
+) -> Equivalence:
+    """Compare an engine with the reference, and refuse one that computes something else.
+
+    Args:
+        run: The engine's network.
+        size: Side of its input in pixels.
+        reference: The reference's outputs for ``real_images(size)``.
+        kind: Whether these are features or logits.
+        engine: Its name, for messages.
+        precision: What it computes in.
+
+    Raises:
+        ModelError: It isn't within ``TOLERANCES``.
+    """
+    found = compare(run(real_images(size)), reference, kind)
+    allowed = TOLERANCES[precision]
+    if found.cosine < allowed.cosine or found.agreement < allowed.agreement:
+        raise ModelError(
+            f"engine {engine} {precision} differs from the reference: cosine {found.cosine:.6f}, "
+            f"expected at least {allowed.cosine}; the same class for {found.agreement:.1%} of "
+            f"{found.images} images, expected {allowed.agreement:.1%}; take --engine tensorflow"
+        )
+    return found

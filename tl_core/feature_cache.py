@@ -1,0 +1,238 @@
+"""Extracted features on disk: read again at once, gone on with after any interruption.
+
+An entry is a folder named after all that its features depend on: pixels, model, engine, precision,
+size and filter. In it lie the features as one memory-mapped array, and a log with a line for each
+block of rows that is done, with the block's checksum. Rows are written first and logged then, so
+that a process killed at any moment loses at most the blocks under way; nothing has to reach the
+disk in order, because a block whose rows don't have their checksum is extracted again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from contextlib import closing
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from filelock import FileLock
+
+from tl_core.conversion.cache import version_of
+from tl_core.devices import cpu_flags
+from tl_core.progress import progress
+from tl_core.sources import FileSource
+from tl_core.storage import atomic_file, cache_dir, sha256_of
+from tl_core.streaming import BATCH_SIZE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from tl_core.extractor import FeatureExtractor
+    from tl_core.sources import ImageSource
+    from tl_core.streaming import OutputBatches
+
+#: Blocks of a batch. Up to three are under way at once, so that less than a batch is ever lost.
+BLOCKS_A_BATCH = 4
+#: Raised when the same key would stand for other features: of resizing, freezing, converting.
+VERSION = 1
+#: Distributions whose versions may change features.
+PACKAGES = (
+    *("tensorflow", "pillow", "numpy", "numba"),
+    *("ai-edge-litert", "onnxruntime", "onnxruntime-gpu", "openvino", "tf2onnx", "onnx"),
+)
+ARRAY, LOG, KEY = "features.npy", "done.jsonl", "made-of.json"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One set of features on disk.
+
+    Attributes:
+        folder: Where they lie.
+        shape: Images and features of each.
+        block: Rows of a block.
+    """
+
+    folder: Path
+    shape: tuple[int, int]
+    block: int
+
+    def missing(self) -> list[int]:
+        """Numbers of the blocks that aren't there, or whose rows are damaged."""
+        done = self._logged()
+        if not done:
+            return list(range(self._blocks))
+        rows = self.rows()
+        return [n for n in range(self._blocks) if done.get(n) != _checksum(rows[self.places(n)])]
+
+    def rows(self) -> NDArray[np.float32]:
+        """The array, memory-mapped, float32 ``(n, d)``; only what was logged has a meaning."""
+        rows: NDArray[np.float32] = np.load(self.folder / ARRAY, mmap_mode="r")
+        return rows
+
+    def add(self, parts: Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]) -> None:
+        """Write blocks, each as it comes: first its rows, then its line in the log."""
+        array, row_bytes = self.folder / ARRAY, self.shape[1] * np.dtype(np.float32).itemsize
+        start = array.stat().st_size - self.shape[0] * row_bytes
+        # Written, not through the memory map: a full disk is an error then, and not a crash.
+        with array.open("r+b") as rows, (self.folder / LOG).open("a", encoding="utf-8") as log:
+            for places, features in parts:
+                rows.seek(start + int(places[0]) * row_bytes)
+                rows.write(np.ascontiguousarray(features).data)
+                rows.flush()
+                line = {"block": int(places[0]) // self.block, "sha256": _checksum(features)}
+                log.write(json.dumps(line) + "\n")
+                log.flush()
+
+    def places(self, number: int) -> slice:
+        """The rows of a block."""
+        return slice(number * self.block, (number + 1) * self.block)
+
+    def prepare(self, made_of: dict[str, object]) -> None:
+        """Make the array and the log, or mend them, so that blocks can be added."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        if not self._has_array():
+            with atomic_file(self.folder / ARRAY) as part:
+                _allocate(part, self.shape)
+            (self.folder / LOG).unlink(missing_ok=True)
+        # Lines that are whole: a process that was killed may have left half of one.
+        text = "".join(
+            json.dumps({"block": n, "sha256": digest}) + "\n"
+            for n, digest in self._logged().items()
+        )
+        for name, content in ((LOG, text), (KEY, json.dumps(made_of, indent=1) + "\n")):
+            with atomic_file(self.folder / name) as part:
+                part.write_text(content, encoding="utf-8")
+
+    @property
+    def _blocks(self) -> int:
+        return -(-self.shape[0] // self.block)
+
+    def _has_array(self) -> bool:
+        try:
+            rows = self.rows()
+        except (OSError, ValueError, EOFError):
+            return False
+        return rows.shape == self.shape and rows.dtype == np.float32
+
+    def _logged(self) -> dict[int, str]:
+        """Checksum by number of each block that the log has; what can't be read was never done."""
+        if not self._has_array():
+            return {}
+        found: dict[int, str] = {}
+        try:
+            lines = (self.folder / LOG).read_text(encoding="utf-8", errors="replace").splitlines()
+        except OSError:
+            return {}
+        for line in lines:
+            try:
+                told = json.loads(line)
+                found[int(told["block"])] = str(told["sha256"])
+            except (ValueError, TypeError, KeyError):
+                continue
+        return found
+
+
+def cached_features(
+    extractor: FeatureExtractor,
+    source: ImageSource,
+    *,
+    batch_size: int = BATCH_SIZE,
+    folder: Path | None = None,
+) -> NDArray[np.float32]:
+    """Features from the cache; what isn't there, or is damaged, is extracted and kept.
+
+    Where another process extracts the same, this one waits for it.
+
+    Args:
+        extractor: What extracts.
+        source: The images.
+        batch_size: Images that may be lost at most where it is interrupted.
+        folder: Where entries are kept; None takes the user's cache folder.
+
+    Returns:
+        float32 ``(n, feature_size)`` in the images' order, memory-mapped and read-only.
+    """
+    block = max(1, batch_size // BLOCKS_A_BATCH)
+    made_of = key_of(extractor, source) | {"block": block}
+    name = hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()[:32]
+    place = (folder or cache_dir() / "features") / name
+    entry = Entry(place, (len(source), extractor.feature_size), block)
+    return completed(
+        entry, made_of, lambda order: extractor.batches(source, order, batch_size=block)
+    )
+
+
+def completed(
+    entry: Entry,
+    made_of: dict[str, object],
+    extract: Callable[[NDArray[np.int64]], OutputBatches],
+) -> NDArray[np.float32]:
+    """The rows of an entry, of which those that are missing are extracted now.
+
+    Args:
+        entry: Which.
+        made_of: What is noted beside the rows.
+        extract: Given positions, whose blocks it extracts and yields in this order.
+    """
+    entry.folder.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(f"{entry.folder}.lock"):
+        missing = entry.missing()
+        if missing:
+            entry.prepare(made_of)
+            places = np.arange(entry.shape[0])
+            order = np.concatenate([places[entry.places(n)] for n in missing])
+            with closing(extract(order)) as parts, progress(len(order), "extract") as bar:
+                entry.add(_counted(parts, bar.update))
+        return entry.rows()
+
+
+def key_of(extractor: FeatureExtractor, source: ImageSource) -> dict[str, object]:
+    """All that features depend on, as JSON."""
+    return {
+        "version": VERSION,
+        "pixels": pixels_digest(source),
+        "images": len(source),
+        "model": extractor.digest,
+        "engine": extractor.engine,
+        "precision": extractor.precision,
+        "device": extractor.device,
+        "image_size": extractor.image_size,
+        "resize": extractor.resize,
+        "versions": {name: version_of(name) for name in PACKAGES},
+        "cpu": cpu_flags(),
+    }
+
+
+def pixels_digest(source: ImageSource) -> str:
+    """The sha256 of all images and their shapes; of files, of what is in them."""
+    whole = hashlib.sha256()
+    if isinstance(source, FileSource):
+        for path in source.paths:
+            whole.update(sha256_of(path).encode())
+        return whole.hexdigest()
+    for number in range(len(source)):
+        (image,) = source.take([number])
+        whole.update(f"{image.shape}".encode())
+        whole.update(np.ascontiguousarray(image).data)
+    return whole.hexdigest()
+
+
+def _allocate(part: Path, shape: tuple[int, int]) -> None:
+    """A file of zeros; where the file system can, it takes no room until it is written to."""
+    rows = np.lib.format.open_memmap(part, mode="w+", dtype=np.float32, shape=shape)
+    rows.flush()
+
+
+def _counted(parts: OutputBatches, update: Callable[[int], object]) -> OutputBatches:
+    for places, features in parts:
+        yield places, features
+        update(len(places))
+
+
+def _checksum(rows: NDArray[np.float32]) -> str:
+    return hashlib.sha256(np.ascontiguousarray(rows).data).hexdigest()
