@@ -57,6 +57,17 @@ def test_the_studies_figures_are_those_of_their_files(readme):
     assert f"was {found['raw']:.1%} as measured and {found['corrected']:.1%} divided" in readme
 
 
+def test_the_gates_figures_are_those_of_their_study(readme):
+    study = json.loads((ROOT / "results" / "studies" / "gate.json").read_text())
+    unchanged = study["scenarios"]["unchanged"]
+    gates = len(unchanged["pairs"])
+    assert unchanged["verdicts"].get("fail", 0) == 0
+    assert f"Of {gates} gates of unchanged code" in readme
+    usual = unchanged["rules"]["mean:5%"]["in_turn"]["false"]
+    share = round(100 * usual["count"] / usual["of"])
+    assert f"by `mean:5%` did in {share} %" in readme
+
+
 def test_other_numbers_make_another_table(readme, tmp_path):
     path = tmp_path / "run.json"
     run = json.loads((ROOT / named_file(readme)).read_text())
