@@ -13,8 +13,8 @@ from pathlib import Path
 
 from bench.floors import SEEDS, TABLE, TUTORIAL_ACCURACY, Derivation, derivations
 from bench.job import Job, open_data, open_job
-from bench.options import OPTIONS, OptionError, workload_from
-from bench.workloads import QUICK, TUTORIAL, WORKLOADS
+from bench.options import OptionError, add_options, chosen_workload
+from bench.workloads import QUICK, TUTORIAL
 from tl_core.errors import TransferLearningError
 from tl_core.models.forms import short_name
 from tl_core.storage import atomic_file
@@ -70,13 +70,10 @@ def save(derivation: Derivation) -> Path:
 def main(arguments: list[str] | None = None) -> None:
     """Run from the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--workload", default=QUICK.name, choices=list(WORKLOADS))
-    for option in OPTIONS:
-        parser.add_argument(option.flag, metavar=option.metavar, help=option.help)
-    given = vars(parser.parse_args(arguments))
-    name = given.pop("workload")
+    add_options(parser, QUICK.name)
+    given = parser.parse_args(arguments)
     try:
-        workload = workload_from(name, {key: text for key, text in given.items() if text})
+        workload = chosen_workload(given)
         derivation = derive(open_job(workload, open_data(workload)))
     except (OptionError, TransferLearningError) as error:
         parser.error(str(error))

@@ -19,9 +19,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bench.job import open_data
-from bench.options import OPTIONS, OptionError, parse_share, workload_from
+from bench.options import OptionError, add_options, chosen_workload, parse_share
 from bench.recipes import TABLE, Recipe, recipes
-from bench.workloads import TUTORIAL, WORKLOADS
+from bench.workloads import TUTORIAL
 from tl_core.errors import TransferLearningError
 from tl_core.extractor import FeatureExtractor
 from tl_core.ridge import ridge_head
@@ -117,15 +117,12 @@ def main(arguments: list[str] | None = None) -> None:
         metavar="SHARE",
         help="accuracy to ask for on held-out images, where these are easier than test images",
     )
-    parser.add_argument("--workload", choices=WORKLOADS, default=TUTORIAL.name)
-    for option in OPTIONS:
-        parser.add_argument(option.flag, metavar=option.metavar, help=option.help)
-    given = vars(parser.parse_args(arguments))
-    text, name, asked = (given.pop(key) for key in ("target", "workload", "held_out"))
+    add_options(parser, TUTORIAL.name)
+    given = parser.parse_args(arguments)
     try:
-        target = parse_share(text)
-        least = parse_share(asked) if asked else None
-        workload = workload_from(name, {key: text for key, text in given.items() if text})
+        target = parse_share(given.target)
+        least = parse_share(given.held_out) if given.held_out else None
+        workload = chosen_workload(given)
         data = open_data(workload)
         found = []
         for each in candidates(workload, data, target):

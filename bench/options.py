@@ -7,9 +7,12 @@ import math
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bench.workloads import WORKLOADS, Workload
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
 
 
 class OptionError(ValueError):
@@ -129,6 +132,28 @@ OPTIONS = (
         positive=True,
     ),
 )
+
+
+def add_options(parser: ArgumentParser, workload: str) -> None:
+    """The suite's options for a program of argparse.
+
+    Args:
+        parser: Gets them.
+        workload: The name of the workload that is taken by default.
+    """
+    parser.add_argument("--workload", choices=list(WORKLOADS), default=workload)
+    for option in OPTIONS:
+        parser.add_argument(option.flag, metavar=option.metavar, help=option.help)
+
+
+def chosen_workload(given: Namespace) -> Workload:
+    """What the options of ``add_options`` ask for.
+
+    Raises:
+        OptionError: As for ``workload_from``.
+    """
+    values = {option.name: getattr(given, option.name) for option in OPTIONS}
+    return workload_from(given.workload, {key: text for key, text in values.items() if text})
 
 
 def workload_from(name: str, values: dict[str, str]) -> Workload:

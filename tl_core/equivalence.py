@@ -42,9 +42,9 @@ class Tolerance:
     agreement: float
 
 
-#: By precision. In single precision, sums in another order move a cosine by 1e-6 and may turn one
-#: image that lies between two classes. What lower precision costs is decided by accuracy on the
-#: job's own data; here it must only not be nonsense.
+#: By precision. In single precision, sums in another order may turn one image that lies between two
+#: classes. What lower precision costs is decided by accuracy on the job's own data; here it must
+#: only not be nonsense.
 TOLERANCES: dict[str, Tolerance] = {
     "fp32": Tolerance(0.9999, 1 - 1.5 / IMAGES),
     "bf16": Tolerance(0.95, 0.85),

@@ -5,7 +5,6 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from tl_core.conversion.cache import model_digest
 from tl_core.engines import REFERENCE, NetworkSettings, open_model
 from tl_core.errors import ModelError
 from tl_core.models import open_module
@@ -118,12 +117,7 @@ class FeatureExtractor:
     def module(self) -> HubModule:
         """The model itself, whichever engine runs it: to be saved, counted or fine-tuned."""
         modules: list[HubModule] = getattr(self.network, "modules", [])
-        return modules[0] if modules else open_module(self.opened.path, self.handle)
-
-    @cached_property
-    def digest(self) -> str:
-        """The sha256 of the model's files."""
-        return model_digest(self.opened.path)
+        return modules[0] if modules else open_module(self.opened.model.path, self.handle)
 
     def batches(
         self, source: ImageSource, order: NDArray[np.int64], *, batch_size: int = BATCH_SIZE

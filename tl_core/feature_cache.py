@@ -197,7 +197,7 @@ def key_of(extractor: FeatureExtractor, source: ImageSource) -> dict[str, object
         "version": VERSION,
         "pixels": pixels_digest(source),
         "images": len(source),
-        "model": extractor.digest,
+        "model": extractor.opened.model.digest,
         "engine": extractor.engine,
         "precision": extractor.precision,
         "device": extractor.device,

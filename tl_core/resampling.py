@@ -1,4 +1,4 @@
-"""Pillow's resampling of whole batches: the same pixels to the bit, several times faster.
+"""Pillow's resampling, compiled: the same pixels to the bit.
 
 Pillow resamples in two passes, one along rows, one along columns. Each output pixel is a sum of
 input pixels times weights in fixed point with 22 fractional bits, rounded and clipped to uint8
@@ -149,21 +149,31 @@ def _resample(image: NDArray[np.uint8], out: NDArray[np.uint8], name: str) -> No
     from tl_core.resampling_kernel import across, down
 
     (from_height, from_width, _), (height, width, _) = image.shape, out.shape
-    rows, columns = taps(from_height, height, name), taps(from_width, width, name)
     if from_width == width and from_height == height:
         out[:] = image
     elif from_width == width:
-        down(image, rows.first, rows.count, rows.weights, out)
+        _pass(down, 0, image, out, name)
     elif from_height == height:
-        across(image, columns.first, columns.count, columns.weights, out)
+        _pass(across, 1, image, out, name)
     elif _height_first(from_height - height, from_width - width):
         between = np.empty((height, from_width, 3), np.uint8)
-        down(image, rows.first, rows.count, rows.weights, between)
-        across(between, columns.first, columns.count, columns.weights, out)
+        _pass(down, 0, image, between, name)
+        _pass(across, 1, between, out, name)
     else:
         between = np.empty((from_height, width, 3), np.uint8)
-        across(image, columns.first, columns.count, columns.weights, between)
-        down(between, rows.first, rows.count, rows.weights, out)
+        _pass(across, 1, image, between, name)
+        _pass(down, 0, between, out, name)
+
+
+def _pass(
+    kernel: Callable[..., None],
+    axis: int,
+    image: NDArray[np.uint8],
+    out: NDArray[np.uint8],
+    name: str,
+) -> None:
+    found = taps(image.shape[axis], out.shape[axis], name)
+    kernel(image, found.first, found.count, found.weights, out)
 
 
 def _height_first(rows_lost: int, columns_lost: int) -> bool:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from bench.floors import Bounds
     from bench.job import Job
     from bench.measure.rounds import Measured
+    from bench.precision import Kept
     from bench.recipes import Recipe
     from tl_core.engines import Opened
 
@@ -30,7 +31,6 @@ def fill_row(
     measured: Measured[Any],
     *,
     stage: str,
-    image_size: int | None = None,
     recipe: Recipe | None = None,
     opened: Opened | None = None,
     track: str | None = None,
@@ -45,15 +45,14 @@ def fill_row(
         job: What was run.
         measured: The rounds.
         stage: One of ``plugin.STAGES``.
-        image_size: Side of the network's input, where it isn't the extractor's.
-        recipe: Where it has a backbone and sizes of its own.
+        recipe: Where it has a backbone and a number of training images of its own.
         opened: The network that ran, where it isn't the extractor's.
         track: ``recompute`` or ``cached``, where the stage trains.
         accuracy: Top-1 on the test images, 0 to 1.
         correct: Which test images that accuracy's model got right, ``(test_size,)``.
         bounds: What the accuracy had to lie between.
     """
-    workload = job.workload
+    workload, ran = job.workload, opened or job.extractor.opened
     benchmark.extra_info.update(
         workload=workload.name,
         stage=stage,
@@ -61,12 +60,12 @@ def fill_row(
         model=public_name(recipe.model if recipe else workload.model),
         data=job.data.name,
         data_fingerprint=job.data.fingerprint,
-        engine=job.extractor.engine,
+        engine=ran.engine,
         precision=workload.precision,
         device=workload.device,
         threads=job.threads,
         batch_size=workload.batch_size,
-        image_size=recipe.image_size if recipe else image_size or job.extractor.image_size,
+        image_size=ran.network.image_size,
         train_size=recipe.train_size if recipe else len(job.data.train),
         test_size=len(job.data.test),
         images=measured.stage_images,
@@ -81,16 +80,15 @@ def fill_row(
         peak_device_bytes=measured.peak_device_bytes,
         joules_per_image=_joules(measured),
         cost_per_million_images=_cost(measured, workload.price_per_hour),
-        **_engine(job, opened),
+        **_engine(ran, None if opened else job.kept),
         **_hardware(job, measured, stage, track),
         **_timing(measured),
     )
 
 
-def _engine(job: Job, opened: Opened | None) -> dict[str, float | int | None]:
+def _engine(ran: Opened, kept: Kept | None) -> dict[str, float | int | None]:
     """How near the engine is to the reference, and how it was set up."""
-    ran = opened or job.extractor.opened
-    found, choice, kept = ran.equivalence, ran.choice, None if opened else job.kept
+    found, choice = ran.equivalence, ran.choice
     return {
         "cosine": found.cosine if found else None,
         "top1_agreement": found.agreement if found else None,

@@ -22,7 +22,7 @@ from bench.measure.memory import peak_rss_bytes
 from bench.measure.peak import peak_here
 from bench.studies.fresh import Task, as_workload, run_fresh, study
 from tl_core.devices import usable_cpus
-from tl_core.engines.names import AUTO, ENGINES, is_installed
+from tl_core.engines.names import ENGINES, is_installed
 from tl_core.errors import TransferLearningError
 from tl_core.extractor import FeatureExtractor
 from tl_core.models.flops import multiply_adds
@@ -86,15 +86,13 @@ def _prepared(extractor: FeatureExtractor, images: list[NDArray[np.uint8]]) -> f
 
 def by_openvinos_tool(*, options: Task, chunk: int, workers: int) -> Task:
     """The rate that ``benchmark_app`` reports for the same network, streams and threads."""
-    from tl_core.conversion.opening import Model, convert
+    from tl_core.conversion.opening import Model
     from tl_core.engines import NetworkSettings, openvino
     from tl_core.models import resolve
 
     workload = as_workload(options)
-    settings = NetworkSettings(image_size=workload.image_size)
-    path = resolve(workload.model, "features")
-    model = Model(path, workload.model, "features", settings)
-    conversion = convert(model, "openvino", ("openvino",), openvino._write)  # noqa: SLF001
+    model = Model(resolve(workload.model, "features"), workload.model, "features")
+    conversion = openvino.converted(model, NetworkSettings(image_size=workload.image_size))
     size = conversion.image_size
     tool = _benchmark_app()
     with tempfile.TemporaryDirectory() as folder:
@@ -137,7 +135,7 @@ def run(arguments: argparse.Namespace, options: Task) -> Task:
         (engine, precision)
         for engine, precisions in ENGINES.items()
         for precision in precisions
-        if engine != AUTO and is_installed(engine)
+        if is_installed(engine)
     ]
     rows: dict[str, list[Task]] = {f"{engine} {precision}": [] for engine, precision in able}
     tool: list[Task] = []

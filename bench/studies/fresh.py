@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.measure.machine import fingerprint
-from bench.options import OPTIONS, OptionError, workload_from
-from bench.workloads import WORKLOADS
+from bench.options import OPTIONS, OptionError, add_options, workload_from
 from tl_core.models.forms import public_name
 from tl_core.storage import atomic_file
 
@@ -58,10 +57,8 @@ def study(
     parser = argparse.ArgumentParser(description=about)
     parser.add_argument("file", nargs="?", type=Path, help="where to write what was found")
     parser.add_argument("--task", type=json.loads, help=argparse.SUPPRESS)
-    parser.add_argument("--workload", choices=WORKLOADS, default=workload)
     options(parser)
-    for option in OPTIONS:
-        parser.add_argument(option.flag, metavar=option.metavar, help=option.help)
+    add_options(parser, workload)
     arguments = parser.parse_args()
     if arguments.task is not None:
         name = arguments.task.pop("name")

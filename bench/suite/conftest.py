@@ -66,10 +66,9 @@ def timed(
     # The same name wherever the package is installed and pytest is started.
     benchmark.fullname = f"{SUITE_NAME}{item.path.name}::{item.name}"
 
-    if job.kept is not None:
-        check_kept(job.kept, job.workload.precision)
-
     def run(stage: Stage[Any, Any]) -> Measured[Any]:
+        if job.kept is not None:
+            check_kept(job.kept, job.workload.precision)
         if tlbench_suite.takes_turns:
             # Two processes that warm up at once would only disturb each other.
             return measure(benchmark, replace(stage, most_warm_ups=0), 1, Instruments())

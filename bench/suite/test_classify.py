@@ -52,11 +52,4 @@ def test_classify(benchmark: BenchmarkFixture, timed: Timed, job: Job) -> None:
         named = [[each.label for each in top] for path, top in answers if path == portrait()]
         assert named, "no round may leave the portrait out"
         assert {labels[0] for labels in named} == {PORTRAIT_LABEL}, f"the portrait was {named}"
-    fill_row(
-        benchmark,
-        job,
-        measured,
-        stage="classify",
-        image_size=classifier.network.image_size,
-        opened=classifier.opened,
-    )
+    fill_row(benchmark, job, measured, stage="classify", opened=classifier.opened)

@@ -77,7 +77,7 @@ def simulated(study: dict[str, Any]) -> str:
 #: What recorded noise is called.
 NOISE = {
     "noise.json": "recorded: neighbours of 40 consecutive processes",
-    "unchanged": "recorded: pairs of the real gates below",
+    "unchanged": "recorded: the first two real gates of unchanged code",
 }
 BLOCKS = (
     Block("real gates", "gate.json", real_gates),

@@ -164,6 +164,20 @@ def test_a_wrong_resize_filter_is_red_in_resizing_too(tmp_path):
     assert "pixels differ from Pillow's" in done.stdout
 
 
+def test_a_precision_that_loses_accuracy_is_red_and_leaves_no_timing(tmp_path):
+    plugin = """
+import bench.job as job
+from bench.precision import Kept
+job.accuracy_kept = lambda job: Kept(0.70, 0.80)
+"""
+    options = ("--engine", "litert", "--precision", "int8", "-k", "resize or extract")
+    done = run_pytest(tmp_path, "--benchmark", *SMALL, *options, plugin=plugin)
+    assert done.returncode == 1
+    assert "int8 keeps 87.50% of the accuracy (0.7000 of 0.8000)" in done.stdout
+    assert "2 failed" in done.stdout
+    assert stored(tmp_path) == []
+
+
 def test_labels_off_by_one_are_red_and_keep_no_timing_of_training(tmp_path):
     plugin = """
 import bench.job as job

@@ -9,7 +9,7 @@ import pytest
 from bench import derive_recipe, recipes
 from bench.derive_recipe import candidates, cheapest, save
 from bench.options import OptionError
-from bench.recipes import Recipe, recipe_for
+from bench.recipes import Recipe, follow, recipe_for
 from bench.workloads import QUICK
 from tl_core.data import Split, load_data
 from tl_core.sources import ArraySource
@@ -84,3 +84,16 @@ def test_every_committed_recipe_reaches_its_target_with_a_margin():
     for each in found:
         assert each.held_out > each.target
     assert next(each.target for each in found if each.data == "cifar10") == 0.7657
+
+
+def test_following_a_recipe_takes_its_own_sizes_and_learns():
+    data = load_data("photo-patches").head(300, 60)
+    mine = like(data="photo-patches", image_size=64, train_size=200, test_size=60)
+    result, opened = follow(mine, data, 0, {"engine": "tensorflow"})
+    assert result.accuracy > 0.5, "chance is a tenth"
+    assert result.predictions.shape == (60,)
+    assert opened.network.image_size == 64
+    again, _ = follow(mine, data, 0, {"engine": "tensorflow"})
+    np.testing.assert_array_equal(again.predictions, result.predictions)
+    few, _ = follow(like(**{**dataclasses.asdict(mine), "train_size": 20}), data, 0, {})
+    assert few.accuracy < result.accuracy

@@ -7,8 +7,11 @@ import pytest
 
 from bench.gate import arm_plugin
 from bench.session import TURNS
+from bench.studies.fresh import _public
 from bench.studies.gate_simulation import read_gates, read_runs, replayed
 from bench.studies.kernel_correction import summarize, variation
+from bench.studies.whole_job import RIVALS
+from bench.studies.whole_job import summarize as summarize_jobs
 
 
 def test_variation_is_numpys():
@@ -65,3 +68,25 @@ def test_replayed_noise_is_what_was_recorded_in_its_order():
 
 def test_both_sides_of_the_pipe_know_an_arm_by_the_same_name():
     assert arm_plugin.NAME == TURNS
+
+
+def test_a_part_of_the_job_is_scaled_to_the_whole_but_not_what_happens_once():
+    ours = {"train": 100, "test": 50, "load_s": 5.0, "train_s": 10.0, "evaluate_s": 5.0}
+    part = {"train": 10, "test": 10, "load_s": 8.0, "prepare_s": 2.0, "train_s": 4.0}
+    found = {"ours": [ours], "to_accuracy": [{"seconds": 3.0}]}
+    found |= {who: [part | {"evaluate_s": 1.0}] for who in RIVALS}
+    # 8 once, 2 / 20 for each of 150 images, 0.4 for each of 100 and 0.1 for each of 50.
+    theirs = 8 + 15 + 40 + 5
+    for told in summarize_jobs(found).values():
+        assert told["times_faster"] == pytest.approx([theirs / 20])
+        assert told["to_accuracy_times_faster"] == pytest.approx([theirs / 3])
+
+
+def test_studies_are_filed_without_paths_but_with_what_names_a_model():
+    url = "https://tfhub.dev/google/mobilenet/feature_vector/5"
+    assert _public({"model": url, "data": "/home/me/cifar", "threads": "2"}) == {
+        "model": url,
+        "data": "cifar",
+        "threads": "2",
+    }
+    assert _public({"model": "/home/me/mine.tar.gz"})["model"] == "mine.tar.gz"

@@ -226,12 +226,14 @@ cpu = tf.config.list_physical_devices("CPU")[0]
 two = [tf.config.LogicalDeviceConfiguration()] * 2
 tf.config.set_logical_device_configuration(cpu, two)
 from tl_core.devices import Devices
+from tl_core.conversion.opening import Model
 from tl_core.engines import NetworkSettings
 from tl_core.engines.tensorflow import open_network
 from tl_core.models import resolve
 path = resolve("efficientnet-lite0", "features")
 def opened(*names):
-    return open_network(path, "x", "features", Devices("cpu", names), NetworkSettings(64))
+    model = Model(path, "x", "features")
+    return open_network(model, Devices("cpu", names), NetworkSettings(64))
 both, one = opened("CPU:0", "CPU:1"), opened("CPU:0")
 images = np.random.default_rng(0).integers(0, 256, (5, 64, 64, 3), np.uint8)
 print(json.dumps([

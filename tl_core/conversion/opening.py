@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -30,13 +31,16 @@ class Model:
         path: The SavedModel folder.
         handle: What the user asked for, for messages.
         kind: Whether features or class logits are wanted.
-        settings: Image size, precision, ....
     """
 
     path: Path
     handle: str
     kind: Kind
-    settings: NetworkSettings
+
+    @functools.cached_property
+    def digest(self) -> str:
+        """The sha256 of its files, which are read once."""
+        return model_digest(self.path)
 
 
 @dataclass(frozen=True)
@@ -63,7 +67,7 @@ def model_facts(model: Model, size: int | None, packages: Iterable[str] = ()) ->
         packages: Distributions whose versions matter, besides TensorFlow.
     """
     return {
-        "model": model_digest(model.path),
+        "model": model.digest,
         "kind": model.kind,
         "image_size": size if size is None else int(size),
         "versions": {name: version_of(name) for name in ("tensorflow", *packages)},
@@ -72,6 +76,7 @@ def model_facts(model: Model, size: int | None, packages: Iterable[str] = ()) ->
 
 def convert(
     model: Model,
+    settings: NetworkSettings,
     form: str,
     packages: Iterable[str],
     write: Callable[[Loaded, int, Path], None],
@@ -82,6 +87,7 @@ def convert(
 
     Args:
         model: What is wanted.
+        settings: Its image size, or the labels that there are.
         form: The format's name, with all that it depends on besides packages.
         packages: Distributions whose versions decide what is written, besides TensorFlow.
         write: Given the frozen function (see ``freeze``), the image size and an empty folder.
@@ -90,13 +96,12 @@ def convert(
     Raises:
         ModelError: As for the reference engine.
     """
-    asked = model.settings.image_size
-    size = asked or size_for(open_module(model.path, model.handle), model.settings)
+    size = settings.image_size or size_for(open_module(model.path, model.handle), settings)
     made_of = {**model_facts(model, size, packages), "format": form}
 
     def make(folder: Path) -> None:
         module = open_module(model.path, model.handle)
-        require(module, model.kind, model.settings.classes)
+        require(module, model.kind, settings.classes)
         write(freeze(module, size, scaled=scaled), size, folder)
         notes = {"output_size": module.output_size}
         (folder / NOTES).write_text(json.dumps(notes), encoding="utf-8")
@@ -104,5 +109,5 @@ def convert(
     folder = converted(made_of, make)
     notes = json.loads((folder / NOTES).read_text(encoding="utf-8"))
     if model.kind == "logits":  # a conversion doesn't depend on the labels at hand
-        require_classes(model.handle, notes["output_size"], model.settings.classes)
+        require_classes(model.handle, notes["output_size"], settings.classes)
     return Conversion(folder, int(size), notes["output_size"])

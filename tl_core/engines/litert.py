@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tl_core.conversion.opening import Model, convert
+from tl_core.conversion.opening import convert
 from tl_core.engines.names import only_on_cpu, runtime_of
-from tl_core.engines.workers import WorkerNetwork, shared_out
+from tl_core.engines.workers import network_of
 from tl_core.equivalence import IMAGES, images_digest, real_images
 
 if TYPE_CHECKING:
@@ -17,13 +17,12 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from tl_core.conversion.opening import Model
     from tl_core.devices import Devices
     from tl_core.engines.protocol import NetworkSettings
-    from tl_core.models import Kind
+    from tl_core.engines.workers import WorkerNetwork
     from tl_core.models.untyped import Loaded
 
-#: Images that a replica runs at once: enough to keep its kernels busy, few enough for its caches.
-CHUNK = 4
 #: Photographs that the ranges of 8-bit activations are taken from; others than are compared.
 CALIBRATION = 100
 FILE = "model.tflite"
@@ -57,15 +56,11 @@ class Interpreter:
         return np.asarray(self._interpreter.get_tensor(self._output), np.float32)
 
 
-def open_network(
-    path: Path, handle: str, kind: Kind, devices: Devices, settings: NetworkSettings
-) -> WorkerNetwork:
-    """Convert a SavedModel, once, and load it in a replica on each thread.
+def open_network(model: Model, devices: Devices, settings: NetworkSettings) -> WorkerNetwork:
+    """Convert a SavedModel, once, and load it in a replica for each worker.
 
     Args:
-        path: The SavedModel folder.
-        handle: What the user asked for, for messages.
-        kind: Whether features or class logits are wanted.
+        model: What is run.
         devices: The CPU.
         settings: Image size, precision, threads and workers.
 
@@ -75,22 +70,16 @@ def open_network(
     """
     only_on_cpu("litert", devices)
     runtime_of("litert")
-    model = Model(path, handle, kind, settings)
     quantized = settings.precision == "int8"
-    write = _quantized if quantized else _plain
     form = f"litert {settings.precision}"
     if quantized:  # by what it is calibrated with, of which a small copy tells
         form += f" {images_digest(real_images(32, IMAGES, CALIBRATION))}"
     # Scaling within the graph would be quantized too, and lose most of what a pixel says.
-    conversion = convert(model, form, (), write, scaled=quantized)
-    content = (conversion.folder / FILE).read_bytes()
-    workers, threads = shared_out(settings)
-    return WorkerNetwork(
-        [Interpreter(content, threads) for _ in range(workers)],
-        image_size=conversion.image_size,
-        output_size=conversion.output_size,
-        chunk=settings.chunk or CHUNK,
+    conversion = convert(
+        model, settings, form, (), _quantized if quantized else _plain, scaled=quantized
     )
+    content = (conversion.folder / FILE).read_bytes()
+    return network_of(conversion, settings, lambda threads: Interpreter(content, threads))
 
 
 def _plain(frozen: Loaded, size: int, folder: Path) -> None:

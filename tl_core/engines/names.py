@@ -58,8 +58,8 @@ def runtime_of(engine: str) -> Any:  # noqa: ANN401 - a module without types
         return importlib.import_module(module)
     except ImportError as error:
         raise ModelError(
-            f"engine {engine}: its package {distribution} can't be imported ({error}); install it "
-            "with pip install 'tlbench[engines]'"
+            f"engine {engine}: its package {distribution} can't be imported ({error}); install the "
+            "[engines] extra"
         ) from error
 
 

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tl_core.conversion.opening import Model, convert
+from tl_core.conversion.opening import convert
 from tl_core.engines.names import only_on_cpu, runtime_of
-from tl_core.engines.workers import WorkerNetwork, shared_out
+from tl_core.engines.workers import network_of
 from tl_core.errors import ModelError
 
 if TYPE_CHECKING:
@@ -16,15 +16,14 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from tl_core.conversion.opening import Model
     from tl_core.devices import Devices
     from tl_core.engines.protocol import NetworkSettings
-    from tl_core.models import Kind
+    from tl_core.engines.workers import WorkerNetwork
     from tl_core.models.untyped import Loaded
 
 #: The newest set of operators that every supported version of the runtime knows.
 OPSET = 17
-#: Images that a session runs at once.
-CHUNK = 4
 FILE = "model.onnx"
 
 
@@ -51,17 +50,13 @@ class Session:
         return np.asarray(self._session.run(None, {self._input: images})[0], np.float32)
 
 
-def open_network(
-    path: Path, handle: str, kind: Kind, devices: Devices, settings: NetworkSettings
-) -> WorkerNetwork:
-    """Convert a SavedModel, once, and load it in a session on each thread.
+def open_network(model: Model, devices: Devices, settings: NetworkSettings) -> WorkerNetwork:
+    """Convert a SavedModel, once, and load it in a session for each worker.
 
     Args:
-        path: The SavedModel folder.
-        handle: What the user asked for, for messages.
-        kind: Whether features or class logits are wanted.
+        model: What is run.
         devices: The CPU.
-        settings: Image size, threads and workers.
+        settings: Image size, precision, threads and workers.
 
     Raises:
         ModelError: Not installed, or as for the reference engine.
@@ -69,16 +64,9 @@ def open_network(
     """
     only_on_cpu("onnxruntime", devices)
     runtime_of("onnxruntime")
-    model = Model(path, handle, kind, settings)
-    conversion = convert(model, f"onnx {OPSET}", ("tf2onnx", "onnx"), _write)
+    conversion = convert(model, settings, f"onnx {OPSET}", ("tf2onnx", "onnx"), _write)
     content = (conversion.folder / FILE).read_bytes()
-    workers, threads = shared_out(settings)
-    return WorkerNetwork(
-        [Session(content, threads) for _ in range(workers)],
-        image_size=conversion.image_size,
-        output_size=conversion.output_size,
-        chunk=settings.chunk or CHUNK,
-    )
+    return network_of(conversion, settings, lambda threads: Session(content, threads))
 
 
 def _write(frozen: Loaded, size: int, folder: Path) -> None:
@@ -88,7 +76,7 @@ def _write(frozen: Loaded, size: int, folder: Path) -> None:
     except ImportError as error:
         raise ModelError(
             f"engine onnxruntime: tf2onnx, which converts models for it, can't be imported "
-            f"({error}); install it with pip install 'tlbench[engines]'"
+            f"({error}); install the [engines] extra"
         ) from error
     model, _ = tf2onnx.convert.from_graph_def(
         frozen.graph.as_graph_def(),

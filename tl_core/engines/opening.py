@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import importlib
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from tl_core.conversion.cache import converted
 from tl_core.conversion.opening import Model, model_facts
-from tl_core.devices import select_devices, set_threads
+from tl_core.devices import cpu_flags, select_devices, set_threads
 from tl_core.engines.names import (
     AUTO,
     BASELINE,
@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 
 #: Images that the reference runs at once for the outputs that others are compared with.
 BATCH = 20
+#: The file that names the engine that ``auto`` takes.
+CHOSEN = "engine.txt"
 
 
 @dataclass(frozen=True)
@@ -45,14 +47,14 @@ class Opened:
 
     Attributes:
         network: Ready to run.
-        path: The SavedModel folder.
+        model: What it runs.
         engine: The engine's name; where ``auto`` was asked for, the one that was chosen.
         equivalence: How near it is to the reference; None for the reference itself.
         choice: Workers and chunk, where an engine has these.
     """
 
     network: Network
-    path: Path
+    model: Model
     engine: str
     equivalence: Equivalence | None = None
     choice: Choice | None = None
@@ -77,19 +79,18 @@ def open_model(handle: str, kind: Kind, engine: str, settings: NetworkSettings) 
     if settings.threads is not None:
         set_threads(settings.threads)
     devices = select_devices(settings.device)
-    model = Model(resolve(handle, kind), handle, kind, settings)
+    model = Model(resolve(handle, kind), handle, kind)
     if engine == AUTO:
-        return _open_fastest(model, devices)
-    return _open(model, engine, devices)
+        engine = _fastest(model, devices, settings)
+    return _open(model, engine, devices, settings)
 
 
-def _open(model: Model, engine: str, devices: Devices) -> Opened:
+def _open(model: Model, engine: str, devices: Devices, settings: NetworkSettings) -> Opened:
     """One engine, with its workers tuned, compared with the reference.
 
     Raises:
         ModelError: Not installed, or it can't run this model.
     """
-    settings = model.settings
     if engine in RUNTIMES:
         runtime_of(engine)
     elif settings.workers is not None or settings.chunk is not None:
@@ -97,9 +98,9 @@ def _open(model: Model, engine: str, devices: Devices) -> Opened:
             f"engine {engine}: it has no workers and chunks of its own; leave these options out"
         )
     if engine == REFERENCE:
-        return Opened(_network(model, engine, devices, settings), model.path, engine)
+        return Opened(_network(model, engine, devices, settings), model, engine)
     try:
-        return _compared(model, engine, devices)
+        return _compared(model, engine, devices, settings)
     except TransferLearningError:
         raise
     except Exception as error:  # each converter and compiler has errors of its own
@@ -110,43 +111,60 @@ def _open(model: Model, engine: str, devices: Devices) -> Opened:
         ) from error
 
 
-def _compared(model: Model, engine: str, devices: Devices) -> Opened:
-    choice = tuned(model, engine, lambda settings: _network(model, engine, devices, settings))
-    settings = choice.applied(model.settings) if choice else model.settings
-    network = _network(model, engine, devices, settings)
+def _compared(model: Model, engine: str, devices: Devices, settings: NetworkSettings) -> Opened:
+    choice = tuned(model, engine, settings, lambda how: _network(model, engine, devices, how))
+    network = _network(model, engine, devices, choice.applied(settings) if choice else settings)
     size = network.image_size
     found = verify(
         network,
         size,
-        _reference_outputs(model, size),
+        _reference_outputs(model, size, settings),
         model.kind,
         engine=engine,
         precision=settings.precision,
     )
-    return Opened(network, model.path, engine, found, choice)
+    return Opened(network, model, engine, found, choice)
 
 
 def _network(model: Model, engine: str, devices: Devices, settings: NetworkSettings) -> Network:
     module = importlib.import_module(f"tl_core.engines.{engine.replace('-', '_')}")
-    network: Network = module.open_network(model.path, model.handle, model.kind, devices, settings)
+    network: Network = module.open_network(model, devices, settings)
     return network
 
 
-def _open_fastest(model: Model, devices: Devices) -> Opened:
-    """Of the installed engines that compute the same, the one with the highest rate."""
-    opened, refused = {}, []
-    for engine, precisions in ENGINES.items():
-        if engine != BASELINE and model.settings.precision in precisions and is_installed(engine):
+def _fastest(model: Model, devices: Devices, settings: NetworkSettings) -> str:
+    """Of the installed engines that compute the same, the one with the highest rate.
+
+    Piloted once and kept, so that all processes of a comparison take the same.
+    """
+    able = [
+        name
+        for name, precisions in ENGINES.items()
+        if name != BASELINE and settings.precision in precisions and is_installed(name)
+    ]
+    facts = {
+        **model_facts(model, settings.image_size, (RUNTIMES[e][1] for e in able if e in RUNTIMES)),
+        "format": "fastest engine",
+        "engines": able,
+        "settings": asdict(settings),
+        "cpu": cpu_flags(),
+    }
+
+    def write(folder: Path) -> None:
+        opened, refused = {}, []
+        for engine in able:
             try:
-                opened[engine] = _open(model, engine, devices)
+                opened[engine] = _open(model, engine, devices, settings).network
             except (ModelError, DeviceError) as error:
                 refused.append(str(error))
-    if not opened:
-        raise ModelError(f"engine auto: none can run this model: {'; '.join(refused)}")
-    return opened[fastest({name: each.network for name, each in opened.items()})]
+        if not opened:
+            raise ModelError(f"engine auto: none can run this model: {'; '.join(refused)}")
+        (folder / CHOSEN).write_text(fastest(opened), encoding="utf-8")
+
+    return (converted(facts, write) / CHOSEN).read_text(encoding="utf-8")
 
 
-def _reference_outputs(model: Model, size: int) -> NDArray[np.float32]:
+def _reference_outputs(model: Model, size: int, settings: NetworkSettings) -> NDArray[np.float32]:
     """The reference's outputs for ``real_images(size)``, kept by content."""
     file, images = "outputs.npy", real_images(size)
     made_of = {
@@ -156,15 +174,10 @@ def _reference_outputs(model: Model, size: int) -> NDArray[np.float32]:
     }
 
     def write(folder: Path) -> None:
-        settings = replace(
-            model.settings,
-            image_size=size,
-            precision="fp32",
-            device="cpu",
-            workers=None,
-            chunk=None,
+        plain = replace(
+            settings, image_size=size, precision="fp32", device="cpu", workers=None, chunk=None
         )
-        network = _network(model, REFERENCE, select_devices("cpu"), settings)
+        network = _network(model, REFERENCE, select_devices("cpu"), plain)
         parts = [network(images[i : i + BATCH]) for i in range(0, len(images), BATCH)]
         np.save(folder / file, np.concatenate(parts))
 

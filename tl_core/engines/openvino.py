@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tl_core.conversion.opening import Model, convert
+from tl_core.conversion.opening import convert
 from tl_core.engines.names import only_on_cpu, runtime_of
-from tl_core.engines.workers import WorkerNetwork, shared_out
+from tl_core.engines.workers import network_of, shared_out
 from tl_core.errors import ModelError
 
 if TYPE_CHECKING:
@@ -16,15 +16,14 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from tl_core.conversion.opening import Conversion, Model
     from tl_core.devices import Devices
     from tl_core.engines.protocol import NetworkSettings
-    from tl_core.models import Kind
+    from tl_core.engines.workers import WorkerNetwork
     from tl_core.models.untyped import Loaded
 
 #: OpenVINO's names of precisions.
 NAMES = {"fp32": "f32", "bf16": "bf16"}
-#: Images that a stream runs at once.
-CHUNK = 4
 FILE = "model.xml"
 
 
@@ -40,15 +39,11 @@ class Request:
         return np.array(outputs[0], np.float32)
 
 
-def open_network(
-    path: Path, handle: str, kind: Kind, devices: Devices, settings: NetworkSettings
-) -> WorkerNetwork:
-    """Convert a SavedModel, once, and compile it with a stream on each thread.
+def open_network(model: Model, devices: Devices, settings: NetworkSettings) -> WorkerNetwork:
+    """Convert a SavedModel, once, and load it with a stream for each worker.
 
     Args:
-        path: The SavedModel folder.
-        handle: What the user asked for, for messages.
-        kind: Whether features or class logits are wanted.
+        model: What is run.
         devices: The CPU.
         settings: Image size, precision, threads and workers.
 
@@ -58,8 +53,8 @@ def open_network(
         DeviceError: A GPU.
     """
     only_on_cpu("openvino", devices)
-    runtime = runtime_of("openvino")
-    conversion = convert(Model(path, handle, kind, settings), "openvino", ("openvino",), _write)
+    core = runtime_of("openvino").Core()
+    conversion = converted(model, settings)
     workers, threads = shared_out(settings)
     options = {
         "NUM_STREAMS": workers,
@@ -67,15 +62,14 @@ def open_network(
         # Else it takes bfloat16 wherever the CPU has it.
         "INFERENCE_PRECISION_HINT": NAMES[settings.precision],
     }
-    core = runtime.Core()
     compiled = core.compile_model(core.read_model(conversion.folder / FILE), "CPU", options)
     _check_precision(compiled, settings)
-    return WorkerNetwork(
-        [Request(compiled) for _ in range(workers)],
-        image_size=conversion.image_size,
-        output_size=conversion.output_size,
-        chunk=settings.chunk or CHUNK,
-    )
+    return network_of(conversion, settings, lambda _: Request(compiled))
+
+
+def converted(model: Model, settings: NetworkSettings) -> Conversion:
+    """The model as OpenVINO reads it, in single precision, from the cache or made now."""
+    return convert(model, settings, "openvino", ("openvino",), _write)
 
 
 def _check_precision(compiled: Any, settings: NetworkSettings) -> None:  # noqa: ANN401

@@ -11,13 +11,12 @@ from tl_core.models import open_module, require
 from tl_core.models.module import size_for
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from numpy.typing import NDArray
 
+    from tl_core.conversion.opening import Model
     from tl_core.devices import Devices
     from tl_core.engines.protocol import NetworkSettings
-    from tl_core.models import HubModule, Kind
+    from tl_core.models import HubModule
     from tl_core.models.untyped import Loaded, Tensor
 
 
@@ -76,20 +75,12 @@ class TensorFlowNetwork:
 
 
 def open_network(
-    path: Path,
-    handle: str,
-    kind: Kind,
-    devices: Devices,
-    settings: NetworkSettings,
-    *,
-    compiled: bool = False,
+    model: Model, devices: Devices, settings: NetworkSettings, *, compiled: bool = False
 ) -> TensorFlowNetwork:
     """Load a SavedModel with a replica on each device.
 
     Args:
-        path: The SavedModel folder.
-        handle: What the user asked for, for messages.
-        kind: Whether features or class logits are wanted.
+        model: What is run.
         devices: Where to run.
         settings: The image size that is wanted.
         compiled: Whether XLA compiles the graph.
@@ -103,8 +94,8 @@ def open_network(
     modules = []
     for name in devices.names:
         with tf.device(name):
-            modules.append(open_module(path, handle))
-    require(modules[0], kind, settings.classes)
+            modules.append(open_module(model.path, model.handle))
+    require(modules[0], model.kind, settings.classes)
     return TensorFlowNetwork(
         modules, devices.names, size_for(modules[0], settings), compiled=compiled
     )

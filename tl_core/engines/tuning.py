@@ -57,12 +57,18 @@ class Choice:
         return replace(settings, workers=self.workers, chunk=self.chunk)
 
 
-def tuned(model: Model, engine: str, opened: Callable[[NetworkSettings], Network]) -> Choice | None:
+def tuned(
+    model: Model,
+    engine: str,
+    settings: NetworkSettings,
+    opened: Callable[[NetworkSettings], Network],
+) -> Choice | None:
     """The choice for an engine: from the cache, or piloted now; what the settings pin stays.
 
     Args:
         model: What is run.
         engine: Its engine.
+        settings: How it is run.
         opened: Opens the engine with given settings.
 
     Returns:
@@ -70,7 +76,7 @@ def tuned(model: Model, engine: str, opened: Callable[[NetworkSettings], Network
     """
     if engine not in RUNTIMES:
         return None
-    settings, threads = model.settings, model.settings.threads or usable_cpus()
+    threads = settings.threads or usable_cpus()
     facts = {
         **model_facts(model, settings.image_size, (RUNTIMES[engine][1],)),
         "format": "choice",

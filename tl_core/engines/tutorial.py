@@ -9,6 +9,7 @@ import numpy as np
 from tl_core.engines.names import only_on_cpu
 from tl_core.engines.protocol import checked_input
 from tl_core.models import open_module, require
+from tl_core.models.hub import client
 from tl_core.models.module import size_for
 
 if TYPE_CHECKING:
@@ -16,9 +17,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from tl_core.conversion.opening import Model
     from tl_core.devices import Devices
     from tl_core.engines.protocol import NetworkSettings
-    from tl_core.models import Kind
 
 
 class KerasNetwork:
@@ -37,11 +38,10 @@ class KerasNetwork:
     in_flight = 1
 
     def __init__(self, path: Path, size: int, outputs: int) -> None:
-        import tensorflow_hub as hub
         import tf_keras
 
         self.image_size, self.output_size = size, outputs
-        layer = hub.KerasLayer(str(path), input_shape=(size, size, 3), trainable=False)
+        layer = client().KerasLayer(str(path), input_shape=(size, size, 3), trainable=False)
         self._model = tf_keras.Sequential([layer])
 
     def __call__(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -51,9 +51,7 @@ class KerasNetwork:
         return np.asarray(outputs, np.float32)
 
 
-def open_network(
-    path: Path, handle: str, kind: Kind, devices: Devices, settings: NetworkSettings
-) -> KerasNetwork:
+def open_network(model: Model, devices: Devices, settings: NetworkSettings) -> KerasNetwork:
     """Load a SavedModel as a Keras layer; see ``tensorflow.open_network``.
 
     Raises:
@@ -61,6 +59,6 @@ def open_network(
         DeviceError: A GPU.
     """
     only_on_cpu("tutorial", devices)
-    module = open_module(path, handle)
-    require(module, kind, settings.classes)
-    return KerasNetwork(path, size_for(module, settings), module.output_size)
+    module = open_module(model.path, model.handle)
+    require(module, model.kind, settings.classes)
+    return KerasNetwork(model.path, size_for(module, settings), module.output_size)

@@ -13,11 +13,16 @@ from tl_core.engines.protocol import checked_input
 from tl_core.errors import ModelError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
+    from tl_core.conversion.opening import Conversion
     from tl_core.engines.protocol import NetworkSettings
+
+
+#: Images that a replica runs at once where nothing else is said.
+CHUNK = 4
 
 
 class Replica(Protocol):
@@ -30,8 +35,8 @@ class Replica(Protocol):
 class WorkerNetwork:
     """A network that shares a batch out among replicas, chunk by chunk, as each gets free.
 
-    Small networks use one thread an operation best, so that two single-threaded replicas beat one
-    with two threads. Batches may be run from several threads at once: then no replica waits at a
+    Several replicas of one thread each may beat one with many threads, or not: a pilot tells, see
+    ``tuning``. Batches may be run from several threads at once: then no replica waits at a
     batch's end while another is still busy.
 
     Args:
@@ -70,6 +75,28 @@ class WorkerNetwork:
             return replica(part)
         finally:
             self._free.put(replica)
+
+
+def network_of(
+    conversion: Conversion, settings: NetworkSettings, replica: Callable[[int], Replica]
+) -> WorkerNetwork:
+    """A network of as many replicas as the settings say.
+
+    Args:
+        conversion: What the replicas run.
+        settings: Threads, workers and chunk.
+        replica: Makes one, given its threads.
+
+    Raises:
+        ModelError: More workers than threads.
+    """
+    workers, threads = shared_out(settings)
+    return WorkerNetwork(
+        [replica(threads) for _ in range(workers)],
+        image_size=conversion.image_size,
+        output_size=conversion.output_size,
+        chunk=settings.chunk or CHUNK,
+    )
 
 
 def shared_out(settings: NetworkSettings) -> tuple[int, int]:

@@ -11,7 +11,7 @@ import zlib
 from contextlib import contextmanager, redirect_stdout
 from http.client import HTTPException
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.error import HTTPError, URLError
 
 from tl_core.errors import ModelError
@@ -90,12 +90,17 @@ def _resolve(url: str) -> Path:
 
 
 def _client_resolve(url: str) -> str:
+    folder: str = client().resolve(url)
+    return folder
+
+
+def client() -> Any:  # noqa: ANN401 - a module without types
+    """TensorFlow Hub's own package, imported when it is first needed."""
     with warnings.catch_warnings():
-        # The client still imports what setuptools calls deprecated; nothing its user can do.
+        # It still imports what setuptools calls deprecated; nothing its user can do.
         warnings.filterwarnings("ignore", message="pkg_resources is deprecated")
         import tensorflow_hub
-    folder: str = tensorflow_hub.resolve(url)
-    return folder
+    return tensorflow_hub
 
 
 @contextmanager

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from tl_core import equivalence
+from tl_core.conversion import cache
 from tl_core.data import load_data
 from tl_core.devices import Devices
 from tl_core.engines import NetworkSettings, engine_names, names, open_model, opening
@@ -166,7 +167,7 @@ def test_an_engine_that_computes_something_else_is_refused(monkeypatch):
 def test_an_engine_that_is_not_installed_says_how_to_install_it(engine, monkeypatch):
     monkeypatch.setitem(names.RUNTIMES, engine, ("no_such_module", RUNTIMES[engine][1]))
     assert not names.is_installed(engine)
-    with pytest.raises(ModelError, match=rf"engine {engine}: its package .*'tlbench\[engines\]'"):
+    with pytest.raises(ModelError, match=rf"engine {engine}: its package .*the \[engines\] extra"):
         open_model("efficientnet-lite0", "features", engine, NetworkSettings(SIZE))
 
 
@@ -174,9 +175,7 @@ def test_an_engine_that_is_not_installed_says_how_to_install_it(engine, monkeypa
 def test_engines_of_the_cpu_refuse_a_gpu(engine):
     module = importlib.import_module(f"tl_core.engines.{engine}")
     with pytest.raises(DeviceError, match="it runs on the cpu only"):
-        module.open_network(
-            None, "x", "features", Devices("gpu", ("GPU:0",)), NetworkSettings(SIZE)
-        )
+        module.open_network(None, Devices("gpu", ("GPU:0",)), NetworkSettings(SIZE))
 
 
 @pytest.mark.parametrize(
@@ -205,7 +204,8 @@ def test_numbers_below_one_are_refused(name):
         NetworkSettings(SIZE, **{name: 0})
 
 
-def test_auto_takes_the_fastest_of_those_that_compute_the_same(monkeypatch):
+def test_auto_takes_the_fastest_of_those_that_compute_the_same(monkeypatch, tmp_path):
+    monkeypatch.setattr(cache, "cache_dir", lambda: tmp_path)
     rates = {"tensorflow": 5.0, "litert": 7.0, "onnxruntime": 9.0, "openvino": 8.0}
     tried = []
 
@@ -226,6 +226,10 @@ def test_auto_takes_the_fastest_of_those_that_compute_the_same(monkeypatch):
     found = open_model("efficientnet-lite0", "features", "auto", NetworkSettings(SIZE))
     assert found.engine == "litert"
     assert set(tried) == {"tensorflow", "tensorflow-xla", "litert"}
+
+    monkeypatch.setattr(opening, "fastest", None)
+    again = open_model("efficientnet-lite0", "features", "auto", NetworkSettings(SIZE))
+    assert again.engine == "litert", "chosen once, and kept"
 
 
 def test_the_names_are_the_contracts():
