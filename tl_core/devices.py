@@ -6,11 +6,19 @@ import hashlib
 import os
 import platform
 import re
-from contextlib import suppress
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tl_core.errors import DeviceError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+#: What TensorFlow is to be set up with, should something need it: threads, or None for its default.
+_LATER: ContextVar[tuple[int | None] | None] = ContextVar("later", default=None)
 
 
 @dataclass(frozen=True)
@@ -121,6 +129,40 @@ def cpu_flags() -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
+@contextmanager
+def tensorflow_later(threads: int | None) -> Iterator[None]:
+    """Opening an engine of another runtime: TensorFlow is loaded only where nothing is kept yet.
+
+    Args:
+        threads: What ``ready_tensorflow`` then sets, at least 1; None leaves TensorFlow's default.
+
+    Raises:
+        DeviceError: Below 1.
+    """
+    if threads is not None:
+        _check_threads(threads)
+    token = _LATER.set((threads,))
+    try:
+        yield
+    finally:
+        _LATER.reset(token)
+
+
+def ready_tensorflow() -> None:
+    """Set TensorFlow up as ``tensorflow_later`` said; called before it makes what is to be kept."""
+    later = _LATER.get()
+    if later is None:
+        return
+    select_devices("cpu")
+    if later[0] is not None:
+        set_threads(later[0])
+
+
+def _check_threads(threads: int) -> None:
+    if threads < 1:
+        raise DeviceError(f"{threads} threads: expected at least 1")
+
+
 def set_threads(threads: int) -> None:
     """Set the threads that one TensorFlow operation may use, or check them where it runs already.
 
@@ -133,10 +175,9 @@ def set_threads(threads: int) -> None:
         DeviceError: Below 1, or TensorFlow already runs with other numbers, be they set, from the
             environment, or as many as CPUs.
     """
+    _check_threads(threads)
     import tensorflow as tf
 
-    if threads < 1:
-        raise DeviceError(f"{threads} threads: expected at least 1")
     threading = tf.config.threading
     try:
         threading.set_intra_op_parallelism_threads(threads)

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from tl_core.engines import REFERENCE, NetworkSettings, open_model
 from tl_core.errors import ModelError
-from tl_core.models import open_module
 from tl_core.resize import DEFAULT_METHOD, RESIZE_METHODS
 from tl_core.sources import as_source
 from tl_core.streaming import BATCH_SIZE, output_batches, run_network
@@ -117,7 +116,7 @@ class FeatureExtractor:
     def module(self) -> HubModule:
         """The model itself, whichever engine runs it: to be saved, counted or fine-tuned."""
         modules: list[HubModule] = getattr(self.network, "modules", [])
-        return modules[0] if modules else open_module(self.opened.model.path, self.handle)
+        return modules[0] if modules else self.opened.model.load()
 
     def batches(
         self, source: ImageSource, order: NDArray[np.int64], *, batch_size: int = BATCH_SIZE

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tl_core.errors import ModelError
+from tl_core.array_head import ArrayHead, starting_weights
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -38,15 +38,25 @@ class DenseHead:
     ) -> None:
         import tensorflow as tf
 
-        if classes < 2:
-            raise ModelError(f"{classes} class(es): expected at least 2 to tell apart")
-        limit = np.sqrt(6 / (features + classes))
-        rng = np.random.default_rng(seed)
-        start = rng.uniform(-limit, limit, (features, classes)).astype(np.float32)
+        kernel, bias = starting_weights(features, classes, seed)
         self.device = device
         with tf.device(device):
-            self.kernel = tf.Variable(start, name="kernel")
-            self.bias = tf.Variable(np.zeros(classes, np.float32), name="bias")
+            self.kernel = tf.Variable(kernel, name="kernel")
+            self.bias = tf.Variable(bias, name="bias")
+
+    @classmethod
+    def of(cls, head: DenseHead | ArrayHead) -> DenseHead:
+        """The head itself, or a copy of one in arrays, to be saved within a graph."""
+        if isinstance(head, DenseHead):
+            return head
+        copy = cls(*head.kernel.shape)
+        copy.assign(head.kernel, head.bias)
+        return copy
+
+    def assign(self, kernel: NDArray[np.float32], bias: NDArray[np.float32]) -> None:
+        """Take other weights, of the same shapes."""
+        self.kernel.assign(kernel)
+        self.bias.assign(bias)
 
     @property
     def trainable_variables(self) -> list[Variable]:

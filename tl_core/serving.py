@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tl_core.errors import ModelError
+from tl_core.head import DenseHead
 from tl_core.models.export import NOTES_FILE, read_notes, save_module
 from tl_core.models.forms import public_name
 from tl_core.serving_graph import signatures
@@ -78,8 +79,10 @@ def load_model(
     extractor.handle = facts["handle"]
     model = TransferModel(extractor, facts["class_names"], seed=facts["seed"])
     values = tf.train.load_checkpoint(str(path / "variables" / "variables"))
-    for name, variable in (("kernel", model.head.kernel), ("bias", model.head.bias)):
-        variable.assign(values.get_tensor(f"{name}/.ATTRIBUTES/VARIABLE_VALUE"))
+    kernel, bias = (
+        values.get_tensor(f"{name}/.ATTRIBUTES/VARIABLE_VALUE") for name in ("kernel", "bias")
+    )
+    model.head.assign(kernel, bias)
     return model
 
 
@@ -100,7 +103,7 @@ def _backbone(module: HubModule) -> HubModule:
 
 
 def _write(model: TransferModel, module: HubModule, folder: Path) -> None:
-    size = model.extractor.image_size
+    size, head = model.extractor.image_size, DenseHead.of(model.head)
     save_module(
         folder,
         module,
@@ -108,8 +111,8 @@ def _write(model: TransferModel, module: HubModule, folder: Path) -> None:
         image_shape=(size, size, 3),
         image_size=size,
         training=module.takes_training,
-        members={"kernel": model.head.kernel, "bias": model.head.bias, "backbone": module.loaded},
-        signatures=signatures(model, module),
+        members={"kernel": head.kernel, "bias": head.bias, "backbone": module.loaded},
+        signatures=signatures(model, head, module),
         notes={
             "version": VERSION,
             "handle": public_name(model.extractor.handle),

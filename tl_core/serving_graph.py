@@ -11,6 +11,7 @@ from tl_core.resize import TF_PREFIX
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from tl_core.head import DenseHead
     from tl_core.models import HubModule
     from tl_core.models.untyped import Loaded, Tensor
     from tl_core.transfer import TransferModel
@@ -27,7 +28,7 @@ PNG_DEPTH_AT = 24
 PNG_PALETTE = 3
 
 
-def signatures(model: TransferModel, module: HubModule) -> dict[str, Loaded]:
+def signatures(model: TransferModel, head: DenseHead, module: HubModule) -> dict[str, Loaded]:
     """The functions ``serving_default`` and ``serving_bytes``; see ``serving.save_model``.
 
     Raises:
@@ -40,7 +41,7 @@ def signatures(model: TransferModel, module: HubModule) -> dict[str, Loaded]:
 
     def serve(images: Tensor) -> dict[str, Tensor]:
         features = module(tf.cast(resize(images), tf.float32) / 255.0, training=False)
-        probabilities = tf.nn.softmax(model.head.logits(features))
+        probabilities = tf.nn.softmax(head.logits(features))
         label = tf.gather(names, tf.argmax(probabilities, axis=1))
         return {"probabilities": probabilities, "label": label}
 

@@ -61,7 +61,7 @@ def summarize(model: TransferModel) -> Summary:
     size = extractor.image_size
     backbone = _count(module.variables)
     unfrozen = _count(module.trainable_variables) if model.fine_tune else 0
-    head = _count(model.head.trainable_variables)
+    head = _count([model.head.kernel, model.head.bias])
     return Summary(
         (
             Layer(f"resize ({extractor.resize})", (size, size, 3), 0, 0),

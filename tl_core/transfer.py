@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tl_core.array_head import ArrayHead, ArrayTrainer
+from tl_core.engines.names import RUNTIMES
 from tl_core.evaluation import Evaluation, evaluation
 from tl_core.head import LEARNING_RATE, DenseHead, Trainer
 from tl_core.progress import progress
@@ -51,7 +53,8 @@ class TransferModel:
         fine_tune: Unfreeze the extractor as well; see ``unfreeze``.
 
     Attributes:
-        head: The head's variables.
+        head: In TensorFlow's variables, beside a network that TensorFlow runs; in arrays, beside
+            one of another runtime, so that TensorFlow needn't be loaded at all.
         fine_tune: Whether the extractor is trained too.
 
     Raises:
@@ -70,12 +73,9 @@ class TransferModel:
         self.extractor = extractor
         self.class_names = checked_class_names(class_names)
         self.seed = seed
-        device = getattr(extractor.network, "device_names", (None,))[0]
-        self.head = DenseHead(
-            extractor.feature_size, len(self.class_names), seed=seed, device=device
-        )
+        self.head = _head(extractor, len(self.class_names), seed)
         self.fine_tune = False
-        self._trainer: Trainer | None = None
+        self._trainer: Trainer | ArrayTrainer | None = None
         if fine_tune:
             self.unfreeze()
 
@@ -93,8 +93,8 @@ class TransferModel:
         self.extractor.cache = False  # what is on disk are the features before
         self._trainer = None
 
-    def compile(self, *, learning_rate: float | None = None) -> Trainer:
-        """Trace the training step with a fresh Adam; ``fit`` does so where it wasn't done.
+    def compile(self, *, learning_rate: float | None = None) -> Trainer | ArrayTrainer:
+        """Make the training step ready with a fresh Adam; ``fit`` does where it wasn't done.
 
         Args:
             learning_rate: Above 0; None takes Keras's 1e-3, or 1e-4 when fine-tuning.
@@ -104,9 +104,13 @@ class TransferModel:
         """
         if learning_rate is None:
             learning_rate = FINE_TUNE_LEARNING_RATE if self.fine_tune else LEARNING_RATE
+        rate = checked_learning_rate(learning_rate)
+        if isinstance(self.head, ArrayHead):
+            self._trainer = ArrayTrainer(self.head, learning_rate=rate)
+            return self._trainer
         self._trainer = Trainer(
             self.head,
-            learning_rate=checked_learning_rate(learning_rate),
+            learning_rate=rate,
             backbone=self.extractor.network.modules[0] if self.fine_tune else None,  # type: ignore[attr-defined]
             image_size=self.extractor.image_size,
         )
@@ -213,8 +217,7 @@ class TransferModel:
         rows = checked_features(features, self.extractor.feature_size)
         targets = self._checked_labels(labels, len(rows))
         kernel, bias = ridge_head(rows, targets, len(self.class_names), strength)
-        self.head.kernel.assign(kernel)
-        self.head.bias.assign(bias)
+        self.head.assign(kernel, bias)
         self._trainer = None  # its optimizer has followed another head
 
     def predict(self, images: object, *, batch_size: int = BATCH_SIZE) -> NDArray[np.float32]:
@@ -266,7 +269,9 @@ class TransferModel:
             for _ in range(epochs):
                 total = 0.0
                 for part, batch in inputs(rng.permutation(len(labels))):
-                    total += trainer.step(batch, labels[part]) * len(part)
+                    # Pixels only come while fine-tuning, and never to a head in arrays.
+                    loss = trainer.step(batch, labels[part])  # type: ignore[arg-type]
+                    total += loss * len(part)
                     bar.update(len(part))
                 losses.append(total / len(labels))
         return losses
@@ -275,3 +280,10 @@ class TransferModel:
         self, labels: NDArray[np.integer] | Sequence[int], images: int
     ) -> NDArray[np.int64]:
         return checked_labels(labels, images, len(self.class_names))
+
+
+def _head(extractor: FeatureExtractor, classes: int, seed: int) -> DenseHead | ArrayHead:
+    if extractor.engine in RUNTIMES:
+        return ArrayHead(extractor.feature_size, classes, seed=seed)
+    device = getattr(extractor.network, "device_names", (None,))[0]
+    return DenseHead(extractor.feature_size, classes, seed=seed, device=device)

@@ -5,9 +5,10 @@ import json
 import numpy as np
 import pytest
 
-from tl_core.conversion import cache, converted, freeze, model_digest
+from tl_core.conversion import cache, converted, freeze
 from tl_core.engines import NetworkSettings, open_model
 from tl_core.models import open_module, resolve
+from tl_core.storage import tree_digest
 
 
 @pytest.fixture
@@ -73,11 +74,11 @@ def test_a_models_digest_is_of_names_and_content(tmp_path):
     (tmp_path / "variables").mkdir()
     (tmp_path / "saved_model.pb").write_bytes(b"graph")
     (tmp_path / "variables" / "data").write_bytes(b"weights")
-    digests = [model_digest(tmp_path)]
+    digests = [tree_digest(tmp_path)]
     (tmp_path / "variables" / "data").write_bytes(b"weightS")
-    digests.append(model_digest(tmp_path))
+    digests.append(tree_digest(tmp_path))
     (tmp_path / "variables" / "data").rename(tmp_path / "variables" / "other")
-    digests.append(model_digest(tmp_path))
+    digests.append(tree_digest(tmp_path))
     assert len(set(digests)) == 3
 
 

@@ -17,13 +17,6 @@ if TYPE_CHECKING:
 KEY_FILE = "made-of.json"
 
 
-def model_digest(folder: Path) -> str:
-    """The sha256 of a SavedModel's files and their names, as 64 hexadecimal digits."""
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
-    lines = [f"{path.relative_to(folder).as_posix()} {sha256_of(path)}\n" for path in files]
-    return hashlib.sha256("".join(lines).encode()).hexdigest()
-
-
 def version_of(distribution: str) -> str | None:
     """The installed version; None where it isn't installed."""
     try:

@@ -7,20 +7,24 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tl_core.conversion.cache import converted, model_digest, version_of
+from tl_core.conversion.cache import converted, version_of
 from tl_core.conversion.frozen import freeze
+from tl_core.devices import ready_tensorflow, select_devices
 from tl_core.models import open_module, require
 from tl_core.models.module import require_classes, size_for
+from tl_core.storage import tree_digest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from pathlib import Path
 
     from tl_core.engines.protocol import NetworkSettings
-    from tl_core.models import Kind
+    from tl_core.models import HubModule, Kind
     from tl_core.models.untyped import Loaded
 
 NOTES = "notes.json"
+#: The file with a model's own image size.
+SIZE = "size.json"
 
 
 @dataclass(frozen=True)
@@ -40,7 +44,13 @@ class Model:
     @functools.cached_property
     def digest(self) -> str:
         """The sha256 of its files, which are read once."""
-        return model_digest(self.path)
+        return tree_digest(self.path)
+
+    def load(self) -> HubModule:
+        """The model in TensorFlow, on the CPU."""
+        ready_tensorflow()
+        select_devices("cpu")
+        return open_module(self.path, self.handle)
 
 
 @dataclass(frozen=True)
@@ -96,11 +106,11 @@ def convert(
     Raises:
         ModelError: As for the reference engine.
     """
-    size = settings.image_size or size_for(open_module(model.path, model.handle), settings)
+    size = size_for(model.handle, settings.image_size or _own_size(model), settings)
     made_of = {**model_facts(model, size, packages), "format": form}
 
     def make(folder: Path) -> None:
-        module = open_module(model.path, model.handle)
+        module = model.load()
         require(module, model.kind, settings.classes)
         write(freeze(module, size, scaled=scaled), size, folder)
         notes = {"output_size": module.output_size}
@@ -111,3 +121,14 @@ def convert(
     if model.kind == "logits":  # a conversion doesn't depend on the labels at hand
         require_classes(model.handle, notes["output_size"], settings.classes)
     return Conversion(folder, int(size), notes["output_size"])
+
+
+def _own_size(model: Model) -> int | None:
+    """The image size that the model names, kept so that it needn't be loaded to be asked."""
+
+    def write(folder: Path) -> None:
+        (folder / SIZE).write_text(json.dumps(model.load().image_size), encoding="utf-8")
+
+    folder = converted({**model_facts(model, None), "format": "image size"}, write)
+    size: int | None = json.loads((folder / SIZE).read_text(encoding="utf-8"))
+    return size

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,14 @@ import numpy as np
 
 from tl_core.conversion.cache import converted
 from tl_core.conversion.opening import Model, model_facts
-from tl_core.devices import cpu_flags, select_devices, set_threads
+from tl_core.devices import (
+    Devices,
+    cpu_flags,
+    ready_tensorflow,
+    select_devices,
+    set_threads,
+    tensorflow_later,
+)
 from tl_core.engines.names import (
     AUTO,
     BASELINE,
@@ -27,11 +35,11 @@ from tl_core.errors import DeviceError, ModelError, TransferLearningError
 from tl_core.models import resolve
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from numpy.typing import NDArray
 
-    from tl_core.devices import Devices
     from tl_core.engines.protocol import Network, NetworkSettings
     from tl_core.models import Kind
 
@@ -75,14 +83,26 @@ def open_model(handle: str, kind: Kind, engine: str, settings: NetworkSettings) 
         DeviceError: No such device, or threads that can't be set any more.
     """
     check_engine(engine, settings.precision)
-    # Before TensorFlow is used for anything, such as converting the model.
+    with _set_up(engine, settings) as devices:
+        model = Model(resolve(handle, kind), handle, kind)
+        if engine == AUTO:
+            engine = _fastest(model, devices, settings)
+        return _open(model, engine, devices, settings)
+
+
+@contextmanager
+def _set_up(engine: str, settings: NetworkSettings) -> Iterator[Devices]:
+    """TensorFlow with its threads and devices, where it runs the network; else only if needed.
+
+    Before it is used for anything, such as converting the model.
+    """
+    if settings.device == "cpu" and (engine in RUNTIMES or engine == AUTO):
+        with tensorflow_later(settings.threads):
+            yield Devices("cpu", ("CPU:0",))
+        return
     if settings.threads is not None:
         set_threads(settings.threads)
-    devices = select_devices(settings.device)
-    model = Model(resolve(handle, kind), handle, kind)
-    if engine == AUTO:
-        engine = _fastest(model, devices, settings)
-    return _open(model, engine, devices, settings)
+    yield select_devices(settings.device)
 
 
 def _open(model: Model, engine: str, devices: Devices, settings: NetworkSettings) -> Opened:
@@ -97,6 +117,8 @@ def _open(model: Model, engine: str, devices: Devices, settings: NetworkSettings
         raise ModelError(
             f"engine {engine}: it has no workers and chunks of its own; leave these options out"
         )
+    else:
+        ready_tensorflow()
     if engine == REFERENCE:
         return Opened(_network(model, engine, devices, settings), model, engine)
     try:
@@ -177,6 +199,7 @@ def _reference_outputs(model: Model, size: int, settings: NetworkSettings) -> ND
         plain = replace(
             settings, image_size=size, precision="fp32", device="cpu", workers=None, chunk=None
         )
+        ready_tensorflow()
         network = _network(model, REFERENCE, select_devices("cpu"), plain)
         parts = [network(images[i : i + BATCH]) for i in range(0, len(images), BATCH)]
         np.save(folder / file, np.concatenate(parts))

@@ -96,9 +96,8 @@ def open_network(
         with tf.device(name):
             modules.append(open_module(model.path, model.handle))
     require(modules[0], model.kind, settings.classes)
-    return TensorFlowNetwork(
-        modules, devices.names, size_for(modules[0], settings), compiled=compiled
-    )
+    size = size_for(model.handle, modules[0].image_size, settings)
+    return TensorFlowNetwork(modules, devices.names, size, compiled=compiled)
 
 
 def _function(module: HubModule, device: str, size: int, *, compiled: bool) -> Loaded:

@@ -61,4 +61,5 @@ def open_network(model: Model, devices: Devices, settings: NetworkSettings) -> K
     only_on_cpu("tutorial", devices)
     module = open_module(model.path, model.handle)
     require(module, model.kind, settings.classes)
-    return KerasNetwork(model.path, size_for(module, settings), module.output_size)
+    size = size_for(model.handle, module.image_size, settings)
+    return KerasNetwork(model.path, size, module.output_size)

@@ -6,6 +6,7 @@ import json
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from tl_core.devices import ready_tensorflow
 from tl_core.models.savedmodel import fault
 from tl_core.storage import atomic_dir, cache_dir
 
@@ -32,6 +33,7 @@ def cached_export(key: str, export: Callable[[Path], None]) -> Path:
     """
     target = cache_dir() / "models" / key
     if not _is_whole(target):
+        ready_tensorflow()
         with atomic_dir(target, is_whole=_is_whole) as folder:
             export(folder)
     return target

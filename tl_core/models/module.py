@@ -128,17 +128,22 @@ def open_module(path: Path, handle: str | None = None) -> HubModule:
     )
 
 
-def size_for(module: HubModule, settings: NetworkSettings) -> int:
+def size_for(handle: str, own: int | None, settings: NetworkSettings) -> int:
     """Side of the square input in pixels: the one asked for, the module's own, or the fallback.
+
+    Args:
+        handle: The model, for messages.
+        own: Its own size, where it has one.
+        settings: What is asked for.
 
     Raises:
         ModelError: There is none of these.
     """
-    sizes = (settings.image_size, module.image_size, settings.fallback_size)
+    sizes = (settings.image_size, own, settings.fallback_size)
     size = next((int(size) for size in sizes if size is not None), None)
     if size is None:
         raise ModelError(
-            f"{module.handle}: the model takes any image size and doesn't say which it was trained "
+            f"{handle}: the model takes any image size and doesn't say which it was trained "
             "at; name one with --image-size (often 224)"
         )
     return size

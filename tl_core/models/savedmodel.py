@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from tl_core.errors import ModelError
+from tl_core.storage import cache_dir, tree_digest
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -19,14 +21,26 @@ _VARIABLE_OPS = frozenset({"VarHandleOp", "Variable", "VariableV2"})
 def fault(folder: Path) -> str | None:
     """What is wrong with a SavedModel folder, in a few words; None where it is whole.
 
-    Reads every variable once, which verifies its checksum; that takes about as long as reading
-    the files, and the pages are in memory when the model is loaded next.
+    Reads every variable once, which verifies its checksum. A folder that was whole is known by its
+    content the next time, and then needs no TensorFlow to be looked at.
 
     Args:
         folder: The folder that should hold ``saved_model.pb``, ``variables/`` and ``assets/``.
     """
     if not folder.is_dir():
         return "no such folder"
+    known = cache_dir() / "whole" / tree_digest(folder)
+    if known.exists():
+        return None
+    found = _fault(folder)
+    if found is None:
+        with suppress(OSError):  # it only saves time
+            known.parent.mkdir(parents=True, exist_ok=True)
+            known.touch()
+    return found
+
+
+def _fault(folder: Path) -> str | None:
     graph = folder / GRAPH_FILE
     if not graph.is_file():
         return f"no {GRAPH_FILE} in it"

@@ -62,7 +62,7 @@ def test_the_client_s_own_cache_folder_is_respected(cache, server, pack, tmp_pat
     folder = fetch(server.serve(PATH, server.answer(pack())))
 
     assert folder.parent == tmp_path / "theirs"
-    assert not cache.exists()
+    assert not (cache / "hub").exists()
 
 
 @pytest.mark.parametrize("status", [200, 403], ids=["after success", "after failure"])

@@ -1,0 +1,52 @@
+"""Engines of other runtimes need no TensorFlow once a model was converted: memory and seconds."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from tl_core.engines.names import RUNTIMES
+from tl_core.extractor import FeatureExtractor
+from tl_core.transfer import TransferModel
+
+JOB = """
+import sys
+import numpy as np
+from tl_core.data import load_data
+from tl_core.extractor import FeatureExtractor
+from tl_core.transfer import TransferModel
+
+data = load_data("photo-patches").head(96, 48)
+extractor = FeatureExtractor(engine=sys.argv[1], threads=2, workers=2, chunk=4)
+model = TransferModel(extractor, data.class_names)
+model.fit(data.train.images, data.train.labels)
+model.fit_ridge(extractor.extract(data.train.images), data.train.labels)
+print(model.evaluate(data.test.images, data.test.labels).accuracy, "tensorflow" in sys.modules)
+"""
+
+
+@pytest.mark.parametrize("engine", sorted(RUNTIMES))
+def test_a_kept_model_is_run_and_trained_on_without_tensorflow(engine):
+    FeatureExtractor(engine=engine, threads=None, workers=2, chunk=4)  # converted, compared
+    done = subprocess.run(
+        [sys.executable, "-c", JOB, engine], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    accuracy, loaded = done.stdout.split()
+    assert float(accuracy) > 0.3
+    assert loaded == "False"
+
+
+def test_a_head_beside_another_runtime_is_saved_and_served(patches, tmp_path):
+    extractor = FeatureExtractor(engine="litert", image_size=64)
+    model = TransferModel(extractor, patches.class_names, seed=1)
+    model.fit(patches.train.images, patches.train.labels)
+    model.save(tmp_path / "model")
+    loaded = TransferModel.load(tmp_path / "model")
+    np.testing.assert_allclose(
+        loaded.predict(patches.test.images), model.predict(patches.test.images), atol=1e-3
+    )
+    assert f"{1280 * len(patches.class_names) + len(patches.class_names):,} trainable" in str(
+        model.summary()
+    )
