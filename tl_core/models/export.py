@@ -36,6 +36,7 @@ def cached_export(key: str, export: Callable[[Path], None]) -> Path:
         ready_tensorflow()
         with atomic_dir(target, is_whole=_is_whole) as folder:
             export(folder)
+            _is_whole(folder)  # while TensorFlow is loaded: its content is known from now on
     return target
 
 
