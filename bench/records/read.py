@@ -56,10 +56,23 @@ def read_rows(path: Path) -> list[Row]:
     Raises:
         ResultError: The file isn't readable, or a row lacks its rounds.
     """
+    return rows_of(read_run(path), path)
+
+
+def rows_of(run: dict[str, Any], path: Path) -> list[Row]:
+    """As ``read_rows``, of a file that was read.
+
+    Args:
+        run: Its JSON.
+        path: The file, for messages.
+
+    Raises:
+        ResultError: A row lacks its rounds.
+    """
     rows = []
-    for number, benchmark in enumerate(read_run(path)["benchmarks"]):
+    for number, benchmark in enumerate(run["benchmarks"]):
         try:
-            if "stage" in benchmark["extra_info"]:
+            if "stage" in (benchmark["extra_info"] or {}):
                 seconds = tuple(float(value) for value in benchmark["stats"]["data"])
                 rows.append(Row(str(benchmark["name"]), benchmark["extra_info"], seconds))
         except (KeyError, TypeError, ValueError) as error:

@@ -1,0 +1,1 @@
+"""Runs beside runs: which belong together, and whether they differ. Nothing here measures."""

@@ -1,0 +1,213 @@
+"""Runs that are of the same job, and among these the ones of one machine and one set-up."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, replace
+from functools import cached_property
+from statistics import median
+from typing import TYPE_CHECKING, Any
+
+from bench.compare.ratios import geometric_mean
+from bench.measure.difference import compare_fingerprints
+from tl_core.models.forms import short_name
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping, Sequence
+
+    from bench.records.collect import Run
+    from bench.records.read import Row
+
+#: What runs must have in common to be of the same job, whose speeds may stand side by side.
+#: The track isn't here: it is part of a benchmark's name.
+JOB = (
+    *("workload", "model", "data", "data_fingerprint", "precision", "image_size", "batch_size"),
+    *("train_size", "test_size"),
+)
+#: What tells two set-ups of a machine apart: these are what one compares on purpose.
+SETUP = ("engine", "device", "threads")
+#: Facts of a job that have the values of the row's own recipe in one benchmark, and so are read
+#: off another one.
+OWN_RECIPE = "time_to_accuracy"
+
+
+@dataclass(frozen=True)
+class Job:
+    """What was run, by the names of ``JOB``; those that are mixed on purpose are left out.
+
+    Attributes:
+        facts: Names and values.
+    """
+
+    facts: tuple[tuple[str, Any], ...]
+
+    def __getitem__(self, name: str) -> Any:  # noqa: ANN401 - as in a result row
+        return dict(self.facts).get(name)
+
+    def __str__(self) -> str:
+        """Such as ``tutorial: mobilenet_v2_100_224 at 224, cifar10 30,000 + 10,000, fp32``."""
+        known = dict(self.facts)
+        model = short_name(known["model"]) if "model" in known else "several models"
+        size = f" at {known['image_size']}" if "image_size" in known else ""
+        sizes = [f"{known[name]:,}" for name in ("train_size", "test_size") if name in known]
+        parts = [
+            f"{model}{size}",
+            " ".join([known.get("data", "several data sets"), " + ".join(sizes)]).strip(),
+            *([f"batch {known['batch_size']}"] if "batch_size" in known else []),
+            known.get("precision", "several precisions"),
+        ]
+        return f"{known.get('workload', 'several workloads')}: {', '.join(parts)}"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """Runs of one job on one machine with one set-up: a column of a comparison.
+
+    Attributes:
+        job: What they ran.
+        machine: The machine's name.
+        setup: Engine, device and threads.
+        runs: The earliest first.
+        label: What tells it from the others that it stands beside.
+    """
+
+    job: Job
+    machine: str
+    setup: tuple[Any, ...]
+    runs: tuple[Run, ...]
+    label: str = ""
+
+    @property
+    def last(self) -> Run:
+        """The latest run."""
+        return self.runs[-1]
+
+    @cached_property
+    def benchmarks(self) -> dict[str, list[Row]]:
+        """Rows of all runs by benchmark, the earliest first; benchmarks as the latest run's."""
+        found: dict[str, list[Row]] = {
+            row.label: [] for run in reversed(self.runs) for row in run.rows
+        }
+        for run in self.runs:
+            for row in run.rows:
+                found[row.label].append(row)
+        return found
+
+    def rates(self, benchmark: str) -> list[float]:
+        """Images a second of each run that has the benchmark."""
+        return [float(row.info["images_per_s"]) for row in self.benchmarks.get(benchmark, [])]
+
+    def rate(self, benchmark: str) -> float:
+        """The geometric mean of ``rates``."""
+        return geometric_mean(self.rates(benchmark))
+
+
+def job_of(run: Run, mixed: Collection[str] = ()) -> Job:
+    """The job of a run.
+
+    Args:
+        run: A run of this suite.
+        mixed: Names of ``JOB`` that are left out, so that runs that differ in them come together.
+    """
+    rows = [row for row in run.rows if row.info.get("stage") != OWN_RECIPE] or list(run.rows)
+    info = rows[0].info
+    return Job(tuple((name, _plain(info.get(name))) for name in JOB if name not in mixed))
+
+
+def _plain(value: object) -> object:
+    return value if isinstance(value, str | int | float | None) else str(value)
+
+
+def entries_of(runs: Sequence[Run], mixed: Collection[str] = ()) -> list[Entry]:
+    """Put runs together that are of one job, one machine and one set-up.
+
+    Args:
+        runs: The earliest first.
+        mixed: As for ``job_of``.
+
+    Returns:
+        In the order of their first runs, without labels.
+    """
+    machines = _Machines()
+    groups: dict[tuple[Any, ...], list[Run]] = {}
+    for run in runs:
+        info = run.rows[0].info
+        setup = tuple(info.get(name) for name in SETUP)
+        groups.setdefault((job_of(run, mixed), machines.number(run), setup), []).append(run)
+    return [
+        Entry(job, found[-1].machine, setup, tuple(found))
+        for (job, _, setup), found in groups.items()
+    ]
+
+
+class _Machines:
+    """Numbers for machines: runs whose fingerprints differ in software only have the same."""
+
+    def __init__(self) -> None:
+        self._known: list[Mapping[str, Any]] = []
+        self._numbers: dict[int, int] = {}
+
+    def number(self, run: Run) -> int:
+        # Runs with equal facts share them, see ``collect``.
+        if id(run.facts) not in self._numbers:
+            self._numbers[id(run.facts)] = self._find(run.facts)
+        return self._numbers[id(run.facts)]
+
+    def _find(self, facts: Mapping[str, Any]) -> int:
+        for number, known in enumerate(self._known):
+            if not compare_fingerprints(known, facts).machine:
+                return number
+        self._known.append(facts)
+        return len(self._known) - 1
+
+
+def labelled(entries: Iterable[Entry]) -> list[Entry]:
+    """Entries with labels of what not all of them have in common, none twice."""
+    found = list(entries)
+    columns = [[entry.machine, *map(_word, SETUP, entry.setup)] for entry in found]
+    differ = [len(set(values)) > 1 for values in zip(*columns, strict=True)]
+    labels = [
+        " ".join(word for word, told in zip(words, differ, strict=True) if told) or words[0]
+        for words in columns
+    ]
+    for more in (_when, _number):
+        labels = more(found, labels)
+    return [replace(each, label=label) for each, label in zip(found, labels, strict=True)]
+
+
+def _when(entries: Sequence[Entry], labels: Sequence[str]) -> list[str]:
+    """Labels that several have, with the time of the latest run."""
+    uses = Counter(labels)
+    return [
+        f"{label} {entry.last.when:%Y-%m-%d %H:%M}" if uses[label] > 1 else label
+        for entry, label in zip(entries, labels, strict=True)
+    ]
+
+
+def _number(entries: Sequence[Entry], labels: Sequence[str]) -> list[str]:
+    """Labels that several still have, numbered."""
+    del entries
+    uses, seen, numbered = Counter(labels), Counter[str](), []
+    for label in labels:
+        seen[label] += 1
+        numbered.append(f"{label} #{seen[label]}" if uses[label] > 1 else label)
+    return numbered
+
+
+def _word(name: str, value: object) -> str:
+    return f"{value} thread{'s' * (value != 1)}" if name == "threads" else str(value)
+
+
+def by_job(entries: Iterable[Entry]) -> dict[Job, list[Entry]]:
+    """Entries of each job, in the order in which they came."""
+    found: dict[Job, list[Entry]] = {}
+    for entry in entries:
+        found.setdefault(entry.job, []).append(entry)
+    return found
+
+
+def accuracy(entry: Entry, benchmark: str) -> float | None:
+    """The median of the runs' accuracies; None where the benchmark has none."""
+    rows = entry.benchmarks.get(benchmark, [])
+    values = [row.info["accuracy"] for row in rows if row.info.get("accuracy") is not None]
+    return median(values) if values else None
