@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import functools
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from bench.compare.jobs import JOB as JOB_FACTS
 from bench.options import OPTIONS, OptionError, workload_from
+from bench.records.read import ResultError
 from bench.workloads import QUICK, WORKLOADS
 from tl_core.errors import TransferLearningError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 #: Exit code of bad options and bad input, which scripts rely on.
 USAGE = 2
@@ -23,6 +26,17 @@ class BadInput(click.ClickException):
     """Bad input: one line on stderr, exit code 2."""
 
     exit_code = USAGE
+
+
+@contextmanager
+def one_line_errors() -> Iterator[None]:
+    """Bad input ends in one line, not in a traceback."""
+    try:
+        yield
+    except (OptionError, TransferLearningError, ResultError) as error:
+        raise BadInput(str(error)) from error
+    except (OSError, UnicodeError) as error:
+        raise BadInput(f"a file can't be read or written: {error}") from error
 
 
 #: Options that say how the network is run.
@@ -38,12 +52,8 @@ def shared_options(*names: str) -> Callable[[Callable[..., Any]], Callable[..., 
         def wrapper(**given: Any) -> Any:  # noqa: ANN401 - click's values
             texts = {option.name: given.pop(option.name) for option in chosen}
             set_ones = {name: text for name, text in texts.items() if text is not None}
-            try:
+            with one_line_errors():
                 return command(options=workload_from(QUICK.name, set_ones), given=set_ones, **given)
-            except (OptionError, TransferLearningError) as error:
-                raise BadInput(str(error)) from error
-            except (OSError, UnicodeError) as error:
-                raise BadInput(f"a file can't be read or written: {error}") from error
 
         for option in reversed(chosen):
             wrapper = click.option(
@@ -232,6 +242,42 @@ def gate(**arguments: Any) -> None:  # noqa: ANN401 - click's values
     written = {key: arguments[key] for key in ("markdown", "junit", "save", "as_json")}
     kept = {key: arguments[key] for key in ("base", "head", "repeat", "resume", "seed")}
     run(settings=settings, outputs=Outputs(**written), **kept)
+
+
+@main.command(epilog="Example: tlbench compare laptop.json server/ --markdown summary.md")
+@click.argument("names", nargs=-1, required=True, metavar="RUN...")
+@click.option(
+    "--results",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("results"),
+    show_default=True,
+    metavar="DIR",
+    help="where machines are looked for by name",
+)
+@click.option(
+    "--mix",
+    "mixed",
+    multiple=True,
+    type=click.Choice(JOB_FACTS),
+    help="put runs side by side that differ in this; may be given several times",
+)
+@click.option("--markdown", type=click.Path(path_type=Path), help="write a summary there")
+@click.option("--csv", type=click.Path(path_type=Path), help="write all figures there")
+@click.option("--json", "as_json_", is_flag=True, help="print JSON")
+def compare(**arguments: Any) -> None:  # noqa: ANN401 - click's values
+    """Set runs side by side: how many times as fast, and whether that is real.
+
+    A RUN is a result file, a folder of them, or a machine's name. Runs of one job, machine and
+    set-up become one entry; the first entry is what the others are compared with. What differs
+    between them is said before any number. Runs of other jobs, data copies or precisions don't
+    come into one table, unless --mix allows it.
+
+    Exits with 0: compared, 2: bad input, 4: no two runs of the same job.
+    """
+    from bench.commands.compare import run
+
+    with one_line_errors():
+        run(**arguments)
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from functools import cached_property
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
+from bench.compare.jobs import JOB
 from bench.compare.ratios import geometric_mean
 from bench.measure.difference import compare_fingerprints
 from tl_core.models.forms import short_name
@@ -18,12 +19,6 @@ if TYPE_CHECKING:
     from bench.records.collect import Run
     from bench.records.read import Row
 
-#: What runs must have in common to be of the same job, whose speeds may stand side by side.
-#: The track isn't here: it is part of a benchmark's name.
-JOB = (
-    *("workload", "model", "data", "data_fingerprint", "precision", "image_size", "batch_size"),
-    *("train_size", "test_size"),
-)
 #: What tells two set-ups of a machine apart: these are what one compares on purpose.
 SETUP = ("engine", "device", "threads")
 #: Facts of a job that have the values of the row's own recipe in one benchmark, and so are read

@@ -41,11 +41,11 @@ def gate_markdown(report: Report) -> str:
         report: The gate's.
     """
     ids = [each.name for each in report.verdicts]
-    names = {key: _code(name) for key, name in short_names(ids).items()}
+    names = {key: as_code(name) for key, name in short_names(ids).items()}
     told = ", ".join(filter(None, [counts(report), took(report)]))
     parts = [
         f"## {MARKS[report.word]} Gate: {report.word.upper()}",
-        f"{_code(printable(report.head))} against {_code(printable(report.base))}"
+        f"{as_code(printable(report.head))} against {as_code(printable(report.base))}"
         + (f": {told}" if told else ""),
         _table(report.verdicts, names) if report.verdicts else f"{NOTHING.capitalize()}.",
         "\n".join(_reasons(report, names)),
@@ -70,9 +70,9 @@ def _line(cells: Sequence[str]) -> str:
 def _reasons(report: Report, names: dict[str, str]) -> Iterator[str]:
     for each in report.verdicts:
         if each.word != "pass" or each.faster:
-            yield f"- {names[each.name]}: {_text(explanation(each))}"
+            yield f"- {names[each.name]}: {as_text(explanation(each))}"
     for note in report.notes:
-        yield f"- Note: {_text(printable(note))}"
+        yield f"- Note: {as_text(printable(note))}"
 
 
 def _meanings() -> str:
@@ -86,11 +86,11 @@ def _meanings() -> str:
     )
 
 
-def _code(text: str) -> str:
+def as_code(text: str) -> str:
     """As code: an element, since a code span can't hold every text."""
     return f"<code>{text.translate(_ENTITIES)}</code>"
 
 
-def _text(text: str) -> str:
+def as_text(text: str) -> str:
     """As text, in which nobody is mentioned: that is looked for once entities are resolved."""
     return text.translate(_ENTITIES | {ord("@"): "@&#8203;"})

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from bench.records.read import Row
 
@@ -100,6 +100,24 @@ def gigabytes(value: int | None) -> str:
 def share(value: float | None) -> str:
     """An accuracy as printed everywhere: 0 to 1 with four digits, or a dash."""
     return "-" if value is None else f"{value:.4f}"
+
+
+def lines_of(
+    headings: Sequence[str], rows: Iterable[Sequence[str]], *, right: Collection[int] = ()
+) -> list[str]:
+    """A plain table as lines of at most 80 characters.
+
+    Args:
+        headings: Of the columns.
+        rows: As many texts each.
+        right: Positions of columns whose texts end below each other.
+    """
+    table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="")
+    for i, heading in enumerate(headings):
+        table.add_column(heading, justify="right" if i in right else "left", no_wrap=i in right)
+    for row in rows:
+        table.add_row(*(Text(text) for text in row))
+    return _render(table)
 
 
 def _render(item: Table | Text) -> list[str]:

@@ -1,0 +1,87 @@
+"""``tlbench compare``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from bench.compare.comparison import compared
+from bench.compare.entries import entries_of
+from bench.compare.jobs import JOB
+from bench.records.collect import collect
+from bench.telling.comparison import as_csv, as_json, as_lines, as_markdown
+from tl_core.storage import atomic_file
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from bench.compare.entries import Entry
+
+#: Exit code where nothing can be compared.
+NOT_COMPARABLE = 4
+
+
+def run(
+    *,
+    names: Sequence[str],
+    results: Path,
+    mixed: Sequence[str],
+    as_json_: bool,
+    markdown: Path | None,
+    csv: Path | None,
+) -> None:
+    """Compare runs, print a table, and write it where asked; see ``tlbench compare --help``.
+
+    Raises:
+        ResultError: A name is nothing, or a named file no run.
+        SystemExit: With 4 where no two runs are of the same job.
+    """
+    found, comparisons = _entries(names, results, mixed), []
+    comparisons = [each for each in compared(found) if len(each.entries) > 1]
+    if not comparisons:
+        click.echo(_nothing(found, mixed), err=True)
+        raise SystemExit(NOT_COMPARABLE)
+    alone = [entry for entry in found if all(entry.job != each.job for each in comparisons)]
+    for path, text in ((markdown, as_markdown), (csv, as_csv)):
+        if path is not None:
+            with atomic_file(path) as part:
+                part.write_text(text(comparisons), encoding="utf-8")
+    if as_json_:
+        click.echo(as_json(comparisons))
+        return
+    click.echo("\n".join(as_lines(comparisons)))
+    for entry in alone:
+        click.echo(f"left out, nothing else is of its job: {_named(entry)}", err=True)
+
+
+def _entries(names: Sequence[str], results: Path, mixed: Sequence[str]) -> list[Entry]:
+    """Each name's entries: what is named twice is compared, not put together."""
+    found = []
+    for name in names:
+        collected = collect([name], results)
+        for line in collected.skipped:
+            click.echo(f"passed over: {line}", err=True)
+        found += entries_of(collected.runs, mixed)
+    return found
+
+
+def _nothing(found: Sequence[Entry], mixed: Sequence[str]) -> str:
+    """Why there is no comparison, and what would make one."""
+    if len(found) < 2:
+        return (
+            f"{len(found)} kind of run: expected at least two that differ in machine, engine, "
+            "device or threads, or two files; name more runs"
+        )
+    jobs = [dict(entry.job.facts) for entry in found]
+    names = [name for name in JOB if name not in mixed and len({job.get(name) for job in jobs}) > 1]
+    listed = "; ".join(f"{name} {' / '.join(str(job.get(name)) for job in jobs)}" for name in names)
+    return (
+        f"no two of these runs are of the same job ({listed}): speeds of different jobs aren't "
+        f"compared. Measure them alike, or allow it with {' '.join(f'--mix {n}' for n in names)}"
+    )
+
+
+def _named(entry: Entry) -> str:
+    return f"{entry.machine} {' '.join(map(str, entry.setup))}, {entry.job}"

@@ -1,0 +1,253 @@
+"""Comparisons for the terminal, as Markdown, CSV and JSON: the same rows in each."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import string
+import textwrap
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from bench.compare.ratios import ALARM, CONFIDENCE, RUN_SD
+from bench.compare.reference import headline
+from bench.telling.gate_markdown import as_code, as_text
+from bench.telling.gate_words import printable
+from bench.telling.table import WIDTH, lines_of, share
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from bench.compare.comparison import Cell, Comparison
+    from bench.compare.entries import Entry
+    from bench.compare.reference import Headline
+
+HEADINGS = ("benchmark", "", "images/s", "times A", "interval", "top-1", "")
+RIGHT = (2, 3, 4, 5)
+#: Behind an accuracy that is another than the first entry's, and not by chance.
+OTHER = "≠"
+#: Said below every comparison.
+LEGEND = (
+    f"times A: of the geometric means over runs, with its {100 * CONFIDENCE:.0f} % interval. "
+    "Faster and slower are said where chance alone would say so of any of these ratios in at most "
+    f"{100 * ALARM:.0f} % of comparisons. With one run a side, runs are taken to scatter by "
+    f"{100 * RUN_SD:.0f} %: to see less, measure more runs, or use tlbench gate on one machine. "
+    f"{OTHER}: another accuracy than A's, beyond chance."
+)
+
+
+@dataclass(frozen=True)
+class Line:
+    """One benchmark of one entry, as text."""
+
+    benchmark: str
+    letter: str
+    rate: str
+    ratio: str
+    interval: str
+    accuracy: str
+    word: str
+
+    @property
+    def cells(self) -> tuple[str, ...]:
+        """In the order of ``HEADINGS``."""
+        return tuple(asdict(self).values())
+
+
+def letters(count: int) -> list[str]:
+    """A, B, ..., Z, A2, B2, ..."""
+    alphabet = string.ascii_uppercase
+    return [
+        alphabet[i % 26] + (str(i // 26 + 1) if i >= len(alphabet) else "") for i in range(count)
+    ]
+
+
+def table_lines(comparison: Comparison) -> Iterator[Line]:
+    """Benchmark by benchmark, a line for each entry that has it."""
+    names = letters(len(comparison.entries))
+    for benchmark, cells in comparison.cells.items():
+        told = benchmark
+        for letter, cell in zip(names, cells, strict=True):
+            if cell is not None:
+                yield _line(told, letter, cell)
+                told = ""
+
+
+def _line(benchmark: str, letter: str, cell: Cell) -> Line:
+    found = cell.ratio
+    return Line(
+        benchmark=printable(benchmark),
+        letter=letter,
+        rate=f"{cell.rate:,.0f}" if cell.rate >= 100 else f"{cell.rate:.3g}",
+        ratio="" if found is None else _times(found.value),
+        interval=_spread(cell) if found is None else f"{_times(found.low)}-{_times(found.high)}",
+        accuracy=share(cell.accuracy) + OTHER * cell.accuracy_differs,
+        word=cell.word or "",
+    )
+
+
+def _times(value: float) -> str:
+    return f"{value:.2f}" if value < 10 else f"{value:,.1f}" if value < 100 else f"{value:,.0f}"
+
+
+def _spread(cell: Cell) -> str:
+    """Of the runs' rates, in percent of their mean."""
+    if cell.spread is None:
+        return ""
+    return "/".join(f"{each - 1:+.0%}" for each in cell.spread)
+
+
+def entry_lines(comparison: Comparison) -> Iterator[str]:
+    """Which letter is which."""
+    for letter, entry in zip(letters(len(comparison.entries)), comparison.entries, strict=True):
+        yield f"{letter}: {printable(entry.label)}, {_runs(entry)}"
+
+
+def _runs(entry: Entry) -> str:
+    first, last = entry.runs[0].when, entry.last.when
+    if len(entry.runs) == 1:
+        return f"1 run of {last:%Y-%m-%d}"
+    dates = f"{first:%Y-%m-%d}" + (f" to {last:%Y-%m-%d}" if last.date() != first.date() else "")
+    return f"{len(entry.runs):,} runs of {dates}"
+
+
+def headline_lines(comparison: Comparison) -> Iterator[str]:
+    """Each entry's throughput as a multiple of the reference machine's, with its parts."""
+    for letter, entry in zip(letters(len(comparison.entries)), comparison.entries, strict=True):
+        found = headline(entry)
+        if found is not None:
+            yield f"{letter}: {headline_text(found)}"
+
+
+def headline_text(found: Headline) -> str:
+    """A headline with its parts."""
+    parts = ", ".join(f"{printable(name)} {_times(part)}" for name, part in found.parts.items())
+    if found.value is None:
+        return f"no headline ({printable(found.reason or '')}; {parts or 'no parts'})"
+    return (
+        f"{_times(found.value)} times {printable(found.reference)} (geometric mean of "
+        f"{len(found.parts)}: {parts})"
+    )
+
+
+def money_lines(comparison: Comparison) -> Iterator[str]:
+    """Images for a unit of money, for entries that were given a price."""
+    for letter, position in zip(
+        letters(len(comparison.entries)), range(len(comparison.entries)), strict=True
+    ):
+        told = [
+            f"{printable(name)} {cell.images_per_money:,.0f}"
+            for name, cells in comparison.cells.items()
+            if (cell := cells[position]) is not None and cell.images_per_money
+        ]
+        if told:
+            yield f"{letter}: images for a unit of money: {', '.join(told)}"
+
+
+def as_lines(comparisons: Iterable[Comparison]) -> list[str]:
+    """Lines of at most 80 characters: what differs first, then figures, then what they mean."""
+    lines: list[str] = []
+    for each in comparisons:
+        lines += [*_wrapped(printable(str(each.job))), ""]
+        for line in entry_lines(each):
+            lines += _wrapped(line)
+        for line in each.differences:
+            lines += _wrapped(f"differs: {printable(line)}")
+        rows = [line.cells for line in table_lines(each)]
+        lines += ["", *lines_of(HEADINGS, rows, right=RIGHT), ""]
+        for line in (*headline_lines(each), *money_lines(each)):
+            lines += _wrapped(line)
+        lines.append("")
+    return [*lines, *_wrapped(LEGEND)]
+
+
+def _wrapped(text: str) -> list[str]:
+    return textwrap.wrap(text, WIDTH, subsequent_indent="  ", break_on_hyphens=False) or [""]
+
+
+def as_markdown(comparisons: Iterable[Comparison]) -> str:
+    """A section a job. Nothing that a file says is taken for Markdown or HTML."""
+    parts = []
+    for each in comparisons:
+        parts.append(f"## {as_text(printable(str(each.job)))}")
+        told = [*entry_lines(each), *(f"differs: {printable(line)}" for line in each.differences)]
+        parts.append("\n".join(f"- {as_text(line)}" for line in told))
+        rule = ["---:" if i in RIGHT else "---" for i in range(len(HEADINGS))]
+        rows = [HEADINGS, rule, *(_escaped(line) for line in table_lines(each))]
+        parts.append("\n".join(f"| {' | '.join(row)} |" for row in rows))
+        found = [*headline_lines(each), *money_lines(each)]
+        parts.append("\n".join(f"- {as_text(line)}" for line in found))
+    return "\n\n".join(filter(None, [*parts, LEGEND])) + "\n"
+
+
+def _escaped(line: Line) -> Sequence[str]:
+    name, *figures = line.cells
+    return [as_code(name) if name else "", *figures]
+
+
+#: Columns of the CSV file, and of the JSON's cells.
+FIELDS = (
+    *("benchmark", "entry", "machine", "engine", "device", "threads", "runs", "images_per_s"),
+    *("lowest", "highest", "ratio", "ratio_low", "ratio_high", "p", "basis", "word", "accuracy"),
+    *("accuracy_p", "verdict", "images_per_money"),
+)
+
+
+def records(comparison: Comparison) -> Iterator[dict[str, Any]]:
+    """Every cell with all that is known of it, by ``FIELDS``."""
+    for benchmark, cells in comparison.cells.items():
+        for entry, cell in zip(comparison.entries, cells, strict=True):
+            if cell is not None:
+                yield dict(zip(FIELDS, _values(benchmark, entry, cell), strict=True))
+
+
+def _values(benchmark: str, entry: Entry, cell: Cell) -> tuple[Any, ...]:
+    found = cell.ratio
+    ratio = (found.value, found.low, found.high, found.p, found.basis) if found else (None,) * 5
+    return (
+        *(benchmark, entry.label, entry.machine, *entry.setup, len(cell.rates), cell.rate),
+        *(min(cell.rates), max(cell.rates), *ratio, cell.word, cell.accuracy),
+        *(cell.accuracy_p, cell.verdict, cell.images_per_money),
+    )
+
+
+def as_csv(comparisons: Iterable[Comparison]) -> str:
+    """A line a cell, the job's facts first; spreadsheets take no text in it for a formula."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    written = False
+    for each in comparisons:
+        if not written:
+            writer.writerow([*(name for name, _ in each.job.facts), *FIELDS])
+            written = True
+        for record in records(each):
+            values = [*(value for _, value in each.job.facts), *record.values()]
+            writer.writerow([_harmless(value) for value in values])
+    return text.getvalue()
+
+
+def _harmless(value: object) -> object:
+    return f"'{value}" if isinstance(value, str) and value[:1] in ("=", "+", "-", "@") else value
+
+
+def as_json(comparisons: Iterable[Comparison]) -> str:
+    """Jobs with entries, differences, cells and headlines."""
+    told = [
+        {
+            "job": dict(each.job.facts),
+            "entries": [
+                {
+                    "label": entry.label,
+                    "machine": entry.machine,
+                    "files": [run.path.as_posix() for run in entry.runs],
+                    "headline": asdict(found) if (found := headline(entry)) else None,
+                }
+                for entry in each.entries
+            ],
+            "differences": list(each.differences),
+            "cells": list(records(each)),
+        }
+        for each in comparisons
+    ]
+    return json.dumps({"comparisons": told}, indent=1, ensure_ascii=False)

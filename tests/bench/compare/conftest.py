@@ -1,0 +1,42 @@
+"""Result files made from a committed one: other machines, engines, rates and dates."""
+
+import copy
+import datetime as dt
+import json
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[3]
+START = dt.datetime(2026, 11, 1, tzinfo=dt.UTC)
+
+
+def committed():
+    """The first quick run that was measured."""
+    file = min((ROOT / "results").glob("*/quick_*.json"))
+    return json.loads(file.read_text(encoding="utf-8"))
+
+
+@pytest.fixture
+def write_run(tmp_path):
+    """Writes a run: ``write_run("a/1.json", day=2, faster=1.1, facts={...}, engine="litert")``."""
+    whole = committed()
+
+    def write(name, *, day=0, faster=1.0, facts=None, commit=None, drop=(), only=None, **info):
+        run = copy.deepcopy(whole)
+        run["datetime"] = (START + dt.timedelta(days=day)).isoformat()
+        run["machine_info"]["tlbench"] |= facts or {}
+        if commit is not None:
+            run["commit_info"] = {"id": commit, "dirty": False}
+        run["benchmarks"] = [each for each in run["benchmarks"] if each["name"] not in drop]
+        for benchmark in run["benchmarks"]:
+            change = faster if only is None or benchmark["name"] == only else 1.0
+            benchmark["stats"]["data"] = [each / change for each in benchmark["stats"]["data"]]
+            benchmark["extra_info"]["images_per_s"] *= change
+            benchmark["extra_info"] |= info
+        path = tmp_path / "results" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(run), encoding="utf-8")
+        return path
+
+    return write

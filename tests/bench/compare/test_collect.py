@@ -1,0 +1,102 @@
+"""Files, folders and machines become runs; what is none is said."""
+
+import datetime as dt
+import json
+
+import pytest
+
+from bench.records.collect import LONG, collect
+from bench.records.read import ResultError
+
+
+def test_a_folder_is_searched_and_runs_come_in_the_order_of_time(write_run, tmp_path):
+    write_run("m/b.json", day=2)
+    write_run("m/deep/a.json", day=1)
+    found = collect([str(tmp_path / "results")])
+    assert [run.path.name for run in found.runs] == ["a.json", "b.json"]
+    assert found.runs[0].when == dt.datetime(2026, 11, 2, tzinfo=dt.UTC)
+    assert found.skipped == ()
+
+
+def test_a_machine_is_found_by_its_name(write_run, tmp_path):
+    write_run("amd/a.json")
+    write_run("intel/b.json")
+    found = collect(["intel"], tmp_path / "results")
+    assert [run.path.name for run in found.runs] == ["b.json"]
+
+
+def test_a_name_that_is_nothing_is_refused_with_the_machines_there_are(write_run, tmp_path):
+    write_run("amd/a.json")
+    write_run("studies/b.json")
+    with pytest.raises(ResultError, match=r"nowhere: no such file .* \(amd\)"):
+        collect(["nowhere"], tmp_path / "results")
+
+
+def test_studies_and_schemas_are_no_runs(write_run, tmp_path):
+    for folder in ("schema", "studies/gates"):
+        write_run(f"{folder}/a.json")
+    assert collect([str(tmp_path / "results")]).runs == ()
+
+
+def test_a_file_named_twice_is_one_run(write_run, tmp_path):
+    path = write_run("a.json")
+    assert len(collect([str(path), str(tmp_path / "results")]).runs) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("{", "not a readable JSON file"),
+        ("[]", "no list under 'benchmarks'"),
+        ('{"benchmarks": []}', "no benchmark of this suite"),
+        ('{"benchmarks": [{"name": "x"}]}', "expected extra_info and stats.data"),
+    ],
+    ids=["cut off", "a list", "empty", "a stranger's"],
+)
+def test_what_is_no_run_is_passed_over_in_a_folder_and_refused_by_name(
+    text, says, write_run, tmp_path
+):
+    write_run("a.json")
+    bad = tmp_path / "results" / "bad.json"
+    bad.write_text(text, encoding="utf-8")
+    found = collect([str(tmp_path / "results")])
+    assert len(found.runs) == 1
+    assert len(found.skipped) == 1
+    assert says in found.skipped[0]
+    with pytest.raises(ResultError, match=says):
+        collect([str(bad)])
+
+
+@pytest.mark.parametrize("rate", [0, -1, None, "fast", True])
+def test_a_rate_that_is_none_is_refused(rate, write_run):
+    path = write_run("a.json")
+    run = json.loads(path.read_text(encoding="utf-8"))
+    run["benchmarks"][0]["extra_info"]["images_per_s"] = rate
+    path.write_text(json.dumps(run), encoding="utf-8")
+    with pytest.raises(ResultError, match="images_per_s"):
+        collect([str(path)])
+
+
+def test_not_a_number_is_read_as_pytest_benchmark_writes_it(write_run):
+    path = write_run("a.json")
+    run = json.loads(path.read_text(encoding="utf-8"))
+    run["benchmarks"][0]["stats"]["iqr"] = float("nan")
+    path.write_text(json.dumps(run), encoding="utf-8")
+    assert len(collect([str(path)]).runs) == 1
+
+
+def test_long_lists_are_left_in_the_file(write_run):
+    (run,) = collect([str(write_run("a.json", rounds=[1], correct="AA=="))]).runs
+    assert all(name not in row.info for row in run.rows for name in LONG)
+
+
+def test_commits_are_told_and_whether_there_were_changes(write_run):
+    path = write_run("a.json", commit="0123456789abcdef")
+    assert collect([str(path)]).runs[0].commit == "0123456789ab"
+    run = json.loads(path.read_text(encoding="utf-8"))
+    run["commit_info"]["dirty"] = True
+    path.write_text(json.dumps(run), encoding="utf-8")
+    assert collect([str(path)]).runs[0].commit == "0123456789ab+"
+    run["commit_info"] = {}
+    path.write_text(json.dumps(run), encoding="utf-8")
+    assert collect([str(path)]).runs[0].commit is None

@@ -1,0 +1,213 @@
+"""Entries beside each other: what differs, how much, and whether accuracy does too."""
+
+import csv
+import io
+import json
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from scipy import stats
+
+from bench.cli import main
+from bench.compare import reference
+from bench.compare.comparison import compared
+from bench.compare.entries import entries_of
+from bench.gate.accuracy import pack
+from bench.records.collect import collect
+from bench.telling.comparison import as_csv, as_lines, as_markdown, letters
+
+HOSTILE = 'x|<img src=x onerror=alert(1)>`\x1b[31m"=1'
+
+
+@pytest.fixture
+def compare(write_run, tmp_path):
+    """Runs ``tlbench compare`` on names in the folder of results."""
+
+    def run(*names):
+        arguments = [n if n.startswith("-") else str(tmp_path / "results" / n) for n in names]
+        return CliRunner().invoke(main, ["compare", *arguments])
+
+    return run
+
+
+@pytest.fixture
+def two(write_run, tmp_path):
+    """Three runs of each of two engines, the second 30 % faster."""
+    for day, noise in enumerate([1.0, 1.02, 0.99]):
+        write_run(f"a/{day}.json", day=day, faster=noise)
+        write_run(f"b/{day}.json", day=day, faster=1.3 * noise, engine="litert")
+    found = compared(entries_of(collect([str(tmp_path / "results")]).runs))
+    assert len(found) == 1
+    return found[0]
+
+
+def test_ratios_are_against_the_first_entry(two):
+    for base, head in two.cells.values():
+        assert base.ratio is None
+        assert head.ratio.value == pytest.approx(1.3)
+        assert head.word == "faster"
+        assert base.spread == pytest.approx(
+            (min(base.rates) / stats.gmean(base.rates), max(base.rates) / stats.gmean(base.rates))
+        )
+
+
+def test_a_benchmark_that_an_entry_lacks_is_compared_among_the_others(write_run, tmp_path):
+    write_run("a.json", drop=["test_resize"])
+    for number, engine in enumerate(["litert", "openvino"]):
+        write_run(f"{engine}.json", day=1 + number, faster=2.0 + number, engine=engine)
+    (found,) = compared(entries_of(collect([str(tmp_path / "results")]).runs))
+    none, base, head = found.cells["resize"]
+    assert none is None
+    assert base.ratio is None
+    assert head.ratio.value == pytest.approx(3 / 2)
+    assert found.cells["extract"][2].ratio.value == pytest.approx(3)
+
+
+def test_accuracies_that_differ_beyond_chance_are_said(write_run, tmp_path):
+    right = np.arange(500) % 4 > 0
+    fewer = right & (np.arange(500) % 10 > 0)
+    for name, answers in (("a", right), ("b", fewer)):
+        facts = {"accuracy": float(answers.mean()), "correct": pack(answers)}
+        write_run(f"{name}.json", engine=name, **facts)
+    (found,) = compared(entries_of(collect([str(tmp_path / "results")]).runs))
+    cell = found.cells["evaluate"][1]
+    lost = int((right & ~fewer).sum())
+    assert cell.accuracy_p == pytest.approx(stats.binomtest(lost, lost).pvalue)
+    assert cell.accuracy_differs
+    assert any(f"{fewer.mean():.4f}≠" in line for line in as_lines([found]))
+
+
+def test_the_same_accuracy_is_no_difference(two):
+    assert two.cells["evaluate"][1].accuracy_p == 1.0
+    assert not two.cells["evaluate"][1].accuracy_differs
+
+
+def test_what_differs_is_said_before_any_number(write_run, compare):
+    write_run("a.json")
+    write_run("b.json", facts={"cpu": "Other CPU", "packages": {"numpy": "1.0"}})
+    lines = compare("a.json", "b.json").output.splitlines()
+    first_number = next(i for i, line in enumerate(lines) if line.startswith("resize"))
+    said = " ".join(" ".join(lines[:first_number]).split())
+    assert "cpu: AMD EPYC -> Other CPU" in said
+    assert "packages.numpy" in said
+
+
+def test_the_table_fits_80_columns_whatever_names_say(write_run, tmp_path):
+    write_run("a.json", engine="e" * 300)
+    write_run("b.json", facts={"cpu": HOSTILE * 20}, engine=HOSTILE)
+    found = compared(entries_of(collect([str(tmp_path / "results")]).runs))
+    lines = as_lines(found)
+    assert max(map(len, lines)) <= 80
+    assert all(line.isprintable() for line in lines)
+
+
+def test_markdown_and_csv_have_every_figure_and_nothing_that_runs(two, write_run, tmp_path):
+    rows = list(csv.DictReader(io.StringIO(as_csv([two]))))
+    assert len(rows) == 2 * len(two.cells)
+    extract = next(r for r in rows if (r["benchmark"], r["entry"]) == ("extract", "litert"))
+    assert float(extract["ratio"]) == pytest.approx(1.3)
+    write_run("c.json", day=5, engine=HOSTILE)
+    write_run("d.json", day=5, engine="=1+2")
+    found = compared(entries_of(collect([str(tmp_path / "results")]).runs))
+    text = as_markdown(found)
+    assert "<img" not in text
+    assert "| 1.30 |" in text
+    assert "'=1+2" in as_csv(found)
+
+
+def test_the_command_tells_json(two, compare, tmp_path):
+    (told,) = json.loads(compare("a", "b", "--json").output)["comparisons"]
+    assert told["job"]["workload"] == "quick"
+    assert [entry["label"] for entry in told["entries"]] == ["tensorflow", "litert"]
+    cells = [cell for cell in told["cells"] if cell["benchmark"] == "extract"]
+    assert cells[1]["ratio"] == pytest.approx(1.3)
+    assert cells[1]["runs"] == 3
+
+
+def test_the_command_writes_files(two, compare, tmp_path):
+    outputs = [f"--{kind}={tmp_path / kind}" for kind in ("markdown", "csv")]
+    assert compare("a", "b", *outputs).exit_code == 0
+    assert (tmp_path / "markdown").read_text().startswith("## quick")
+    assert (tmp_path / "csv").read_text().startswith("workload,")
+
+
+def test_two_files_of_the_same_set_up_are_two_entries(write_run, compare):
+    write_run("a.json")
+    write_run("b.json", day=1, faster=5)
+    result = compare("a.json", "b.json")
+    assert result.exit_code == 0
+    assert "5.00 3.59-6.97" in result.output
+
+
+@pytest.mark.parametrize(
+    "change", [{"precision": "int8"}, {"data_fingerprint": "0" * 16}], ids=["precision", "data"]
+)
+def test_other_precisions_and_data_copies_are_refused_unless_mixed(change, write_run, compare):
+    write_run("a.json")
+    write_run("b.json", **change)
+    (name,) = change
+    refused = compare("a.json", "b.json")
+    assert refused.exit_code == 4
+    assert f"--mix {name}" in refused.output
+    assert compare("a.json", "b.json", f"--mix={name}").exit_code == 0
+
+
+def test_one_run_alone_is_nothing_to_compare(write_run, compare):
+    write_run("a.json")
+    result = compare("a.json")
+    assert result.exit_code == 4
+    assert "at least two" in result.output
+
+
+def test_a_name_that_is_nothing_is_bad_input(write_run, compare):
+    write_run("a.json")
+    result = compare("b.json")
+    assert result.exit_code == 2
+    assert len(result.output.splitlines()) == 1
+
+
+def test_a_price_becomes_images_for_a_unit_of_money(write_run, compare):
+    write_run("a.json", cost_per_million_images=0.5)
+    write_run("b.json", engine="litert", cost_per_million_images=0.25)
+    told = " ".join(compare("a.json", "b.json").output.split())
+    assert "A: images for a unit of money: resize 2,000,000" in told
+    assert "B: images for a unit of money: resize 4,000,000" in told
+
+
+@pytest.fixture
+def as_reference(write_run, monkeypatch, tmp_path):
+    """The committed run as the reference machine."""
+    made = reference.reference_of([str(write_run("reference/r.json"))])
+    monkeypatch.setattr(reference, "FILE", tmp_path / "reference.json")
+    reference.FILE.write_text(json.dumps(made), encoding="utf-8")
+    reference._known.cache_clear()
+    yield
+    reference._known.cache_clear()
+
+
+def test_the_headline_is_the_geometric_mean_with_its_parts(as_reference, write_run):
+    run = collect([str(write_run("a.json", faster=3.0))])
+    found = reference.headline(entries_of(run.runs)[0])
+    assert found.value == pytest.approx(3.0)
+    assert set(found.parts) >= {"extract", "train (cached)"}
+
+
+def test_a_failed_check_leaves_no_headline_but_its_parts(as_reference, write_run):
+    path = write_run("a.json", faster=3.0, drop=["test_extract"])
+    run = json.loads(path.read_text(encoding="utf-8"))
+    run["tlbench"]["not_measured"] = {"test_extract": "features differ"}
+    path.write_text(json.dumps(run), encoding="utf-8")
+    found = reference.headline(entries_of(collect([str(path)]).runs)[0])
+    assert found.value is None
+    assert "test_extract" in found.reason
+    assert "extract" not in found.parts
+
+
+def test_another_job_has_no_headline(as_reference, write_run):
+    run = collect([str(write_run("a.json", image_size=96))])
+    assert reference.headline(entries_of(run.runs)[0]) is None
+
+
+def test_letters_go_on_after_z():
+    assert letters(28)[24:] == ["Y", "Z", "A2", "B2"]

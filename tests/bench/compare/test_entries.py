@@ -1,0 +1,82 @@
+"""Runs come together by job, machine and set-up, and by nothing else."""
+
+import pytest
+
+from bench.compare.entries import accuracy, by_job, entries_of, labelled
+from bench.records.collect import collect
+
+OTHER = {"cpu": "Intel Xeon"}
+
+
+def entries(tmp_path, mixed=()):
+    return entries_of(collect([str(tmp_path / "results")]).runs, mixed)
+
+
+def test_runs_of_one_machine_and_set_up_are_one_entry(write_run, tmp_path):
+    for day, faster in enumerate([1.0, 1.1, 0.9]):
+        write_run(f"{day}.json", day=day, faster=faster)
+    (entry,) = entries(tmp_path)
+    base = entry.rates("extract")[0]
+    assert entry.rates("extract") == pytest.approx([base, 1.1 * base, 0.9 * base])
+    assert entry.rate("extract") == pytest.approx(base * (1.1 * 0.9) ** (1 / 3))
+    assert [run.when.day for run in entry.runs] == [1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"facts": OTHER}, {"facts": {"cpus_usable": 1}}, {"engine": "litert"}, {"threads": 1}],
+    ids=["cpu", "quota", "engine", "threads"],
+)
+def test_another_machine_or_set_up_is_another_entry_of_the_same_job(change, write_run, tmp_path):
+    write_run("a.json")
+    write_run("b.json", day=1, **change)
+    found = entries(tmp_path)
+    assert len(found) == 2
+    assert found[0].job == found[1].job
+
+
+def test_other_software_of_the_same_machine_is_the_same_entry(write_run, tmp_path):
+    write_run("a.json")
+    write_run("b.json", day=1, facts={"packages": {"tensorflow": "2.18.0"}})
+    assert len(entries(tmp_path)) == 1
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"precision": "int8"},
+        {"data_fingerprint": "0" * 16},
+        {"image_size": 96},
+        {"train_size": 7},
+        {"model": "other"},
+    ],
+    ids=lambda change: next(iter(change)),
+)
+def test_another_job_never_comes_into_one_table_unless_it_is_mixed(change, write_run, tmp_path):
+    write_run("a.json")
+    write_run("b.json", day=1, **change)
+    assert len(by_job(entries(tmp_path))) == 2
+    assert len(by_job(entries(tmp_path, mixed=list(change)))) == 1
+
+
+def test_labels_say_what_differs_and_nothing_else(write_run, tmp_path):
+    write_run("a.json")
+    write_run("b.json", day=1, engine="litert")
+    write_run("c.json", day=2, engine="litert", threads=1)
+    labels = [entry.label for entry in labelled(entries(tmp_path))]
+    assert labels == ["tensorflow 2 threads", "litert 2 threads", "litert 1 thread"]
+
+
+def test_labels_of_equal_set_ups_have_their_time_and_then_a_number(write_run):
+    paths = [write_run("a.json"), write_run("b.json", day=1), write_run("c.json", day=1)]
+    found = [entry for path in paths for entry in entries_of(collect([str(path)]).runs)]
+    labels = [entry.label.split(" ", 1)[1] for entry in labelled(found)]
+    assert labels == ["2026-11-01 00:00", "2026-11-02 00:00 #1", "2026-11-02 00:00 #2"]
+
+
+def test_the_tracks_of_training_are_two_benchmarks(write_run, tmp_path):
+    write_run("a.json")
+    (entry,) = entries(tmp_path)
+    assert {"train (recompute)", "train (cached)"} <= set(entry.benchmarks)
+    assert accuracy(entry, "resize") is None
+    assert accuracy(entry, "train (cached)") == 0.75
