@@ -19,11 +19,13 @@ class Evaluation:
         accuracy: Top-1, 0 to 1.
         loss: Mean cross-entropy, in nats.
         predictions: Most probable class of each image, int64 ``(n,)``.
+        confidences: Its probability, float32 ``(n,)``.
     """
 
     accuracy: float
     loss: float
     predictions: NDArray[np.int64]
+    confidences: NDArray[np.float32]
 
 
 def evaluation(probabilities: NDArray[np.float32], labels: NDArray[np.int64]) -> Evaluation:
@@ -34,4 +36,5 @@ def evaluation(probabilities: NDArray[np.float32], labels: NDArray[np.int64]) ->
         accuracy=float((predictions == labels).mean()),
         loss=float(-np.log(np.maximum(right, np.finfo(np.float32).tiny)).mean()),
         predictions=predictions,
+        confidences=probabilities.max(axis=1),
     )

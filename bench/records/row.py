@@ -37,6 +37,7 @@ def fill_row(
     accuracy: float | None = None,
     correct: NDArray[np.bool_] | None = None,
     bounds: Bounds | None = None,
+    samples: list[dict[str, Any]] | None = None,
 ) -> None:
     """Write a benchmark's ``extra_info``; what doesn't apply to the stage is null.
 
@@ -51,6 +52,7 @@ def fill_row(
         accuracy: Top-1 on the test images, 0 to 1.
         correct: Which test images that accuracy's model got right, ``(test_size,)``.
         bounds: What the accuracy had to lie between.
+        samples: Images with what was predicted, see ``bench.records.samples``.
     """
     workload, ran = job.workload, opened or job.extractor.opened
     benchmark.extra_info.update(
@@ -74,6 +76,7 @@ def fill_row(
         correct=None if correct is None else pack(correct),
         accuracy_floor=bounds.floor if bounds else None,
         accuracy_ceiling=bounds.ceiling if bounds else None,
+        samples=samples,
         load_s=job.load_s,
         first_call_s=job.first_call_s,
         peak_rss_bytes=measured.peak_rss_bytes,

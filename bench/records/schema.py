@@ -84,6 +84,15 @@ ROUND: Schema = _object(
         "joules": _or_null(NUMBER),
     }
 )
+SAMPLE: Schema = _object(
+    {
+        "image": {"type": "string", "pattern": "^[A-Za-z0-9+/]+={0,2}$"},
+        "label": TEXT,
+        "predicted": TEXT,
+        "probability": {"type": "number", "minimum": 0, "maximum": 1},
+    },
+    ("label",),
+)
 #: Since version 2: how sure a row is, and every round as it was.
 ROW_2: Schema = ROW_1 | {
     "median_s": POSITIVE,
@@ -101,6 +110,8 @@ ROW_2: Schema = ROW_1 | {
     "peak_fraction": _or_null(POSITIVE),
     # A bit for each test image, as base64.
     "correct": _or_null({"type": "string", "pattern": "^[A-Za-z0-9+/]+={0,2}$"}),
+    # A few images, as JPEG in base64, with what was predicted for them.
+    "samples": _or_null({"type": "array", "items": SAMPLE}),
     # The engine beside the reference, on real images; and what lower precision keeps.
     "cosine": {"type": ["number", "null"], "minimum": -1, "maximum": 1.001},
     "top1_agreement": SHARE,
@@ -109,7 +120,7 @@ ROW_2: Schema = ROW_1 | {
     "accuracy_kept": _or_null(POSITIVE),
 }
 #: What files of version 2 have lacked.
-OPTIONAL_2 = ("correct", "cosine", "top1_agreement", "workers", "chunk", "accuracy_kept")
+OPTIONAL_2 = ("correct", "samples", "cosine", "top1_agreement", "workers", "chunk", "accuracy_kept")
 STATS: Schema = _object({"data": {"type": "array", "items": POSITIVE, "minItems": 1}})
 
 

@@ -164,9 +164,13 @@ def run(arguments: argparse.Namespace, options: Task) -> Task:
             who = str(task.get("who", task["name"]))
             found[who].append(run_fresh(MODULE, {**task, "seed": seed}))
             print(who, {k: v for k, v in found[who][-1].items() if k != "recipe"}, flush=True)  # noqa: T201
+    whole = {key: text for key, text in options.items() if key != "train_size"}
+    every = run_fresh(
+        MODULE, {"name": "ours", "options": {**whole, "workload": arguments.whole}, "seed": 0}
+    )
     summary = summarize(found)
-    print(summary, accuracies)  # noqa: T201
-    return {"runs": found, "heads": accuracies, "summary": summary}
+    print(summary, accuracies, every)  # noqa: T201
+    return {"runs": found, "all images": every, "heads": accuracies, "summary": summary}
 
 
 def summarize(found: dict[str, list[Task]]) -> Task:
@@ -199,6 +203,7 @@ def _seconds(run: Task, size: Task) -> float:
 def _options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--part-train", type=int, default=1_000, help="the others' training images")
+    parser.add_argument("--whole", default="full", help="workload of the run with all images")
     parser.add_argument("--part-test", type=int, default=500, help="and test images")
 
 

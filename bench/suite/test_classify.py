@@ -9,6 +9,7 @@ import pytest
 from bench.costs import PHOTOGRAPHS
 from bench.measure.rounds import Stage
 from bench.records.row import fill_row
+from bench.records.samples import of_photographs
 from tl_core.classifier import ImageClassifier
 from tl_core.models.forms import classifier_handle
 from tl_core.photographs import PORTRAIT_LABEL, photographs, portrait
@@ -52,4 +53,5 @@ def test_classify(benchmark: BenchmarkFixture, timed: Timed, job: Job) -> None:
         named = [[each.label for each in top] for path, top in answers if path == portrait()]
         assert named, "no round may leave the portrait out"
         assert {labels[0] for labels in named} == {PORTRAIT_LABEL}, f"the portrait was {named}"
-    fill_row(benchmark, job, measured, stage="classify", opened=classifier.opened)
+    samples = of_photographs(measured.outputs[0])
+    fill_row(benchmark, job, measured, stage="classify", opened=classifier.opened, samples=samples)

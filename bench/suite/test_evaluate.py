@@ -9,6 +9,7 @@ import pytest
 
 from bench.measure.rounds import Stage
 from bench.records.row import fill_row
+from bench.records.samples import of_test
 from bench.suite.checks import check_accuracy, warm_up_split
 
 if TYPE_CHECKING:
@@ -50,4 +51,5 @@ def test_evaluate(benchmark: BenchmarkFixture, timed: Timed, job: Job, bounds: B
         accuracy=first.accuracy,
         correct=first.predictions == test.labels,
         bounds=bounds,
+        samples=of_test(job.workload.data, job.data, first),
     )

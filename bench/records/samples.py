@@ -1,0 +1,91 @@
+"""A few images with what was predicted for them, small enough to stand in every result file.
+
+Only of data sets that everybody has: pictures in a person's own folder are nobody else's business.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from PIL import Image
+
+from tl_core.data import data_names
+from tl_core.images import load_image
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from tl_core.classifier import Prediction
+    from tl_core.data import DataSet
+    from tl_core.evaluation import Evaluation
+
+#: Images taken at even distances, and wrong ones that the model was surest of.
+TYPICAL, WRONG = 6, 4
+#: Photographs shown of those that are classified.
+PHOTOGRAPHS = 6
+#: Longer side of a thumbnail in pixels, and JPEG's quality.
+SIDE, QUALITY = 96, 85
+
+
+def of_test(name: str, data: DataSet, result: Evaluation) -> list[dict[str, Any]] | None:
+    """Test images with their label and the prediction.
+
+    Args:
+        name: What ``--data`` says.
+        data: What was judged.
+        result: The model's answers to all of ``data.test``.
+
+    Returns:
+        Entries with ``image`` (JPEG, base64), ``label``, ``predicted`` and ``probability``; None
+        for a person's own folder.
+    """
+    if name not in data_names():
+        return None
+    labels, names = data.test.labels, data.class_names
+    return [
+        {
+            "image": thumbnail(data.test.images.take([position])[0]),
+            "label": names[labels[position]],
+            "predicted": names[result.predictions[position]],
+            "probability": float(result.confidences[position]),
+        }
+        for position in _chosen(result, labels)
+    ]
+
+
+def of_photographs(
+    answers: Iterable[tuple[Path, Sequence[Prediction]]],
+) -> list[dict[str, Any]]:
+    """Photographs with their first label, as ``of_test`` without ``label``."""
+    first = dict(answers)
+    return [
+        {
+            "image": thumbnail(load_image(path)),
+            "predicted": top[0].label,
+            "probability": float(top[0].probability),
+        }
+        for path, top in list(first.items())[:PHOTOGRAPHS]
+    ]
+
+
+def thumbnail(pixels: NDArray[np.uint8]) -> str:
+    """An image, uint8 RGB ``(h, w, 3)``, as JPEG in base64, at most ``SIDE`` pixels long."""
+    image = Image.fromarray(pixels)
+    image.thumbnail((SIDE, SIDE))
+    text = io.BytesIO()
+    image.save(text, "JPEG", quality=QUALITY)
+    return base64.b64encode(text.getvalue()).decode("ascii")
+
+
+def _chosen(result: Evaluation, labels: NDArray[np.int64]) -> list[int]:
+    count = len(labels)
+    typical = np.linspace(0, count - 1, min(TYPICAL, count)).astype(int)
+    wrong = np.flatnonzero(result.predictions != labels)
+    surest = wrong[np.argsort(-result.confidences[wrong], kind="stable")][:WRONG]
+    return list(dict.fromkeys(int(each) for each in (*typical, *surest)))

@@ -1,0 +1,185 @@
+"""Tables of the speed studies: ``python -m bench.telling.speed_study`` puts them in the guide."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from statistics import median
+from typing import TYPE_CHECKING, Any
+
+from bench.telling.blocks import Block, cell_line, rewrite
+from bench.telling.table import gigabytes, seconds, share
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    Study = dict[str, Any]
+
+GUIDE = Path("docs/engines.md")
+#: What the procedures of the whole job are called.
+PROCEDURES = {
+    "ours": "this suite",
+    "keras": "Keras, as its guides have it",
+    "tutorial": "the tutorial's procedure",
+}
+
+
+def engines(study: Study) -> str:
+    """Speed, nearness to the reference, start and memory of each engine."""
+    lines = _head("engine", "images/s", "prepared", "of the peak", "cosine", "top-1 agreement",
+                  "load", "first call", "memory", "n")  # fmt: skip
+    peak = median(each["gflops_per_s"] for each in study["peak"])
+    effort = study["peak"][0]["gflop_an_image"]
+    for name, runs in study["engines"].items():
+        if "refused" in runs[0]:
+            lines.append(cell_line([name, f"refused: {runs[0]['refused']}", *[""] * 8]))
+            continue
+        rate = _middle(runs, "images_per_s")
+        figures = [
+            _between(runs, "images_per_s", "{:,.0f}"),
+            f"{_middle(runs, 'prepared_per_s'):,.0f}",
+            f"{rate * effort / peak:.0%}",
+            "reference" if runs[0]["cosine"] is None else f"{_least(runs, 'cosine'):.6f}",
+            "" if runs[0]["cosine"] is None else share(_least(runs, "top1_agreement")),
+            seconds(_middle(runs, "load_s")),
+            seconds(_middle(runs, "first_call_s")),
+            gigabytes(int(_middle(runs, "peak_rss_bytes"))),
+        ]
+        lines.append(cell_line([name, *figures, str(len(runs))]))
+    return "\n".join([*lines, "", *_rawest(study, peak, effort)])
+
+
+def _rawest(study: Study, peak: float, effort: float) -> Iterable[str]:
+    """Extraction from raw images beside the best that any tool reports for the bare network."""
+    exact = {name: runs for name, runs in study["engines"].items() if name.endswith("fp32")}
+    ours = {name: _middle(runs, "images_per_s") for name, runs in exact.items()}
+    bare = {name: _middle(runs, "prepared_per_s") for name, runs in exact.items()}
+    told = [each["images_per_s"] for each in study["openvino benchmark_app"]]
+    if told:
+        bare["OpenVINO's `benchmark_app`"] = median(told)
+    best, rawest = max(ours, key=ours.__getitem__), max(bare, key=bare.__getitem__)
+    yield (
+        f"The matrix-multiply peak of the same minutes is {peak:,.0f} GFLOP/s, and an image takes "
+        f"{effort:.3g} GFLOP. From raw images {best} reaches {ours[best] / bare[rawest]:.1%} of "
+        f"the best rate of a bare network, which is that of {rawest}: {bare[rawest]:,.0f} images/s"
+        + (f" (`benchmark_app`: {median(told):,.0f})." if told else ".")
+    )
+
+
+def resizing(study: Study) -> str:
+    """Rates beside Pillow's on one thread, and whether pixels are its."""
+    lines = _head("filter", "images/s", "Pillow", "times as fast", "values that differ", "n")
+    for name, found in study["filters"].items():
+        runs, exact = found["runs"], found["exact"]
+        of = exact["images"] * exact["size"] ** 2 * 3
+        figures = [
+            f"{_middle(runs, 'ours_per_s'):,.0f}",
+            f"{_middle(runs, 'pillow_per_s'):,.0f}",
+            _between(runs, "times_faster", "{:.1f}"),
+            f"{exact['values_that_differ']} of {of:,}",
+        ]
+        lines.append(cell_line([name, *figures, str(len(runs))]))
+    runs = study["extraction"]
+    gained = (
+        f"Extraction by {runs[0]['engine']} is {_between(runs, 'times_faster', '{:.2f}')} times as "
+        f"fast as with Pillow in its place ({len(runs)} processes, {runs[0]['n']} turns each)."
+    )
+    return "\n".join([*lines, "", gained])
+
+
+def whole_job(study: Study) -> str:
+    """The tutorial's job by each procedure, and time to accuracy."""
+    lines = _head("procedure", "images", "seconds", "times as fast", "top-1", "memory", "n")
+    for who, name in PROCEDURES.items():
+        runs = study["runs"][who]
+        taken = [
+            each.get("prepare_s", 0) + each["load_s"] + each["train_s"] + each["evaluate_s"]
+            for each in runs
+        ]
+        ratios = study["summary"].get(who, {}).get("times_faster")
+        figures = [
+            f"{runs[0]['train']:,} + {runs[0]['test']:,}",
+            f"{median(taken):,.1f}",
+            "" if ratios is None else _range(ratios, "{:.1f}"),
+            _between(runs, "accuracy", "{:.4f}"),
+            gigabytes(max(each["peak_rss_bytes"] for each in runs)),
+        ]
+        lines.append(cell_line([name, *figures, str(len(runs))]))
+    return "\n".join([*lines, "", *_told(study)])
+
+
+def _told(study: Study) -> Iterable[str]:
+    every, quick = study["all images"], study["runs"]["to_accuracy"]
+    yield (
+        f"With all {every['train']:,} training images this suite's peak is "
+        f"{gigabytes(every['peak_rss_bytes'])}, at a top-1 of {share(every['accuracy'])}."
+    )
+    heads = study["heads"]
+    keras, ours = heads["keras"], heads["ours on the reference's features"]
+    away = max(abs(a - b) for a, b in zip(keras, ours, strict=True))
+    yield (
+        f"Heads trained on the same features at full size, {len(keras)} seeds: by Keras's own fit "
+        f"{_range(keras, '{:.4f}')}, by this suite {_range(ours, '{:.4f}')}; seed by seed at most "
+        f"{away:.4f} apart."
+    )
+    if quick:
+        recipe, ratios = quick[0]["recipe"], study["summary"]["tutorial"]
+        yield (
+            f"To a top-1 of {quick[0]['target']} on all {recipe['test_size']:,} test images: "
+            f"{_between(quick, 'seconds', '{:.1f}')} s from raw images, model loading included, "
+            f"with {_between(quick, 'accuracy', '{:.4f}')}; "
+            f"{_range(ratios['to_accuracy_times_faster'], '{:.0f}')} times as fast as the "
+            f"tutorial's procedure would do its job of {study['runs']['ours'][0]['train']:,} + "
+            f"{study['runs']['ours'][0]['test']:,} images at its rates (n = {len(quick)}; "
+            f"{recipe['model']} at {recipe['image_size']} pixels, {recipe['train_size']:,} images, "
+            f"a ridge head of strength {recipe['strength']:g})."
+        )
+
+
+def feature_cache(study: Study) -> str:
+    """How much faster kept features are read than extracted."""
+    first, again = study["extracted"], study["read"]
+    return (
+        f"Of {first['images']:,} images: extracted in {seconds(first['seconds'])}, read again in "
+        f"{_between(again, 'seconds', '{:.3f}')} s, every checksum compared: "
+        f"{_range(study['times_faster'], '{:,.0f}')} times as fast (n = {len(again)})."
+    )
+
+
+def _head(*names: str) -> list[str]:
+    return [cell_line(names), cell_line(["---", *["---:"] * (len(names) - 1)])]
+
+
+def _middle(runs: Sequence[Study], key: str) -> float:
+    return median(float(each[key]) for each in runs)
+
+
+def _least(runs: Sequence[Study], key: str) -> float:
+    return min(float(each[key]) for each in runs)
+
+
+def _between(runs: Sequence[Study], key: str, form: str) -> str:
+    return _range([float(each[key]) for each in runs], form)
+
+
+def _range(values: Sequence[float], form: str) -> str:
+    """The median, and in brackets the least and the greatest."""
+    low, middle, high = (form.format(each(values)) for each in (min, median, max))
+    return middle if low == high else f"{middle} ({low} to {high})"
+
+
+TABLES: dict[str, tuple[str, Callable[[Study], str]]] = {
+    "engines": ("engines.json", engines),
+    "resizing": ("resizing.json", resizing),
+    "whole job": ("whole-job.json", whole_job),
+    "kept features": ("feature-cache.json", feature_cache),
+}
+BLOCKS = tuple(Block(name, file, table) for name, (file, table) in TABLES.items())
+
+
+def main() -> None:
+    """Rewrite the guide in this folder."""
+    rewrite(GUIDE, BLOCKS)
+
+
+if __name__ == "__main__":
+    main()
