@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import platform
 import re
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import psutil
@@ -62,10 +63,20 @@ def fingerprint(root: Path = ROOT, environ: Mapping[str, str] = os.environ) -> d
 
 
 def machine_name(facts: dict[str, Any]) -> str:
-    """A folder name for results, such as ``amd-epyc-2-cpus``."""
-    words = re.sub(r"\(R\)|\(TM\)|CPU|Processor|@.*", " ", str(facts["cpu"]), flags=re.IGNORECASE)
-    slug = re.sub(r"[^a-z0-9]+", "-", words.lower()).strip("-") or "machine"
-    return f"{slug}-{facts['cpus_usable']}-cpus"
+    """A folder name for results: ``amd-epyc-2-cpus``, ``intel-xeon-16-cpus-h100-80gb-hbm3``.
+
+    GPUs are counted from two on, as in ``...-2x-a100``.
+    """
+    cpu = _slug(re.sub(r"CPU|Processor|@.*", " ", str(facts["cpu"]), flags=re.IGNORECASE))
+    gpus = Counter(_slug(str(each).replace("NVIDIA", "")) for each in facts.get("gpus") or [])
+    parts = [f"{count}x-{name}" if count > 1 else name for name, count in sorted(gpus.items())]
+    return "-".join([f"{cpu or 'machine'}-{facts['cpus_usable']}-cpus", *parts])
+
+
+def _slug(text: str) -> str:
+    """Lower-case letters and digits, with hyphens between."""
+    words = re.sub(r"\(R\)|\(TM\)", " ", text, flags=re.IGNORECASE)
+    return re.sub(r"[^a-z0-9]+", "-", words.lower()).strip("-")
 
 
 def _processor(cpu: Cpu, root: Path) -> dict[str, Any]:

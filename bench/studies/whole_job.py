@@ -153,6 +153,8 @@ def run(arguments: argparse.Namespace, options: Task) -> Task:
     accuracies = run_fresh(
         MODULE, {"name": "heads", "options": options, "seeds": max(5, arguments.rounds)}
     )
+    if has_recipe:  # what is made once and kept, such as the converted model, is made here
+        run_fresh(MODULE, {"name": "to_accuracy", "options": options, "seed": 0})
     for seed in range(arguments.rounds):
         tasks: list[Task] = [
             {"name": "ours", "options": options},

@@ -235,3 +235,16 @@ def test_the_blas_is_numpys_own():
 
 def test_a_fractional_quota_is_in_the_folders_name():
     assert machine_name({"cpu": "Apple M2", "cpus_usable": 1.5}) == "apple-m2-1.5-cpus"
+
+
+@pytest.mark.parametrize(
+    ("gpus", "name"),
+    [
+        ([], "amd-epyc-8-cpus"),
+        (["NVIDIA A100-SXM4-40GB"], "amd-epyc-8-cpus-a100-sxm4-40gb"),
+        (["NVIDIA L4", "NVIDIA L4", "Tesla T4"], "amd-epyc-8-cpus-2x-l4-tesla-t4"),
+    ],
+    ids=["none", "one", "three"],
+)
+def test_gpus_are_part_of_a_machines_name(gpus, name):
+    assert machine_name({"cpu": "AMD EPYC", "cpus_usable": 8, "gpus": gpus}) == name
