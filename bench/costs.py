@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from bench.measure.budget import StageCost
-from bench.measure.reference import TARGET_S
+from bench.measure.reference import SETTLE_S, TARGET_S
 from bench.recipes import recipe_for
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def _time_to_accuracy(job: Job, image_s: float) -> dict[str, StageCost]:
 
 def _quick(round_s: float, *, fixed_s: float = 0.0, overhead_s: float = 0.0) -> StageCost:
     """A stage that is warmed up and repeated."""
-    untimed = overhead_s + TARGET_S
+    untimed = overhead_s + TARGET_S + SETTLE_S
     return StageCost(
         round_s=round_s + untimed,
         fixed_s=fixed_s + WARM_UPS * (round_s + overhead_s),
@@ -88,5 +88,8 @@ def _network(round_s: float, fixed_s: float) -> StageCost:
 def _long(round_s: float, fixed_s: float) -> StageCost:
     """A stage that runs once, and again only where a budget leaves room."""
     return StageCost(
-        round_s=round_s + TARGET_S, fixed_s=fixed_s, overhead_s=TARGET_S, runs_network=True
+        round_s=round_s + TARGET_S + SETTLE_S,
+        fixed_s=fixed_s,
+        overhead_s=TARGET_S + SETTLE_S,
+        runs_network=True,
     )

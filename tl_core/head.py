@@ -104,7 +104,9 @@ class Trainer:
         unfrozen = [] if backbone is None else list(backbone.trainable_variables)
         self._variables = [*head.trainable_variables, *unfrozen]
         with tf.device(head.device):
-            self._optimizer = tf_keras.optimizers.Adam(learning_rate)
+            # Where there is a GPU, Keras would have XLA compile each variable's update, anew for
+            # every model: time that a step of so small a head never earns back.
+            self._optimizer = tf_keras.optimizers.Adam(learning_rate, jit_compile=False)
             self._optimizer.build(self._variables)
         inputs = (
             tf.TensorSpec((None, head.kernel.shape[0]), tf.float32)

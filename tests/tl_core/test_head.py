@@ -50,6 +50,14 @@ def test_steps_equal_keras(kind, batches):
     np.testing.assert_allclose(array(head.bias), bias, atol=1e-6)
 
 
+def test_xla_does_not_compile_the_optimizer_where_there_is_a_gpu(monkeypatch):
+    import tensorflow as tf
+
+    # The name by which Keras asks.
+    monkeypatch.setattr(tf.compat.v2.config, "list_physical_devices", lambda kind: ["a GPU"])
+    assert not Trainer(DenseHead(16, 4), learning_rate=1e-3)._optimizer.jit_compile
+
+
 def test_training_lowers_the_loss(kind, batches):
     trainer = kind[1](kind[0](16, 4), learning_rate=1e-2)
     losses = [trainer.step(*batch) for _ in range(20) for batch in batches]
