@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tl_core.errors import DeviceError
+from tl_core.nvidia_libraries import load_libraries
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -64,13 +65,15 @@ def _hide_gpus() -> None:
 
 
 def _gpus(spec: str, number: int | None) -> tuple[str, ...]:
+    load_libraries()
     import tensorflow as tf
 
     physical = tf.config.list_physical_devices("GPU")
     if not physical:
         raise DeviceError(
             f"device {spec!r}: TensorFlow sees no GPU on this machine. Install the [gpu] extra and "
-            "the driver, look at `nvidia-smi`, or ask for --device cpu"
+            "the driver, look at `nvidia-smi`; if these are there, put the folders nvidia/*/lib of "
+            "the environment's packages into LD_LIBRARY_PATH; or ask for --device cpu"
         )
     if number is not None and number >= len(physical):
         raise DeviceError(f"device {spec!r}: this machine has {len(physical)} GPU(s), from gpu:0")
