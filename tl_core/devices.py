@@ -158,7 +158,9 @@ def ready_tensorflow() -> None:
         return
     select_devices("cpu")
     if later[0] is not None:
-        set_threads(later[0])
+        # Where it runs already: what is made to be kept doesn't depend on threads.
+        with suppress(DeviceError):
+            set_threads(later[0])
 
 
 def _check_threads(threads: int) -> None:

@@ -117,8 +117,8 @@ def _open(model: Model, engine: str, devices: Devices, settings: NetworkSettings
         raise ModelError(
             f"engine {engine}: it has no workers and chunks of its own; leave these options out"
         )
-    else:
-        ready_tensorflow()
+    elif settings.threads is not None:
+        set_threads(settings.threads)
     if engine == REFERENCE:
         return Opened(_network(model, engine, devices, settings), model, engine)
     try:
