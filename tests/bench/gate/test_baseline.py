@@ -219,7 +219,7 @@ def test_few_runs_are_kept_but_said_to_be_few(baseline, run):
         (None, (4, "nothing was measured")),
         ({"benchmarks": []}, (4, "nothing was measured")),
         ({"benchmarks": [7]}, (4, "can't be compared: machine_info")),
-        (KeyboardInterrupt, (1, "interrupted: nothing was written")),
+        (KeyboardInterrupt, (130, "interrupted: nothing was written")),
     ],
 )
 @pytest.mark.parametrize("old", [False, True], ids=["none before", "one before"])
@@ -280,7 +280,7 @@ def test_add_to_what_is_no_baseline_is_bad_input(tmp_path, baseline):
 
 def test_an_interruption_keeps_complete_runs(tmp_path, baseline, run):
     done, _ = baseline(run, run, KeyboardInterrupt)
-    assert done.exit_code == 1
+    assert done.exit_code == 130
     assert "complete runs were kept; --add makes more" in done.stderr
     assert stored(tmp_path).runs == (run, run)
 
