@@ -68,7 +68,7 @@ def confusion_picture(matrix: NDArray[np.int64], names: Sequence[str]) -> str:
             _numbers(axes, matrix, shares)
         _names(axes, names)
         file = io.StringIO()
-        about = {"Date": None, "Creator": None}
+        about = dict.fromkeys(("Date", "Creator", "Format", "Type"))
         figure.savefig(
             file, format="svg", transparent=True, bbox_inches="tight", pad_inches=0.1,
             metadata=about,

@@ -122,7 +122,7 @@ def _missed(trained: Trained) -> list[dict[str, Any]]:
     return [
         {
             "picture": thumbnail(image),
-            "true": trained.class_names[trained.labels[i]],
+            "actual": trained.class_names[trained.labels[i]],
             "said": trained.class_names[predictions[i]],
             "probability": float(sure[i]),
             "file": None if trained.files is None else trained.files[i],
