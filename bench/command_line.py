@@ -26,9 +26,9 @@ USAGE = 2
 INTERRUPTED = 130
 #: Shells that completion is there for.
 SHELLS = ("bash", "zsh", "fish")
-#: Started with ``--engine``, ``--data`` and so on, each is a value that can be completed.
+#: What ``--device`` is completed to; machines with more GPUs have more numbers.
 DEVICES = ("cpu", "gpu", "gpu:0")
-#: What click raises for a command without arguments that needs some: its text is the whole help.
+#: What newer versions of click raise for a group without a command: its text is the whole help.
 _HELP: Any = getattr(click.exceptions, "NoArgsIsHelpError", ())
 
 
@@ -146,7 +146,7 @@ def completing(name: str) -> Complete | None:
     }.get(name)
     if values is None:
         return None
-    #: A value may also be a folder, or a file.
+    # A value may also be a folder, or a file.
     otherwise = {"data": "dir", "model": "file"}.get(name)
 
     def complete(
