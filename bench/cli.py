@@ -3,41 +3,18 @@
 from __future__ import annotations
 
 import functools
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from bench.command_line import SHELLS, CommandLine, completing, completion_script
 from bench.compare.jobs import JOB as JOB_FACTS
-from bench.options import OPTIONS, OptionError, workload_from
-from bench.records.read import ResultError
+from bench.options import OPTIONS, workload_from
 from bench.workloads import QUICK, WORKLOADS
-from tl_core.errors import TransferLearningError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-#: Exit code of bad options and bad input, which scripts rely on.
-USAGE = 2
-
-
-class BadInput(click.ClickException):
-    """Bad input: one line on stderr, exit code 2."""
-
-    exit_code = USAGE
-
-
-@contextmanager
-def one_line_errors() -> Iterator[None]:
-    """Bad input ends in one line, not in a traceback."""
-    try:
-        yield
-    except (OptionError, TransferLearningError, ResultError) as error:
-        raise BadInput(str(error)) from error
-    except (OSError, UnicodeError) as error:
-        raise BadInput(f"a file can't be read or written: {error}") from error
-
+    from collections.abc import Callable
 
 #: Options that say how the network is run.
 NETWORK = ("model", "engine", "precision", "device", "threads", "workers", "chunk")
@@ -52,19 +29,31 @@ def shared_options(*names: str) -> Callable[[Callable[..., Any]], Callable[..., 
         def wrapper(**given: Any) -> Any:  # noqa: ANN401 - click's values
             texts = {option.name: given.pop(option.name) for option in chosen}
             set_ones = {name: text for name, text in texts.items() if text is not None}
-            with one_line_errors():
-                return command(options=workload_from(QUICK.name, set_ones), given=set_ones, **given)
+            return command(options=workload_from(QUICK.name, set_ones), given=set_ones, **given)
 
         for option in reversed(chosen):
             wrapper = click.option(
-                option.flag, option.name, metavar=option.metavar, help=option.help
+                option.flag,
+                option.name,
+                metavar=option.metavar,
+                help=option.help,
+                shell_complete=completing(option.name),
             )(wrapper)
         return wrapper
 
     return decorate
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+#: The same in every command.
+json_option = click.option("--json", "as_json", is_flag=True, help="print JSON")
+workload_option = click.option(
+    "--workload",
+    type=click.Choice(list(WORKLOADS)),
+    help=f"of tlbench's own suite  [default: {QUICK.name}]",
+)
+
+
+@click.group("tlbench", cls=CommandLine, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="tlbench")
 def main() -> None:
     """Transfer learning on TensorFlow Hub image models: classify, train, measure.
@@ -74,10 +63,17 @@ def main() -> None:
 
 
 @main.command(epilog="Example: tlbench classify photo.jpg --top 3")
-@click.argument("images", nargs=-1, metavar="[IMAGE]...")
-@click.option("--top", default=5, show_default=True, help="labels an image")
-@click.option("--labels", type=click.File(), help="file with one class name a line")
-@click.option("--json", "as_json", is_flag=True, help="print JSON")
+@click.argument("images", nargs=-1, type=click.Path(), metavar="[IMAGE]...")
+@click.option(
+    "--top",
+    type=click.IntRange(1),
+    default=5,
+    show_default=True,
+    metavar="N",
+    help="labels an image",
+)
+@click.option("--labels", type=click.File(), metavar="FILE", help="file with one class name a line")
+@json_option
 @shared_options(*NETWORK, "image_size", "batch_size")
 def classify(**arguments: Any) -> None:  # noqa: ANN401 - click's values
     """Name what pictures show; without one, the embedded photograph."""
@@ -86,9 +82,18 @@ def classify(**arguments: Any) -> None:  # noqa: ANN401 - click's values
     run(**arguments)
 
 
-@main.command(epilog="Example: tlbench train my-photos/ --epochs 3 --save my-model")
-@click.argument("data", metavar="DATA")
-@click.option("--epochs", type=click.IntRange(1), default=1, show_default=True)
+@main.command(
+    epilog="Example: tlbench train my-photos/ --epochs 3 --report page.html --save my-model"
+)
+@click.argument("data", metavar="DATA", shell_complete=completing("data"))
+@click.option(
+    "--epochs",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    metavar="N",
+    help="passes over the training images",
+)
 @click.option(
     "--fine-tune",
     type=click.IntRange(0),
@@ -98,9 +103,10 @@ def classify(**arguments: Any) -> None:  # noqa: ANN401 - click's values
 )
 @click.option(
     "--seed",
-    type=int,
+    type=click.IntRange(0),
     default=0,
     show_default=True,
+    metavar="N",
     help="of the head's start, the shuffling and the split",
 )
 @click.option(
@@ -111,6 +117,13 @@ def classify(**arguments: Any) -> None:  # noqa: ANN401 - click's values
     help="extract features in every epoch, or once",
 )
 @click.option("--save", type=click.Path(), metavar="DIR", help="write a SavedModel there")
+@click.option(
+    "--report",
+    "page",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="write a page there: which classes are taken for which, and the images that were missed",
+)
 @click.option(
     "--min-accuracy",
     type=click.FloatRange(0, 1),
@@ -124,7 +137,7 @@ def classify(**arguments: Any) -> None:  # noqa: ANN401 - click's values
     show_default=True,
     help="keep features on disk, and read those that are there",
 )
-@click.option("--json", "as_json", is_flag=True, help="print JSON")
+@json_option
 @shared_options(*NETWORK, "image_size", "batch_size", "train_size", "test_size")
 def train(**arguments: Any) -> None:  # noqa: ANN401 - click's values
     """Train a head on DATA and report its test accuracy.
@@ -138,7 +151,7 @@ def train(**arguments: Any) -> None:  # noqa: ANN401 - click's values
 
 
 @main.command(epilog="Example: tlbench machine --json --no-probes")
-@click.option("--json", "as_json", is_flag=True, help="print JSON")
+@json_option
 @click.option("--no-probes", is_flag=True, help="skip what takes seconds: the speed probes")
 def machine(**arguments: Any) -> None:  # noqa: ANN401 - click's values
     """Describe this machine, and measure what it can do at most."""
@@ -148,12 +161,16 @@ def machine(**arguments: Any) -> None:  # noqa: ANN401 - click's values
 
 
 @main.command(epilog="Example: tlbench check results/")
-@click.argument("files", nargs=-1, required=True, metavar="FILE...")
-def check(files: tuple[str, ...]) -> None:
-    """Say what is wrong with result files; exit with 2 where anything is."""
+@click.argument("files", nargs=-1, required=True, type=click.Path(), metavar="FILE...")
+@json_option
+def check(**arguments: Any) -> None:  # noqa: ANN401 - click's values
+    """Say what is wrong with result files, or all below a folder.
+
+    Exits with 0: nothing, 2: something.
+    """
     from bench.commands.check import run
 
-    run(files)
+    run(**arguments)
 
 
 @main.command(epilog="Example: tlbench baseline -o baseline.json -- bench_sort.py")
@@ -166,9 +183,17 @@ def check(files: tuple[str, ...]) -> None:
     metavar="FILE",
     help="where the baseline is written",
 )
-@click.option("--runs", type=click.IntRange(1), default=5, show_default=True, help="how many")
+@click.option(
+    "--runs",
+    type=click.IntRange(1),
+    default=5,
+    show_default=True,
+    metavar="N",
+    help="how many",
+)
 @click.option("--add", is_flag=True, help="append to FILE's runs")
-@click.option("--workload", type=click.Choice(list(WORKLOADS)), help="of tlbench's own suite")
+@json_option
+@workload_option
 @shared_options(*(option.name for option in OPTIONS))
 def baseline(**arguments: Any) -> None:  # noqa: ANN401 - click's values
     """Measure a suite several times, for pytest --gate FILE to judge later runs by.
@@ -191,7 +216,7 @@ def baseline(**arguments: Any) -> None:  # noqa: ANN401 - click's values
 @click.argument("arguments", nargs=-1, metavar="[-- PYTEST ARGUMENTS]")
 @click.option("--base", default="", metavar="ARM", help="what is compared with")
 @click.option("--head", default="", metavar="ARM", help="what is judged")
-@click.option("--workload", default=QUICK.name, metavar="NAME", help="of tlbench's own suite")
+@workload_option
 @click.option(
     "--tolerance",
     multiple=True,
@@ -199,7 +224,9 @@ def baseline(**arguments: Any) -> None:  # noqa: ANN401 - click's values
     help="slowdown that is allowed, such as 5% or test_sort=10%  [default: 5%]",
 )
 @click.option(
-    "--accuracy-tolerance", metavar="SHARE", help="points of accuracy that may be lost  [1%]"
+    "--accuracy-tolerance",
+    metavar="SHARE",
+    help="points of accuracy that may be lost  [default: 1%]",
 )
 @click.option(
     "--budget",
@@ -218,10 +245,25 @@ def baseline(**arguments: Any) -> None:  # noqa: ANN401 - click's values
 )
 @click.option("--resume", is_flag=True, help="go on with an interrupted gate's pairs")
 @click.option("--seed", type=click.IntRange(0), metavar="N", help="of the coins")
-@click.option("--markdown", type=click.Path(path_type=Path), help="write a summary there")
-@click.option("--junit", type=click.Path(path_type=Path), help="write JUnit XML there")
-@click.option("--save", type=click.Path(path_type=Path), help="write every raw pair there")
-@click.option("--json", "as_json", is_flag=True, help="print JSON")
+@click.option(
+    "--markdown",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="write a summary there",
+)
+@click.option(
+    "--junit",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="write JUnit XML there",
+)
+@click.option(
+    "--save",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="write every raw pair there",
+)
+@json_option
 @shared_options(*(option.name for option in OPTIONS))
 def gate(**arguments: Any) -> None:  # noqa: ANN401 - click's values
     """Say whether one arm is slower than another: pass, fail or inconclusive.
@@ -235,9 +277,8 @@ def gate(**arguments: Any) -> None:  # noqa: ANN401 - click's values
     """
     from bench.commands.gate import Outputs, run, settings_of
 
-    taken = {
-        key: arguments[key] for key in ("workload", "given", "tolerance", "accuracy_tolerance")
-    }
+    taken = {key: arguments[key] for key in ("given", "tolerance", "accuracy_tolerance")}
+    taken["workload"] = arguments["workload"] or QUICK.name
     settings = settings_of(arguments["arguments"], budget=arguments["budget"], **taken)
     written = {key: arguments[key] for key in ("markdown", "junit", "save", "as_json")}
     kept = {key: arguments[key] for key in ("base", "head", "repeat", "resume", "seed")}
@@ -261,9 +302,19 @@ def gate(**arguments: Any) -> None:  # noqa: ANN401 - click's values
     type=click.Choice(JOB_FACTS),
     help="put runs side by side that differ in this; may be given several times",
 )
-@click.option("--markdown", type=click.Path(path_type=Path), help="write a summary there")
-@click.option("--csv", type=click.Path(path_type=Path), help="write all figures there")
-@click.option("--json", "as_json_", is_flag=True, help="print JSON")
+@click.option(
+    "--markdown",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="write a summary there",
+)
+@click.option(
+    "--csv",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="write all figures there",
+)
+@json_option
 def compare(**arguments: Any) -> None:  # noqa: ANN401 - click's values
     """Set runs side by side: how many times as fast, and whether that is real.
 
@@ -276,8 +327,18 @@ def compare(**arguments: Any) -> None:  # noqa: ANN401 - click's values
     """
     from bench.commands.compare import run
 
-    with one_line_errors():
-        run(**arguments)
+    run(as_json_=arguments.pop("as_json"), **arguments)
+
+
+@main.command(epilog='Example: eval "$(tlbench completion bash)", in ~/.bashrc')
+@click.argument("shell", type=click.Choice(SHELLS))
+def completion(shell: str) -> None:
+    """Print the script that makes SHELL complete commands, options and names.
+
+    bash, zsh: eval "$(tlbench completion bash)" in ~/.bashrc, or zsh in ~/.zshrc. fish: tlbench
+    completion fish > ~/.config/fish/completions/tlbench.fish
+    """
+    click.echo(completion_script(main, shell))
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from bench.command_line import INTERRUPTED
 from bench.gate.baseline import (
     LEAST_RUNS,
     Baseline,
@@ -60,6 +61,7 @@ def run(
     workload: str | None,
     given: Mapping[str, str],
     arguments: Sequence[str],
+    as_json: bool,
 ) -> None:
     """Measure several runs, each in a process of its own, and write them to a file.
 
@@ -70,6 +72,7 @@ def run(
         workload: Of this suite; None takes its own default.
         given: Options of this suite that were given, as texts.
         arguments: pytest's, for another suite; none for this one.
+        as_json: Print JSON in place of text.
 
     Raises:
         ClickException: A run failed, measured nothing, or doesn't fit the others; nothing was
@@ -96,6 +99,7 @@ def run(
     except KeyboardInterrupt:
         _interrupted(output, command, old, done, add=add)
     _write(output, command, (*old, *done))
+    _tell(output, (*old, *done), as_json=as_json)
 
 
 def _own_suite(workload: str | None, given: Mapping[str, str]) -> tuple[str, ...]:
@@ -178,11 +182,24 @@ def _interrupted(
         click.echo("interrupted: complete runs were kept; --add makes more", err=True)
     else:
         click.echo("interrupted: nothing was written", err=True)
-    raise SystemExit(1)
+    raise SystemExit(INTERRUPTED)
 
 
 def _write(output: Path, command: Sequence[str], runs: Sequence[Run]) -> None:
     write_baseline(output, Baseline(tuple(command), tuple(runs)))
+
+
+def _tell(output: Path, runs: Sequence[Run], *, as_json: bool) -> None:
+    if as_json:
+        names = [each["fullname"] for each in runs[-1]["benchmarks"]]
+        told = {
+            "baseline": str(output),
+            "runs": len(runs),
+            "runs_needed": LEAST_RUNS,
+            "benchmarks": names,
+        }
+        click.echo(json.dumps(told, indent=1))
+        return
     click.echo(f"baseline: {output}, {len(runs)} run(s)")
     if len(runs) < LEAST_RUNS:
         click.echo(f"a gate needs at least {LEAST_RUNS}: add some with --add")

@@ -2,31 +2,53 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import click
 
+from bench.command_line import USAGE
 from bench.records.check import problems
+from bench.records.collect import NOT_RUNS
+from bench.telling.gate_words import printable
 
 
-def run(files: tuple[str, ...]) -> None:
+def run(files: tuple[str, ...], *, as_json: bool) -> None:
     """Check result files, or all below a folder.
 
+    Args:
+        files: Files and folders; in folders, those below ``schema`` and ``studies`` are no results.
+        as_json: Print JSON in place of text.
+
     Raises:
-        SystemExit: With 2 where any isn't right.
+        SystemExit: With 2 where any isn't right, or there is none.
     """
     paths = [path for name in files for path in _expanded(Path(name))]
-    found = [line for path in paths for line in problems(path)]
-    for line in found:
-        click.echo(line, err=True)
-    if found or not paths:
-        if not paths:
-            click.echo(f"no result file in {', '.join(files)}", err=True)
-        raise SystemExit(2)
-    click.echo(f"{len(paths)} file(s) as they should be")
+    found = {str(path): problems(path) for path in paths}
+    lines = [line for each in found.values() for line in each]
+    if as_json:
+        wrong = [
+            {"file": file, "problem": line.removeprefix(f"{file}: ")}
+            for file, each in found.items()
+            for line in each
+        ]
+        click.echo(json.dumps({"files": len(paths), "problems": wrong}, indent=1))
+    else:
+        for line in lines:
+            click.echo(printable(line), err=True)
+    if not paths:
+        click.echo(f"no result file in {', '.join(files)}", err=True)
+    if lines or not paths:
+        raise SystemExit(USAGE)
+    if not as_json:
+        click.echo(f"{len(paths)} file(s) as they should be")
 
 
 def _expanded(path: Path) -> list[Path]:
     if not path.is_dir():
         return [path]
-    return [file for file in sorted(path.rglob("*.json")) if file.parent.name != "schema"]
+    return [
+        file
+        for file in sorted(path.rglob("*.json"))
+        if not NOT_RUNS.intersection(file.relative_to(path).parts[:-1])
+    ]

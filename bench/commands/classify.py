@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 import click
 
+from bench.options import check_names
 from bench.quiet import import_tensorflow
+from tl_core.errors import ImageError
 from tl_core.photographs import portrait
 
 if TYPE_CHECKING:
@@ -40,6 +43,11 @@ def run(
         options: Model, engine, device and sizes.
         given: Which of these the user set.
     """
+    check_names(options)
+    paths = list(images) or [str(portrait())]
+    for path in paths:  # before a model is loaded in vain
+        if not Path(path).is_file():
+            raise ImageError(f"{path}: no such file; expected a picture")
     import_tensorflow(options.device)
     from tl_core.classifier import ImageClassifier
 
@@ -50,7 +58,6 @@ def run(
         image_size=options.image_size if "image_size" in given else None,
         **options.network,
     )
-    paths = list(images) or [str(portrait())]
     answers = classifier.classify(paths, top=top, batch_size=options.batch_size)
     if as_json:
         rows = [

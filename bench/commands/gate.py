@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 import numpy as np
 
-from bench.cli import BadInput
+from bench.command_line import INTERRUPTED, BadInput
 from bench.gate.arm_process import ArmDied
 from bench.gate.arms import ArmError, parse_arm
 from bench.gate.itself import false_alarms
@@ -118,8 +118,10 @@ def _run(
                 _say(f"gate {number + 1} of {repeat}: {head.label} against itself")
             try:
                 report = gate.run(resume=resume)
-            except (KeyboardInterrupt, SystemExit):
+            except (KeyboardInterrupt, SystemExit) as error:
                 _say(f"interrupted after {len(gate.pairs)} pair(s); {_hint(base, head)}")
+                if isinstance(error, KeyboardInterrupt):  # all is said
+                    raise SystemExit(INTERRUPTED) from None
                 raise
             gates.append((gate.pairs, report))
             _save(outputs.save, what, gates)

@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import json
+import os
+import tempfile
+from importlib.metadata import version
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from bench.options import check_names
 from bench.quiet import import_tensorflow
 from tl_core.errors import ModelError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+
     from bench.workloads import Workload
     from tl_core.data import DataSet
     from tl_core.transfer import Track, TransferModel
@@ -26,6 +35,7 @@ def run(
     seed: int,
     track: Track,
     save: str | None,
+    page: Path | None,
     min_accuracy: float | None,
     download: bool,
     cache: bool,
@@ -38,10 +48,10 @@ def run(
     Raises:
         SystemExit: With 1 where the accuracy is below ``min_accuracy``.
     """
-    if save:
-        _check_target(Path(save))
-    import_tensorflow(options.device)
+    check_names(options)
+    _check_targets(Path(save) if save else None, page)
     images = _data(data, given, seed, options, download=download)
+    import_tensorflow(options.device)
     model = _model(images, given, seed, options, cache=cache)
     if fine_tune:
         from tl_core.training_checks import check_trains
@@ -57,17 +67,12 @@ def run(
         batch_size=options.batch_size,
     )
     seconds = perf_counter() - start
-    result = model.evaluate(images.test.images, images.test.labels, batch_size=options.batch_size)
-    correct = int((result.predictions == images.test.labels).sum())
-    report = _report(
-        model,
-        images,
-        losses=losses,
-        seconds=seconds,
-        correct=correct,
-        test_loss=result.loss,
-        track=track,
-    )
+    answers = model.predict(images.test.images, batch_size=options.batch_size)
+    report = _report(model, images, answers, losses=losses, seconds=seconds, track=track)
+    if page is not None:
+        asked = {"epochs": epochs, "epochs of fine-tuning": fine_tune, "seed": seed}
+        _write_page(page, model, images, answers, _facts(model, report, asked, options, track))
+        report["report"] = str(page)
     if save:
         model.save(save)
         report["saved"] = save
@@ -77,16 +82,21 @@ def run(
         raise SystemExit(1)
 
 
-def _check_target(folder: Path) -> None:
-    """Find out before training whether the model can be saved there.
+def _check_targets(folder: Path | None, page: Path | None) -> None:
+    """Find out before training whether the model and the page can be written.
 
     Raises:
-        ModelError: The folder holds something.
-        OSError: It can't be made.
+        ModelError: The model's folder holds something.
+        OSError: A place that can't be written.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    if any(folder.iterdir()):
-        raise ModelError(f"--save {folder}: exists already and isn't empty; name a new folder")
+    if page is not None:
+        page.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=page.parent):
+            pass
+    if folder is not None:
+        folder.mkdir(parents=True, exist_ok=True)
+        if any(folder.iterdir()):
+            raise ModelError(f"--save {folder}: exists already and isn't empty; name a new folder")
 
 
 def _data(
@@ -137,16 +147,18 @@ def _fit(
 def _report(
     model: TransferModel,
     data: DataSet,
+    answers: NDArray[np.float32],
     *,
     losses: list[float],
     seconds: float,
-    correct: int,
-    test_loss: float,
     track: Track,
 ) -> dict[str, Any]:
-    from scipy.stats import binomtest
+    """What is printed as JSON; ``answers`` are the test images' probabilities."""
+    from bench.telling.per_class import as_json, class_results, confusion_matrix, wilson
+    from tl_core.evaluation import evaluation
 
-    interval = binomtest(correct, len(data.test)).proportion_ci(0.95, method="wilson")
+    result = evaluation(answers, data.test.labels)
+    matrix = confusion_matrix(data.test.labels, result.predictions, len(data.class_names))
     summary = model.summary()
     return {
         "data": data.name,
@@ -159,12 +171,73 @@ def _report(
         "epoch_losses": losses,
         "train_s": seconds,
         "features_kept": model.extractor.cache and track == "cached",
-        "test_loss": test_loss,
-        "accuracy": correct / len(data.test),
-        "accuracy_interval_95": [interval.low, interval.high],
+        "test_loss": result.loss,
+        "accuracy": result.accuracy,
+        "accuracy_interval_95": list(wilson(int(matrix.trace()), len(data.test))),
         "most_common_class": data.majority_rate,
+        "per_class": as_json(class_results(matrix, data.class_names)),
+        # A row for each true class, a column for each predicted one, both in the classes' order.
+        "confusion": matrix.tolist(),
+        "report": None,
         "saved": None,
     }
+
+
+def _facts(
+    model: TransferModel,
+    report: dict[str, Any],
+    asked: dict[str, int],
+    options: Workload,
+    track: Track,
+) -> dict[str, str]:
+    """How the model was trained, as the page tells it."""
+    extractor = model.extractor
+    losses = ", ".join(f"{loss:.3f}" for loss in report["epoch_losses"])
+    return {
+        "data": report["data"],
+        "images": f"{report['train_size']:,} to train, {report['test_size']:,} to test",
+        "classes": f"{len(report['classes'])}",
+        "model": extractor.handle,
+        "run by": f"{extractor.engine}, {extractor.precision}, {extractor.device}",
+        "image size": f"{extractor.image_size} pixels",
+        **{name: f"{number}" for name, number in asked.items()},
+        "batch": f"{options.batch_size} images",
+        "track": track,
+        "loss of each epoch": losses,
+        "training took": f"{report['train_s']:.1f} s",
+        "data fingerprint": report["data_fingerprint"],
+        "made by": f"tlbench {version('tlbench')}",
+    }
+
+
+def _write_page(
+    page: Path,
+    model: TransferModel,
+    data: DataSet,
+    answers: NDArray[np.float32],
+    facts: dict[str, str],
+) -> None:
+    from bench.telling.training_page import Trained, write_training_page
+
+    paths = getattr(data.test.images, "paths", None)
+    trained = Trained(
+        class_names=model.class_names,
+        images=data.test.images,
+        labels=data.test.labels,
+        probabilities=answers,
+        files=None if paths is None else _within(paths),
+        facts=facts,
+        majority_rate=data.majority_rate,
+    )
+    write_training_page(page, trained)
+
+
+def _within(paths: Sequence[Path]) -> list[str]:
+    """Files' names within the folder that has them all: where that lies is nobody's concern."""
+    if len(paths) < 2:
+        return [path.name for path in paths]
+    whole = os.path.commonpath(paths)
+    return [path.relative_to(whole).as_posix() for path in paths]
 
 
 def _text(model: TransferModel, report: dict[str, Any]) -> str:
@@ -179,4 +252,5 @@ def _text(model: TransferModel, report: dict[str, Any]) -> str:
         f"test accuracy {report['accuracy']:.4f}, 95 % interval {low:.4f} to {high:.4f}",
         f"(always the most common class: {report['most_common_class']:.4f})",
     ]
-    return "\n".join([*lines, *([f"saved: {report['saved']}"] if report["saved"] else [])])
+    lines += [f"{name}: {report[name]}" for name in ("report", "saved") if report[name]]
+    return "\n".join(lines)

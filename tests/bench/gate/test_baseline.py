@@ -10,7 +10,14 @@ import pytest
 from click.testing import CliRunner
 
 from bench.cli import main
-from bench.gate.baseline import Baseline, BaselineError, disagreement, read_baseline, write_baseline
+from bench.gate.baseline import (
+    LEAST_RUNS,
+    Baseline,
+    BaselineError,
+    disagreement,
+    read_baseline,
+    write_baseline,
+)
 
 NAME = "bench_sort.py::test_sort"
 OURS = {"stage": "train", "workload": "quick", "engine": "tensorflow", "test_size": 10}
@@ -219,7 +226,7 @@ def test_few_runs_are_kept_but_said_to_be_few(baseline, run):
         (None, (4, "nothing was measured")),
         ({"benchmarks": []}, (4, "nothing was measured")),
         ({"benchmarks": [7]}, (4, "can't be compared: machine_info")),
-        (KeyboardInterrupt, (1, "interrupted: nothing was written")),
+        (KeyboardInterrupt, (130, "interrupted: nothing was written")),
     ],
 )
 @pytest.mark.parametrize("old", [False, True], ids=["none before", "one before"])
@@ -243,6 +250,17 @@ def test_a_run_of_other_software_does_not_fit(tmp_path, baseline, make_run, run)
     assert done.exit_code == 4
     assert "doesn't fit the first: other software (python:" in done.stderr
     assert not (tmp_path / "b.json").exists()
+
+
+def test_scripts_are_told_where_the_baseline_is_and_whether_it_is_enough(tmp_path, baseline, run):
+    done, _ = baseline(run, run, options=("--runs", "2", "--json"))
+    told = json.loads(done.stdout)
+    assert told == {
+        "baseline": str(tmp_path / "b.json"),
+        "runs": 2,
+        "runs_needed": LEAST_RUNS,
+        "benchmarks": [NAME],
+    }
 
 
 def test_add_appends(tmp_path, baseline, make_run, run):
@@ -280,7 +298,7 @@ def test_add_to_what_is_no_baseline_is_bad_input(tmp_path, baseline):
 
 def test_an_interruption_keeps_complete_runs(tmp_path, baseline, run):
     done, _ = baseline(run, run, KeyboardInterrupt)
-    assert done.exit_code == 1
+    assert done.exit_code == 130
     assert "complete runs were kept; --add makes more" in done.stderr
     assert stored(tmp_path).runs == (run, run)
 
