@@ -53,6 +53,16 @@ workload_option = click.option(
 )
 
 
+results_option = click.option(
+    "--results",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("results"),
+    show_default=True,
+    metavar="DIR",
+    help="what is meant without a RUN, and where machines are looked for by name",
+)
+
+
 @click.group("tlbench", cls=CommandLine, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="tlbench")
 def main() -> None:
@@ -287,14 +297,7 @@ def gate(**arguments: Any) -> None:  # noqa: ANN401 - click's values
 
 @main.command(epilog="Example: tlbench compare laptop.json server/ --markdown summary.md")
 @click.argument("names", nargs=-1, required=True, metavar="RUN...")
-@click.option(
-    "--results",
-    type=click.Path(file_okay=False, path_type=Path),
-    default=Path("results"),
-    show_default=True,
-    metavar="DIR",
-    help="where machines are looked for by name",
-)
+@results_option
 @click.option(
     "--mix",
     "mixed",
@@ -327,7 +330,37 @@ def compare(**arguments: Any) -> None:  # noqa: ANN401 - click's values
     """
     from bench.commands.compare import run
 
-    run(as_json_=arguments.pop("as_json"), **arguments)
+    run(**arguments)
+
+
+@main.command(epilog="Example: tlbench report results/ -o report.html --plots pictures/")
+@click.argument("names", nargs=-1, metavar="[RUN]...")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    required=True,
+    metavar="FILE",
+    help="where the page is written",
+)
+@results_option
+@click.option(
+    "--plots",
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="DIR",
+    help="write every picture there, as SVG and PNG",
+)
+@click.option("--title", metavar="TEXT", help="of the page")
+def report(**arguments: Any) -> None:  # noqa: ANN401 - click's values
+    """Write one HTML page about runs: needs no network, opens from disk.
+
+    A RUN is a result file, a folder of them, or a machine's name; without one, all results.
+
+    Exits with 0: written, 2: bad input, 4: no run.
+    """
+    from bench.commands.report import run
+
+    run(**arguments)
 
 
 @main.command(epilog='Example: eval "$(tlbench completion bash)", in ~/.bashrc')

@@ -10,7 +10,8 @@ from bench.compare.comparison import compared
 from bench.compare.entries import entries_of
 from bench.compare.jobs import JOB
 from bench.records.collect import collect
-from bench.telling.comparison import as_csv, as_json, as_lines, as_markdown
+from bench.telling.comparison import as_csv, as_lines, as_markdown
+from bench.telling.comparison import as_json as in_json
 from tl_core.storage import atomic_file
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ def run(
     names: Sequence[str],
     results: Path,
     mixed: Sequence[str],
-    as_json_: bool,
+    as_json: bool,
     markdown: Path | None,
     csv: Path | None,
 ) -> None:
@@ -48,8 +49,8 @@ def run(
         if path is not None:
             with atomic_file(path) as part:
                 part.write_text(text(comparisons), encoding="utf-8")
-    if as_json_:
-        click.echo(as_json(comparisons))
+    if as_json:
+        click.echo(in_json(comparisons))
         return
     click.echo("\n".join(as_lines(comparisons)))
     for entry in alone:

@@ -52,11 +52,16 @@ def run(*, as_json: bool, no_probes: bool) -> None:
 
 
 def facts_table(title: str, facts: Mapping[str, Any]) -> Table:
-    """Names and values of what is told; groups with a dot, unset and unknown facts left out."""
+    """Names and values of what is told."""
     table = _table(title, "")
-    for name, value in _flat(facts):
-        table.add_row(name, shown(name, value))
+    for line in facts_lines(facts):
+        table.add_row(*line)
     return table
+
+
+def facts_lines(facts: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Names and values of what is told; groups with a dot, unset and unknown facts left out."""
+    return [(name, shown(name, value)) for name, value in _flat(facts)]
 
 
 def shown(name: str, value: object) -> str:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import io
-import warnings
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from bench.telling.gate_words import printable
+from bench.telling.pictures import as_svg, drawing
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,17 +29,6 @@ RIGHT, WRONG = (0.05, 0.40, 0.80), (0.85, 0.33, 0.05)
 FAINTEST = 0.15
 #: Opacity from which white text is readable on it.
 DARK = 0.6
-#: Text that is black has no colour in the SVG, and takes that of the page.
-SETTINGS = {
-    "svg.fonttype": "none",
-    "svg.hashsalt": "tlbench",
-    "text.parse_math": False,
-    "font.family": "sans-serif",
-    "text.color": "black",
-    "axes.labelcolor": "black",
-    "xtick.color": "black",
-    "ytick.color": "black",
-}
 
 
 def confusion_picture(matrix: NDArray[np.int64], names: Sequence[str]) -> str:
@@ -50,16 +38,12 @@ def confusion_picture(matrix: NDArray[np.int64], names: Sequence[str]) -> str:
         matrix: int64 ``(classes, classes)``; see ``confusion_matrix``.
         names: Of the classes, any text.
     """
-    import matplotlib as mpl
     from matplotlib.figure import Figure
 
     classes = len(names)
     side = CELL if classes <= NUMBERED else max(SMALL_CELL, 5.0 / classes)
     size = WHOLE if classes > NAMED else side * classes
-    with mpl.rc_context(SETTINGS), warnings.catch_warnings():
-        # Letters that its font lacks are in the browser's; only their widths are guessed.
-        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
-        warnings.filterwarnings("ignore", message="Matplotlib currently does not support")
+    with drawing():
         figure = Figure(figsize=(size, size))
         axes = figure.add_axes((0, 0, 1, 1))
         shares = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
@@ -67,14 +51,7 @@ def confusion_picture(matrix: NDArray[np.int64], names: Sequence[str]) -> str:
         if classes <= NUMBERED:
             _numbers(axes, matrix, shares)
         _names(axes, names)
-        file = io.StringIO()
-        about = dict.fromkeys(("Date", "Creator", "Format", "Type"))
-        figure.savefig(
-            file, format="svg", transparent=True, bbox_inches="tight", pad_inches=0.1,
-            metadata=about,
-        )  # fmt: skip
-    text = file.getvalue()
-    return text[text.index("<svg") :].strip()
+        return as_svg(figure)
 
 
 def _cells(axes: Axes, shares: NDArray[np.float64]) -> None:
@@ -118,7 +95,7 @@ def _names(axes: Axes, names: Sequence[str]) -> None:
     axes.set_xlabel("predicted class", fontsize=10)
     axes.set_ylabel("true class", fontsize=10)
     for spine in axes.spines.values():
-        spine.set(color="gray", linewidth=0.5)
+        spine.set(color="gray", linewidth=0.5, visible=True)
     if len(names) > NAMED:
         axes.set(xticks=[], yticks=[])
         return

@@ -1,8 +1,17 @@
 """Files of machines that this one isn't, and runs that nobody had to wait for."""
 
+import copy
+import datetime as dt
+import json
+from pathlib import Path
+
 import pytest
 
 from bench.measure.machine import fingerprint
+
+#: A quick run of version 1 of the format, by the engine tensorflow.
+RUN = Path(__file__).parent / "runs" / "version-1.json"
+START = dt.datetime(2026, 11, 1, tzinfo=dt.UTC)
 
 
 @pytest.fixture
@@ -39,3 +48,28 @@ def make_run():
         }
 
     return make
+
+
+@pytest.fixture
+def write_run(tmp_path):
+    """Writes a run: ``write_run("a/1.json", day=2, faster=1.1, facts={...}, engine="litert")``."""
+    whole = json.loads(RUN.read_text(encoding="utf-8"))
+
+    def write(name, *, day=0, faster=1.0, facts=None, commit=None, drop=(), only=None, **info):
+        run = copy.deepcopy(whole)
+        run["datetime"] = (START + dt.timedelta(days=day)).isoformat()
+        run["machine_info"]["tlbench"] |= facts or {}
+        if commit is not None:
+            run["commit_info"] = {"id": commit, "dirty": False}
+        run["benchmarks"] = [each for each in run["benchmarks"] if each["name"] not in drop]
+        for benchmark in run["benchmarks"]:
+            change = faster if only is None or benchmark["name"] == only else 1.0
+            benchmark["stats"]["data"] = [each / change for each in benchmark["stats"]["data"]]
+            benchmark["extra_info"]["images_per_s"] *= change
+            benchmark["extra_info"] |= info
+        path = tmp_path / "results" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(run), encoding="utf-8")
+        return path
+
+    return write

@@ -23,7 +23,7 @@ ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "results"
 COMMANDS = sorted(main.commands)
 #: Those whose answer is a program for a shell.
-NO_JSON = {"completion"}
+NO_JSON = {"completion", "report"}
 #: What takes long to import.
 HEAVY = (
     "tensorflow", "scipy.stats", "matplotlib", "sklearn", "skimage", "numba", "jinja2", "ruptures",

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -211,3 +212,10 @@ def test_another_job_has_no_headline(as_reference, write_run):
 
 def test_letters_go_on_after_z():
     assert letters(28)[24:] == ["Y", "Z", "A2", "B2"]
+
+
+def test_the_committed_reference_is_what_its_files_make(monkeypatch):
+    monkeypatch.chdir(Path(__file__).parents[3])
+    told = json.loads(reference.FILE.read_text(encoding="utf-8"))
+    names = [file for job in told["jobs"] for file in job["files"]]
+    assert json.loads(json.dumps(reference.reference_of(names))) == told

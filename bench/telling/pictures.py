@@ -1,0 +1,77 @@
+"""Pictures by matplotlib: as elements of a page that follow its colours, and as files."""
+
+from __future__ import annotations
+
+import io
+import re
+import warnings
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from tl_core.storage import atomic_file
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from matplotlib.figure import Figure
+
+#: Text that is black has no colour in the SVG, and takes that of the page.
+SETTINGS = {
+    "svg.fonttype": "none",
+    "svg.hashsalt": "tlbench",
+    "text.parse_math": False,
+    "font.family": "sans-serif",
+    "font.size": 10,
+    "text.color": "black",
+    "axes.labelcolor": "black",
+    "axes.edgecolor": "gray",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "xtick.color": "black",
+    "ytick.color": "black",
+    "hatch.linewidth": 0.6,
+}
+#: Dots an inch of PNG files.
+DPI = 160
+_IDS = re.compile(r'(\bid="|url\(#|href="#)([^")]+)')
+
+
+@contextmanager
+def drawing() -> Iterator[None]:
+    """Our settings; letters that matplotlib's font lacks are in the browser's."""
+    import matplotlib as mpl
+
+    with mpl.rc_context(SETTINGS), warnings.catch_warnings():
+        # Only their widths are guessed.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+        warnings.filterwarnings("ignore", message="Matplotlib currently does not support")
+        yield
+
+
+def as_svg(figure: Figure, name: str = "") -> str:
+    """An ``<svg>`` element, the same for the same drawing; call it within ``drawing()``.
+
+    Args:
+        figure: What is drawn.
+        name: Put before every id in it, so that several fit into a page.
+    """
+    file = io.StringIO()
+    about = dict.fromkeys(("Date", "Creator", "Format", "Type"))
+    figure.savefig(
+        file, format="svg", transparent=True, bbox_inches="tight", pad_inches=0.1, metadata=about
+    )
+    text = file.getvalue()
+    text = text[text.index("<svg") :].strip()
+    return _IDS.sub(rf"\g<1>{name}-\g<2>", text) if name else text
+
+
+def write_picture(figure: Figure, folder: Path, name: str) -> None:
+    """``name.svg`` and ``name.png`` on white, for a README or a slide."""
+    for form in ("svg", "png"):
+        with atomic_file(folder / f"{name}.{form}") as part:
+            about = {"Date": None} if form == "svg" else None
+            figure.savefig(
+                part, format=form, facecolor="white", bbox_inches="tight", pad_inches=0.15,
+                dpi=DPI, metadata=about,
+            )  # fmt: skip

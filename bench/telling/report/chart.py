@@ -1,0 +1,97 @@
+"""What every picture of the report has: a drawing, its figures as a table, words, colours."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from bench.telling.gate_words import printable
+from bench.telling.pictures import drawing
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+#: Okabe and Ito's colours, which people with any colour vision tell apart, on light and on dark.
+COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#999999")
+#: So that colour is never alone.
+HATCHES = ("", "///", "...", "xxx", "\\\\\\", "ooo", "---")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+#: Entries that a picture has room for; the tables have all.
+MOST = 12
+#: Width of a picture in inches.
+WIDTH = 7.6
+#: Characters of a label in a picture.
+LENGTH = 34
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A picture and the figures that it shows.
+
+    Attributes:
+        name: Of its files and its place in the page.
+        title: What it shows.
+        about: How to read it, in a sentence or two.
+        headings: Of the table of its figures.
+        rows: Each thing that is drawn, in words and figures.
+        draw: Makes the picture; called within ``drawing()``.
+    """
+
+    name: str
+    title: str
+    about: str
+    headings: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    draw: Callable[[], Figure]
+
+    def figure(self) -> Figure:
+        """The picture."""
+        with drawing():
+            return self.draw()
+
+
+def panels(titles: Sequence[str], heights: Sequence[float]) -> tuple[Figure, list[Axes]]:
+    """A picture of panels below each other.
+
+    Args:
+        titles: Above each panel.
+        heights: Of each, in inches, without title and ticks.
+    """
+    from matplotlib.figure import Figure
+
+    room = 0.62
+    figure = Figure(figsize=(WIDTH, sum(heights) + room * len(heights)))
+    grid = figure.add_gridspec(
+        len(heights), 1, height_ratios=list(heights), hspace=room * len(heights) / sum(heights)
+    )
+    found = []
+    for position, title in enumerate(titles):
+        axes = figure.add_subplot(grid[position, 0])
+        axes.set_title(short(title), loc="left", fontsize=10, fontweight="bold")
+        axes.tick_params(labelsize=9)
+        found.append(axes)
+    return figure, found
+
+
+def style(position: int) -> dict[str, str]:
+    """Colour and hatch of the entry at a position."""
+    return {"color": COLOURS[position % 7], "hatch": HATCHES[position // 7 % 7 or position % 7]}
+
+
+def marker(position: int) -> dict[str, str]:
+    """Colour and marker of the entry at a position."""
+    return {"color": COLOURS[position % 7], "marker": MARKERS[(position + position // 7) % 7]}
+
+
+def short(text: str) -> str:
+    """A text from a file, in one line that fits."""
+    shown = printable(text)
+    return shown if len(shown) <= LENGTH else f"{shown[: LENGTH - 1]}…"
+
+
+def tick(value: float, _position: int) -> str:
+    """A rate at an axis, without powers of ten."""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"

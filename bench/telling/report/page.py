@@ -1,0 +1,198 @@
+"""The page: sections a job, then machines and files. Everything from files is text in it."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from bench.commands.machine import facts_lines
+from bench.compare.comparison import compared
+from bench.compare.reference import headline
+from bench.records.read import ResultError, read_rows
+from bench.telling.comparison import LEGEND, headline_text, table_lines
+from bench.telling.gate_words import printable
+from bench.telling.pictures import as_svg, drawing, write_picture
+from bench.telling.report import bars, lines
+from tl_core.progress import progress
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from jinja2 import Environment
+
+    from bench.compare.comparison import Comparison
+    from bench.compare.entries import Entry
+    from bench.records.collect import Run
+    from bench.telling.report.chart import Chart
+
+TEMPLATES = Path(__file__).parent.parent / "templates"
+#: Files that are listed; the rest is counted.
+FILES = 200
+#: Figures of a picture that are listed below it.
+ROWS = 1_000
+
+
+@dataclass(frozen=True)
+class Section:
+    """A job's part of the page."""
+
+    comparison: Comparison
+    charts: tuple[Chart, ...]
+
+    @property
+    def title(self) -> str:
+        """The job."""
+        return str(self.comparison.job)
+
+
+def sections(entries: Iterable[Entry]) -> list[Section]:
+    """Everything that is shown of each job."""
+    found = compared(entries)
+    made = []
+    for number, comparison in enumerate(found, start=1):
+        alike = [each for each in found if _images(each) == _images(comparison)]
+        charts = (
+            bars.throughput(comparison, number),
+            lines.pareto(alike, number) if alike[0] is comparison else None,
+            bars.peak(comparison, number),
+            bars.breakdown(comparison, number),
+            lines.rounds(comparison, number),
+        )
+        made.append(Section(comparison, tuple(chart for chart in charts if chart is not None)))
+    return made
+
+
+def _images(comparison: Comparison) -> tuple[object, ...]:
+    """What accuracies must have in common to stand beside each other."""
+    return comparison.job["data_fingerprint"], comparison.job["test_size"]
+
+
+def page(title: str, found: Sequence[Section], runs: Sequence[Run], folder: Path) -> str:
+    """The page as HTML.
+
+    Args:
+        title: Its title.
+        found: From ``sections``.
+        runs: All of them, the earliest first.
+        folder: Where the page will lie, from which it links to files.
+    """
+    from markupsafe import Markup
+
+    pictures: dict[str, Markup] = {}
+    with progress(sum(len(each.charts) for each in found), "draw", unit="picture") as bar:
+        for section in found:
+            for chart in section.charts:
+                with drawing():
+                    # Our own drawing, in which matplotlib escapes every text.
+                    pictures[chart.name] = Markup(as_svg(chart.draw(), chart.name))  # noqa: S704
+                bar.update(1)
+    return (
+        _environment(folder)
+        .get_template("report.html.j2")
+        .render(
+            title=title,
+            sections=found,
+            pictures=pictures,
+            legend=LEGEND,
+            rows_shown=ROWS,
+            machines=list(_machines(runs)),
+            runs=runs[::-1][:FILES],
+            all_runs=len(runs),
+        )
+    )
+
+
+def write_plots(found: Sequence[Section], folder: Path) -> list[str]:
+    """Every picture as SVG and PNG; their names."""
+    folder.mkdir(parents=True, exist_ok=True)
+    names = []
+    for section in found:
+        for chart in section.charts:
+            with drawing():
+                write_picture(chart.draw(), folder, chart.name)
+            names.append(chart.name)
+    return names
+
+
+def _environment(folder: Path) -> Environment:
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    made = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.filters |= {
+        "printable": printable,
+        "link": lambda path: quote(Path(os.path.relpath(path, folder)).as_posix()),
+        "headlines": _headlines,
+        "cells": lambda comparison: list(table_lines(comparison)),
+        "samples": lambda comparison: list(_samples(comparison)),
+        "missing": lambda comparison: list(_missing(comparison)),
+        "verdicts": _verdicts,
+    }
+    return made
+
+
+def _headlines(comparison: Comparison) -> list[tuple[str, float | None, str]]:
+    """Each entry's label, its multiple of the reference machine, and that in words."""
+    told = [(entry.label, headline(entry)) for entry in comparison.entries]
+    return [(label, each.value, headline_text(each)) for label, each in told if each is not None]
+
+
+def _missing(comparison: Comparison) -> Iterable[tuple[str, str, str]]:
+    """What the latest runs didn't measure, and why."""
+    for entry in comparison.entries:
+        for name, reason in entry.last.not_measured.items():
+            yield entry.label, str(name), str(reason)
+
+
+def _verdicts(comparison: Comparison) -> dict[tuple[str, str], str]:
+    """What each entry's latest run says of its own rounds, by letter and benchmark."""
+    return {
+        (entry.label, row.label): str(row.info.get("verdict") or "-")
+        for entry in comparison.entries
+        for row in entry.last.rows
+    }
+
+
+def _samples(comparison: Comparison) -> Iterable[dict[str, Any]]:
+    """Images with predictions, of the first entry whose latest run has any."""
+    for entry in comparison.entries:
+        try:
+            rows = read_rows(entry.last.path)
+        except ResultError:
+            continue
+        found = [(row.label, row.info.get("samples")) for row in rows if row.info.get("samples")]
+        if found:
+            for label, several in found:
+                images = [each for each in several or [] if _is_sample(each)]
+                yield {"entry": entry.label, "benchmark": label, "images": images}
+            return
+
+
+def _is_sample(each: object) -> bool:
+    """Whether an entry has what is shown; a foreign file may say anything."""
+    if not isinstance(each, dict) or not isinstance(each.get("image"), str):
+        return False
+    letters = each["image"].rstrip("=")
+    probability = each.get("probability")
+    return (
+        letters.isascii()
+        and letters.replace("+", "").replace("/", "").isalnum()
+        and isinstance(each.get("predicted"), str)
+        and isinstance(probability, int | float)
+        and 0 <= probability <= 1
+    )
+
+
+def _machines(runs: Sequence[Run]) -> Iterable[dict[str, Any]]:
+    """Each machine as its latest run found it."""
+    latest = {run.machine: run for run in runs}
+    for name, run in latest.items():
+        yield {"name": name, "when": run.when, "facts": facts_lines(run.facts)}

@@ -1,0 +1,220 @@
+"""The report shows what the files say, all of it as text, and asks nobody for anything."""
+
+import base64
+import io
+import json
+import re
+from html.parser import HTMLParser
+
+import pytest
+from click.testing import CliRunner
+from PIL import Image
+
+from bench.cli import main
+from bench.compare.entries import entries_of
+from bench.records.collect import collect
+from bench.telling.report.chart import MOST
+from bench.telling.report.page import sections
+
+HOSTILE = "<script>alert(1)</script>\"><img src=x onerror=alert(2)>$x$</style>\x1b[31m'"
+VOID = {"meta", "link", "img", "br", "input"}
+
+
+class Page(HTMLParser):
+    """Elements with their attributes and what is open around each; refuses wrong nesting."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.elements, self.open, self.text = [], [], []
+        self.feed(text)
+        assert self.open == []
+
+    def handle_starttag(self, tag, attrs):
+        self.elements.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.elements.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.text.append(data)
+
+    def all(self, tag):
+        return [attributes for name, attributes in self.elements if name == tag]
+
+
+@pytest.fixture
+def write_report(tmp_path):
+    """Runs ``tlbench report`` on the results that were written, and parses the page."""
+
+    def write(*options):
+        target = tmp_path / "out" / "report.html"
+        arguments = ["report", str(tmp_path / "results"), "-o", str(target), *options]
+        result = CliRunner().invoke(main, arguments)
+        assert result.exit_code == 0, result.output
+        text = target.read_text(encoding="utf-8")
+        return Page(text), text
+
+    return write
+
+
+def rounds(count):
+    """As many timed rounds as result files of version 2 have."""
+    return [{"order": i, "timed": i > 0, "seconds": 1 + i / 10} for i in range(count)]
+
+
+@pytest.fixture
+def many(write_run):
+    """Two machines, two engines, several runs with rounds, energy, accuracies and samples."""
+    file = io.BytesIO()
+    Image.new("RGB", (8, 8), "red").save(file, "JPEG")
+    image = base64.b64encode(file.getvalue()).decode()
+    samples = [{"image": image, "label": "cat", "predicted": "dog", "probability": 0.75}]
+    for day in range(4):
+        for engine, faster in (("tensorflow", 1.0), ("litert", 1.7)):
+            facts = {"cpu": "Intel"} if engine == "litert" else {}
+            write_run(
+                f"{engine}/{day}.json",
+                day=day,
+                faster=faster * (1 + day / 100),
+                engine=engine,
+                facts=facts,
+                rounds=rounds(6),
+                samples=samples,
+                gflops_per_s=100.0 * faster,
+                peak_gflops_per_s=500.0,
+            )
+
+
+def test_every_part_is_there_and_elements_are_nested_as_they_should_be(many, write_report):
+    page, text = write_report()
+    ids = [attributes["id"] for _, attributes in page.elements if "id" in attributes]
+    assert len(ids) == len(set(ids))
+    parts = ("throughput", "pareto", "peak", "breakdown", "rounds")
+    assert [f"{part}-1" in ids for part in parts] == [True] * 5
+    assert len(page.all("svg")) == 5
+    assert {"machines", "files", "results-1"} <= set(ids)
+    labelled = [a["aria-labelledby"] for _, a in page.elements if "aria-labelledby" in a]
+    assert set(labelled) <= set(ids)
+    assert all(attributes.get("alt") for attributes in page.all("img"))
+    assert "cat, predicted dog with a probability of 75.0 %" in text
+
+
+def test_nothing_is_asked_of_a_network(many, write_report):
+    page, text = write_report()
+    for tag, attributes in page.elements:
+        for name in ("src", "href", "xlink:href", "action", "srcset", "poster"):
+            value = attributes.get(name, "")
+            assert value.startswith(("#", "data:", "../")) or value == "", (tag, value)
+    policy = next(a["content"] for a in page.all("meta") if "http-equiv" in a)
+    assert policy.startswith("default-src 'none'")
+    assert not re.search(r"url\((?!#)|@import", text)
+
+
+def test_figures_are_the_files(many, write_report, tmp_path):
+    page, _ = write_report()
+    (comparison,) = [
+        s.comparison for s in sections(entries_of(collect([str(tmp_path / "results")]).runs))
+    ]
+    rates = [float(a["data-value"]) for a in page.all("td") if "data-value" in a]
+    for cells in comparison.cells.values():
+        for cell in cells:
+            assert cell.rate in rates
+            assert cell.ratio is None or cell.ratio.value in rates
+    links = [attributes["href"] for attributes in page.all("a") if "results" in attributes["href"]]
+    assert len(links) == 8
+    assert all((tmp_path / "out" / link).is_file() for link in links)
+
+
+def test_the_same_files_make_the_same_page(many, write_report):
+    assert write_report()[1] == write_report()[1]
+
+
+def test_names_from_files_are_text(write_run, write_report):
+    for day, engine in enumerate(["a", HOSTILE]):
+        write_run(
+            f"{day}.json", day=day, engine=engine, rounds=rounds(4), model=HOSTILE,
+            facts={"cpu": HOSTILE, "packages": {HOSTILE: HOSTILE}},
+            samples=[{"image": "AAAA", "label": HOSTILE, "predicted": "x", "probability": 1.0}],
+        )  # fmt: skip
+    page, text = write_report("--title", HOSTILE)
+    assert len(page.all("script")) == 1
+    assert not [a for _, a in page.elements if "onerror" in a]
+    assert page.all("img") == [each for each in page.all("img") if each["src"].startswith("data:")]
+    assert "\x1b" not in text
+    assert any("<script>alert(1)</script>" in each for each in page.text)
+
+
+@pytest.mark.parametrize(
+    "sample",
+    [
+        "no sample",
+        {"image": "AAAA"},
+        {"image": '" onload="x', "predicted": "x", "probability": 1.0},
+        {"image": "AAAA", "predicted": 7, "probability": 1.0},
+        {"image": "AAAA", "predicted": "x", "probability": 7},
+    ],
+    ids=["text", "bare", "attribute", "number", "share"],
+)
+def test_what_is_no_sample_is_left_out(sample, write_run, write_report):
+    write_run("a.json", samples=[sample])
+    assert write_report()[0].all("img") == []
+
+
+def test_files_of_version_1_have_a_report_without_what_they_lack(write_run, write_report):
+    write_run("a.json")
+    page, _ = write_report()
+    ids = {attributes.get("id") for _, attributes in page.elements}
+    assert "throughput-1" in ids
+    assert not ids & {"peak-1", "rounds-1", "pareto-1"}
+
+
+def test_what_was_not_measured_is_said_with_its_reason(write_run, write_report):
+    path = write_run("a.json", drop=["test_extract"])
+    run = json.loads(path.read_text(encoding="utf-8"))
+    run["tlbench"]["not_measured"] = {"test_extract": "features differ <b>"}
+    path.write_text(json.dumps(run), encoding="utf-8")
+    page, _ = write_report()
+    assert "features differ <b>" in page.text
+
+
+def test_a_picture_has_room_for_so_many_entries_and_the_table_for_all(write_run, write_report):
+    for threads in range(1, MOST + 4):
+        write_run(f"{threads}.json", threads=threads)
+    _, text = write_report()
+    table = text[text.index('id="table-1"') : text.index('id="throughput-1"')]
+    assert table.count(">extract<") == MOST + 3
+    figures = text[text.index('id="throughput-1"') : text.index('id="breakdown-1"')]
+    listed = figures[figures.index("<tbody>") :]
+    assert listed.count(">extract<") == MOST
+
+
+def test_pictures_are_written_as_files(many, write_report, tmp_path):
+    write_report("--plots", str(tmp_path / "plots"))
+    names = {path.name for path in (tmp_path / "plots").iterdir()}
+    assert {"throughput-1.svg", "throughput-1.png", "pareto-1.svg", "rounds-1.png"} <= names
+    with Image.open(tmp_path / "plots" / "throughput-1.png") as picture:
+        assert picture.size[0] > 800
+        assert picture.convert("RGB").getpixel((0, 0)) == (255, 255, 255)
+
+
+def test_no_run_is_nothing_to_report(tmp_path):
+    (tmp_path / "results").mkdir()
+    arguments = ["report", str(tmp_path / "results"), "-o", str(tmp_path / "r.html")]
+    result = CliRunner().invoke(main, arguments)
+    assert result.exit_code == 4
+    assert not (tmp_path / "r.html").exists()
+
+
+def test_unreadable_files_are_passed_over_and_said(write_run, tmp_path):
+    write_run("a.json")
+    (tmp_path / "results" / "b.json").write_text("{", encoding="utf-8")
+    arguments = ["report", str(tmp_path / "results"), "-o", str(tmp_path / "r.html")]
+    result = CliRunner().invoke(main, arguments)
+    assert result.exit_code == 0
+    assert "passed over" in result.stderr
+    assert "1 run(s)" in result.stdout
