@@ -76,12 +76,12 @@ class CommandLine(click.Group):
         if len(args) < 2:  # however it was started, such as by python -m
             extra.setdefault("prog_name", self.name)
         if not standalone_mode:
-            return super().main(*args, standalone_mode=False, **extra)
+            return super().main(*args, standalone_mode=False, **extra)  # type: ignore[call-overload]
         code = 0
         try:
             with one_line_errors():
                 # What a command returns isn't a code, but click passes --help's through here.
-                result = super().main(*args, standalone_mode=False, **extra)
+                result = super().main(*args, standalone_mode=False, **extra)  # type: ignore[call-overload]
             code = result if isinstance(result, int) else 0
         except click.ClickException as error:
             code = error.exit_code

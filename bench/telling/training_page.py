@@ -60,7 +60,8 @@ class Trained:
     @property
     def predictions(self) -> NDArray[np.int64]:
         """Most probable class of each image."""
-        return self.probabilities.argmax(axis=1).astype(np.int64)
+        found: NDArray[np.int64] = self.probabilities.argmax(axis=1).astype(np.int64)
+        return found
 
 
 def write_training_page(file: Path, trained: Trained) -> None:

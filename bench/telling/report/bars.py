@@ -99,7 +99,7 @@ def peak(comparison: Comparison, number: int) -> Chart | None:
     ]
     if not found:
         return None
-    rows = tuple(
+    figures = tuple(
         (label, name, f"{rate:,.0f}", f"{top:,.0f}" if top else "unknown",
          f"{rate / top:.0%}" if top else "unknown")
         for _, label, name, rate, top in found
@@ -111,7 +111,7 @@ def peak(comparison: Comparison, number: int) -> Chart | None:
         "fastest float32 matrix multiply that this machine reached in the same minutes (frame). "
         "Where there is no frame, the peak isn't known.",
         headings=("entry", "benchmark", "GFLOP/s", "peak", "share"),
-        rows=rows,
+        rows=figures,
         draw=partial(_draw_peak, found),
     )
 

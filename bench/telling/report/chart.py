@@ -92,6 +92,6 @@ def short(text: str) -> str:
     return shown if len(shown) <= LENGTH else f"{shown[: LENGTH - 1]}…"
 
 
-def tick(value: float, _position: int) -> str:
+def tick(value: float, _position: float) -> str:
     """A rate at an axis, without powers of ten."""
     return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"

@@ -150,7 +150,7 @@ def _draw_rounds(found: dict[str, list[Rounds]]) -> Figure:
                     label=short(label) if timed else None,
                 )  # fmt: skip
         panel.axhline(1, color="gray", linewidth=0.8, linestyle=":")
-        panel.xaxis.get_major_locator().set_params(integer=True)
+        panel.locator_params(axis="x", integer=True)
     _legend_below(axes)
     return figure
 

@@ -19,7 +19,7 @@ from bench.telling.report import bars, lines
 from tl_core.progress import progress
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from jinja2 import Environment
 
@@ -127,7 +127,7 @@ def _environment(folder: Path) -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters |= {
+    filters: dict[str, Callable[..., Any]] = {
         "printable": printable,
         "link": lambda path: quote(Path(os.path.relpath(path, folder)).as_posix()),
         "headlines": _headlines,
@@ -136,6 +136,7 @@ def _environment(folder: Path) -> Environment:
         "missing": lambda comparison: list(_missing(comparison)),
         "verdicts": _verdicts,
     }
+    made.filters |= filters
     return made
 
 
