@@ -53,6 +53,14 @@ workload_option = click.option(
 )
 
 
+def file_option(flag: str, about: str) -> Callable[[Any], Any]:
+    """An option that names a file to be written."""
+    return click.option(
+        flag, type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help=about
+    )
+
+
+#: Of commands that read result files.
 results_option = click.option(
     "--results",
     type=click.Path(file_okay=False, path_type=Path),
@@ -255,24 +263,9 @@ def baseline(**arguments: Any) -> None:  # noqa: ANN401 - click's values
 )
 @click.option("--resume", is_flag=True, help="go on with an interrupted gate's pairs")
 @click.option("--seed", type=click.IntRange(0), metavar="N", help="of the coins")
-@click.option(
-    "--markdown",
-    type=click.Path(dir_okay=False, path_type=Path),
-    metavar="FILE",
-    help="write a summary there",
-)
-@click.option(
-    "--junit",
-    type=click.Path(dir_okay=False, path_type=Path),
-    metavar="FILE",
-    help="write JUnit XML there",
-)
-@click.option(
-    "--save",
-    type=click.Path(dir_okay=False, path_type=Path),
-    metavar="FILE",
-    help="write every raw pair there",
-)
+@file_option("--markdown", "write a summary there")
+@file_option("--junit", "write JUnit XML there")
+@file_option("--save", "write every raw pair there")
 @json_option
 @shared_options(*(option.name for option in OPTIONS))
 def gate(**arguments: Any) -> None:  # noqa: ANN401 - click's values
@@ -305,18 +298,8 @@ def gate(**arguments: Any) -> None:  # noqa: ANN401 - click's values
     type=click.Choice(JOB_FACTS),
     help="put runs side by side that differ in this; may be given several times",
 )
-@click.option(
-    "--markdown",
-    type=click.Path(dir_okay=False, path_type=Path),
-    metavar="FILE",
-    help="write a summary there",
-)
-@click.option(
-    "--csv",
-    type=click.Path(dir_okay=False, path_type=Path),
-    metavar="FILE",
-    help="write all figures there",
-)
+@file_option("--markdown", "write a summary there")
+@file_option("--csv", "write all figures there")
 @json_option
 def compare(**arguments: Any) -> None:  # noqa: ANN401 - click's values
     """Set runs side by side: how many times as fast, and whether that is real.

@@ -1,4 +1,4 @@
-"""The trained head in NumPy, for engines that need no TensorFlow: a third of the memory without."""
+"""The trained head in NumPy, beside engines that need no TensorFlow."""
 
 from __future__ import annotations
 

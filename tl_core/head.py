@@ -105,7 +105,7 @@ class Trainer:
         self._variables = [*head.trainable_variables, *unfrozen]
         with tf.device(head.device):
             # Where there is a GPU, Keras would have XLA compile each variable's update, anew for
-            # every model: time that a step of so small a head never earns back.
+            # every model: its first step would wait for that.
             self._optimizer = tf_keras.optimizers.Adam(learning_rate, jit_compile=False)
             self._optimizer.build(self._variables)
         inputs = (

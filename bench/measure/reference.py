@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 TARGET_S = 0.04
 #: Side of the square matrices: 1.5 MB each, which fits no first- or second-level cache.
 SIDE = 640
-#: Seconds in which BLAS's threads fall asleep: they look for more work for about a tenth of a
-#: second first, and 16 of them made the round that followed, of 90 ms, a quarter to a half longer.
+#: Seconds in which BLAS's threads fall asleep: they look for more work for a while first, and take
+#: CPUs from the round that follows.
 SETTLE_S = 0.2
 
 

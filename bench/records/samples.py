@@ -74,12 +74,12 @@ def of_photographs(
     ]
 
 
-def thumbnail(pixels: NDArray[np.uint8]) -> str:
-    """An image, uint8 RGB ``(h, w, 3)``, as JPEG in base64, at most ``SIDE`` pixels long."""
+def thumbnail(pixels: NDArray[np.uint8], side: int = SIDE, quality: int = QUALITY) -> str:
+    """An image, uint8 RGB ``(h, w, 3)``, as JPEG in base64, at most ``side`` pixels long."""
     image = Image.fromarray(pixels)
-    image.thumbnail((SIDE, SIDE))
+    image.thumbnail((side, side))
     text = io.BytesIO()
-    image.save(text, "JPEG", quality=QUALITY)
+    image.save(text, "JPEG", quality=quality)
     return base64.b64encode(text.getvalue()).decode("ascii")
 
 

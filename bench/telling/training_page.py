@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import base64
-import io
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bench.telling.gate_words import printable
+from bench.records.samples import thumbnail
+from bench.telling.pages import template
 from bench.telling.per_class import (
     class_results,
     confused_pairs,
@@ -21,12 +19,12 @@ from tl_core.storage import atomic_file
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
     from numpy.typing import NDArray
 
     from tl_core.sources import ImageSource
 
-TEMPLATES = Path(__file__).parent / "templates"
 #: Images that were missed that are shown.
 SHOWN = 60
 #: Pairs of classes that are listed.
@@ -77,7 +75,6 @@ def write_training_page(file: Path, trained: Trained) -> None:
 
 def training_page(trained: Trained) -> str:
     """The page as HTML: accuracy, confusion matrix, classes, and the images that were missed."""
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
     from markupsafe import Markup
 
     from bench.telling.confusion_picture import NUMBERED, confusion_picture
@@ -85,15 +82,7 @@ def training_page(trained: Trained) -> str:
     names, predictions = trained.class_names, trained.predictions
     matrix = confusion_matrix(trained.labels, predictions, len(names))
     pairs, right = confused_pairs(matrix), int(np.trace(matrix))
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["printable"] = printable
-    return environment.get_template(
+    return template(
         "training.html.j2"
     ).render(
         facts=trained.facts,
@@ -122,7 +111,7 @@ def _missed(trained: Trained) -> list[dict[str, Any]]:
     chosen = wrong[np.argsort(-sure[wrong], kind="stable")][:SHOWN]
     return [
         {
-            "picture": thumbnail(image),
+            "picture": thumbnail(image, SIDE, QUALITY),
             "actual": trained.class_names[trained.labels[i]],
             "said": trained.class_names[predictions[i]],
             "probability": float(sure[i]),
@@ -130,18 +119,3 @@ def _missed(trained: Trained) -> list[dict[str, Any]]:
         }
         for i, image in zip(chosen, trained.images.take(chosen), strict=True)
     ]
-
-
-def thumbnail(image: NDArray[np.uint8]) -> str:
-    """A picture as the address of a JPEG of at most ``SIDE`` pixels a side.
-
-    Args:
-        image: uint8 RGB ``(h, w, 3)``.
-    """
-    from PIL import Image
-
-    picture = Image.fromarray(image)
-    picture.thumbnail((SIDE, SIDE))
-    file = io.BytesIO()
-    picture.save(file, format="JPEG", quality=QUALITY)
-    return f"data:image/jpeg;base64,{base64.b64encode(file.getvalue()).decode()}"

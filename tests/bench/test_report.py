@@ -13,7 +13,7 @@ from PIL import Image
 from bench.cli import main
 from bench.compare.entries import entries_of
 from bench.records.collect import collect
-from bench.telling.report.chart import MOST
+from bench.telling.report.chart import MOST, marker, style
 from bench.telling.report.page import sections
 
 HOSTILE = "<script>alert(1)</script>\"><img src=x onerror=alert(2)>$x$</style>\x1b[31m'"
@@ -218,3 +218,9 @@ def test_unreadable_files_are_passed_over_and_said(write_run, tmp_path):
     assert result.exit_code == 0
     assert "passed over" in result.stderr
     assert "1 run(s)" in result.stdout
+
+
+def test_no_two_entries_look_alike():
+    looks = [(style(i)["color"], style(i)["hatch"]) for i in range(49)]
+    marks = [(marker(i)["color"], marker(i)["marker"]) for i in range(49)]
+    assert len(set(looks)) == len(set(marks)) == 49

@@ -68,3 +68,11 @@ def test_photographs_are_small_and_named():
 def test_a_small_image_is_not_enlarged():
     pixels = np.full((32, 20, 3), 77, np.uint8)
     assert opened(thumbnail(pixels)).size == (20, 32)
+
+
+def test_a_large_image_is_a_small_jpeg():
+    image = np.zeros((300, 600, 3), np.uint8)
+    image[:, :300] = (200, 30, 30)
+    picture = opened(thumbnail(image, 160, 80))
+    assert (picture.format, picture.size) == ("JPEG", (160, 80))
+    assert np.allclose(np.asarray(picture)[40, 20], (200, 30, 30), atol=12)

@@ -1,8 +1,6 @@
 """The page of a training is right, whole and safe, whatever classes and files are called."""
 
-import base64
 import html.parser
-import io
 import json
 import math
 import re
@@ -11,13 +9,12 @@ import xml.etree.ElementTree as ET
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from PIL import Image
 from sklearn.metrics import confusion_matrix as reference_matrix
 
 from bench.cli import main
 from bench.telling.confusion_picture import NAMED, NUMBERED, confusion_picture
 from bench.telling.per_class import class_results, confused_pairs, confusion_matrix, wilson
-from bench.telling.training_page import SHOWN, SIDE, Trained, thumbnail, training_page
+from bench.telling.training_page import SHOWN, Trained, training_page
 from tl_core.sources import ArraySource
 
 Z = 1.959963984540054  # of 95 %
@@ -201,16 +198,6 @@ def test_any_class_name_can_be_drawn(name):
     texts = [each.text or "" for each in ET.fromstring(svg).iter() if each.tag.endswith("text")]
     shown = name if len(name) < 30 else "a" * 21 + "…"
     assert shown in texts or name == ""
-
-
-def test_a_thumbnail_is_a_small_jpeg_of_the_image():
-    image = np.zeros((300, 600, 3), np.uint8)
-    image[:, :300] = (200, 30, 30)
-    head, _, data = thumbnail(image).partition(",")
-    assert head == "data:image/jpeg;base64"
-    picture = Image.open(io.BytesIO(base64.b64decode(data)))
-    assert (picture.format, picture.size) == ("JPEG", (SIDE, SIDE // 2))
-    assert np.allclose(np.asarray(picture)[40, 20], (200, 30, 30), atol=12)
 
 
 def test_train_writes_the_page_and_the_same_figures_as_json(tmp_path):

@@ -100,9 +100,14 @@ def _set_up(engine: str, settings: NetworkSettings) -> Iterator[Devices]:
         with tensorflow_later(settings.threads):
             yield Devices("cpu", ("CPU:0",))
         return
+    yield _start_tensorflow(settings)
+
+
+def _start_tensorflow(settings: NetworkSettings) -> Devices:
+    """TensorFlow's threads and devices as asked; where it runs already, that it has them."""
     if settings.threads is not None:
         set_threads(settings.threads)
-    yield select_devices(settings.device)
+    return select_devices(settings.device)
 
 
 def _open(model: Model, engine: str, devices: Devices, settings: NetworkSettings) -> Opened:
@@ -117,8 +122,8 @@ def _open(model: Model, engine: str, devices: Devices, settings: NetworkSettings
         raise ModelError(
             f"engine {engine}: it has no workers and chunks of its own; leave these options out"
         )
-    elif settings.threads is not None:
-        set_threads(settings.threads)
+    else:
+        _start_tensorflow(settings)  # a second time, unless ``auto`` tries it
     if engine == REFERENCE:
         return Opened(_network(model, engine, devices, settings), model, engine)
     try:

@@ -78,12 +78,17 @@ def panels(titles: Sequence[str], heights: Sequence[float]) -> tuple[Figure, lis
 
 def style(position: int) -> dict[str, str]:
     """Colour and hatch of the entry at a position."""
-    return {"color": COLOURS[position % 7], "hatch": HATCHES[position // 7 % 7 or position % 7]}
+    return {"color": COLOURS[position % 7], "hatch": HATCHES[_turned(position)]}
 
 
 def marker(position: int) -> dict[str, str]:
     """Colour and marker of the entry at a position."""
-    return {"color": COLOURS[position % 7], "marker": MARKERS[(position + position // 7) % 7]}
+    return {"color": COLOURS[position % 7], "marker": MARKERS[_turned(position)]}
+
+
+def _turned(position: int) -> int:
+    """From the eighth entry on, colours come again with the next hatch and marker."""
+    return (position + position // 7) % 7
 
 
 def short(text: str) -> str:

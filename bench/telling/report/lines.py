@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from bench.compare.comparison import Comparison
     from bench.compare.entries import Entry
+    from bench.records.read import Row
 
 #: Height of a panel in inches.
 PANEL = 1.25
@@ -95,8 +96,8 @@ def _draw_pareto(points: Sequence[tuple[str, str, float, float, float, float, bo
 
 def rounds(comparison: Comparison, number: int) -> Chart | None:
     """Every round of the latest runs, in order; None where files have none."""
-    entries = comparison.entries[:MOST_LINES]
-    found = {name: series for name in comparison.cells if (series := list(_rounds(entries, name)))}
+    read = [(i, each.label, _rows(each)) for i, each in enumerate(comparison.entries[:MOST_LINES])]
+    found = {name: series for name in comparison.cells if (series := list(_rounds(read, name)))}
     if not found:
         return None
     rows = tuple(
@@ -120,17 +121,21 @@ def rounds(comparison: Comparison, number: int) -> Chart | None:
 Rounds = tuple[int, str, list[dict[str, Any]]]
 
 
-def _rounds(entries: Sequence[Entry], benchmark: str) -> Iterable[Rounds]:
-    for position, entry in enumerate(entries):
-        try:
-            rows = read_rows(entry.last.path)
-        except ResultError:  # removed meanwhile
-            continue
+def _rows(entry: Entry) -> list[Row]:
+    """The latest run's rows in full; none where its file was removed meanwhile."""
+    try:
+        return read_rows(entry.last.path)
+    except ResultError:
+        return []
+
+
+def _rounds(read: Sequence[tuple[int, str, list[Row]]], benchmark: str) -> Iterable[Rounds]:
+    for position, label, rows in read:
         for row in rows:
             several = row.info.get("rounds") or []
             timed = [each for each in several if each.get("timed")]
             if row.label == benchmark and len(timed) > 1:
-                yield position, entry.label, several
+                yield position, label, several
 
 
 def _draw_rounds(found: dict[str, list[Rounds]]) -> Figure:

@@ -12,23 +12,22 @@ from bench.commands.machine import facts_lines
 from bench.compare.comparison import compared
 from bench.compare.reference import headline
 from bench.records.read import ResultError, read_rows
-from bench.telling.comparison import LEGEND, headline_text, table_lines
-from bench.telling.gate_words import printable
+from bench.telling.comparison import LEGEND, headline_text
+from bench.telling.pages import template
 from bench.telling.pictures import as_svg, drawing, write_picture
 from bench.telling.report import bars, lines
 from tl_core.progress import progress
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Iterable, Sequence
 
-    from jinja2 import Environment
+    from jinja2 import Template
 
     from bench.compare.comparison import Comparison
     from bench.compare.entries import Entry
     from bench.records.collect import Run
     from bench.telling.report.chart import Chart
 
-TEMPLATES = Path(__file__).parent.parent / "templates"
 #: Files that are listed; the rest is counted.
 FILES = 200
 #: Figures of a picture that are listed below it.
@@ -89,19 +88,15 @@ def page(title: str, found: Sequence[Section], runs: Sequence[Run], folder: Path
                     # Our own drawing, in which matplotlib escapes every text.
                     pictures[chart.name] = Markup(as_svg(chart.draw(), chart.name))  # noqa: S704
                 bar.update(1)
-    return (
-        _environment(folder)
-        .get_template("report.html.j2")
-        .render(
-            title=title,
-            sections=found,
-            pictures=pictures,
-            legend=LEGEND,
-            rows_shown=ROWS,
-            machines=list(_machines(runs)),
-            runs=runs[::-1][:FILES],
-            all_runs=len(runs),
-        )
+    return _template(folder).render(
+        title=title,
+        sections=found,
+        pictures=pictures,
+        legend=LEGEND,
+        rows_shown=ROWS,
+        machines=list(_machines(runs)),
+        runs=runs[::-1][:FILES],
+        all_runs=len(runs),
     )
 
 
@@ -117,27 +112,15 @@ def write_plots(found: Sequence[Section], folder: Path) -> list[str]:
     return names
 
 
-def _environment(folder: Path) -> Environment:
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    made = Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
+def _template(folder: Path) -> Template:
+    return template(
+        "report.html.j2",
+        link=lambda path: quote(Path(os.path.relpath(path, folder)).as_posix()),
+        headlines=_headlines,
+        samples=lambda comparison: list(_samples(comparison)),
+        missing=lambda comparison: list(_missing(comparison)),
+        verdicts=_verdicts,
     )
-    filters: dict[str, Callable[..., Any]] = {
-        "printable": printable,
-        "link": lambda path: quote(Path(os.path.relpath(path, folder)).as_posix()),
-        "headlines": _headlines,
-        "cells": lambda comparison: list(table_lines(comparison)),
-        "samples": lambda comparison: list(_samples(comparison)),
-        "missing": lambda comparison: list(_missing(comparison)),
-        "verdicts": _verdicts,
-    }
-    made.filters |= filters
-    return made
 
 
 def _headlines(comparison: Comparison) -> list[tuple[str, float | None, str]]:

@@ -1,5 +1,6 @@
 """Engines of other runtimes need no TensorFlow once a model was converted: memory and seconds."""
 
+import os
 import subprocess
 import sys
 
@@ -24,6 +25,25 @@ model.fit(data.train.images, data.train.labels)
 model.fit_ridge(extractor.extract(data.train.images), data.train.labels)
 print(model.evaluate(data.test.images, data.test.labels).accuracy, "tensorflow" in sys.modules)
 """
+
+
+RUNNING = """
+import tensorflow as tf
+from tl_core.extractor import FeatureExtractor
+
+tf.constant(1) + 1  # now its threads can't be set any more
+extractor = FeatureExtractor(engine="litert", image_size=40, threads=1)
+print(extractor.choice.workers)
+"""
+
+
+def test_a_model_is_converted_while_tensorflow_runs_with_other_threads(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-c", RUNNING], capture_output=True, text=True, check=False,
+        env=os.environ | {"TLBENCH_CACHE": str(tmp_path)},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == ["1"]
 
 
 @pytest.mark.parametrize("engine", sorted(RUNTIMES))
