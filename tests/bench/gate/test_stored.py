@@ -544,7 +544,10 @@ def own_runs(tmp_path_factory):
         stored["tlbench"]["isolated"] = True  # not so, but quicker, and nothing here depends on it
         for row in stored["benchmarks"]:
             if row["extra_info"]["stage"] == "resize":
-                row["stats"]["data"] = [each / 20 for each in row["stats"]["data"]]
+                # A round of milliseconds takes many times as long beside other work: only what no
+                # machine can do is surely faster, and by figures that are the same every time.
+                count = len(row["stats"]["data"])
+                row["stats"]["data"] = [1e-6 * (1 + i / 100) for i in range(count)]
             else:  # every image right
                 row["extra_info"]["correct"] = pack(np.ones(60, bool))
                 row["extra_info"]["accuracy"] = 1.0
