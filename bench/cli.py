@@ -280,5 +280,37 @@ def compare(**arguments: Any) -> None:  # noqa: ANN401 - click's values
         run(**arguments)
 
 
+@main.command(epilog="Example: tlbench history --benchmark extract")
+@click.argument("names", nargs=-1, metavar="[RUN]...")
+@click.option(
+    "--results",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("results"),
+    show_default=True,
+    metavar="DIR",
+    help="what is shown without a RUN, and where machines are looked for by name",
+)
+@click.option(
+    "--benchmark",
+    "benchmarks",
+    multiple=True,
+    metavar="NAME",
+    help="show this one only, such as 'train (cached)'; may be given several times",
+)
+@click.option("--json", "as_json_", is_flag=True, help="print JSON")
+def history(**arguments: Any) -> None:  # noqa: ANN401 - click's values
+    """Show results over time: where each benchmark became faster or slower, and at which commits.
+
+    A RUN is a result file, a folder of them, or a machine's name. Runs of one job, machine and
+    set-up are one history.
+
+    Exits with 0: shown, 2: bad input, 4: no run to show.
+    """
+    from bench.commands.history import run
+
+    with one_line_errors():
+        run(**arguments)
+
+
 if __name__ == "__main__":
     main()
