@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -94,7 +95,9 @@ def change_points(rates: Sequence[float], *, seed: int = 0) -> list[Change]:
     found = _eliminated(logs, places, lambda pool, _: _anywhere(pool, rng))
     ends = [0, *(each.index for each in found), len(judged)]
     return [
-        Change(first + each.index, ratio(judged[before : each.index], judged[each.index : end]), each.p)
+        Change(
+            first + each.index, ratio(judged[before : each.index], judged[each.index : end]), each.p
+        )
         for each, before, end in zip(found, ends, ends[2:], strict=False)
     ]
 
@@ -138,8 +141,8 @@ def _eliminated(
     while places:
         for number, known in enumerate(judged):
             if known is None:
-                judged[number] = each = _judge(logs, places, number, chance)
-                places[number] = each.index
+                each = _judge(logs, places, number, chance)
+                judged[number], places[number] = each, each.index
         told = [each for each in judged if each is not None]
         worst = max(range(len(told)), key=lambda number: (told[number].p, -told[number].gain))
         if told[worst].p <= LEVEL:
@@ -182,7 +185,7 @@ def _gains(series: Floats) -> Floats:
 
 def _residuals(logs: Floats, ends: Sequence[int]) -> Floats:
     """What the levels between these ends leave, scaled up for having been fitted."""
-    parts = [logs[begin:end] for begin, end in zip(ends, ends[1:], strict=False)]
+    parts = [logs[begin:end] for begin, end in pairwise(ends)]
     return np.concatenate(
         [(part - part.mean()) * math.sqrt(len(part) / (len(part) - 1)) for part in parts]
     )

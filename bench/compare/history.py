@@ -60,7 +60,7 @@ class Shift:
 
     @property
     def commit_range(self) -> str:
-        """As git takes it, such as ``a1b2c3d4e5f6..0a1b2c3d4e5f``; ``+`` marks changes beside it."""
+        """As git takes it, such as ``a1b2c3d4e5f6..0a1b2c3d4e5f``, but for ``unknown``."""
         return f"{self.before.commit or UNKNOWN}..{self.after.commit or UNKNOWN}"
 
     @property

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import textwrap
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from bench.compare.changes import LEAST_RUNS, LEVEL, MOST_RUNS
@@ -70,7 +71,7 @@ def notes(found: History) -> Iterator[str]:
 
 
 def shift_text(shift: Shift) -> str:
-    """Such as ``-5.2 % (-6.1 to -4.3 %) from 2026-11-12 on, commits a1b2c3d4e5f6..0a1b2c3d4e5f``."""
+    """Such as ``-5.2 % (-6.1 to -4.3 %) from 2026-11-12 on, commits a1b2c3..0a1b2c``."""
     found = shift.change.ratio
     ends = " to ".join(f"{100 * (end - 1):+.1f}" for end in (found.low, found.high))
     told = f"{100 * (found.value - 1):+.1f} % ({ends} %) from {shift.after.when:%Y-%m-%d} on"
@@ -96,9 +97,7 @@ def sparkline(rates: Sequence[float]) -> str:
     """
     count = min(len(rates), SPARKS)
     ends = [len(rates) * i // count for i in range(count + 1)]
-    means = [
-        geometric_mean(rates[begin:end]) for begin, end in zip(ends, ends[1:], strict=False)
-    ]
+    means = [geometric_mean(rates[begin:end]) for begin, end in pairwise(ends)]
     low, high = min(means), max(means)
     if high <= low:
         return BLOCKS[len(BLOCKS) // 2] * count
