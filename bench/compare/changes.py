@@ -29,14 +29,17 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-#: Chance that a history in which nothing shifted shows any change; shared by all that it shows.
-LEVEL = 0.01
+#: Chance that a history in which nothing shifted shows any change, whatever the noise, as long as
+#: it is independent from run to run (results/studies/change-points.json).
+ALARM = 0.01
+#: Level of each test. Both kinds of test, of a lone change and of several, have a part in ``ALARM``.
+LEVEL = 0.006
 #: Least runs between two changes, and before the first and after the last: fewer may be one bad
 #: day.
 LEAST_BETWEEN = 3
-#: Least runs of a history that is judged: of fewer, no order is as rare as ``LEVEL``. Of eleven
-#: runs, one in 231 orders has all the slower ones at one end.
-LEAST_RUNS = 11
+#: Least runs of a history that is judged. Of twelve runs, one in 462 orders has the slower half at
+#: one end; with fewer runs no order is rare enough.
+LEAST_RUNS = 12
 #: Most runs that are judged, the latest: the time of a search grows with the square of them.
 MOST_RUNS = 1_000
 #: Least noise from run to run, as a standard deviation of logarithms, that proposals assume.
@@ -90,9 +93,11 @@ def change_points(rates: Sequence[float], *, seed: int = 0) -> list[Change]:
         return []
     logs = np.log(np.asarray(judged, dtype=np.float64))
     rng = np.random.default_rng(seed)
-    likely = _eliminated(logs, proposals(logs), lambda pool, runs: _here(pool, runs, rng))
+    likely = _eliminated(
+        logs, proposals(logs), lambda pool, runs: _here(pool, runs, FEW_ORDERS, rng)
+    )
     places = [each.index for each in likely]
-    found = _eliminated(logs, places, lambda pool, _: _anywhere(pool, rng))
+    found = _eliminated(logs, places, lambda pool, runs: _chance(pool, runs, rng))
     ends = [0, *(each.index for each in found), len(judged)]
     return [
         Change(
@@ -119,7 +124,7 @@ def proposals(logs: Floats) -> list[int]:
     """
     from ruptures import KernelCPD  # which takes half a second to import
 
-    penalty = 3 * math.log(len(logs)) * max(noise(logs), LEAST_NOISE) ** 2
+    penalty = 2 * math.log(len(logs)) * max(noise(logs), LEAST_NOISE) ** 2
     search = KernelCPD(kernel="linear", min_size=LEAST_BETWEEN).fit(logs[:, None])
     cuts: list[Any] = search.predict(pen=penalty)
     return [int(cut) for cut in cuts[:-1]]  # the last is the history's end
@@ -195,11 +200,18 @@ def _shuffled(pool: Floats, orders: int, rng: np.random.Generator) -> Floats:
     return rng.permuted(np.tile(pool, (orders, 1)), axis=1)
 
 
-def _here(pool: Floats, runs: int, rng: np.random.Generator) -> Floats:
-    """Largest gains of any cut in random series of so many runs: quick, and lets too many pass."""
+def _chance(pool: Floats, runs: int, rng: np.random.Generator) -> Floats:
+    """Largest gains by chance: the ends of the history weren't searched for, other changes were."""
+    if runs == len(pool):
+        return _here(pool, runs, ORDERS, rng)
+    return _anywhere(pool, rng)
+
+
+def _here(pool: Floats, runs: int, orders: int, rng: np.random.Generator) -> Floats:
+    """Largest gains of any cut in random series of so many runs."""
     pieces = len(pool) // runs
-    shuffled = _shuffled(pool, -(-FEW_ORDERS // pieces), rng)
-    series = shuffled[:, : pieces * runs].reshape(-1, runs)[:FEW_ORDERS]
+    shuffled = _shuffled(pool, -(-orders // pieces), rng)
+    series = shuffled[:, : pieces * runs].reshape(-1, runs)[:orders]
     return _gains(series).max(axis=1)
 
 

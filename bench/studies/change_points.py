@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from bench.compare.changes import LEVEL, MOST_RUNS, change_points, proposals
+from bench.compare.changes import ALARM, LEVEL, MOST_RUNS, change_points, proposals
 from bench.studies.gate_table import rate
 from tl_core.storage import atomic_file
 
@@ -242,7 +242,7 @@ def study(otava: Otava | None) -> dict[str, Any]:
             found.append({"runs": runs, "shifts": shifts, "least_between": gap, **scores})
             print(found[-1], flush=True)  # noqa: T201
     return {
-        "promised": 0.01, "level": LEVEL, "sd": SD, "shift": SHIFT, "within": WITHIN,
+        "promised": ALARM, "level": LEVEL, "sd": SD, "shift": SHIFT, "within": WITHIN,
         "most_runs": MOST_RUNS, "otava": otava.about if otava else None,
         "unchanged": alarms, "shifted": found,
         "search": [search_seconds(runs) for runs in SEARCHED],

@@ -7,7 +7,7 @@ import textwrap
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from bench.compare.changes import LEAST_RUNS, LEVEL, MOST_RUNS
+from bench.compare.changes import ALARM, LEAST_RUNS, MOST_RUNS
 from bench.compare.entries import SETUP
 from bench.compare.ratios import CONFIDENCE, geometric_mean
 from bench.telling.gate_words import printable
@@ -27,7 +27,7 @@ FACTS = 4
 #: Said below every history.
 LEGEND = (
     f"Changes: with the {100 * CONFIDENCE:.0f} % interval, and the commits of the last run before "
-    f"and the first run after. At most {100 * LEVEL:.0f} in 100 histories without a change show "
+    f"and the first run after. At most {100 * ALARM:.0f} in 100 histories without a change show "
     "any, as long as runs scatter independently of each other."
 )
 TOO_FEW = (
