@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 #: Chance that a history in which nothing shifted shows any change, whatever the noise, as long as
 #: it is independent from run to run (results/studies/change-points.json).
 ALARM = 0.01
-#: Level of each test. Both kinds of test, of a lone change and of several, have a part in ``ALARM``.
+#: Level of each test. Tests of a lone change and of several both have a part in ``ALARM``.
 LEVEL = 0.006
 #: Least runs between two changes, and before the first and after the last: fewer may be one bad
 #: day.
@@ -41,11 +41,13 @@ LEAST_BETWEEN = 3
 #: one end; with fewer runs no order is rare enough.
 LEAST_RUNS = 12
 #: Most runs that are judged, the latest: the time of a search grows with the square of them.
-MOST_RUNS = 1_000
+MOST_RUNS = 500
 #: Least noise from run to run, as a standard deviation of logarithms, that proposals assume.
 LEAST_NOISE = 1e-4
-#: Random orders that a change is judged by, and those that proposals are thinned out by.
-ORDERS, FEW_ORDERS = 499, 199
+#: Random orders that a change is judged by.
+ORDERS = 499
+#: Random orders and level by which proposals are thinned out first.
+FEW_ORDERS, FEW_LEVEL = 199, 0.03
 #: Median absolute deviation of a normal distribution, in standard deviations.
 MAD = 0.6744897501960817
 
@@ -76,13 +78,12 @@ class _Judged:
     p: float
 
 
-def change_points(rates: Sequence[float], *, seed: int = 0) -> list[Change]:
+def change_points(rates: Sequence[float]) -> list[Change]:
     """Where a history of rates shifts to another level and stays there.
 
     Args:
         rates: Images a second of each run, the earliest first, all above 0. Of more than
             ``MOST_RUNS`` the latest are judged; of fewer than ``LEAST_RUNS`` none can be.
-        seed: Of the random orders: the same history has the same changes.
 
     Returns:
         The earliest first.
@@ -92,12 +93,14 @@ def change_points(rates: Sequence[float], *, seed: int = 0) -> list[Change]:
     if len(judged) < LEAST_RUNS:
         return []
     logs = np.log(np.asarray(judged, dtype=np.float64))
-    rng = np.random.default_rng(seed)
+    # The same history has the same changes; another one has orders of its own, so that an unlucky
+    # set of orders isn't unlucky for all.
+    rng = np.random.default_rng(np.frombuffer(logs.tobytes(), np.uint32))
     likely = _eliminated(
-        logs, proposals(logs), lambda pool, runs: _here(pool, runs, FEW_ORDERS, rng)
+        logs, proposals(logs), FEW_LEVEL, lambda pool, runs: _here(pool, runs, FEW_ORDERS, rng)
     )
     places = [each.index for each in likely]
-    found = _eliminated(logs, places, lambda pool, runs: _chance(pool, runs, rng))
+    found = _eliminated(logs, places, LEVEL, lambda pool, runs: _chance(pool, runs, rng))
     ends = [0, *(each.index for each in found), len(judged)]
     return [
         Change(
@@ -131,13 +134,14 @@ def proposals(logs: Floats) -> list[int]:
 
 
 def _eliminated(
-    logs: Floats, proposed: Sequence[int], chance: Callable[[Floats, int], Floats]
+    logs: Floats, proposed: Sequence[int], level: float, chance: Callable[[Floats, int], Floats]
 ) -> list[_Judged]:
     """Drop the least likely proposal until each that is left is too rare for chance.
 
     Args:
         logs: Logarithms of the rates in order.
         proposed: Indices of cuts, in order.
+        level: What is too rare.
         chance: Largest gains in random orders, given residuals and the number of runs between the
             neighbours of a cut.
     """
@@ -150,7 +154,7 @@ def _eliminated(
                 judged[number], places[number] = each, each.index
         told = [each for each in judged if each is not None]
         worst = max(range(len(told)), key=lambda number: (told[number].p, -told[number].gain))
-        if told[worst].p <= LEVEL:
+        if told[worst].p <= level:
             return told
         del places[worst], judged[worst]
         # Its neighbours reach further now.
@@ -189,10 +193,14 @@ def _gains(series: Floats) -> Floats:
 
 
 def _residuals(logs: Floats, ends: Sequence[int]) -> Floats:
-    """What the levels between these ends leave, scaled up for having been fitted."""
+    """What the levels between these ends leave, scaled up for levels that were fitted.
+
+    With one level nothing is scaled: orders of the runs themselves are compared, which is exact.
+    """
     parts = [logs[begin:end] for begin, end in pairwise(ends)]
+    scale = math.sqrt((len(logs) - 1) / len(logs))
     return np.concatenate(
-        [(part - part.mean()) * math.sqrt(len(part) / (len(part) - 1)) for part in parts]
+        [(part - part.mean()) * scale * math.sqrt(len(part) / (len(part) - 1)) for part in parts]
     )
 
 

@@ -141,6 +141,11 @@ def test_chance_searches_all_places_and_widths(runs, monkeypatch):
     assert found == pytest.approx(np.array(expected))
 
 
+def test_one_level_leaves_the_runs_themselves():
+    logs = np.random.default_rng(3).normal(size=20)
+    assert changes._residuals(logs, [0, 20]) == pytest.approx(logs - logs.mean())
+
+
 def test_residuals_are_scaled_for_the_levels_that_were_fitted():
     logs = np.random.default_rng(3).normal(size=3_000) + np.repeat(np.arange(1_000), 3)
     left = changes._residuals(logs, list(range(0, 3_001, 3)))
