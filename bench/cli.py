@@ -2,73 +2,22 @@
 
 from __future__ import annotations
 
-import functools
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
+from bench import cli_results
 from bench.command_line import SHELLS, CommandLine, completing, completion_script
-from bench.compare.jobs import JOB as JOB_FACTS
-from bench.options import OPTIONS, workload_from
-from bench.workloads import QUICK, WORKLOADS
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-#: Options that say how the network is run.
-NETWORK = ("model", "engine", "precision", "device", "threads", "workers", "chunk")
-
-
-def shared_options(*names: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """The suite's options of these names, parsed as pytest does and passed as ``options``."""
-    chosen = [option for option in OPTIONS if option.name in names]
-
-    def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
-        @functools.wraps(command)
-        def wrapper(**given: Any) -> Any:  # noqa: ANN401 - click's values
-            texts = {option.name: given.pop(option.name) for option in chosen}
-            set_ones = {name: text for name, text in texts.items() if text is not None}
-            return command(options=workload_from(QUICK.name, set_ones), given=set_ones, **given)
-
-        for option in reversed(chosen):
-            wrapper = click.option(
-                option.flag,
-                option.name,
-                metavar=option.metavar,
-                help=option.help,
-                shell_complete=completing(option.name),
-            )(wrapper)
-        return wrapper
-
-    return decorate
-
-
-#: The same in every command.
-json_option = click.option("--json", "as_json", is_flag=True, help="print JSON")
-workload_option = click.option(
-    "--workload",
-    type=click.Choice(list(WORKLOADS)),
-    help=f"of tlbench's own suite  [default: {QUICK.name}]",
+from bench.command_options import (
+    NETWORK,
+    file_option,
+    json_option,
+    shared_options,
+    workload_option,
 )
-
-
-def file_option(flag: str, about: str) -> Callable[[Any], Any]:
-    """An option that names a file to be written."""
-    return click.option(
-        flag, type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help=about
-    )
-
-
-#: Of commands that read result files.
-results_option = click.option(
-    "--results",
-    type=click.Path(file_okay=False, path_type=Path),
-    default=Path("results"),
-    show_default=True,
-    metavar="DIR",
-    help="what is meant without a RUN, and where machines are looked for by name",
-)
+from bench.options import OPTIONS
+from bench.workloads import QUICK
 
 
 @click.group("tlbench", cls=CommandLine, context_settings={"help_option_names": ["-h", "--help"]})
@@ -178,19 +127,6 @@ def machine(**arguments: Any) -> None:  # noqa: ANN401 - click's values
     run(**arguments)
 
 
-@main.command(epilog="Example: tlbench check results/")
-@click.argument("files", nargs=-1, required=True, type=click.Path(), metavar="FILE...")
-@json_option
-def check(**arguments: Any) -> None:  # noqa: ANN401 - click's values
-    """Say what is wrong with result files, or all below a folder.
-
-    Exits with 0: nothing, 2: something.
-    """
-    from bench.commands.check import run
-
-    run(**arguments)
-
-
 @main.command(epilog="Example: tlbench baseline -o baseline.json -- bench_sort.py")
 @click.argument("arguments", nargs=-1, metavar="[-- PYTEST ARGUMENTS]")
 @click.option(
@@ -288,64 +224,6 @@ def gate(**arguments: Any) -> None:  # noqa: ANN401 - click's values
     run(settings=settings, outputs=Outputs(**written), **kept)
 
 
-@main.command(epilog="Example: tlbench compare laptop.json server/ --markdown summary.md")
-@click.argument("names", nargs=-1, required=True, metavar="RUN...")
-@results_option
-@click.option(
-    "--mix",
-    "mixed",
-    multiple=True,
-    type=click.Choice(JOB_FACTS),
-    help="put runs side by side that differ in this; may be given several times",
-)
-@file_option("--markdown", "write a summary there")
-@file_option("--csv", "write all figures there")
-@json_option
-def compare(**arguments: Any) -> None:  # noqa: ANN401 - click's values
-    """Set runs side by side: how many times as fast, and whether that is real.
-
-    A RUN is a result file, a folder of them, or a machine's name. Runs of one job, machine and
-    set-up become one entry; the first entry is what the others are compared with. What differs
-    between them is said before any number. Runs of other jobs, data copies or precisions don't
-    come into one table, unless --mix allows it.
-
-    Exits with 0: compared, 2: bad input, 4: no two runs of the same job.
-    """
-    from bench.commands.compare import run
-
-    run(**arguments)
-
-
-@main.command(epilog="Example: tlbench report results/ -o report.html --plots pictures/")
-@click.argument("names", nargs=-1, metavar="[RUN]...")
-@click.option(
-    "-o",
-    "--output",
-    type=click.Path(dir_okay=False, path_type=Path),
-    required=True,
-    metavar="FILE",
-    help="where the page is written",
-)
-@results_option
-@click.option(
-    "--plots",
-    type=click.Path(file_okay=False, path_type=Path),
-    metavar="DIR",
-    help="write every picture there, as SVG and PNG",
-)
-@click.option("--title", metavar="TEXT", help="of the page")
-def report(**arguments: Any) -> None:  # noqa: ANN401 - click's values
-    """Write one HTML page about runs: needs no network, opens from disk.
-
-    A RUN is a result file, a folder of them, or a machine's name; without one, all results.
-
-    Exits with 0: written, 2: bad input, 4: no run.
-    """
-    from bench.commands.report import run
-
-    run(**arguments)
-
-
 @main.command(epilog='Example: eval "$(tlbench completion bash)", in ~/.bashrc')
 @click.argument("shell", type=click.Choice(SHELLS))
 def completion(shell: str) -> None:
@@ -355,6 +233,10 @@ def completion(shell: str) -> None:
     completion fish > ~/.config/fish/completions/tlbench.fish
     """
     click.echo(completion_script(main, shell))
+
+
+for command in (cli_results.check, cli_results.compare, cli_results.history, cli_results.report):
+    main.add_command(command)
 
 
 if __name__ == "__main__":

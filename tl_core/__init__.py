@@ -1,22 +1,28 @@
 """Transfer learning on TensorFlow Hub image models: the thing that is measured.
 
-Everything public is here; TensorFlow is imported when a model is first used.
+Everything public is here, and loaded when it is first used; TensorFlow when a model is.
 """
 
-from tl_core.classifier import ImageClassifier, Prediction
-from tl_core.data import DataSet, Split, load_data
-from tl_core.errors import (
-    DataError,
-    DeviceError,
-    DownloadError,
-    ImageError,
-    ModelError,
-    TransferLearningError,
-)
-from tl_core.extractor import FeatureExtractor
-from tl_core.images import load_image
-from tl_core.resize import resize_batch
-from tl_core.transfer import Evaluation, TransferModel
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tl_core.classifier import ImageClassifier, Prediction
+    from tl_core.data import DataSet, Split, load_data
+    from tl_core.errors import (
+        DataError,
+        DeviceError,
+        DownloadError,
+        ImageError,
+        ModelError,
+        TransferLearningError,
+    )
+    from tl_core.extractor import FeatureExtractor
+    from tl_core.images import load_image
+    from tl_core.resize import resize_batch
+    from tl_core.transfer import Evaluation, TransferModel
 
 __all__ = [
     "DataError",
@@ -36,3 +42,28 @@ __all__ = [
     "load_image",
     "resize_batch",
 ]
+#: The modules that public names are from.
+_MODULES = {
+    "classifier": ("ImageClassifier", "Prediction"),
+    "data": ("DataSet", "Split", "load_data"),
+    "errors": (
+        *("DataError", "DeviceError", "DownloadError", "ImageError", "ModelError"),
+        "TransferLearningError",
+    ),
+    "extractor": ("FeatureExtractor",),
+    "images": ("load_image",),
+    "resize": ("resize_batch",),
+    "transfer": ("Evaluation", "TransferModel"),
+}
+_HOMES = {name: module for module, names in _MODULES.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401 - whatever is public
+    """A public name's module, so that programs that need one don't wait for the others."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'tl_core' has no attribute '{name}'")
+    return getattr(importlib.import_module(f"tl_core.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import click
 
+from bench.commands.runs import named_runs
 from bench.compare.comparison import compared
 from bench.compare.entries import entries_of
 from bench.compare.jobs import JOB
-from bench.records.collect import collect
 from bench.telling.comparison import as_csv, as_lines, as_markdown
 from bench.telling.comparison import as_json as in_json
 from tl_core.storage import atomic_file
@@ -61,10 +61,7 @@ def _entries(names: Sequence[str], results: Path, mixed: Sequence[str]) -> list[
     """Each name's entries: what is named twice is compared, not put together."""
     found = []
     for name in names:
-        collected = collect([name], results)
-        for line in collected.skipped:
-            click.echo(f"passed over: {line}", err=True)
-        found += entries_of(collected.runs, mixed)
+        found += entries_of(named_runs([name], results), mixed)
     return found
 
 

@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from bench.commands.runs import runs_to_show
 from bench.compare.entries import entries_of
-from bench.records.collect import collect
-from bench.telling.gate_words import printable
 from bench.telling.report.page import page, sections, write_plots
 from tl_core.storage import atomic_file
 
@@ -16,8 +15,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-#: Exit code where there is no run to show.
-NOTHING = 4
 TITLE = "Transfer learning benchmarks"
 
 
@@ -31,18 +28,12 @@ def run(
         OSError: A file can't be written.
         SystemExit: With 4 where there is no run.
     """
-    collected = collect(names or [str(results)], results)
-    for line in collected.skipped:
-        click.echo(f"passed over: {printable(line)}", err=True)
-    if not collected.runs:
-        given = ", ".join(names) or f"{results}/"
-        click.echo(f"no run in {given}: measure one with pytest --benchmark", err=True)
-        raise SystemExit(NOTHING)
-    found = sections(entries_of(collected.runs))
-    text = page(title or TITLE, found, collected.runs, output.parent)
+    runs = runs_to_show(names, results)
+    found = sections(entries_of(runs))
+    text = page(title or TITLE, found, runs, output.parent)
     with atomic_file(output) as part:
         part.write_text(text, encoding="utf-8")
-    click.echo(f"{output}: {len(collected.runs):,} run(s), {output.stat().st_size / 1e6:.1f} MB")
+    click.echo(f"{output}: {len(runs):,} run(s), {output.stat().st_size / 1e6:.1f} MB")
     if plots is not None:
         for name in write_plots(found, plots):
             click.echo(f"{plots / name}.svg and .png")

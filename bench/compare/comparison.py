@@ -56,6 +56,17 @@ class Cell:
 
 
 @dataclass(frozen=True)
+class Difference:
+    """What an entry has that the first hasn't, or its runs among each other, fact by fact."""
+
+    label: str
+    facts: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"{self.label}: {'; '.join(self.facts)}"
+
+
+@dataclass(frozen=True)
 class Comparison:
     """What there is of a job.
 
@@ -63,13 +74,13 @@ class Comparison:
         job: The job.
         entries: What is compared, labelled; ratios are against the first.
         cells: By benchmark, one for each entry; None where it lacks the benchmark.
-        differences: In words, what entries differ in besides their labels.
+        differences: What entries differ in besides their labels.
     """
 
     job: Job
     entries: tuple[Entry, ...]
     cells: dict[str, tuple[Cell | None, ...]]
-    differences: tuple[str, ...]
+    differences: tuple[Difference, ...]
 
 
 def compared(entries: Iterable[Entry]) -> list[Comparison]:
@@ -152,7 +163,7 @@ class _Details:
         return self._rows[key]
 
 
-def differences(entries: Sequence[Entry]) -> Iterable[str]:
+def differences(entries: Sequence[Entry]) -> Iterable[Difference]:
     """What the entries' latest runs differ in: hardware and software, fact by fact.
 
     Each entry beside the first; facts that follow from the label are in both.
@@ -162,13 +173,15 @@ def differences(entries: Sequence[Entry]) -> Iterable[str]:
         found = compare_fingerprints(first.last.facts, other.last.facts)
         changes = [str(each) for each in (*found.machine, *found.software)]
         if first.last.isolated != other.last.isolated:
-            changes.append("isolated" if other.last.isolated else "not isolated")
+            apart = "benchmarks in processes of their own"
+            changes.append(apart if other.last.isolated else f"no {apart}")
         if changes:
-            yield f"{other.label}: {'; '.join(changes)}"
+            yield Difference(other.label, tuple(changes))
     for entry in entries:
         found_within = _within(entry)
         if found_within:
-            yield f"{entry.label}: its {len(entry.runs)} runs differ in {', '.join(found_within)}"
+            told = f"its {len(entry.runs)} runs differ in {', '.join(found_within)}"
+            yield Difference(entry.label, (told,))
 
 
 def _within(entry: Entry) -> list[str]:

@@ -57,7 +57,22 @@ class Change:
     new: object
 
     def __str__(self) -> str:
-        return f"{self.key}: {self.old} -> {self.new}"
+        if isinstance(self.old, list) and isinstance(self.new, list):
+            gone = [f"-{each}" for each in self.old if each not in self.new]
+            come = [f"+{each}" for each in self.new if each not in self.old]
+            if gone or come:
+                return f"{self.key}: {' '.join([*gone, *come])}"
+        return f"{self.key}: {_told(self.key, self.old)} -> {_told(self.key, self.new)}"
+
+
+def _told(key: str, value: object) -> str:
+    """A fact's value; sizes in units that people read."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        if key.startswith("caches."):
+            return f"{value / 2**10:,.0f} KiB"
+        if key.endswith("_bytes"):
+            return f"{value / 1e9:,.1f} GB"
+    return str(value)
 
 
 @dataclass(frozen=True)

@@ -20,14 +20,11 @@ from bench.studies.fresh import Task, as_workload, run_fresh, study
 from tl_core.devices import set_threads, usable_cpus
 from tl_core.extractor import FeatureExtractor
 from tl_core.models import resolve
-from tl_core.transfer import TransferModel, evaluation
+from tl_core.transfer import TransferModel
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable
-
-    import numpy as np
-    from numpy.typing import NDArray
 
 MODULE = "bench.studies.whole_job"
 
@@ -97,48 +94,15 @@ def to_accuracy(*, options: Task, seed: int) -> Task:
     }
 
 
-def heads(*, options: Task, seeds: int) -> Task:
-    """Accuracies of heads by Keras's own fit on the reference engine's features, over seeds.
-
-    Features of a frozen network are the same in every epoch, so that this is the tutorial's
-    training at its full size, which its float64 images wouldn't fit into memory for.
-    """
-    import tf_keras
-
-    plain = {key: text for key, text in options.items() if key not in ("workers", "chunk")}
-    workload = as_workload(plain, engine="tensorflow", precision="fp32")
-    data = open_data(workload)
-    extractor = FeatureExtractor(workload.model, image_size=workload.image_size, **workload.network)
-    train, test = (extractor.extract(split.images) for split in (data.train, data.test))
-    by_keras, by_us = [], []
-    for seed in range(seeds):
-        tf_keras.utils.set_random_seed(seed)
-        head = tf_keras.Sequential(
-            [tf_keras.layers.Dense(len(data.class_names), activation="softmax")]
-        )
-        head.compile("adam", loss="sparse_categorical_crossentropy")
-        head.fit(train, data.train.labels, batch_size=workload.batch_size, verbose=0)
-        by_keras.append(_accuracy(head.predict(test, verbose=0), data.test.labels))
-        model = TransferModel(extractor, data.class_names, seed=seed)
-        model.fit_features(train, data.train.labels, batch_size=workload.batch_size)
-        by_us.append(_accuracy(model.head.predict(test), data.test.labels))
-    return {"keras": by_keras, "ours on the reference's features": by_us}
-
-
-def _accuracy(probabilities: NDArray[np.float32], labels: NDArray[np.int64]) -> float:
-    return evaluation(probabilities, labels).accuracy
-
-
 TASKS: dict[str, Callable[..., Task]] = {
     "ours": ours,
     "rival": rival,
     "to_accuracy": to_accuracy,
-    "heads": heads,
 }
 
 
 def run(arguments: argparse.Namespace, options: Task) -> Task:
-    """All in turns, then the accuracies."""
+    """All in turns, then all images."""
     part = {
         **options,
         "train_size": str(arguments.part_train),
@@ -150,9 +114,6 @@ def run(arguments: argparse.Namespace, options: Task) -> Task:
     if workload.image_size is None:
         raise SystemExit("--image-size: expected one, since other procedures know no model's own")
     has_recipe = recipe_for(open_data(workload)) is not None
-    accuracies = run_fresh(
-        MODULE, {"name": "heads", "options": options, "seeds": max(5, arguments.rounds)}
-    )
     if has_recipe:  # what is made once and kept, such as the converted model, is made here
         run_fresh(MODULE, {"name": "to_accuracy", "options": options, "seed": 0})
     for seed in range(arguments.rounds):
@@ -171,8 +132,8 @@ def run(arguments: argparse.Namespace, options: Task) -> Task:
         MODULE, {"name": "ours", "options": {**whole, "workload": arguments.whole}, "seed": 0}
     )
     summary = summarize(found)
-    print(summary, accuracies, every)  # noqa: T201
-    return {"runs": found, "all images": every, "heads": accuracies, "summary": summary}
+    print(summary, every)  # noqa: T201
+    return {"runs": found, "all images": every, "summary": summary}
 
 
 def summarize(found: dict[str, list[Task]]) -> Task:

@@ -25,16 +25,26 @@ if TYPE_CHECKING:
 
 HEADINGS = ("benchmark", "", "images/s", "times A", "interval", "top-1", "")
 RIGHT = (2, 3, 4, 5)
+#: The letter of the entry that the others are compared with.
+FIRST = "A"
 #: Behind an accuracy that is another than the first entry's, and not by chance.
 OTHER = "≠"
-#: Said below every comparison.
-LEGEND = (
-    f"times A: of the geometric means over runs, with its {100 * CONFIDENCE:.0f} % interval. "
-    "Faster and slower are said where chance alone would say so of any of these ratios in at most "
-    f"{100 * ALARM:.0f} % of comparisons. With one run a side, runs are taken to scatter by "
-    f"{100 * RUN_SD:.0f} %: to see less, measure more runs, or use tlbench gate on one machine. "
-    f"{OTHER}: another accuracy than A's, beyond chance."
-)
+
+
+def legend(first: str) -> str:
+    """What is said beside every comparison.
+
+    Args:
+        first: What the entry is called that the others are compared with.
+    """
+    return (
+        f"Times as fast as {first}: of the geometric means over runs, with the "
+        f"{100 * CONFIDENCE:.0f} % interval. Faster and slower are said where chance alone would "
+        f"say so of any of these ratios in at most {100 * ALARM:.0f} % of comparisons. With one "
+        f"run a side, runs are taken to scatter by {100 * RUN_SD:.0f} %: to see less, measure more "
+        f"runs, or use tlbench gate on one machine. {OTHER}: another accuracy than {first}'s, "
+        "beyond chance."
+    )
 
 
 @dataclass(frozen=True)
@@ -112,6 +122,12 @@ def _runs(entry: Entry) -> str:
     return f"{len(entry.runs):,} runs of {dates}"
 
 
+def difference_lines(found: Comparison) -> Iterator[str]:
+    """A line an entry that isn't as the first one."""
+    for each in found.differences:
+        yield f"differs: {printable(str(each))}"
+
+
 def headline_lines(comparison: Comparison) -> Iterator[str]:
     """Each entry's throughput as a multiple of the reference machine's, with its parts."""
     for letter, entry in zip(letters(len(comparison.entries)), comparison.entries, strict=True):
@@ -152,14 +168,14 @@ def as_lines(comparisons: Iterable[Comparison]) -> list[str]:
         lines += [*_wrapped(printable(str(each.job))), ""]
         for line in entry_lines(each):
             lines += _wrapped(line)
-        for line in each.differences:
-            lines += _wrapped(f"differs: {printable(line)}")
+        for line in difference_lines(each):
+            lines += _wrapped(line)
         rows = [line.cells for line in table_lines(each)]
         lines += ["", *lines_of(HEADINGS, rows, right=RIGHT), ""]
         for line in (*headline_lines(each), *money_lines(each)):
             lines += _wrapped(line)
         lines.append("")
-    return [*lines, *_wrapped(LEGEND)]
+    return [*lines, *_wrapped(legend(FIRST))]
 
 
 def _wrapped(text: str) -> list[str]:
@@ -171,14 +187,17 @@ def as_markdown(comparisons: Iterable[Comparison]) -> str:
     parts = []
     for each in comparisons:
         parts.append(f"## {as_text(printable(str(each.job)))}")
-        told = [*entry_lines(each), *(f"differs: {printable(line)}" for line in each.differences)]
+        told = [
+            *entry_lines(each),
+            *(f"differs: {printable(str(line))}" for line in each.differences),
+        ]
         parts.append("\n".join(f"- {as_text(line)}" for line in told))
         rule = ["---:" if i in RIGHT else "---" for i in range(len(HEADINGS))]
         rows = [HEADINGS, rule, *(_escaped(line) for line in table_lines(each))]
         parts.append("\n".join(f"| {' | '.join(row)} |" for row in rows))
         found = [*headline_lines(each), *money_lines(each)]
         parts.append("\n".join(f"- {as_text(line)}" for line in found))
-    return "\n\n".join(filter(None, [*parts, LEGEND])) + "\n"
+    return "\n\n".join(filter(None, [*parts, legend(FIRST)])) + "\n"
 
 
 def _escaped(line: Line) -> Sequence[str]:
@@ -245,7 +264,7 @@ def as_json(comparisons: Iterable[Comparison]) -> str:
                 }
                 for entry in each.entries
             ],
-            "differences": list(each.differences),
+            "differences": [str(line) for line in each.differences],
             "cells": list(records(each)),
         }
         for each in comparisons

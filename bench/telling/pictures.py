@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from tl_core.storage import atomic_file
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from matplotlib.figure import Figure
@@ -66,9 +66,11 @@ def as_svg(figure: Figure, name: str = "") -> str:
     return _IDS.sub(rf"\g<1>{name}-\g<2>", text) if name else text
 
 
-def write_picture(figure: Figure, folder: Path, name: str) -> None:
+def write_picture(
+    figure: Figure, folder: Path, name: str, forms: Sequence[str] = ("svg", "png")
+) -> None:
     """``name.svg`` and ``name.png`` on white, for a README or a slide."""
-    for form in ("svg", "png"):
+    for form in forms:
         with atomic_file(folder / f"{name}.{form}") as part:
             about = {"Date": None} if form == "svg" else None
             figure.savefig(

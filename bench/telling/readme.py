@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING
 
 from bench.records.read import ResultError, read_rows, read_run
 from bench.telling.table import gigabytes, seconds, share
+from tl_core.engines.names import RUNTIMES
 from tl_core.models.forms import short_name
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from bench.records.read import Row
 
@@ -41,9 +42,15 @@ def caption(row: Row, machine: dict[str, object]) -> str:
     return (
         f"`{info['workload']}`: {short_name(info['model'])}, {sizes} images of "
         f"{info['data']}, one epoch, batch {info['batch_size']}, engine {info['engine']} "
-        f"{packages['tensorflow']} {info['precision']}, {machine['cpu']}, {info['threads']} "
-        f"threads, Python {machine['python']}."
+        f"({runtime_text(info['engine'], packages)}) {info['precision']}, {machine['cpu']}, "
+        f"{info['threads']} threads, Python {machine['python']}."
     )
+
+
+def runtime_text(engine: str, packages: Mapping[str, str]) -> str:
+    """What runs an engine's network, and its version."""
+    name = RUNTIMES[engine][1] if engine in RUNTIMES else "tensorflow"
+    return f"{name} {packages[name]}"
 
 
 def replaced(readme: str, path: Path) -> str:

@@ -123,7 +123,9 @@ def test_the_program_has_one_name_however_it_is_started():
     assert done.stderr.endswith("See 'tlbench --help'.\n")
 
 
-@pytest.mark.parametrize("where", ["bench.measure.machine.fingerprint", "bench.cli.workload_from"])
+@pytest.mark.parametrize(
+    "where", ["bench.measure.machine.fingerprint", "bench.command_options.workload_from"]
+)
 def test_an_interruption_is_one_line_and_exit_code_130(monkeypatch, where):
     def interrupted(*_):
         raise KeyboardInterrupt

@@ -2,13 +2,18 @@
 
 import json
 import re
+import shutil
 from pathlib import Path
+from xml.etree import ElementTree as ET
 
+import numpy as np
 import pytest
 
 from bench.options import OPTIONS
 from bench.records.read import ResultError, read_rows
 from bench.studies.kernel_correction import summarize
+from bench.telling import readme_picture
+from bench.telling.pictures import as_svg, drawing
 from bench.telling.readme import named_file, replaced, table
 from bench.workloads import WORKLOADS
 
@@ -33,6 +38,38 @@ def test_the_table_shows_the_tutorials_whole_job(readme):
     assert whole["images"] == 40_000
     assert whole["accuracy"] >= 0.80
     assert whole["peak_rss_bytes"] <= 2e9
+
+
+def drawn(svg):
+    """Every text in a picture."""
+    texts = ET.fromstring(svg).iter("{http://www.w3.org/2000/svg}text")
+    return sorted("".join(each.itertext()) for each in texts)
+
+
+def test_the_picture_and_its_words_are_what_the_results_make(readme, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    shown = readme_picture.chart(readme_picture.named_folder(readme))
+    assert readme_picture.replaced(readme, shown) == readme
+    with drawing():
+        again = drawn(as_svg(shown.draw()))
+    assert drawn((readme_picture.FOLDER / f"{readme_picture.NAME}.svg").read_text()) == again
+    rates = [float(row[2].replace(",", "")) for row in shown.rows]
+    assert len(rates) >= 8
+    numbers = np.array([float(each.replace(",", "")) for each in again if each[0].isdigit()])
+    assert all(abs(numbers - rate).min() <= 0.51 for rate in rates)
+
+
+def test_other_results_make_another_picture(readme, tmp_path):
+    source = ROOT / readme_picture.named_folder(readme)
+    other = tmp_path / source.name
+    shutil.copytree(source, other)
+    for path in other.glob("quick_*"):
+        run = json.loads(path.read_text())
+        for benchmark in run["benchmarks"]:
+            benchmark["extra_info"]["images_per_s"] *= 2
+        path.write_text(json.dumps(run))
+    before, after = (readme_picture.chart(folder) for folder in (source, other))
+    assert readme_picture.words(before) != readme_picture.words(after)
 
 
 def test_every_committed_result_file_reads(readme):

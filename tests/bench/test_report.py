@@ -4,13 +4,16 @@ import base64
 import io
 import json
 import re
+from datetime import date
 from html.parser import HTMLParser
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 from PIL import Image
 
 from bench.cli import main
+from bench.compare.changes import LEAST_RUNS
 from bench.compare.entries import entries_of
 from bench.records.collect import collect
 from bench.telling.report.chart import MOST, marker, style
@@ -94,9 +97,9 @@ def test_every_part_is_there_and_elements_are_nested_as_they_should_be(many, wri
     page, text = write_report()
     ids = [attributes["id"] for _, attributes in page.elements if "id" in attributes]
     assert len(ids) == len(set(ids))
-    parts = ("throughput", "pareto", "peak", "breakdown", "rounds")
-    assert [f"{part}-1" in ids for part in parts] == [True] * 5
-    assert len(page.all("svg")) == 5
+    parts = ("throughput", "pareto", "peak", "breakdown", "rounds", "history")
+    assert [f"{part}-1" in ids for part in parts] == [True] * 6
+    assert len(page.all("svg")) == 6
     assert {"machines", "files", "results-1"} <= set(ids)
     labelled = [a["aria-labelledby"] for _, a in page.elements if "aria-labelledby" in a]
     assert set(labelled) <= set(ids)
@@ -135,9 +138,9 @@ def test_the_same_files_make_the_same_page(many, write_report):
 
 
 def test_names_from_files_are_text(write_run, write_report):
-    for day, engine in enumerate(["a", HOSTILE]):
+    for day, engine in enumerate(["a", HOSTILE, HOSTILE, HOSTILE]):
         write_run(
-            f"{day}.json", day=day, engine=engine, rounds=rounds(4), model=HOSTILE,
+            f"{day}.json", day=day, engine=engine, rounds=rounds(4), model=HOSTILE, commit=HOSTILE,
             facts={"cpu": HOSTILE, "packages": {HOSTILE: HOSTILE}},
             samples=[{"image": "AAAA", "label": HOSTILE, "predicted": "x", "probability": 1.0}],
         )  # fmt: skip
@@ -170,7 +173,7 @@ def test_files_of_version_1_have_a_report_without_what_they_lack(write_run, writ
     page, _ = write_report()
     ids = {attributes.get("id") for _, attributes in page.elements}
     assert "throughput-1" in ids
-    assert not ids & {"peak-1", "rounds-1", "pareto-1"}
+    assert not ids & {"peak-1", "rounds-1", "pareto-1", "history-1"}
 
 
 def test_what_was_not_measured_is_said_with_its_reason(write_run, write_report):
@@ -191,6 +194,38 @@ def test_a_picture_has_room_for_so_many_entries_and_the_table_for_all(write_run,
     figures = text[text.index('id="throughput-1"') : text.index('id="breakdown-1"')]
     listed = figures[figures.index("<tbody>") :]
     assert listed.count(">extract<") == MOST
+
+
+def test_a_change_in_the_history_is_drawn_where_it_is_and_listed(write_run, write_report, tmp_path):
+    scatter = np.random.default_rng(0).normal(0, 0.01, 24)
+    for day, each in enumerate(scatter):
+        faster = float(np.exp(each)) * (0.8 if day >= 14 else 1)
+        write_run(f"{day:02d}.json", day=day, faster=faster, commit=f"{day:02d}" * 20)
+    (section,) = sections(entries_of(collect([str(tmp_path / "results")]).runs))
+    (chart,) = (each for each in section.charts if each.name == "history-1")
+    page, _ = write_report()
+    (told,) = (each for each in page.text if re.search(r"extract: -(19|20|21)\.\d %", each))
+    assert "from 2026-11-15 on, commits 131313131313..141414141414" in told
+    changed = {panel: [] for panel in chart.figure().axes}
+    for panel in changed:
+        series, *changes = panel.get_lines()
+        name = panel.get_title(loc="left")
+        rates = [float(row[3].replace(",", "")) for row in chart.rows if row[0] == name]
+        assert series.get_ydata()[::-1] == pytest.approx(rates, rel=1e-3)
+        assert [line.get_xdata()[0].date() for line in changes] == [date(2026, 11, 15)]
+    assert sum("commits 131313131313" in row[5] for row in chart.rows) == len(changed)
+
+
+def test_a_history_without_a_change_says_so_and_one_that_is_short_too(write_run, write_report):
+    for day in range(LEAST_RUNS):
+        write_run(f"{day:02d}.json", day=day)
+    write_run("other.json", engine="litert")
+    page, _ = write_report()
+    assert "No change was found." in page.text
+    assert not any("too few" in each for each in page.text)
+    for day in range(3):
+        write_run(f"other{day}.json", day=day, engine="litert")
+    assert any("too few" in each for each in write_report()[0].text)
 
 
 def test_pictures_are_written_as_files(many, write_report, tmp_path):

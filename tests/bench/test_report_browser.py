@@ -25,6 +25,7 @@ def report(write_run, tmp_path):
             write_run(
                 f"{faster}/{day}.json", day=day, faster=faster * (1 + day / 50), engine=engine,
                 rounds=several, gflops_per_s=100.0, peak_gflops_per_s=400.0,
+                facts={"settings": {"A_VERY_LONG_NAME_OF_A_VARIABLE": f"{faster}"}},
             )  # fmt: skip
     target = tmp_path / "report.html"
     result = CliRunner().invoke(main, ["report", str(tmp_path / "results"), "-o", str(target)])
@@ -106,6 +107,7 @@ def test_every_picture_has_its_data(browse):
     assert bars == rows == 3
     assert drawn["rounds-1"][1] >= drawn["rounds-1"][2] > 0
     assert drawn["pareto-1"][2] == 3
+    assert drawn["history-1"][1] >= drawn["history-1"][2] > 0
     assert all(sum(counts[:2]) for counts in drawn.values())
 
 

@@ -1,14 +1,38 @@
 """What the package offers, and what importing it costs."""
 
+import ast
 import subprocess
 import sys
+from pathlib import Path
+
+import pytest
 
 import tl_core
 
 
 def test_every_public_name_is_there():
     assert sorted(tl_core.__all__) == tl_core.__all__
-    assert all(hasattr(tl_core, name) for name in tl_core.__all__)
+    assert all(getattr(tl_core, name).__name__ == name for name in tl_core.__all__)
+    assert set(tl_core.__all__) <= set(dir(tl_core))
+    with pytest.raises(AttributeError, match="no attribute 'load_dat'"):
+        tl_core.load_dat  # noqa: B018 - what is tested
+
+
+def test_a_type_checker_sees_the_names_that_are_there():
+    tree = ast.parse(Path(tl_core.__file__).read_text(encoding="utf-8"))
+    seen = {
+        alias.name: node.module for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and str(node.module).startswith("tl_core")
+        for alias in node.names
+    }  # fmt: skip
+    assert seen == {name: f"tl_core.{module}" for name, module in tl_core._HOMES.items()}
+    assert sorted(seen) == tl_core.__all__
+
+
+def test_names_load_no_more_than_they_need():
+    code = "import sys; from tl_core import ModelError; assert 'numpy' not in sys.modules"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr.decode()
 
 
 def test_importing_it_imports_no_heavy_package():

@@ -6,19 +6,24 @@ from functools import partial
 from statistics import median
 from typing import TYPE_CHECKING
 
-from bench.telling.report.chart import MOST, Chart, panels, short, style, tick
+from bench.telling.report.chart import MOST, Chart, panels, style, tick, two_lines
 from bench.telling.table import seconds
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from matplotlib.figure import Figure
 
     from bench.compare.comparison import Comparison
     from bench.compare.entries import Entry
 
-#: Height of a bar in inches.
-BAR = 0.26
+#: Height of a bar in inches: beside names of one line, and of two.
+BAR, TALL_BAR = 0.26, 0.4
+
+
+def _bar(labels: Iterable[str]) -> float:
+    """Height of each bar beside such names."""
+    return TALL_BAR if any("\n" in two_lines(text) for text in labels) else BAR
 
 
 def throughput(comparison: Comparison, number: int) -> Chart:
@@ -65,7 +70,8 @@ def _rate(entry: Entry, benchmark: str) -> tuple[float, float, float, list[float
 
 
 def _draw_rates(bars: dict[str, list[Bar]]) -> Figure:
-    figure, axes = panels(list(bars), [BAR * len(found) for found in bars.values()])
+    height = _bar(label for found in bars.values() for _, label, *_ in found)
+    figure, axes = panels(list(bars), [height * len(found) for found in bars.values()])
     for number, (panel, found) in enumerate(zip(axes, bars.values(), strict=True)):
         for place, (position, _, rate, low, high, _) in enumerate(found):
             look = style(position)
@@ -79,7 +85,7 @@ def _draw_rates(bars: dict[str, list[Bar]]) -> Figure:
                 (max(rate, high), place), (6, 0), textcoords="offset points",
                 va="center", fontsize=9,
             )  # fmt: skip
-        panel.set_yticks(range(len(found)), [short(label) for _, label, *_ in found])
+        panel.set_yticks(range(len(found)), [two_lines(text) for _, text, *_ in found])
         panel.set(
             ylim=(len(found) - 0.4, -0.6), xlim=(0, 1.16 * max(high for *_, high, _ in found))
         )
@@ -117,7 +123,8 @@ def peak(comparison: Comparison, number: int) -> Chart | None:
 
 
 def _draw_peak(found: Sequence[tuple[int, str, str, float, float | None]]) -> Figure:
-    figure, (panel,) = panels(["GFLOP/s"], [BAR * 1.3 * len(found)])
+    height = 1.3 * _bar(label for _, label, *_ in found)
+    figure, (panel,) = panels(["GFLOP/s"], [height * len(found)])
     for place, (position, _, _, rate, top) in enumerate(found):
         look = style(position)
         if top:
@@ -131,7 +138,7 @@ def _draw_peak(found: Sequence[tuple[int, str, str, float, float | None]]) -> Fi
             told, (max(rate, top or 0), place), (6, 0), textcoords="offset points", va="center",
             fontsize=9,
         )  # fmt: skip
-    panel.set_yticks(range(len(found)), [short(label) for _, label, *_ in found])
+    panel.set_yticks(range(len(found)), [two_lines(text) for _, text, *_ in found])
     largest = max(max(rate, top or 0) for *_, rate, top in found)
     panel.set(ylim=(len(found) - 0.4, -0.6), xlim=(0, 1.12 * largest))
     panel.xaxis.set_major_formatter(tick)
@@ -195,7 +202,8 @@ def _whole(entry: Entry) -> float | None:
 
 
 def _draw_breakdown(found: Sequence[tuple[str, dict[str, float], float | None]]) -> Figure:
-    figure, (panel,) = panels(["seconds"], [BAR * 1.6 * len(found)])
+    height = 1.6 * _bar(label for label, *_ in found) * len(found)
+    figure, (panel,) = panels(["seconds"], [height])
     for place, (_, parts, whole) in enumerate(found):
         start = 0.0
         for part, (name, _, _) in enumerate(PARTS):
@@ -208,10 +216,10 @@ def _draw_breakdown(found: Sequence[tuple[str, dict[str, float], float | None]])
         if whole:
             panel.plot([whole] * 2, [place - 0.42, place + 0.42], color="gray", linewidth=2.2,
                        label="whole job" if place == 0 else None)  # fmt: skip
-    panel.set_yticks(range(len(found)), [short(label) for label, *_ in found])
+    panel.set_yticks(range(len(found)), [two_lines(text) for text, *_ in found])
     panel.set_ylim(len(found) - 0.4, -0.6)
     panel.legend(
-        loc="upper left", bbox_to_anchor=(0, -0.25 / (BAR * 1.6 * len(found))), ncols=3,
+        loc="upper left", bbox_to_anchor=(0, -0.25 / height), ncols=3,
         frameon=False, fontsize=9,
     )  # fmt: skip
     return figure

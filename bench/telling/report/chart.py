@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -21,10 +22,14 @@ HATCHES = ("", "///", "...", "xxx", "\\\\\\", "ooo", "---")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 #: Entries that a picture has room for; the tables have all.
 MOST = 12
+#: Entries whose runs or rounds are drawn as lines.
+MOST_LINES = 6
+#: Height of a panel of lines, in inches.
+PANEL = 1.25
 #: Width of a picture in inches.
 WIDTH = 7.6
 #: Characters of a label in a picture.
-LENGTH = 34
+LENGTH = 38
 
 
 @dataclass(frozen=True)
@@ -38,6 +43,7 @@ class Chart:
         headings: Of the table of its figures.
         rows: Each thing that is drawn, in words and figures.
         draw: Makes the picture; called within ``drawing()``.
+        notes: What it shows in words, if anything, a line each.
     """
 
     name: str
@@ -46,6 +52,7 @@ class Chart:
     headings: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     draw: Callable[[], Figure]
+    notes: tuple[str, ...] = ()
 
     def figure(self) -> Figure:
         """The picture."""
@@ -91,12 +98,32 @@ def _turned(position: int) -> int:
     return (position + position // 7) % 7
 
 
-def short(text: str) -> str:
-    """A text from a file, in one line that fits."""
+def short(text: str, length: int = LENGTH) -> str:
+    """A text from a file, in one line that fits: what tells labels apart is at either end."""
     shown = printable(text)
-    return shown if len(shown) <= LENGTH else f"{shown[: LENGTH - 1]}…"
+    half = length // 2
+    return shown if len(shown) <= length else f"{shown[: half - 1]}…{shown[-half:]}"
+
+
+def two_lines(text: str) -> str:
+    """A text from a file, in at most two lines."""
+    lines = textwrap.wrap(short(text, 2 * LENGTH - 4), LENGTH, break_on_hyphens=False)
+    return "\n".join(lines[:2])
 
 
 def tick(value: float, _position: float) -> str:
     """A rate at an axis, without powers of ten."""
     return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+
+
+def legend_below(axes: Sequence[Axes]) -> None:
+    """One legend below the last panel, of everything that any panel has."""
+    handles = {
+        label: handle
+        for panel in axes
+        for handle, label in zip(*panel.get_legend_handles_labels(), strict=True)
+    }
+    axes[-1].legend(
+        list(handles.values()), list(handles), loc="upper left", bbox_to_anchor=(0, -0.28),
+        ncols=2, frameon=False, fontsize=9,
+    )  # fmt: skip

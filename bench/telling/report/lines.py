@@ -9,7 +9,18 @@ from typing import TYPE_CHECKING, Any
 from bench.compare.entries import accuracy
 from bench.records.read import ResultError, read_rows
 from bench.telling.per_class import wilson
-from bench.telling.report.chart import MOST, Chart, marker, panels, short, tick
+from bench.telling.report.chart import (
+    LENGTH,
+    MOST,
+    MOST_LINES,
+    PANEL,
+    Chart,
+    legend_below,
+    marker,
+    panels,
+    short,
+    tick,
+)
 from bench.telling.table import seconds
 
 if TYPE_CHECKING:
@@ -20,11 +31,6 @@ if TYPE_CHECKING:
     from bench.compare.comparison import Comparison
     from bench.compare.entries import Entry
     from bench.records.read import Row
-
-#: Height of a panel in inches.
-PANEL = 1.25
-#: Entries whose rounds are drawn.
-MOST_LINES = 6
 
 
 def pareto(comparisons: Sequence[Comparison], number: int) -> Chart | None:
@@ -85,7 +91,7 @@ def _draw_pareto(points: Sequence[tuple[str, str, float, float, float, float, bo
         panel.errorbar(
             rate, top1, [[max(0, top1 - low)], [max(0, high - top1)]], color=look["color"],
             marker=look["marker"], markersize=8, capsize=3, linestyle="",
-            label=f"{short(label)}: {name}",
+            label=f"{short(label, 2 * LENGTH)}: {name}",
         )  # fmt: skip
     panel.set_xlabel("images/s", fontsize=9)
     panel.set_xlim(0, 1.1 * max(point[2] for point in points))
@@ -156,18 +162,5 @@ def _draw_rounds(found: dict[str, list[Rounds]]) -> Figure:
                 )  # fmt: skip
         panel.axhline(1, color="gray", linewidth=0.8, linestyle=":")
         panel.locator_params(axis="x", integer=True)
-    _legend_below(axes)
+    legend_below(axes)
     return figure
-
-
-def _legend_below(axes: Sequence[Any]) -> None:
-    """One legend below the last panel, of everything that any panel has."""
-    handles = {
-        label: handle
-        for panel in axes
-        for handle, label in zip(*panel.get_legend_handles_labels(), strict=True)
-    }
-    axes[-1].legend(
-        list(handles.values()), list(handles), loc="upper left", bbox_to_anchor=(0, -0.28),
-        ncols=2, frameon=False, fontsize=9,
-    )  # fmt: skip

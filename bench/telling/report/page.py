@@ -12,10 +12,11 @@ from bench.commands.machine import facts_lines
 from bench.compare.comparison import compared
 from bench.compare.reference import headline
 from bench.records.read import ResultError, read_rows
-from bench.telling.comparison import LEGEND, headline_text
+from bench.telling.comparison import headline_text, legend
 from bench.telling.pages import template
 from bench.telling.pictures import as_svg, drawing, write_picture
 from bench.telling.report import bars, lines
+from bench.telling.report.history import history
 from tl_core.progress import progress
 
 if TYPE_CHECKING:
@@ -59,6 +60,7 @@ def sections(entries: Iterable[Entry]) -> list[Section]:
             bars.peak(comparison, number),
             bars.breakdown(comparison, number),
             lines.rounds(comparison, number),
+            history(comparison, number),
         )
         made.append(Section(comparison, tuple(chart for chart in charts if chart is not None)))
     return made
@@ -92,7 +94,7 @@ def page(title: str, found: Sequence[Section], runs: Sequence[Run], folder: Path
         title=title,
         sections=found,
         pictures=pictures,
-        legend=LEGEND,
+        legend=legend("the first entry"),
         rows_shown=ROWS,
         machines=list(_machines(runs)),
         runs=runs[::-1][:FILES],

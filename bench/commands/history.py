@@ -1,0 +1,43 @@
+"""``tlbench history``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from bench.command_line import BadInput
+from bench.commands.runs import runs_to_show
+from bench.compare.entries import by_job, entries_of, labelled
+from bench.compare.history import histories
+from bench.telling import history
+from bench.telling.gate_words import printable
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from bench.compare.entries import Entry
+
+
+def run(*, names: Sequence[str], results: Path, benchmarks: Sequence[str], as_json: bool) -> None:
+    """Show results over time; see ``tlbench history --help``.
+
+    Raises:
+        ResultError: A name is nothing, or a named file no run.
+        BadInput: A benchmark that no run has.
+        SystemExit: With 4 where there is no run.
+    """
+    jobs = by_job(entries_of(runs_to_show(names, results))).values()
+    entries = [entry for found in jobs for entry in labelled(found)]
+    _known(benchmarks, entries)
+    found = histories(entries, benchmarks)
+    click.echo(history.as_json(found) if as_json else "\n".join(history.as_lines(found)))
+
+
+def _known(benchmarks: Sequence[str], entries: Sequence[Entry]) -> None:
+    known = list(dict.fromkeys(name for entry in entries for name in entry.benchmarks))
+    for name in benchmarks:
+        if name not in known:
+            listed = ", ".join(printable(each) for each in known)
+            raise BadInput(f"--benchmark {name}: no run has it; expected one of {listed}")

@@ -1,0 +1,46 @@
+"""Runs that a command is given by name, or all results where it is given none."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from bench.records.collect import collect
+from bench.telling.gate_words import printable
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from bench.records.collect import Run
+
+#: Exit code where there is no run to show.
+NOTHING = 4
+
+
+def named_runs(names: Sequence[str], results: Path) -> tuple[Run, ...]:
+    """Runs of these names; what is passed over is said on stderr.
+
+    Raises:
+        ResultError: A name is nothing, or a named file no run.
+    """
+    collected = collect(names, results)
+    for line in collected.skipped:
+        click.echo(f"passed over: {printable(line)}", err=True)
+    return collected.runs
+
+
+def runs_to_show(names: Sequence[str], results: Path) -> tuple[Run, ...]:
+    """At least one run, of all results where there is no name.
+
+    Raises:
+        ResultError: A name is nothing, or a named file no run.
+        SystemExit: With 4 where there is no run.
+    """
+    found = named_runs(names or [str(results)], results)
+    if not found:
+        given = ", ".join(names) or f"{results}/"
+        click.echo(f"no run in {given}: measure one with pytest --benchmark", err=True)
+        raise SystemExit(NOTHING)
+    return found

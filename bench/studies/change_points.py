@@ -1,0 +1,268 @@
+"""Made-up histories: how often a change is shown where there is none, and how often one is found.
+
+Run as ``python -m bench.studies.change_points FILE [--otava PYTHON]``, where PYTHON is the
+interpreter of an environment that has ``apache-otava``, which then judges the same histories. It
+takes some minutes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from bench.compare.changes import ALARM, LEVEL, MOST_RUNS, change_points, proposals
+from bench.studies.gate_table import rate
+from tl_core.storage import atomic_file
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from numpy.random import Generator
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float64]
+    #: Deviations of logarithms of so many runs, with the standard deviation ``SD``.
+    Noise = Callable[[Generator, int], Floats]
+
+#: Standard deviation of the noise, and the shifts that are to be found in it, as shares.
+SD, SHIFT = 0.02, 0.05
+#: Runs beside a shift's place at which it counts as found.
+WITHIN = 2
+#: Runs of a history, and the least between two shifts and before the first and after the last.
+LENGTHS = {20: 5, 50: 8, 200: 8}
+#: Histories without a shift for each length and each independent noise, and each other noise; and
+#: histories with shifts for each number of them.
+UNCHANGED, UNCHANGED_OTHERS, SHIFTED = 2_000, 500, 500
+#: Of these as many are judged by Otava too, the first ones.
+OTAVA = 500
+#: What its interpreter runs.
+PROGRAM = Path(__file__).with_name("otava_points.py")
+#: Runs of the histories that the search is timed on.
+SEARCHED = (500, 2_000, 10_000)
+
+
+def normal(rng: Generator, runs: int) -> Floats:
+    """Independent normal noise."""
+    return rng.normal(0, SD, runs)
+
+
+def heavy_tailed(rng: Generator, runs: int) -> Floats:
+    """Student's t with 3 degrees."""
+    drawn: Floats = rng.standard_t(3, runs) * SD / np.sqrt(3)
+    return drawn
+
+
+def skewed(rng: Generator, runs: int) -> Floats:
+    """Log-normal, its long tail on the slow side."""
+    drawn: Floats = -np.exp(rng.normal(0, 1, runs)) * SD / np.sqrt((np.e - 1) * np.e)
+    return drawn
+
+
+def slow_days(rng: Generator, runs: int) -> Floats:
+    """Normal, but one run in twenty is slower by a fifth."""
+    drawn: Floats = normal(rng, runs) - 0.2 * (rng.random(runs) < 0.05)
+    return drawn
+
+
+def autocorrelated(share: float) -> Noise:
+    """Normal noise that keeps a share of the deviation of the run before."""
+
+    def draw(rng: Generator, runs: int) -> Floats:
+        logs = normal(rng, runs)
+        for run in range(1, runs):
+            logs[run] = share * logs[run - 1] + np.sqrt(1 - share**2) * logs[run]
+        return logs
+
+    return draw
+
+
+def trend(rng: Generator, runs: int) -> Floats:
+    """Normal noise, and faster by ``SD`` in all, little by little."""
+    return normal(rng, runs) + np.linspace(0, SD, runs)
+
+
+#: The first four are independent from run to run, as is assumed; the others aren't.
+INDEPENDENT: dict[str, Noise] = {
+    "normal": normal,
+    "student t, 3 degrees": heavy_tailed,
+    "log-normal": skewed,
+    "slow runs": slow_days,
+}
+OTHERS: dict[str, Noise] = {
+    "autocorrelated, 0.2": autocorrelated(0.2),
+    "autocorrelated, 0.5": autocorrelated(0.5),
+    "trend": trend,
+}
+
+
+@dataclass(frozen=True)
+class Made:
+    """A made-up history: images a second, and the places of its shifts."""
+
+    rates: list[float]
+    places: list[int]
+
+
+def unchanged(noise: Noise, runs: int, count: int, seed: int = 0) -> list[Made]:
+    """Histories without a shift."""
+    rng = np.random.default_rng(seed)
+    return [Made(_rates(noise(rng, runs)), []) for _ in range(count)]
+
+
+def shifted(runs: int, shifts: int, count: int, seed: int = 0) -> list[Made]:
+    """Histories in normal noise with shifts of ``SHIFT``, up or down, at random places."""
+    rng = np.random.default_rng(seed)
+    made = []
+    for _ in range(count):
+        places = _places(rng, runs, shifts)
+        signs = rng.choice([-1.0, 1.0], shifts)
+        logs = normal(rng, runs)
+        for place, sign in zip(places, signs, strict=True):
+            logs[place:] += sign * np.log1p(SHIFT)
+        made.append(Made(_rates(logs), places))
+    return made
+
+
+def _places(rng: Generator, runs: int, shifts: int) -> list[int]:
+    """Each choice of places that are far enough from each other is as likely."""
+    gap = LENGTHS[runs]
+    free = runs - gap * (shifts + 1)
+    chosen = np.sort(rng.choice(free + shifts, shifts, replace=False))
+    return [int(each) + gap + number * (gap - 1) for number, each in enumerate(chosen)]
+
+
+def _rates(logs: Floats) -> list[float]:
+    return [float(each) for each in 1_000 * np.exp(logs)]
+
+
+def matched(places: Sequence[int], found: Sequence[int]) -> int:
+    """How many shifts were found: each point stands for one shift at most, the nearest first."""
+    pairs = sorted((abs(p - f), p, f) for p in places for f in found if abs(p - f) <= WITHIN)
+    shifts: set[int] = set()
+    points: set[int] = set()
+    for _, place, point in pairs:
+        if place not in shifts and point not in points:
+            shifts.add(place)
+            points.add(point)
+    return len(shifts)
+
+
+@dataclass(frozen=True)
+class Points:
+    """What a method found in each history, and the seconds that each took."""
+
+    found: list[list[int]]
+    seconds: list[float]
+
+
+def ours(made: Sequence[Made]) -> Points:
+    """By ``bench.compare.changes``."""
+    found, seconds = [], []
+    for each in made:
+        begin = time.perf_counter()
+        changes = change_points(each.rates)
+        seconds.append(time.perf_counter() - begin)
+        found.append([change.index for change in changes])
+    return Points(found, seconds)
+
+
+class Otava:
+    """Apache Otava in its own environment."""
+
+    def __init__(self, python: str) -> None:
+        self.python = python
+        self.about: dict[str, Any] = {}
+
+    def __call__(self, made: Sequence[Made]) -> Points:
+        """By ``otava_points``, the first ``OTAVA`` histories."""
+        done = subprocess.run(  # noqa: S603 - the interpreter that was named
+            [self.python, str(PROGRAM)],
+            input=json.dumps([each.rates for each in made[:OTAVA]]),
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        told = json.loads(done.stdout)
+        self.about = {"version": told["version"], "settings": told["settings"]}
+        return Points(told["points"], told["seconds"])
+
+
+def score(made: Sequence[Made], points: Points) -> dict[str, Any]:
+    """Recall and precision, or false alarms where there is no shift, and the time for one."""
+    judged = list(zip(made, points.found, strict=False))
+    told: dict[str, Any] = {"histories": len(judged), "median_s": median(points.seconds)}
+    if not made[0].places:
+        return told | {"alarms": rate(bool(found) for _, found in judged)}
+    hits = [matched(each.places, found) for each, found in judged]
+    shifts = sum(len(each.places) for each, _ in judged)
+    shown = sum(len(found) for _, found in judged)
+    return told | {"recall": _share(sum(hits), shifts), "precision": _share(sum(hits), shown)}
+
+
+def _share(count: int, of: int) -> dict[str, Any]:
+    return rate([True] * count + [False] * (of - count))
+
+
+def search_seconds(runs: int) -> dict[str, Any]:
+    """What the search for proposals takes where nothing shifted: its longest."""
+    logs = normal(np.random.default_rng(0), runs)
+    seconds = []
+    for _ in range(5):
+        begin = time.perf_counter()
+        proposals(logs)
+        seconds.append(time.perf_counter() - begin)
+    return {"runs": runs, "median_s": median(seconds)}
+
+
+def study(otava: Otava | None) -> dict[str, Any]:
+    """All of it."""
+    methods: dict[str, Callable[[Sequence[Made]], Points]] = {"tlbench": ours}
+    methods |= {"otava": otava} if otava else {}
+    alarms = []
+    for name, noise in (INDEPENDENT | OTHERS).items():
+        for runs in LENGTHS:
+            independent = name in INDEPENDENT
+            made = unchanged(noise, runs, UNCHANGED if independent else UNCHANGED_OTHERS)
+            scores = {key: score(made, method(made)) for key, method in methods.items()}
+            told = {"noise": name, "independent": independent, "runs": runs, **scores}
+            alarms.append(told)
+            print(told, flush=True)  # noqa: T201
+    found = []
+    for runs, gap in LENGTHS.items():
+        for shifts in (1, 2, 3):
+            made = shifted(runs, shifts, SHIFTED)
+            scores = {key: score(made, method(made)) for key, method in methods.items()}
+            found.append({"runs": runs, "shifts": shifts, "least_between": gap, **scores})
+            print(found[-1], flush=True)  # noqa: T201
+    return {
+        "promised": ALARM, "level": LEVEL, "sd": SD, "shift": SHIFT, "within": WITHIN,
+        "most_runs": MOST_RUNS, "otava": otava.about if otava else None,
+        "unchanged": alarms, "shifted": found,
+        "search": [search_seconds(runs) for runs in SEARCHED],
+    }  # fmt: skip
+
+
+def main() -> None:
+    """Run all, and print and write what came out."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("file", type=Path)
+    parser.add_argument("--otava", metavar="PYTHON")
+    given = parser.parse_args()
+    # Such small arrays are faster on one thread.
+    with threadpool_limits(1):
+        whole = study(Otava(given.otava) if given.otava else None)
+    with atomic_file(given.file) as part:
+        part.write_text(json.dumps(whole, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
