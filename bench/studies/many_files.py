@@ -1,4 +1,4 @@
-"""What a report and a comparison of very many result files cost, and how that grows.
+"""What a report, a comparison and a history of very many result files cost, and how that grows.
 
 Run as ``python -m bench.studies.many_files FILE RUN``: RUN is a result file, of which copies with
 other rates, dates and machines are written to a temporary folder.
@@ -86,6 +86,7 @@ def main() -> None:
             commands = {
                 "report": ["report", str(folder), "-o", str(Path(place) / "report.html")],
                 "compare": ["compare", str(folder)],
+                "history": ["history", str(folder)],
             }
             if count <= RUNS_OF_A_MACHINE:
                 del commands["compare"]  # one machine alone is nothing to compare

@@ -101,7 +101,7 @@ def whole_job(study: Study) -> str:
         figures = [
             f"{runs[0]['train']:,} + {runs[0]['test']:,}",
             f"{median(taken):,.1f}",
-            "" if ratios is None else _range(ratios, "{:.1f}"),
+            "" if ratios is None else range_text(ratios, "{:.1f}"),
             _between(runs, "accuracy", "{:.4f}"),
             gigabytes(max(each["peak_rss_bytes"] for each in runs)),
         ]
@@ -121,7 +121,7 @@ def _told(study: Study) -> Iterable[str]:
             f"To a top-1 of {quick[0]['target']} on all {recipe['test_size']:,} test images: "
             f"{_between(quick, 'seconds', '{:.1f}')} s from raw images, model loading included, "
             f"with {_between(quick, 'accuracy', '{:.4f}')}; "
-            f"{_range(ratios['to_accuracy_times_faster'], '{:.0f}')} times as fast as the "
+            f"{range_text(ratios['to_accuracy_times_faster'], '{:.0f}')} times as fast as the "
             f"tutorial's procedure would do its job of {study['runs']['ours'][0]['train']:,} + "
             f"{study['runs']['ours'][0]['test']:,} images at its rates (n = {len(quick)}; "
             f"{recipe['model']} at {recipe['image_size']} pixels, {recipe['train_size']:,} images, "
@@ -136,9 +136,9 @@ def heads(study: Study) -> str:
     low, high = (100 * each for each in study["difference"]["interval_95"])
     return (
         f"{len(keras)} seeds each: by Keras's own fit on the reference engine's features "
-        f"{_range(keras, '{:.4f}')}, by this suite on those of {study['by_us']['engine']} "
-        f"{_range(ours, '{:.4f}')}. The means differ by {means:+.2f} points, with a 95 % interval "
-        f"of {low:+.2f} to {high:+.2f}."
+        f"{range_text(keras, '{:.4f}')}, by this suite on those of {study['by_us']['engine']} "
+        f"{range_text(ours, '{:.4f}')}. The means differ by {means:+.2f} points, with a 95 % "
+        f"interval of {low:+.2f} to {high:+.2f}."
     )
 
 
@@ -155,12 +155,12 @@ def claim(study: Study) -> str:
         f"CIFAR-10 resized from 32 to 224 pixels, MobileNetV2 from TensorFlow Hub, frozen, "
         f"`Dense(10)`, one epoch) takes **{median(taken):,.0f} s and "
         f"{max(each['peak_rss_bytes'] for each in ours) / 1e9:.2f} GB** from raw images to "
-        f"{_range([each['accuracy'] for each in ours], '{:.4f}')} top-1: "
-        f"**{_range(told['times_faster'], '{:.1f}')} times as fast** as the tutorial's own "
+        f"{range_text([each['accuracy'] for each in ours], '{:.4f}')} top-1: "
+        f"**{range_text(told['times_faster'], '{:.1f}')} times as fast** as the tutorial's own "
         f"procedure, which took {max(each['peak_rss_bytes'] for each in theirs) / 1e9:.1f} GB for "
         f"{theirs[0]['train'] + theirs[0]['test']:,} of these images. The tutorial's 76.57 % are "
         f"reached in **{_between(quick, 'seconds', '{:.1f}')} s**, model loading included, by a "
-        f"shorter way: {_range(told['to_accuracy_times_faster'], '{:.0f}')} times as fast. "
+        f"shorter way: {range_text(told['to_accuracy_times_faster'], '{:.0f}')} times as fast. "
         f"{machine['cpu']}, {machine['cpus_usable']} CPUs, TensorFlow {packages['tensorflow']}"
         f"{runtime}, both sides in turns, n = {len(ours)} "
         f"([whole-job.json](results/studies/whole-job.json), "
@@ -174,7 +174,7 @@ def feature_cache(study: Study) -> str:
     return (
         f"Of {first['images']:,} images: extracted in {seconds(first['seconds'])}, read again in "
         f"{_between(again, 'seconds', '{:.3f}')} s, every checksum compared: "
-        f"{_range(study['times_faster'], '{:,.0f}')} times as fast (n = {len(again)})."
+        f"{range_text(study['times_faster'], '{:,.0f}')} times as fast (n = {len(again)})."
     )
 
 
@@ -191,10 +191,10 @@ def _least(runs: Sequence[Study], key: str) -> float:
 
 
 def _between(runs: Sequence[Study], key: str, form: str) -> str:
-    return _range([float(each[key]) for each in runs], form)
+    return range_text([float(each[key]) for each in runs], form)
 
 
-def _range(values: Sequence[float], form: str) -> str:
+def range_text(values: Sequence[float], form: str) -> str:
     """The median, and in brackets the least and the greatest."""
     low, middle, high = (form.format(each(values)) for each in (min, median, max))
     return middle if low == high else f"{middle} ({low} to {high})"
