@@ -132,7 +132,8 @@ class Suite:
         with self._uncaptured(item):
             return (yield)
 
-    @pytest.hookimpl(wrapper=True)
+    # Outermost: pytest-benchmark says then whether a test was skipped.
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_makereport(
         self, item: pytest.Item
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
@@ -146,8 +147,10 @@ class Suite:
         benchmark = getattr(item, "funcargs", {}).get("benchmark")
         if report.failed and benchmark is not None:
             benchmark.has_error = True
+            # That nothing was timed is no second error, on top of why.
+            benchmark.skipped = True
         if not report.passed and _stage(item):
-            self.not_measured[item.name] = _reason(report)
+            self.not_measured.setdefault(item.name, _reason(report))
         return report
 
     def pytest_benchmark_update_machine_info(self, machine_info: dict[str, Any]) -> None:

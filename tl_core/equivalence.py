@@ -48,7 +48,7 @@ class Tolerance:
 TOLERANCES: dict[str, Tolerance] = {
     "fp32": Tolerance(0.9999, 1 - 1.5 / IMAGES),
     "bf16": Tolerance(0.95, 0.85),
-    "int8": Tolerance(0.85, 0.7),
+    "int8": Tolerance(0.6, 0.6),
 }
 
 

@@ -26,6 +26,10 @@ if TYPE_CHECKING:
     from tl_core.data import DataSet
     from tl_core.transfer import Track, TransferModel
 
+#: Steps of Adam below which a head has hardly left where it began: a step moves a weight by about
+#: the learning rate, 0.001, and weights begin at up to 0.07 (Glorot's limit for 1,280 features).
+FEW_STEPS = 100
+
 
 def run(
     *,
@@ -69,6 +73,7 @@ def run(
     seconds = perf_counter() - start
     answers = model.predict(images.test.images, batch_size=options.batch_size)
     report = _report(model, images, answers, losses=losses, seconds=seconds, track=track)
+    report["steps"] = len(losses) * -(-len(images.train) // options.batch_size)
     if page is not None:
         asked = {"epochs": epochs, "epochs of fine-tuning": fine_tune, "seed": seed}
         _write_page(page, model, images, answers, _facts(model, report, asked, options, track))
@@ -252,5 +257,7 @@ def _text(model: TransferModel, report: dict[str, Any]) -> str:
         f"test accuracy {report['accuracy']:.4f}, 95 % interval {low:.4f} to {high:.4f}",
         f"(always the most common class: {report['most_common_class']:.4f})",
     ]
+    if report["steps"] < FEW_STEPS:
+        lines.append(f"only {report['steps']} steps of training: take more --epochs")
     lines += [f"{name}: {report[name]}" for name in ("report", "saved") if report[name]]
     return "\n".join(lines)

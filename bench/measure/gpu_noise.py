@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -41,6 +42,23 @@ class GpuNoise:
         if not self.clock_before_mhz or self.clock_after_mhz is None:
             return None
         return self.clock_after_mhz / self.clock_before_mhz - 1
+
+
+def is_number(value: object) -> bool:
+    """Whether it is a finite number, as what is counted is."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def gpu_of(told: object) -> GpuNoise | None:
+    """What was written of a GPU; None where it is something else, as in a file."""
+    if not isinstance(told, dict):
+        return None
+    facts = {field.name: told.get(field.name) for field in fields(GpuNoise)}
+    held = facts.pop("throttle")
+    if not all(value is None or is_number(value) for value in facts.values()):
+        return None
+    words = None if not isinstance(held, list | tuple) else tuple(map(str, held))
+    return GpuNoise(**facts, throttle=words)
 
 
 def gpu_noise(before: GpuState, after: GpuState) -> GpuNoise:

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, fields
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
-from bench.measure.gpu_noise import GpuNoise, sum_gpus
+from bench.measure.gpu_noise import GpuNoise, gpu_of, is_number, sum_gpus
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -125,6 +125,23 @@ class NoiseSample:
         if seconds is None or self.resolution > COARSEST:
             return None
         return min(1.0, seconds / (self.wall_s * self.cpus))
+
+
+def sample_of(told: object) -> NoiseSample | None:
+    """The sample that ``as_dict`` made this of; None where it is something else, as in a file."""
+    if not isinstance(told, dict):
+        return None
+    counted = {field.name: told.get(field.name) for field in fields(NoiseSample)}
+    counted.pop("gpus")
+    given = {name: value for name, value in counted.items() if value is not None}
+    # What is divided by is above 0; the last two have values where they aren't told.
+    above = [given.get("wall_s", 0), given.get("cpus", 0)]
+    above += [given.get(name, 1) for name in ("tick_s", "intervals")]
+    if not all(map(is_number, [*given.values(), *above])) or min(above) <= 0:
+        return None
+    several = told.get("gpus")
+    gpus = map(gpu_of, several if isinstance(several, list | tuple) else ())
+    return NoiseSample(**given, gpus=tuple(gpu for gpu in gpus if gpu is not None))
 
 
 def sum_samples(samples: Sequence[NoiseSample]) -> NoiseSample | None:

@@ -17,9 +17,10 @@ from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING
 
-from bench.job import open_data
+from bench.job import open_data, open_job
 from bench.measure.memory import peak_rss_bytes
 from bench.measure.peak import peak_here
+from bench.precision import accuracy_kept
 from bench.studies.fresh import Task, as_workload, run_fresh, study
 from tl_core.devices import usable_cpus
 from tl_core.engines.names import ENGINES, is_installed
@@ -31,7 +32,7 @@ from tl_core.streaming import BATCH_SIZE
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
 MODULE = "bench.studies.engines"
 #: Seconds that OpenVINO's tool measures for.
 TOOL_S = 10
-#: Images that are resized before the network's own rate is measured: whole batches.
+#: Most images that are resized before the network's own rate is measured: whole batches.
 PREPARED = 16 * BATCH_SIZE
 
 
@@ -74,7 +75,8 @@ def one(*, options: Task, engine: str, precision: str, images: int) -> Task:
 
 def _prepared(extractor: FeatureExtractor, images: list[NDArray[np.uint8]]) -> float:
     """The network's own rate: all inputs are resized before the clock starts."""
-    pixels = resize_batch(images[:PREPARED], extractor.image_size)
+    whole = min(PREPARED, len(images) // BATCH_SIZE * BATCH_SIZE)
+    pixels = resize_batch(images[:whole], extractor.image_size)
     in_flight = extractor.network.in_flight
     batches = [pixels[i : i + BATCH_SIZE] for i in range(0, len(pixels), BATCH_SIZE)]
     with ThreadPoolExecutor(in_flight) as pool:
@@ -82,6 +84,16 @@ def _prepared(extractor: FeatureExtractor, images: list[NDArray[np.uint8]]) -> f
         start = perf_counter()
         list(pool.map(extractor.network, batches))
         return len(pixels) / (perf_counter() - start)
+
+
+def kept(*, options: Task, engine: str, precision: str) -> Task:
+    """What a lower precision keeps of the accuracy, as the suite's own check measures it."""
+    workload = as_workload(options, engine=engine, precision=precision)
+    try:
+        found = accuracy_kept(open_job(workload, open_data(workload), probe=False))
+    except TransferLearningError as error:
+        return {"refused": str(error)}
+    return {"accuracy": found.accuracy, "reference": found.reference, "share": found.share}
 
 
 def by_openvinos_tool(*, options: Task, chunk: int, workers: int) -> Task:
@@ -126,7 +138,12 @@ def peak(*, options: Task) -> Task:
     }
 
 
-TASKS: dict[str, Callable[..., Task]] = {"one": one, "tool": by_openvinos_tool, "peak": peak}
+TASKS: dict[str, Callable[..., Task]] = {
+    "one": one,
+    "kept": kept,
+    "tool": by_openvinos_tool,
+    "peak": peak,
+}
 
 
 def run(arguments: argparse.Namespace, options: Task) -> Task:
@@ -153,10 +170,22 @@ def run(arguments: argparse.Namespace, options: Task) -> Task:
         _tell("peak", peaks[-1])
     return {
         "engines": rows,
+        "accuracy kept": _kept(options, able),
         "openvino benchmark_app": tool,
         "peak": peaks,
         "images": arguments.images,
     }
+
+
+def _kept(options: Task, able: Sequence[tuple[str, str]]) -> dict[str, Task]:
+    """Of each engine in a lower precision."""
+    found = {}
+    for engine, precision in able:
+        if precision != "fp32":
+            task = {"name": "kept", "options": options, "engine": engine, "precision": precision}
+            found[f"{engine} {precision}"] = run_fresh(MODULE, task)
+            _tell(f"{engine} {precision}", found[f"{engine} {precision}"])
+    return found
 
 
 def _tool(options: Task, rows: dict[str, list[Task]]) -> list[Task]:

@@ -27,8 +27,9 @@ CELL, SMALL_CELL, WHOLE = 0.62, 0.13, 9.0
 RIGHT, WRONG = (0.05, 0.40, 0.80), (0.85, 0.33, 0.05)
 #: Opacity of a cell with the smallest share, which is to be seen.
 FAINTEST = 0.15
-#: Opacity from which white text is readable on it.
-DARK = 0.6
+#: Opacity of ``RIGHT`` from which white text is more readable on it than black, by WCAG's
+#: contrast; on ``WRONG`` it never is.
+DARK = 0.9
 
 
 def confusion_picture(matrix: NDArray[np.int64], names: Sequence[str]) -> str:
@@ -84,7 +85,7 @@ def _numbers(axes: Axes, matrix: NDArray[np.int64], shares: NDArray[np.float64])
             ha="center",
             va="center",
             fontsize=8,
-            color="white" if _opacity(share) > DARK else "black",
+            color="white" if row == column and _opacity(share) > DARK else "black",
         )
 
 

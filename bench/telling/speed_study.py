@@ -6,6 +6,7 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
+from bench.precision import LEAST_KEPT
 from bench.telling.blocks import Block, cell_line, rewrite
 from bench.telling.readme import runtime_text
 from bench.telling.table import gigabytes, seconds, share
@@ -47,7 +48,19 @@ def engines(study: Study) -> str:
             gigabytes(int(_middle(runs, "peak_rss_bytes"))),
         ]
         lines.append(cell_line([name, *figures, str(len(runs))]))
-    return "\n".join([*lines, "", *_rawest(study, peak, effort)])
+    return "\n".join([*lines, "", *_rawest(study, peak, effort), *_kept(study)])
+
+
+def _kept(study: Study) -> Iterable[str]:
+    """What lower precision keeps of the accuracy, and whether that is enough."""
+    for name, found in study["accuracy kept"].items():
+        if "refused" in found:
+            continue
+        enough = "admitted" if found["share"] >= LEAST_KEPT else "refused"
+        yield (
+            f"{name} keeps {found['share']:.1%} of the accuracy of the reference's features "
+            f"({share(found['accuracy'])} of {share(found['reference'])}), and is {enough}."
+        )
 
 
 def _rawest(study: Study, peak: float, effort: float) -> Iterable[str]:

@@ -36,6 +36,7 @@ def result_table(rows: Sequence[Row], not_measured: Mapping[str, str]) -> list[s
         line for row in rows if row.info.get("gflops_per_s") for line in _render(share_of_peak(row))
     ]
     lines += [line for row in rows for line in energy_and_cost(row)]
+    lines += list(dict.fromkeys(line for row in rows for line in accuracy_kept(row)))
     for row in rows:
         for reason in row.info.get("noise", {}).get("reasons", []):
             lines += _render(Text(f"{row.label}: {reason}"))
@@ -68,10 +69,18 @@ def energy_and_cost(row: Row) -> list[str]:
     return [f"{row.label}: {', '.join(parts)}"] if parts else []
 
 
+def accuracy_kept(row: Row) -> list[str]:
+    """What a lower precision keeps of single precision's accuracy: the same for all of a run."""
+    kept = row.info.get("accuracy_kept")
+    if kept is None:
+        return []
+    return [f"{row.info['precision']}: keeps {kept:.1%} of the accuracy of single precision"]
+
+
 def share_of_peak(row: Row) -> Text:
     """How close a stage came to this machine's matrix-multiply peak of the same minutes."""
     rate, peak = row.info["gflops_per_s"], row.info["peak_gflops_per_s"]
-    share = f", {rate / peak:.0%} of the {peak:,.0f} of a matrix multiply" if peak else ""
+    share = f", {rate / peak:.0%} of the {peak:,.0f} of an fp32 matrix multiply" if peak else ""
     return Text(f"{row.label}: {rate:,.0f} GFLOP/s{share}")
 
 

@@ -74,6 +74,7 @@ def test_train_on_a_folder_reports_saves_and_serves(photo_folder, tmp_path):
     assert (report["train_size"], report["test_size"]) == (48, 12)
     assert report["trainable_parameters"] == 1280 * 2 + 2
     assert report["accuracy"] > 0.8
+    assert report["steps"] == 8 * 2
     low, high = report["accuracy_interval_95"]
     assert 0 < low < report["accuracy"] <= high <= 1
     import tensorflow as tf
@@ -91,6 +92,7 @@ def test_train_prints_what_a_person_wants_to_know(photo_folder):
     accuracy, low, high = map(float, found.groups())
     assert low < accuracy <= high
     assert "trainable" in done.output
+    assert "only 4 steps of training: take more --epochs" in done.output
 
 
 def test_train_below_the_asked_accuracy_exits_with_1():

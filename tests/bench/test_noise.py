@@ -8,7 +8,7 @@ import pytest
 from bench.measure.disturbances import GPU_THRESHOLDS, THRESHOLDS, disturbances
 from bench.measure.gpu_noise import GpuNoise
 from bench.measure.noise import NoiseMeter
-from bench.measure.noise_sample import NoiseSample, sum_samples
+from bench.measure.noise_sample import NoiseSample, sample_of, sum_samples
 
 CPU = "sys/devices/system/cpu/cpu"
 TOLD = ("busy_s", "steal_s", "thermal_throttles", "pressure_s", "throttled_times", "throttled_s",
@@ -185,3 +185,45 @@ def test_rounds_are_summed_into_one_sample_that_can_tell_more():
     assert summed.gpus[0].thermal_s == 0
     assert summed.gpus[0].power_capped_s == 900
     assert sum_samples([]) is None
+
+
+HOT = GpuNoise(1_500.0, 1_200.0, 60.0, 250.0, ("heat",), 0.5, None, 0.25)
+
+
+@pytest.mark.parametrize(
+    "sample",
+    [
+        NoiseSample(wall_s=1.0, cpus=2),
+        NoiseSample(wall_s=2.0, cpus=3, own_cpu_s=1.0, busy_s=1.5, major_faults=3, gpus=(HOT,)),
+    ],
+    ids=["bare", "gpu"],
+)
+def test_a_sample_is_read_as_it_was_written(sample):
+    assert sample_of(json.loads(json.dumps(sample.as_dict()))) == sample
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        None,
+        "noise",
+        [],
+        {},
+        {"wall_s": 1.0},
+        {"wall_s": 0.0, "cpus": 2},
+        {"wall_s": "1", "cpus": 2},
+        {"wall_s": 1.0, "cpus": True},
+        {"wall_s": 1.0, "cpus": 2, "busy_s": "<b>"},
+        {"wall_s": 1.0, "cpus": 2, "intervals": -1},
+        {"wall_s": float("nan"), "cpus": 2},
+    ],
+    ids=str,
+)
+def test_what_is_no_sample_is_none(told):
+    assert sample_of(told) is None
+
+
+@pytest.mark.parametrize("gpu", ["GPU", {"others": "all"}, {"clock_before_mhz": [1]}], ids=str)
+def test_what_is_no_gpu_is_left_out(gpu):
+    found = sample_of({"wall_s": 1.0, "cpus": 2, "gpus": [gpu, {"others": 0.5}]})
+    assert [each.others for each in found.gpus] == [0.5]

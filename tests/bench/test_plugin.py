@@ -170,11 +170,14 @@ import bench.job as job
 from bench.precision import Kept
 job.accuracy_kept = lambda job: Kept(0.70, 0.80)
 """
-    options = ("--engine", "litert", "--precision", "int8", "-k", "resize or extract")
+    options = ("--engine", "litert", "--precision", "int8", "-k", "resize or extract", "-Werror")
     done = run_pytest(tmp_path, "--benchmark", *SMALL, *options, plugin=plugin)
     assert done.returncode == 1
-    assert "int8 keeps 87.50% of the accuracy (0.7000 of 0.8000)" in done.stdout
+    reason = "int8 keeps 87.50% of the accuracy (0.7000 of 0.8000)"
+    assert reason in done.stdout
+    assert f"test_resize: not measured: AssertionError: {reason}" in " ".join(done.stdout.split())
     assert "2 failed" in done.stdout
+    assert " error" not in done.stdout.splitlines()[-1]
     assert stored(tmp_path) == []
 
 

@@ -7,6 +7,7 @@ import pytest
 from bench.job import open_data, open_job
 from bench.precision import LEAST_KEPT, Kept, accuracy_kept, check_kept
 from bench.workloads import QUICK
+from tl_core.devices import usable_cpus
 
 
 @pytest.mark.parametrize(
@@ -31,3 +32,16 @@ def test_the_reference_keeps_all_of_its_own_accuracy():
     kept = accuracy_kept(job)
     assert kept.share == 1
     assert kept.accuracy > 0.2
+
+
+def test_accuracies_are_compared_however_many_threads_tensorflow_has_already(monkeypatch, tmp_path):
+    import tensorflow as tf
+
+    tf.constant(1.0) + 1  # TensorFlow runs from here on
+    monkeypatch.setenv("TLBENCH_CACHE", str(tmp_path))
+    threads = usable_cpus() + 1
+    workload = dataclasses.replace(
+        QUICK, image_size=64, train_size=200, test_size=50, engine="litert", threads=threads
+    )
+    kept = accuracy_kept(open_job(workload, open_data(workload), probe=False))
+    assert kept.share == pytest.approx(1, abs=0.05)

@@ -6,6 +6,7 @@ import json
 import re
 from datetime import date
 from html.parser import HTMLParser
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,13 +14,17 @@ from click.testing import CliRunner
 from PIL import Image
 
 from bench.cli import main
+from bench.commands.report import TITLE
 from bench.compare.changes import LEAST_RUNS
 from bench.compare.entries import entries_of
+from bench.measure.noise_sample import NoiseSample
 from bench.records.collect import collect
 from bench.telling.report.chart import MOST, marker, style
+from bench.telling.report.page import page as page_of
 from bench.telling.report.page import sections
 
 HOSTILE = "<script>alert(1)</script>\"><img src=x onerror=alert(2)>$x$</style>\x1b[31m'"
+ROOT = Path(__file__).parents[2]
 VOID = {"meta", "link", "img", "br", "input"}
 
 
@@ -137,6 +142,21 @@ def test_the_same_files_make_the_same_page(many, write_report):
     assert write_report()[1] == write_report()[1]
 
 
+def said(text):
+    """A page's markup, with what pictures say in place of how they are drawn."""
+    drawn = re.compile(r"<svg.*?</svg>", re.DOTALL)
+    return drawn.sub(lambda svg: " ".join(re.findall(r"<text[^>]*>(.*?)</text>", svg[0])), text)
+
+
+def test_the_committed_report_is_what_the_committed_results_make(monkeypatch):
+    monkeypatch.chdir(ROOT)
+    runs = collect(["results"]).runs
+    made = page_of(TITLE, sections(entries_of(runs)), runs, Path("results"))
+    assert said(Path("results/report.html").read_text(encoding="utf-8")) == said(made)
+    assert len(said(made)) > 10_000
+    assert said(made).count("litert 2 threads") > 10
+
+
 def test_names_from_files_are_text(write_run, write_report):
     for day, engine in enumerate(["a", HOSTILE, HOSTILE, HOSTILE]):
         write_run(
@@ -194,6 +214,22 @@ def test_a_picture_has_room_for_so_many_entries_and_the_table_for_all(write_run,
     figures = text[text.index('id="throughput-1"') : text.index('id="breakdown-1"')]
     listed = figures[figures.index("<tbody>") :]
     assert listed.count(">extract<") == MOST
+
+
+def test_disturbed_rounds_are_ringed_and_listed_with_what_disturbed_them(write_run, tmp_path):
+    several = rounds(6)
+    busy = NoiseSample(wall_s=1.0, cpus=2, own_cpu_s=1.0, busy_s=1.5)
+    several[3]["noise"] = busy.as_dict()
+    several[4]["noise"] = NoiseSample(wall_s=1.0, cpus=2, own_cpu_s=1.0, busy_s=1.0).as_dict()
+    several[5]["noise"] = {"wall_s": "<b>", "cpus": 0}
+    write_run("a.json", rounds=several)
+    (section,) = sections(entries_of(collect([str(tmp_path / "results")]).runs))
+    (chart,) = (each for each in section.charts if each.name == "rounds-1")
+    told = {row[2]: row[5] for row in chart.rows if row[0] == "extract"}
+    assert told == {"4": "others used 25% of the CPUs"} | dict.fromkeys("12356", "")
+    for panel in chart.figure().axes:
+        (ring,) = (line for line in panel.get_lines() if line.get_label() == "disturbed")
+        assert list(ring.get_xdata()) == [4]
 
 
 def test_a_change_in_the_history_is_drawn_where_it_is_and_listed(write_run, write_report, tmp_path):

@@ -49,12 +49,20 @@ def test_reasons_stand_below_the_table():
 
 @pytest.mark.parametrize(
     ("peak", "line"),
-    [(400.0, "pipeline (recompute): 100 GFLOP/s, 25% of the 400 of a matrix multiply"),
+    [(400.0, "pipeline (recompute): 100 GFLOP/s, 25% of the 400 of an fp32 matrix multiply"),
      (None, "pipeline (recompute): 100 GFLOP/s")],
 )  # fmt: skip
 def test_the_share_of_the_hardwares_peak_is_said(peak, line):
     info = INFO | {"gflops_per_s": 100.0, "peak_gflops_per_s": peak}
     assert result_table([Row("test_x", info, (1.0,))], {})[2:] == [line]
+
+
+def test_what_a_lower_precision_keeps_is_said_once():
+    info = INFO | {"precision": "int8", "accuracy_kept": 0.9934}
+    lines = result_table([Row("test_x", info, (1.0,)), Row("test_y", info, (1.0,))], {})
+    assert lines[3:] == ["int8: keeps 99.3% of the accuracy of single precision"]
+    plain = result_table([Row("test_x", INFO | {"accuracy_kept": None}, (1.0,))], {})
+    assert plain[2:] == []
 
 
 @pytest.mark.parametrize(

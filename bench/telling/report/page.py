@@ -15,8 +15,10 @@ from bench.records.read import ResultError, read_rows
 from bench.telling.comparison import headline_text, legend
 from bench.telling.pages import template
 from bench.telling.pictures import as_svg, drawing, write_picture
-from bench.telling.report import bars, lines
+from bench.telling.report import bars
 from bench.telling.report.history import history
+from bench.telling.report.pareto import pareto
+from bench.telling.report.rounds import rounds
 from tl_core.progress import progress
 
 if TYPE_CHECKING:
@@ -56,10 +58,10 @@ def sections(entries: Iterable[Entry]) -> list[Section]:
         alike = [each for each in found if _images(each) == _images(comparison)]
         charts = (
             bars.throughput(comparison, number),
-            lines.pareto(alike, number) if alike[0] is comparison else None,
+            pareto(alike, number) if alike[0] is comparison else None,
             bars.peak(comparison, number),
             bars.breakdown(comparison, number),
-            lines.rounds(comparison, number),
+            rounds(comparison, number),
             history(comparison, number),
         )
         made.append(Section(comparison, tuple(chart for chart in charts if chart is not None)))
