@@ -109,7 +109,7 @@ def test_every_part_is_there_and_elements_are_nested_as_they_should_be(many, wri
     labelled = [a["aria-labelledby"] for _, a in page.elements if "aria-labelledby" in a]
     assert set(labelled) <= set(ids)
     assert all(attributes.get("alt") for attributes in page.all("img"))
-    assert "cat, predicted dog with a probability of 75.0 %" in text
+    assert "cat, predicted dog with a probability of 75.0&nbsp;%" in text
 
 
 def test_nothing_is_asked_of_a_network(many, write_report):

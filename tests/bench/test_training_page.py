@@ -41,7 +41,7 @@ class Page(html.parser.HTMLParser):
         self.tags.append((tag, dict(attrs)))
 
     def handle_data(self, data):
-        self.text += data
+        self.text += data.replace("\xa0", " ")  # which keep a number and its unit together
 
     def all(self, tag):
         return [attrs for name, attrs in self.tags if name == tag]
@@ -99,7 +99,7 @@ def test_the_page_shows_what_was_missed_the_most_confident_first():
     wrong = np.flatnonzero(one.predictions != one.labels)
     expected = [
         f"class {one.labels[i]}, called class {one.predictions[i]} with a probability of "
-        f"{100 * sure[i]:.1f} %"
+        f"{100 * sure[i]:.1f}\xa0%"
         for i in sorted(wrong, key=lambda i: -sure[i])
     ]
     assert shown == expected
