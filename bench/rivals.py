@@ -6,8 +6,6 @@ Written afresh, as their authors would run it on a CPU; baselines for this suite
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import pairwise
-from statistics import median
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
@@ -30,15 +28,12 @@ class Outcome:
     """One run of the job.
 
     Attributes:
-        load_s: Seconds of what happens once, whatever the number of images: building the model,
-            and what the first batches of training and of evaluation took beyond a usual one.
-        prepare_s: Of resizing before training.
-        train_s: Of one epoch, with whatever it resizes itself.
+        prepare_s: Seconds of resizing before training.
+        train_s: Of building the model and one epoch, with whatever these copy and resize.
         evaluate_s: Of the test images.
         accuracy: Top-1 on the test images, 0 to 1.
     """
 
-    load_s: float
     prepare_s: float
     train_s: float
     evaluate_s: float
@@ -98,48 +93,14 @@ def _run(
     test: tuple[tuple[Any, ...], dict[str, Any]],
     prepare_s: float,
 ) -> Outcome:
-    """Build a Keras model, fit it for an epoch, evaluate it; all but the first batches scale."""
+    """Build a Keras model, fit it for an epoch, evaluate it."""
     start = perf_counter()
-    model, clock = build(), _batch_clock()
-    built = perf_counter()
+    model = build()
     (arrays, options), (held, held_options) = train, test
-    model.fit(*arrays, epochs=1, verbose=0, callbacks=[clock], **options)
+    model.fit(*arrays, epochs=1, verbose=0, **options)
     trained = perf_counter()
-    train_first = clock.beyond_usual(built)
-    _, accuracy = model.evaluate(*held, verbose=0, callbacks=[clock], **held_options)
-    end = perf_counter()
-    test_first = clock.beyond_usual(trained)
-    return Outcome(
-        built - start + train_first + test_first,
-        prepare_s,
-        trained - built - train_first,
-        end - trained - test_first,
-        float(accuracy),
-    )
-
-
-def _batch_clock() -> Any:  # noqa: ANN401 - a subclass of Keras's
-    """A callback that notes when each batch ended."""
-    import tf_keras
-
-    class Clock(tf_keras.callbacks.Callback):  # type: ignore[misc]
-        def __init__(self) -> None:
-            super().__init__()
-            self.ends: list[float] = []
-
-        def on_train_batch_end(self, batch: int, logs: object = None) -> None:
-            del batch, logs
-            self.ends.append(perf_counter())
-
-        on_test_batch_end = on_train_batch_end
-
-        def beyond_usual(self, start: float) -> float:
-            """Seconds that the first batch since ``start`` took beyond the others' median."""
-            ends = [end for end in self.ends if end > start]
-            usual = median(b - a for a, b in pairwise(ends)) if len(ends) > 1 else 0.0
-            return max(0.0, ends[0] - start - usual)
-
-    return Clock()
+    _, accuracy = model.evaluate(*held, verbose=0, **held_options)
+    return Outcome(prepare_s, trained - start, perf_counter() - trained, float(accuracy))
 
 
 def _as_float64(split: Split, size: int) -> NDArray[np.float64]:

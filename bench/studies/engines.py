@@ -112,7 +112,7 @@ def by_openvinos_tool(*, options: Task, chunk: int, workers: int) -> Task:
             [
                 str(tool), "-m", str(conversion.folder / openvino.FILE), "-d", "CPU",
                 "-hint", "none", "-nstreams", str(workers), "-nthreads", str(usable_cpus()),
-                "-infer_precision", "f32", "-data_shape", f"[{chunk},{size},{size},3]",
+                "-infer_precision", "f32", "-shape", f"[{chunk},{size},{size},3]",
                 "-t", str(TOOL_S),
             ],
             capture_output=True, text=True, check=False, cwd=folder,

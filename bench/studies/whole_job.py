@@ -1,8 +1,9 @@
 """The tutorial's whole job, by this suite and by others, each in a fresh process, in turns.
 
 Run as ``python -m bench.studies.whole_job FILE`` with the suite's own options. Ours runs the job at
-its full size; the others, which hold every resized image or take minutes, a part of it, so that
-rates are compared. Time to accuracy is measured in the same turns.
+its full size; the others, which hold every resized image or take minutes, a part of it, and a tenth
+of that part: what the images between the two take, each of the job's would take too. Time to
+accuracy is measured in the same turns.
 """
 
 from __future__ import annotations
@@ -55,7 +56,7 @@ def ours(*, options: Task, seed: int) -> Task:
 
 
 def rival(*, options: Task, who: str, seed: int) -> Task:
-    """Another's procedure at the sizes that the options have."""
+    """Another's procedure on as many images as the options say."""
     workload = as_workload(options)
     data = open_data(workload)
     assert workload.image_size is not None  # noqa: S101 - run() looks
@@ -103,29 +104,25 @@ TASKS: dict[str, Callable[..., Task]] = {
 
 def run(arguments: argparse.Namespace, options: Task) -> Task:
     """All in turns, then all images."""
-    part = {
-        **options,
-        "train_size": str(arguments.part_train),
-        "test_size": str(arguments.part_test),
-    }
-    part.pop("engine", None)
     found: dict[str, list[Task]] = {"ours": [], "to_accuracy": [], **{who: [] for who in RIVALS}}
     workload = as_workload(options)
     if workload.image_size is None:
         raise SystemExit("--image-size: expected one, since other procedures know no model's own")
     has_recipe = recipe_for(open_data(workload)) is not None
-    if has_recipe:  # what is made once and kept, such as the converted model, is made here
+    # What is made once and kept, such as the converted model, is made here.
+    few = {**options, "train_size": "100", "test_size": "100"}
+    run_fresh(MODULE, {"name": "ours", "options": few, "seed": 0})
+    if has_recipe:
         run_fresh(MODULE, {"name": "to_accuracy", "options": options, "seed": 0})
     for seed in range(arguments.rounds):
-        tasks: list[Task] = [
-            {"name": "ours", "options": options},
-            *({"name": "rival", "options": part, "who": who} for who in RIVALS),
-        ]
-        if has_recipe:
-            tasks.append({"name": "to_accuracy", "options": options})
-        for task in tasks[:: 1 if seed % 2 == 0 else -1]:
-            who = str(task.get("who", task["name"]))
-            found[who].append(run_fresh(MODULE, {**task, "seed": seed}))
+        turns = ["ours", *RIVALS, *["to_accuracy"] * has_recipe]
+        for who in turns[:: 1 if seed % 2 == 0 else -1]:
+            if who in RIVALS:
+                found[who].append(_parts(who, options, seed, arguments))
+            else:
+                found[who].append(
+                    run_fresh(MODULE, {"name": who, "options": options, "seed": seed})
+                )
             print(who, {k: v for k, v in found[who][-1].items() if k != "recipe"}, flush=True)  # noqa: T201
     whole = {key: text for key, text in options.items() if key != "train_size"}
     every = run_fresh(
@@ -136,38 +133,69 @@ def run(arguments: argparse.Namespace, options: Task) -> Task:
     return {"runs": found, "all images": every, "summary": summary}
 
 
+def _parts(who: str, options: Task, seed: int, arguments: argparse.Namespace) -> Task:
+    """A rival's run of the part, with what it took for a tenth of that."""
+    common = {key: text for key, text in options.items() if key != "engine"}
+
+    def on(train: int, test: int) -> Task:
+        part = {**common, "train_size": str(train), "test_size": str(test)}
+        return run_fresh(MODULE, {"name": "rival", "options": part, "who": who, "seed": seed})
+
+    train, test = arguments.part_train, arguments.part_test
+    tenth = on(train // 10, test // 10)
+    return {**on(train, test), "tenth": tenth}
+
+
 def summarize(found: dict[str, list[Task]]) -> Task:
-    """Rates and ratios, round by round: each of ours beside the rival's of the same turn."""
-    told: Task = {}
+    """Ratios, round by round: a job of our size at a rival's pace, beside ours in the same turn."""
+    own = [taken(us) for us in found["ours"]]
+    told: Task = {"ours": {"job_s": own}}
     for who in RIVALS:
-        pairs = list(zip(found["ours"], found[who], strict=True))
-        ratios = [_seconds(theirs, us) / _seconds(us, us) for us, theirs in pairs]
-        told[who] = {"times_faster": ratios, "mean": mean(ratios)}
+        pairs = zip(found["ours"], found[who], strict=True)
+        jobs = [job_seconds(theirs, images_of(us)) for us, theirs in pairs]
+        ratios = [job / mine for job, mine in zip(jobs, own, strict=True)]
+        told[who] = {
+            "job_s": jobs,
+            "images_per_s": [1 / image_seconds(theirs) for theirs in found[who]],
+            "times_faster": ratios,
+            "mean": mean(ratios),
+        }
         if found["to_accuracy"]:
             quick = [
-                _seconds(theirs, us) / each["seconds"]
-                for (us, theirs), each in zip(pairs, found["to_accuracy"], strict=True)
+                job / each["seconds"] for job, each in zip(jobs, found["to_accuracy"], strict=True)
             ]
             told[who] |= {"to_accuracy_times_faster": quick, "to_accuracy_mean": mean(quick)}
     return told
 
 
-def _seconds(run: Task, size: Task) -> float:
-    """Seconds that a job of this size takes at a run's rates; loading counts once."""
-    prepared = run.get("prepare_s", 0.0) / (run["train"] + run["test"])
-    return float(
-        run.get("load_s", 0.0)
-        + prepared * (size["train"] + size["test"])
-        + run["train_s"] / run["train"] * size["train"]
-        + run["evaluate_s"] / run["test"] * size["test"]
-    )
+def taken(run: Task) -> float:
+    """Seconds of a whole run."""
+    parts = ("load_s", "prepare_s", "train_s", "evaluate_s")
+    return float(sum(run.get(part, 0.0) for part in parts))
+
+
+def images_of(run: Task) -> int:
+    """Images that were trained with and judged by."""
+    return int(run["train"] + run["test"])
+
+
+def image_seconds(rival: Task) -> float:
+    """What each further image takes: the difference of its two runs."""
+    tenth = rival["tenth"]
+    return (taken(rival) - taken(tenth)) / (images_of(rival) - images_of(tenth))
+
+
+def job_seconds(rival: Task, images: int) -> float:
+    """Seconds of a job of so many images, as many of them tested: what is done once counts once."""
+    once = taken(rival) - image_seconds(rival) * images_of(rival)
+    return once + image_seconds(rival) * images
 
 
 def _options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--part-train", type=int, default=1_000, help="the others' training images")
+    parser.add_argument("--part-train", type=int, default=3_000, help="the others' training images")
     parser.add_argument("--whole", default="full", help="workload of the run with all images")
-    parser.add_argument("--part-test", type=int, default=500, help="and test images")
+    parser.add_argument("--part-test", type=int, default=1_000, help="and test images")
 
 
 def main() -> None:

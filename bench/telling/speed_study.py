@@ -24,6 +24,8 @@ PROCEDURES = {
     "keras": "Keras, as its guides have it",
     "tutorial": "the tutorial's procedure",
 }
+#: Those that this suite is compared with.
+RATED = ("keras", "tutorial")
 
 
 def engines(study: Study) -> str:
@@ -48,7 +50,7 @@ def engines(study: Study) -> str:
             gigabytes(int(_middle(runs, "peak_rss_bytes"))),
         ]
         lines.append(cell_line([name, *figures, str(len(runs))]))
-    return "\n".join([*lines, "", *_rawest(study, peak, effort), *_kept(study)])
+    return "\n".join([*lines, "", *_rawest(study, peak, effort), *_kept(study), measured_on(study)])
 
 
 def _kept(study: Study) -> Iterable[str]:
@@ -98,28 +100,33 @@ def resizing(study: Study) -> str:
         f"Extraction by {runs[0]['engine']} is {_between(runs, 'times_faster', '{:.2f}')} times as "
         f"fast as with Pillow in its place ({len(runs)} processes, {runs[0]['n']} turns each)."
     )
-    return "\n".join([*lines, "", gained])
+    return "\n".join([*lines, "", gained, measured_on(study)])
 
 
 def whole_job(study: Study) -> str:
     """The tutorial's job by each procedure, and time to accuracy."""
-    lines = _head("procedure", "images", "seconds", "times as fast", "top-1", "memory", "n")
+    lines = _head("procedure", "images", "seconds", "images/s", "times as fast", "top-1",
+                  "memory", "n")  # fmt: skip
     for who, name in PROCEDURES.items():
-        runs = study["runs"][who]
-        taken = [
-            each.get("prepare_s", 0) + each["load_s"] + each["train_s"] + each["evaluate_s"]
-            for each in runs
-        ]
-        ratios = study["summary"].get(who, {}).get("times_faster")
+        runs, told = study["runs"][who], study["summary"][who]
+        images = runs[0]["train"] + runs[0]["test"]
+        seconds_of = told["job_s"] if who == "ours" else [_seconds(each) for each in runs]
         figures = [
             f"{runs[0]['train']:,} + {runs[0]['test']:,}",
-            f"{median(taken):,.1f}",
-            "" if ratios is None else range_text(ratios, "{:.1f}"),
+            f"{median(seconds_of):,.1f}",
+            range_text(
+                told.get("images_per_s") or [images / each for each in told["job_s"]], "{:,.0f}"
+            ),
+            range_text(told["times_faster"], "{:.1f}") if who in RATED else "",
             _between(runs, "accuracy", "{:.4f}"),
             gigabytes(max(each["peak_rss_bytes"] for each in runs)),
         ]
         lines.append(cell_line([name, *figures, str(len(runs))]))
-    return "\n".join([*lines, "", *_told(study)])
+    return "\n".join([*lines, "", *_told(study), measured_on(study)])
+
+
+def _seconds(rival: Study) -> float:
+    return float(rival["prepare_s"] + rival["train_s"] + rival["evaluate_s"])
 
 
 def _told(study: Study) -> Iterable[str]:
@@ -151,7 +158,7 @@ def heads(study: Study) -> str:
         f"{len(keras)} seeds each: by Keras's own fit on the reference engine's features "
         f"{range_text(keras, '{:.4f}')}, by this suite on those of {study['by_us']['engine']} "
         f"{range_text(ours, '{:.4f}')}. The means differ by {means:+.2f} points, with a 95 % "
-        f"interval of {low:+.2f} to {high:+.2f}."
+        f"interval of {low:+.2f} to {high:+.2f}. {measured_on(study)}"
     )
 
 
@@ -159,7 +166,7 @@ def claim(study: Study) -> str:
     """What the README opens with: speed, memory, accuracy, on what, and n."""
     ours, told, machine = study["runs"]["ours"], study["summary"]["tutorial"], study["machine"]
     quick, theirs = study["runs"]["to_accuracy"], study["runs"]["tutorial"]
-    taken = [each["load_s"] + each["train_s"] + each["evaluate_s"] for each in ours]
+    taken = study["summary"]["ours"]["job_s"]
     packages = machine["packages"]
     engine = ours[0]["engine"]
     runtime = f", {runtime_text(engine, packages)}" * (engine in RUNTIMES)
@@ -174,8 +181,7 @@ def claim(study: Study) -> str:
         f"{theirs[0]['train'] + theirs[0]['test']:,} of these images. The tutorial's 76.57 % are "
         f"reached in **{_between(quick, 'seconds', '{:.1f}')} s**, model loading included, by a "
         f"shorter way: {range_text(told['to_accuracy_times_faster'], '{:.0f}')} times as fast. "
-        f"{machine['cpu']}, {machine['cpus_usable']} CPUs, TensorFlow {packages['tensorflow']}"
-        f"{runtime}, both sides in turns, n = {len(ours)} "
+        f"{machine_text(machine)}{runtime}, both sides in turns, n = {len(ours)} "
         f"([whole-job.json](results/studies/whole-job.json), "
         f"[how](docs/engines.md#the-whole-job))."
     )
@@ -187,7 +193,21 @@ def feature_cache(study: Study) -> str:
     return (
         f"Of {first['images']:,} images: extracted in {seconds(first['seconds'])}, read again in "
         f"{_between(again, 'seconds', '{:.3f}')} s, every checksum compared: "
-        f"{range_text(study['times_faster'], '{:,.0f}')} times as fast (n = {len(again)})."
+        f"{range_text(study['times_faster'], '{:,.0f}')} times as fast (n = {len(again)}). "
+        f"{measured_on(study)}"
+    )
+
+
+def measured_on(study: Study) -> str:
+    """The machine and its software, in a sentence."""
+    return f"Measured on {machine_text(study['machine'])}."
+
+
+def machine_text(machine: Study) -> str:
+    """The processor, how many CPUs, TensorFlow's version."""
+    return (
+        f"{machine['cpu']}, {machine['cpus_usable']} CPUs, "
+        f"TensorFlow {machine['packages']['tensorflow']}"
     )
 
 

@@ -71,15 +71,26 @@ def test_both_sides_of_the_pipe_know_an_arm_by_the_same_name():
 
 
 def test_a_part_of_the_job_is_scaled_to_the_whole_but_not_what_happens_once():
-    ours = {"train": 100, "test": 50, "load_s": 5.0, "train_s": 10.0, "evaluate_s": 5.0}
-    part = {"train": 10, "test": 10, "load_s": 8.0, "prepare_s": 2.0, "train_s": 4.0}
+    ours = {"train": 300, "test": 100, "load_s": 5.0, "train_s": 10.0, "evaluate_s": 5.0}
+
+    def rival(images):
+        """Once 8 s; an image 0.1 s to prepare, 0.3 to train and 0.2 to test."""
+        train, test = 3 * images // 4, images // 4
+        return {
+            "train": train, "test": test,
+            "prepare_s": 0.1 * images, "train_s": 8 + 0.3 * train, "evaluate_s": 0.2 * test,
+        }  # fmt: skip
+
     found = {"ours": [ours], "to_accuracy": [{"seconds": 3.0}]}
-    found |= {who: [part | {"evaluate_s": 1.0}] for who in RIVALS}
-    # 8 once, 2 / 20 for each of 150 images, 0.4 for each of 100 and 0.1 for each of 50.
-    theirs = 8 + 15 + 40 + 5
-    for told in summarize_jobs(found).values():
-        assert told["times_faster"] == pytest.approx([theirs / 20])
-        assert told["to_accuracy_times_faster"] == pytest.approx([theirs / 3])
+    found |= {who: [rival(40) | {"tenth": rival(4)}] for who in RIVALS}
+    theirs = 8 + 0.1 * 400 + 0.3 * 300 + 0.2 * 100
+    told = summarize_jobs(found)
+    assert told["ours"]["job_s"] == [20]
+    for who in RIVALS:
+        assert told[who]["job_s"] == pytest.approx([theirs])
+        assert told[who]["images_per_s"] == pytest.approx([400 / (theirs - 8)])
+        assert told[who]["times_faster"] == pytest.approx([theirs / 20])
+        assert told[who]["to_accuracy_times_faster"] == pytest.approx([theirs / 3])
 
 
 def test_studies_are_filed_without_paths_but_with_what_names_a_model():

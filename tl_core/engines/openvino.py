@@ -1,14 +1,16 @@
-"""OpenVINO: one compiled network, with a stream on each thread."""
+"""OpenVINO: the network compiled for a fixed number of images, with a stream on each thread."""
 
 from __future__ import annotations
 
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tl_core.conversion.channels_last import keep_channels_last
 from tl_core.conversion.opening import convert
 from tl_core.engines.names import only_on_cpu, runtime_of
-from tl_core.engines.workers import network_of, shared_out
+from tl_core.engines.workers import CHUNK, network_of, shared_out
 from tl_core.errors import ModelError
 
 if TYPE_CHECKING:
@@ -27,16 +29,68 @@ NAMES = {"fp32": "f32", "bf16": "bf16"}
 FILE = "model.xml"
 
 
-class Request:
-    """One replica: an inference request of the compiled network, which runs on a stream."""
+def loaded_runtime() -> Any:  # noqa: ANN401 - a module without types
+    """OpenVINO, safe to be used from several threads.
 
-    def __init__(self, compiled: Any) -> None:  # noqa: ANN401 - OpenVINO's
-        self._request = compiled.create_infer_request()
+    Its bindings make their tables of number types when they are first used. Two threads that are
+    the first at once wait for each other for ever, one with the table and one with Python's lock.
+
+    Raises:
+        ModelError: Not installed.
+    """
+    runtime = runtime_of("openvino")
+    tensor = runtime.Tensor(np.zeros(1, np.float32))
+    tensor.element_type.to_dtype()
+    return runtime
+
+
+class Compiled:
+    """The network, compiled for each number of images that is asked for.
+
+    Compiled for any number it is slower: what OpenVINO plans once for a size that it knows, such as
+    the order of values in memory, it would do with every image.
+
+    Args:
+        file: The model as OpenVINO keeps it, for any number of images.
+        options: OpenVINO's own, by name.
+    """
+
+    def __init__(self, file: Path, options: dict[str, object]) -> None:
+        self._core, self._file, self._options = loaded_runtime().Core(), file, options
+        self._networks: dict[int, Any] = {}
+        self._lock = Lock()
+
+    def of(self, count: int) -> tuple[int, Any]:
+        """The network for at least so many images and less than twice as many, and for how many."""
+        with self._lock:
+            near = [size for size in self._networks if count <= size < 2 * count]
+            size = min(near, default=count)
+            if not near:
+                model = self._core.read_model(self._file)
+                model.reshape([size, *list(model.input(0).get_partial_shape())[1:]])
+                self._networks[size] = self._core.compile_model(model, "CPU", self._options)
+            return size, self._networks[size]
+
+
+class Requests:
+    """One replica: an inference request of each compiled network, which run on a stream."""
+
+    def __init__(self, compiled: Compiled) -> None:
+        self._compiled = compiled
+        self._requests: dict[int, Any] = {}
 
     def __call__(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Run a chunk; see ``tl_core.engines.workers.Replica``."""
-        outputs = self._request.infer({0: images}, share_inputs=True)
-        return np.array(outputs[0], np.float32)
+        size, network = self._compiled.of(len(images))
+        request = self._requests.get(size)
+        if request is None:
+            request = self._requests[size] = network.create_infer_request()
+        filled = images
+        if size > len(images):
+            filled = np.zeros((size, *images.shape[1:]), np.uint8)
+            filled[: len(images)] = images
+        outputs = request.infer({0: filled}, share_inputs=True)
+        return np.array(outputs[0][: len(images)], np.float32)
 
 
 def open_network(model: Model, devices: Devices, settings: NetworkSettings) -> WorkerNetwork:
@@ -53,7 +107,7 @@ def open_network(model: Model, devices: Devices, settings: NetworkSettings) -> W
         DeviceError: A GPU.
     """
     only_on_cpu("openvino", devices)
-    core = runtime_of("openvino").Core()
+    runtime_of("openvino")
     conversion = converted(model, settings)
     workers, threads = shared_out(settings)
     options = {
@@ -62,14 +116,14 @@ def open_network(model: Model, devices: Devices, settings: NetworkSettings) -> W
         # Else it takes bfloat16 wherever the CPU has it.
         "INFERENCE_PRECISION_HINT": NAMES[settings.precision],
     }
-    compiled = core.compile_model(core.read_model(conversion.folder / FILE), "CPU", options)
-    _check_precision(compiled, settings)
-    return network_of(conversion, settings, lambda _: Request(compiled))
+    compiled = Compiled(conversion.folder / FILE, options)
+    _check_precision(compiled.of(settings.chunk or CHUNK)[1], settings)
+    return network_of(conversion, settings, lambda _: Requests(compiled))
 
 
 def converted(model: Model, settings: NetworkSettings) -> Conversion:
     """The model as OpenVINO reads it, in single precision, from the cache or made now."""
-    return convert(model, settings, "openvino", ("openvino",), _write)
+    return convert(model, settings, "openvino, channels last", ("openvino",), _write)
 
 
 def _check_precision(compiled: Any, settings: NetworkSettings) -> None:  # noqa: ANN401
@@ -88,6 +142,7 @@ def _write(frozen: Loaded, size: int, folder: Path) -> None:
     graph.write_bytes(frozen.graph.as_graph_def().SerializeToString())
     # By the core, not by convert_model, which reports its use to the vendor.
     model = runtime.Core().read_model(graph)
+    keep_channels_last(model)
     # Not in half precision, as is its default.
     runtime.save_model(model, folder / FILE, compress_to_fp16=False)
     graph.unlink()

@@ -1,0 +1,92 @@
+"""Images stay as they lie in memory: OpenVINO's graph is changed where it begins."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+#: What a transposition from (n, h, w, c) to (n, c, h, w) is told, and its inverse.
+FIRST, LAST = [0, 3, 1, 2], [0, 2, 3, 1]
+ARITHMETIC = {"Add", "Subtract", "Multiply", "Divide"}
+
+
+def keep_channels_last(model: Any) -> bool:  # noqa: ANN401 - OpenVINO's
+    """Move the transposition of the images behind the arithmetic that scales them.
+
+    OpenVINO's reader of TensorFlow's graphs puts it first, so that bytes are transposed, scaled
+    and brought back to the order that the convolution wants. Behind the arithmetic, a network of
+    fixed size needs none of that: the transposition is another name for the same memory.
+
+    Args:
+        model: An ``openvino.Model`` with one input, changed in place.
+
+    Returns:
+        Whether there was such a transposition, and it was moved.
+    """
+    images = model.input(0)
+    moved = _only_consumer(images)
+    if moved is None or not _is_to_channels_first(moved):
+        return False
+    chain = _arithmetic_behind(moved)
+    if not chain:
+        return False
+    from openvino import opset13
+
+    behind = list(chain[-1].output(0).get_target_inputs())
+    for node in chain:
+        _to_channels_last(node)
+    chain[0].input(0).replace_source_output(images)
+    transposed = opset13.transpose(chain[-1], opset13.constant(np.array(FIRST)))
+    for consumer in behind:
+        consumer.replace_source_output(transposed.output(0))
+    model.validate_nodes_and_infer_types()
+    return True
+
+
+def _only_consumer(output: Any) -> Any:  # noqa: ANN401 - a node, or None
+    consumers = output.get_target_inputs()
+    return next(iter(consumers)).get_node() if len(consumers) == 1 else None
+
+
+def _is_to_channels_first(node: Any) -> bool:  # noqa: ANN401
+    if node.get_type_name() != "Transpose":
+        return False
+    order = _constant(node, 1)
+    return order is not None and order.ravel().tolist() == FIRST
+
+
+def _arithmetic_behind(node: Any) -> list[Any]:  # noqa: ANN401
+    """The operations that follow, one after the other, and work on each value by itself."""
+    chain: list[Any] = []
+    following = _only_consumer(node.output(0))
+    while following is not None and _is_by_value(following):
+        chain.append(following)
+        following = _only_consumer(following.output(0))
+    return chain
+
+
+def _is_by_value(node: Any) -> bool:  # noqa: ANN401
+    if node.get_type_name() == "Convert":
+        return True
+    if node.get_type_name() not in ARITHMETIC:
+        return False
+    other = _constant(node, 1)
+    return other is not None and (other.size == 1 or other.ndim == len(LAST))
+
+
+def _to_channels_last(node: Any) -> None:  # noqa: ANN401
+    """A constant by channel is one by channel of the other order."""
+    if node.get_type_name() == "Convert":
+        return
+    from openvino import opset13
+
+    other = _constant(node, 1)
+    if other.ndim == len(LAST):
+        turned = opset13.constant(np.ascontiguousarray(other.transpose(LAST)))
+        node.input(1).replace_source_output(turned.output(0))
+
+
+def _constant(node: Any, number: int) -> Any:  # noqa: ANN401 - an array, or None
+    source = node.input_value(number).get_node()
+    return source.get_data() if source.get_type_name() == "Constant" else None
