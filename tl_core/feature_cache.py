@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 #: Blocks of a batch. Up to three are under way at once, so that less than a batch is ever lost.
 BLOCKS_A_BATCH = 4
 #: Raised when the same key would stand for other features: of resizing, freezing, converting.
-VERSION = 1
+VERSION = 2
 #: Distributions whose versions may change features.
 PACKAGES = (
     *("tensorflow", "pillow", "numpy", "numba"),

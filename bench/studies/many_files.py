@@ -21,7 +21,7 @@ from typing import Any
 from bench.measure.machine import fingerprint
 from tl_core.storage import atomic_file
 
-#: Runs of a machine; as many machines as it takes.
+#: Most runs of a machine; as many machines as it takes, at least two.
 RUNS_OF_A_MACHINE = 500
 #: Standard deviation of the logarithm of a copy's rates.
 SCATTER = 0.03
@@ -31,9 +31,10 @@ START = datetime(2024, 1, 1, tzinfo=UTC)
 def write_copies(run: dict[str, Any], count: int, folder: Path) -> None:
     """As many copies of a run, each with other rates and another time."""
     rng = random.Random(0)  # noqa: S311 - no secret
+    runs = min(RUNS_OF_A_MACHINE, count // 2)
     for number in range(count):
         made = copy.deepcopy(run)
-        machine, day = divmod(number, RUNS_OF_A_MACHINE)
+        machine, day = divmod(number, runs)
         made["machine_info"]["tlbench"]["cpu"] = f"CPU {machine}"
         made["datetime"] = (START + timedelta(days=day, seconds=machine)).isoformat()
         for benchmark in made["benchmarks"]:
@@ -88,8 +89,6 @@ def main() -> None:
                 "compare": ["compare", str(folder)],
                 "history": ["history", str(folder)],
             }
-            if count <= RUNS_OF_A_MACHINE:
-                del commands["compare"]  # one machine alone is nothing to compare
             for name, command in commands.items():
                 several = [measured(command) for _ in range(arguments.rounds)]
                 found.append({"files": count, "bytes": size, "command": name, "runs": several})

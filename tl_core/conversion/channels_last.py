@@ -25,7 +25,7 @@ def keep_channels_last(model: Any) -> bool:  # noqa: ANN401 - OpenVINO's
         Whether there was such a transposition, and it was moved.
     """
     images = model.input(0)
-    moved = _only_consumer(images)
+    moved = only_consumer(images)
     if moved is None or not _is_to_channels_first(moved):
         return False
     chain = _arithmetic_behind(moved)
@@ -44,7 +44,8 @@ def keep_channels_last(model: Any) -> bool:  # noqa: ANN401 - OpenVINO's
     return True
 
 
-def _only_consumer(output: Any) -> Any:  # noqa: ANN401 - a node, or None
+def only_consumer(output: Any) -> Any:  # noqa: ANN401 - OpenVINO's
+    """The node that uses an output, where it is the only one; else None."""
     consumers = output.get_target_inputs()
     return next(iter(consumers)).get_node() if len(consumers) == 1 else None
 
@@ -52,17 +53,17 @@ def _only_consumer(output: Any) -> Any:  # noqa: ANN401 - a node, or None
 def _is_to_channels_first(node: Any) -> bool:  # noqa: ANN401
     if node.get_type_name() != "Transpose":
         return False
-    order = _constant(node, 1)
+    order = constant_of(node, 1)
     return order is not None and order.ravel().tolist() == FIRST
 
 
 def _arithmetic_behind(node: Any) -> list[Any]:  # noqa: ANN401
     """The operations that follow, one after the other, and work on each value by itself."""
     chain: list[Any] = []
-    following = _only_consumer(node.output(0))
+    following = only_consumer(node.output(0))
     while following is not None and _is_by_value(following):
         chain.append(following)
-        following = _only_consumer(following.output(0))
+        following = only_consumer(following.output(0))
     return chain
 
 
@@ -71,7 +72,7 @@ def _is_by_value(node: Any) -> bool:  # noqa: ANN401
         return True
     if node.get_type_name() not in ARITHMETIC:
         return False
-    other = _constant(node, 1)
+    other = constant_of(node, 1)
     return other is not None and (other.size == 1 or other.ndim == len(LAST))
 
 
@@ -81,12 +82,13 @@ def _to_channels_last(node: Any) -> None:  # noqa: ANN401
         return
     from openvino import opset13
 
-    other = _constant(node, 1)
+    other = constant_of(node, 1)
     if other.ndim == len(LAST):
         turned = opset13.constant(np.ascontiguousarray(other.transpose(LAST)))
         node.input(1).replace_source_output(turned.output(0))
 
 
-def _constant(node: Any, number: int) -> Any:  # noqa: ANN401 - an array, or None
+def constant_of(node: Any, number: int) -> Any:  # noqa: ANN401 - OpenVINO's
+    """An input's array, where it is a constant; else None."""
     source = node.input_value(number).get_node()
     return source.get_data() if source.get_type_name() == "Constant" else None

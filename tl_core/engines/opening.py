@@ -171,7 +171,7 @@ def _fastest(model: Model, devices: Devices, settings: NetworkSettings) -> str:
     ]
     facts = {
         **model_facts(model, settings.image_size, (RUNTIMES[e][1] for e in able if e in RUNTIMES)),
-        "format": "fastest engine",
+        "format": "fastest engine, 2",
         "engines": able,
         "settings": asdict(settings),
         "cpu": cpu_flags(),

@@ -9,6 +9,7 @@ import numpy as np
 
 from tl_core.conversion.channels_last import keep_channels_last
 from tl_core.conversion.opening import convert
+from tl_core.conversion.strips import run_in_strips
 from tl_core.engines.names import only_on_cpu, runtime_of
 from tl_core.engines.workers import CHUNK, network_of, shared_out
 from tl_core.errors import ModelError
@@ -68,6 +69,7 @@ class Compiled:
             if not near:
                 model = self._core.read_model(self._file)
                 model.reshape([size, *list(model.input(0).get_partial_shape())[1:]])
+                run_in_strips(model)
                 self._networks[size] = self._core.compile_model(model, "CPU", self._options)
             return size, self._networks[size]
 

@@ -81,7 +81,7 @@ def tuned(
     threads = settings.threads or usable_cpus()
     facts = {
         **model_facts(model, settings.image_size, (RUNTIMES[engine][1],)),
-        "format": "choice",
+        "format": "choice, 2",
         "engine": engine,
         "precision": settings.precision,
         "fallback_size": settings.fallback_size,
