@@ -9,6 +9,7 @@ across, which is computed twice; every value is computed as before.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -68,13 +69,13 @@ def run_in_strips(model: Any, room: int = ROOM) -> int:  # noqa: ANN401 - OpenVI
 
     last = layers[-1].output(0)
     largest = max(int(np.prod(layer.output(0).get_shape())) for layer in layers)
-    rows = last.get_shape()[2]
+    rows = int(last.get_shape()[2])
     strips = min(-(-largest * np.dtype(np.float32).itemsize // room), MOST, rows)
     if strips < 2:
         return 1
     behind = list(last.get_target_inputs())
     ends = np.linspace(0, rows, strips + 1).round().astype(int).tolist()
-    parts = [_strip(model, layers, *each) for each in zip(ends, ends[1:], strict=False)]
+    parts = [_strip(model, layers, *each) for each in pairwise(ends)]
     whole = opset13.concat(parts, 2)
     for consumer in behind:
         consumer.replace_source_output(whole.output(0))
@@ -108,7 +109,7 @@ def _is_in_rows(node: Any) -> bool:  # noqa: ANN401
     if kind not in BY_VALUE:
         return False
     if node.get_input_size() == 1:
-        return kind != "Convert" or node.get_element_type().get_type_name() == "f32"
+        return kind != "Convert" or str(node.get_element_type().get_type_name()) == "f32"
     other = constant_of(node, 1)
     return other is not None and (
         other.size == 1 or (other.ndim == len(LAST) and other.size == max(other.shape))
@@ -138,10 +139,10 @@ def _strip(model: Any, layers: list[Any], begin: int, end: int) -> Any:  # noqa:
 
     plan: list[tuple[Any, tuple[int, int]]] = []
     for layer in reversed(layers):
-        zeros = 0, 0
+        before = after = 0
         if layer.get_type_name() in CONVOLUTIONS:
-            begin, end, *zeros = _windows(layer)[0].reads(begin, end)
-        plan.append((layer, (zeros[0], zeros[1])))
+            begin, end, before, after = _windows(layer)[0].reads(begin, end)
+        plan.append((layer, (before, after)))
     images = model.get_parameters()[0]
     made = opset13.slice(images, [begin], [end], [1], [1])
     for layer, padding in reversed(plan):
