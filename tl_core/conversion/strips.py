@@ -16,7 +16,8 @@ import numpy as np
 
 from tl_core.conversion.channels_last import LAST, constant_of, only_consumer
 
-#: Bytes of a layer's output that a strip may have: half of the second-level cache of many CPUs.
+#: Bytes of a layer's output that a strip of an image may have: half of the second-level cache of
+#: many CPUs.
 ROOM = 2**20
 #: More strips overlap too much.
 MOST = 8
@@ -57,7 +58,7 @@ def run_in_strips(model: Any, room: int = ROOM) -> int:  # noqa: ANN401 - OpenVI
     Args:
         model: An ``openvino.Model`` of fixed size whose input is ``(n, h, w, c)``, as
             ``keep_channels_last`` leaves it; changed in place.
-        room: Bytes that a layer's output may have in a strip.
+        room: Bytes that a layer's output may have in a strip of one image.
 
     Returns:
         The number of strips; 1 where nothing was changed.
@@ -68,7 +69,7 @@ def run_in_strips(model: Any, room: int = ROOM) -> int:  # noqa: ANN401 - OpenVI
     from openvino import opset13
 
     last = layers[-1].output(0)
-    largest = max(int(np.prod(layer.output(0).get_shape())) for layer in layers)
+    largest = max(int(np.prod(layer.output(0).get_shape()[1:])) for layer in layers)
     rows = int(last.get_shape()[2])
     strips = min(-(-largest * np.dtype(np.float32).itemsize // room), MOST, rows)
     if strips < 2:
