@@ -59,6 +59,12 @@ class Net:
         self.out = self.ops.clamp(self.ops.add(self.out, constant(bias)), -1.0, 6.0)
         return self
 
+    def scaled_by_row(self):
+        """By another number in each row, which isn't the same for every strip."""
+        rows = self.draw.normal(size=(1, 1, self.out.output(0).get_shape()[2], 1))
+        self.out = self.ops.multiply(self.out, constant(rows))
+        return self
+
     def residual(self):
         self.out = self.ops.add(self.ops.relu(self.out), self.out)
         return self
@@ -127,8 +133,9 @@ def test_what_has_room_stays_whole(runtime):
         lambda: Net().convolution(8),
         lambda: Net().residual().convolution(8).convolution(8),
         lambda: Net().convolution(8, dilations=2).convolution(8),
+        lambda: Net().convolution(8).scaled_by_row().convolution(8),
     ],
-    ids=["one convolution", "a branch first", "dilated"],
+    ids=["one convolution", "a branch first", "dilated", "other rows, other numbers"],
 )
 def test_other_networks_are_left_alone(runtime, net):
     model = net().model(runtime)

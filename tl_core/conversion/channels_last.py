@@ -26,7 +26,7 @@ def keep_channels_last(model: Any) -> bool:  # noqa: ANN401 - OpenVINO's
     """
     images = model.input(0)
     moved = only_consumer(images)
-    if moved is None or not _is_to_channels_first(moved):
+    if moved is None or not is_to_channels_first(moved):
         return False
     chain = _arithmetic_behind(moved)
     if not chain:
@@ -50,7 +50,8 @@ def only_consumer(output: Any) -> Any:  # noqa: ANN401 - OpenVINO's
     return next(iter(consumers)).get_node() if len(consumers) == 1 else None
 
 
-def _is_to_channels_first(node: Any) -> bool:  # noqa: ANN401
+def is_to_channels_first(node: Any) -> bool:  # noqa: ANN401 - OpenVINO's
+    """Whether a node makes ``(n, c, h, w)`` of ``(n, h, w, c)``."""
     if node.get_type_name() != "Transpose":
         return False
     order = constant_of(node, 1)

@@ -14,7 +14,12 @@ from typing import Any
 
 import numpy as np
 
-from tl_core.conversion.channels_last import LAST, constant_of, only_consumer
+from tl_core.conversion.channels_last import (
+    LAST,
+    constant_of,
+    is_to_channels_first,
+    only_consumer,
+)
 
 #: Bytes of a layer's output that a strip of an image may have: half of the second-level cache of
 #: many CPUs.
@@ -85,35 +90,37 @@ def run_in_strips(model: Any, room: int = ROOM) -> int:  # noqa: ANN401 - OpenVI
 
 
 def _first_layers(model: Any) -> list[Any]:  # noqa: ANN401
-    """The layers that follow the input one after the other, up to a convolution's last one."""
+    """The layers that follow the input one after the other, each of them row by row."""
     layers: list[Any] = []
-    node = only_consumer(model.input(0))
-    while node is not None and _is_in_rows(node):
+    rows, node = 1, only_consumer(model.input(0))
+    while node is not None and _is_in_rows(node, rows):
         layers.append(node)
+        rows += node.get_type_name() == "Transpose"
         node = only_consumer(node.output(0))
-    kinds = [layer.get_type_name() for layer in layers]
-    turned = kinds.index("Transpose") if kinds.count("Transpose") == 1 else len(kinds)
-    begin = next((i for i, kind in enumerate(kinds) if kind in CONVOLUTIONS), 0)
-    return layers if turned < begin else []
+    return layers
 
 
-def _is_in_rows(node: Any) -> bool:  # noqa: ANN401
-    """Whether an output row depends on some input rows only, and it can be made anew."""
+def _is_in_rows(node: Any, rows: int) -> bool:  # noqa: ANN401
+    """Whether an output row depends on some input rows only, and it can be made anew.
+
+    Args:
+        node: An operation.
+        rows: Which dimension of its input has the rows: 1 as images come, 2 with channels first.
+    """
     kind = node.get_type_name()
+    if kind == "Transpose":
+        return rows == 1 and is_to_channels_first(node)
     if kind in CONVOLUTIONS:
         about = node.get_attributes()
-        return set(about["dilations"]) == {1} and about["auto_pad"] in {
-            "explicit", "same_upper", "valid",
-        }  # fmt: skip
-    if kind == "Transpose":
-        return True
+        known = {"explicit", "same_upper", "valid"}
+        return rows == 2 and set(about["dilations"]) == {1} and about["auto_pad"] in known
     if kind not in BY_VALUE:
         return False
     if node.get_input_size() == 1:
         return kind != "Convert" or str(node.get_element_type().get_type_name()) == "f32"
     other = constant_of(node, 1)
     return other is not None and (
-        other.size == 1 or (other.ndim == len(LAST) and other.size == max(other.shape))
+        other.size == 1 or (other.ndim == len(LAST) and other.shape[rows] == 1)
     )
 
 

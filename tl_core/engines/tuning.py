@@ -29,8 +29,8 @@ Key = TypeVar("Key")
 
 #: Timed calls of each candidate; they take turns.
 TURNS = 3
-#: How many of the fastest are timed again, so often more.
-FINALISTS, FINAL_TURNS = 3, 9
+#: How many of the fastest are timed again, for so many seconds together, ``TURNS`` times at least.
+FINALISTS, FINAL_S = 3, 1.0
 #: Images that a worker may run at once.
 CHUNKS = (1, 2, 4, 8, 16)
 #: Images of a timed call at least; on many threads as many as keep all workers busy.
@@ -142,14 +142,16 @@ def measured_rates(
         run(images)
     seconds: dict[Key, list[float]] = {key: [] for key in runs}
 
-    def take_turns(keys: Iterable[Key], turns: int) -> None:
-        for _ in range(turns):
+    def take_turns(keys: Iterable[Key], at_least_s: float) -> None:
+        begin, turns = perf_counter(), 0
+        while turns < TURNS or perf_counter() - begin < at_least_s:
+            turns += 1
             for key in keys:
                 start = perf_counter()
                 runs[key](images)
                 seconds[key].append(perf_counter() - start)
 
-    take_turns(runs, TURNS)
+    take_turns(runs, 0.0)
     finalists = sorted(runs, key=lambda key: median(seconds[key]))[:FINALISTS]
-    take_turns(finalists, FINAL_TURNS)
+    take_turns(finalists, FINAL_S)
     return {key: len(images) / median(seconds[key]) for key in finalists}
