@@ -25,7 +25,7 @@ def check(**arguments: Any) -> None:  # noqa: ANN401 - click's values
 
 
 @click.command(epilog="Example: tlbench compare laptop.json server/ --markdown summary.md")
-@click.argument("names", nargs=-1, required=True, metavar="RUN...")
+@click.argument("names", nargs=-1, metavar="[RUN]...")
 @results_option
 @click.option(
     "--mix",
@@ -40,10 +40,10 @@ def check(**arguments: Any) -> None:  # noqa: ANN401 - click's values
 def compare(**arguments: Any) -> None:  # noqa: ANN401 - click's values
     """Set runs side by side: how many times as fast, and whether that is real.
 
-    A RUN is a result file, a folder of them, or a machine's name. Runs of one job, machine and
-    set-up become one entry; the first entry is what the others are compared with. What differs
-    between them is said before any number. Runs of other jobs, data copies or precisions don't
-    come into one table, unless --mix allows it.
+    A RUN is a result file, a folder of them, or a machine's name; without one, all results. Runs of
+    one job, machine and set-up become one entry; the first entry is what the others are compared
+    with. What differs between them is said before any number. Runs of other jobs, data copies or
+    precisions don't come into one table, unless --mix allows it.
 
     Exits with 0: compared, 2: bad input, 4: no two runs of the same job.
     """

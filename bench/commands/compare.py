@@ -39,7 +39,7 @@ def run(
         ResultError: A name is nothing, or a named file no run.
         SystemExit: With 4 where no two runs are of the same job.
     """
-    found, comparisons = _entries(names, results, mixed), []
+    found = _entries(names or [str(results)], results, mixed)
     comparisons = [each for each in compared(found) if len(each.entries) > 1]
     if not comparisons:
         click.echo(_nothing(found, mixed), err=True)

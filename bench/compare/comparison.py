@@ -164,7 +164,7 @@ class _Details:
 
 
 def differences(entries: Sequence[Entry]) -> Iterable[Difference]:
-    """What the entries' latest runs differ in: hardware and software, fact by fact.
+    """What the entries' latest runs differ in: hardware, software and commit, fact by fact.
 
     Each entry beside the first; facts that follow from the label are in both.
     """
@@ -172,6 +172,9 @@ def differences(entries: Sequence[Entry]) -> Iterable[Difference]:
     for other in entries[1:]:
         found = compare_fingerprints(first.last.facts, other.last.facts)
         changes = [str(each) for each in (*found.machine, *found.software)]
+        if first.last.commit != other.last.commit:
+            commits = (each.last.commit or "unknown" for each in (first, other))
+            changes.append(f"commit: {' -> '.join(commits)}")
         if first.last.isolated != other.last.isolated:
             apart = "benchmarks in processes of their own"
             changes.append(apart if other.last.isolated else f"no {apart}")
@@ -185,10 +188,11 @@ def differences(entries: Sequence[Entry]) -> Iterable[Difference]:
 
 
 def _within(entry: Entry) -> list[str]:
-    """Names of software facts that runs of one entry differ in."""
+    """Names of facts that runs of one entry differ in: software, and the commit."""
     first = entry.runs[0].facts
     others = {id(run.facts): run.facts for run in entry.runs[1:]}.values()
     names = [
         change.key for facts in others for change in compare_fingerprints(first, facts).software
     ]
-    return list(dict.fromkeys(names))
+    commits = {run.commit for run in entry.runs}
+    return [*dict.fromkeys(names), *["commit"] * (len(commits) > 1)]

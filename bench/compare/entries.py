@@ -63,6 +63,7 @@ class Entry:
         machine: The machine's name.
         setup: Engine, device and threads.
         runs: The earliest first.
+        mixed: What the job leaves out on purpose, with this entry's values.
         label: What tells it from the others that it stands beside.
     """
 
@@ -70,6 +71,7 @@ class Entry:
     machine: str
     setup: tuple[Any, ...]
     runs: tuple[Run, ...]
+    mixed: tuple[tuple[str, Any], ...] = ()
     label: str = ""
 
     @property
@@ -118,7 +120,7 @@ def entries_of(runs: Sequence[Run], mixed: Collection[str] = ()) -> list[Entry]:
 
     Args:
         runs: The earliest first.
-        mixed: As for ``job_of``.
+        mixed: As for ``job_of``; runs that differ in these are entries of one job.
 
     Returns:
         In the order of their first runs, without labels.
@@ -128,10 +130,12 @@ def entries_of(runs: Sequence[Run], mixed: Collection[str] = ()) -> list[Entry]:
     for run in runs:
         info = run.rows[0].info
         setup = tuple(info.get(name) for name in SETUP)
-        groups.setdefault((job_of(run, mixed), machines.number(run), setup), []).append(run)
+        others = tuple(fact for fact in job_of(run).facts if fact[0] in mixed)
+        key = job_of(run, mixed), machines.number(run), setup, others
+        groups.setdefault(key, []).append(run)
     return [
-        Entry(job, found[-1].machine, setup, tuple(found))
-        for (job, _, setup), found in groups.items()
+        Entry(job, found[-1].machine, setup, tuple(found), others)
+        for (job, _, setup, others), found in groups.items()
     ]
 
 
@@ -159,7 +163,14 @@ class _Machines:
 def labelled(entries: Iterable[Entry]) -> list[Entry]:
     """Entries with labels of what not all of them have in common, none twice."""
     found = list(entries)
-    columns = [[entry.machine, *map(_word, SETUP, entry.setup)] for entry in found]
+    columns = [
+        [
+            entry.machine,
+            *map(_word, SETUP, entry.setup),
+            *(_mixed_word(name, value) for name, value in entry.mixed),
+        ]
+        for entry in found
+    ]
     differ = [len(set(values)) > 1 for values in zip(*columns, strict=True)]
     labels = [
         " ".join(word for word, told in zip(words, differ, strict=True) if told) or words[0]
@@ -191,6 +202,12 @@ def _number(entries: Sequence[Entry], labels: Sequence[str]) -> list[str]:
 
 def _word(name: str, value: object) -> str:
     return f"{value} thread{'s' * (value != 1)}" if name == "threads" else str(value)
+
+
+def _mixed_word(name: str, value: object) -> str:
+    if name == "model":
+        return short_name(str(value))
+    return f"{name.replace('_', ' ')} {value}" if isinstance(value, int) else str(value)
 
 
 def by_job(entries: Iterable[Entry]) -> dict[Job, list[Entry]]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from bench.measure.probe_tensorflow import product
 from bench.measure.probes import Probe, matmul, matmul_numpy, peak
+from tl_core.devices import set_threads
+from tl_core.errors import DeviceError
 
 
 def peak_here(threads: int) -> Probe | None:
@@ -15,6 +17,11 @@ def peak_here(threads: int) -> Probe | None:
     Args:
         threads: As the engine has.
     """
-    through_tensorflow = matmul(product, "tensorflow", threads)
-    found = peak([matmul_numpy(threads), through_tensorflow], threads)
+    probes = [matmul_numpy(threads)]
+    try:
+        set_threads(threads)  # beside another engine it may have all
+        probes.append(matmul(product, "tensorflow", threads))
+    except DeviceError:  # it runs already, with another number: no peak of this one
+        pass
+    found = peak(probes, threads)
     return None if found is None or found.disturbed else found

@@ -27,6 +27,8 @@ HEADINGS = ("benchmark", "", "images/s", "times A", "interval", "top-1", "")
 RIGHT = (2, 3, 4, 5)
 #: The letter of the entry that the others are compared with.
 FIRST = "A"
+#: Verdicts of rounds whose time is in doubt.
+DOUBTED = ("noisy", "drifting", "cold", "unsynchronised")
 #: Behind an accuracy that is another than the first entry's, and not by chance.
 OTHER = "≠"
 
@@ -40,7 +42,9 @@ def legend(first: str) -> str:
     return (
         f"Times as fast as {first}: of the geometric means over runs, with the "
         f"{100 * CONFIDENCE:.0f} % interval. Faster and slower are said where chance alone would "
-        f"say so of any of these ratios in at most {100 * ALARM:.0f} % of comparisons. With one "
+        f"say so of any of these ratios in at most {100 * ALARM:.0f} % of comparisons. That is "
+        "stricter, the more ratios there are, than an interval, which is of one ratio alone; and "
+        "not told apart isn't the same as equal. With one "
         f"run a side, runs are taken to scatter by {100 * RUN_SD:.0f} %: to see less, measure more "
         f"runs, or use tlbench gate on one machine. {OTHER}: another accuracy than {first}'s, "
         "beyond chance."
@@ -147,6 +151,18 @@ def headline_text(found: Headline) -> str:
     )
 
 
+def doubt_lines(comparison: Comparison) -> Iterator[str]:
+    """Benchmarks whose latest run said of its own rounds that their time is in doubt."""
+    for position, letter in enumerate(letters(len(comparison.entries))):
+        told = [
+            f"{printable(name)} {cell.verdict}"
+            for name, cells in comparison.cells.items()
+            if (cell := cells[position]) is not None and cell.verdict in DOUBTED
+        ]
+        if told:
+            yield f"{letter}: in doubt by its own rounds: {', '.join(told)}"
+
+
 def money_lines(comparison: Comparison) -> Iterator[str]:
     """Images for a unit of money, for entries that were given a price."""
     for letter, position in zip(
@@ -172,7 +188,7 @@ def as_lines(comparisons: Iterable[Comparison]) -> list[str]:
             lines += _wrapped(line)
         rows = [line.cells for line in table_lines(each)]
         lines += ["", *lines_of(HEADINGS, rows, right=RIGHT), ""]
-        for line in (*headline_lines(each), *money_lines(each)):
+        for line in (*headline_lines(each), *money_lines(each), *doubt_lines(each)):
             lines += _wrapped(line)
         lines.append("")
     return [*lines, *_wrapped(legend(FIRST))]
@@ -195,7 +211,7 @@ def as_markdown(comparisons: Iterable[Comparison]) -> str:
         rule = ["---:" if i in RIGHT else "---" for i in range(len(HEADINGS))]
         rows = [HEADINGS, rule, *(_escaped(line) for line in table_lines(each))]
         parts.append("\n".join(f"| {' | '.join(row)} |" for row in rows))
-        found = [*headline_lines(each), *money_lines(each)]
+        found = [*headline_lines(each), *money_lines(each), *doubt_lines(each)]
         parts.append("\n".join(f"- {as_text(line)}" for line in found))
     return "\n\n".join(filter(None, [*parts, legend(FIRST)])) + "\n"
 

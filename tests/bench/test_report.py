@@ -295,3 +295,16 @@ def test_no_two_entries_look_alike():
     looks = [(style(i)["color"], style(i)["hatch"]) for i in range(49)]
     marks = [(marker(i)["color"], marker(i)["marker"]) for i in range(49)]
     assert len(set(looks)) == len(set(marks)) == 49
+
+
+def test_a_job_begins_with_its_entries_the_fastest_at_the_whole_job_first(write_run, write_report):
+    for number, (engine, faster) in enumerate({"slow": 0.5, "fast": 2.0, "middle": 1.0}.items()):
+        write_run(f"{number}.json", day=number, engine=engine, faster=faster)
+    page, _ = write_report()
+    text = " ".join(" ".join(page.text).split())
+    places = [text.index(f"{engine} ") for engine in ("fast", "middle", "slow")]
+    told = re.findall(r"([\d.]+) s, top-1 0\.\d{4} for the whole job(: the fastest)?", text)
+    times = [float(seconds) for seconds, _ in told]
+    assert places == sorted(places)
+    assert times == pytest.approx([times[0], 2 * times[0], 4 * times[0]], rel=0.02)
+    assert [bool(first) for _, first in told] == [True, False, False]

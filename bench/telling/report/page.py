@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,7 @@ from urllib.parse import quote
 
 from bench.commands.machine import facts_lines
 from bench.compare.comparison import compared
+from bench.compare.entries import accuracy
 from bench.compare.reference import headline
 from bench.records.read import ResultError, read_rows
 from bench.telling.comparison import headline_text, legend
@@ -19,6 +21,7 @@ from bench.telling.report import bars
 from bench.telling.report.history import history
 from bench.telling.report.pareto import pareto
 from bench.telling.report.rounds import rounds
+from bench.telling.table import seconds, share
 from tl_core.progress import progress
 
 if TYPE_CHECKING:
@@ -31,6 +34,8 @@ if TYPE_CHECKING:
     from bench.records.collect import Run
     from bench.telling.report.chart import Chart
 
+#: Benchmarks of the whole job, whichever the track.
+WHOLE_JOB = "pipeline"
 #: Files that are listed; the rest is counted.
 FILES = 200
 #: Figures of a picture that are listed below it.
@@ -127,10 +132,49 @@ def _template(folder: Path) -> Template:
     )
 
 
-def _headlines(comparison: Comparison) -> list[tuple[str, float | None, str]]:
-    """Each entry's label, its multiple of the reference machine, and that in words."""
-    told = [(entry.label, headline(entry)) for entry in comparison.entries]
-    return [(label, each.value, headline_text(each)) for label, each in told if each is not None]
+@dataclass(frozen=True)
+class Summary:
+    """What people in a hurry see of an entry.
+
+    Attributes:
+        label: The entry's.
+        seconds: Of the whole job; None where it wasn't measured.
+        accuracy: Top-1 of it; None where there is none.
+        multiple: Of the reference machine's throughputs; None without a headline.
+        words: The headline with its parts; empty for jobs that the reference machine hasn't run.
+    """
+
+    label: str
+    seconds: float | None
+    accuracy: float | None
+    multiple: float | None
+    words: str
+
+    @property
+    def whole_job(self) -> str:
+        """Such as ``108 s, top-1 0.8438``."""
+        if self.seconds is None:
+            return "not measured"
+        return f"{seconds(self.seconds)}, top-1 {share(self.accuracy)}"
+
+
+def _headlines(comparison: Comparison) -> list[Summary]:
+    """Of each entry that has any, the fastest at the whole job first."""
+    found = [_summary(entry) for entry in comparison.entries]
+    found = [each for each in found if each.words or each.seconds is not None]
+    return sorted(found, key=lambda each: math.inf if each.seconds is None else each.seconds)
+
+
+def _summary(entry: Entry) -> Summary:
+    told = headline(entry)
+    whole = next((name for name in entry.benchmarks if name.startswith(WHOLE_JOB)), None)
+    return Summary(
+        label=entry.label,
+        seconds=entry.benchmarks[whole][-1].info["images"] / entry.rate(whole) if whole else None,
+        accuracy=accuracy(entry, whole) if whole else None,
+        multiple=told.value if told else None,
+        words=headline_text(told) if told else "",
+    )
 
 
 def _missing(comparison: Comparison) -> Iterable[tuple[str, str, str]]:

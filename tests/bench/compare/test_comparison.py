@@ -154,6 +154,38 @@ def test_other_precisions_and_data_copies_are_refused_unless_mixed(change, write
     assert compare("a.json", "b.json", f"--mix={name}").exit_code == 0
 
 
+def test_without_a_name_all_results_are_compared(write_run, tmp_path):
+    write_run("a.json")
+    write_run("b.json", engine="litert", faster=2.0)
+    given = ["compare", "--results", str(tmp_path / "results"), "--json"]
+    told = json.loads(CliRunner().invoke(main, given).output)
+    assert [len(each["entries"]) for each in told["comparisons"]] == [2]
+
+
+def test_another_commit_of_the_suite_is_a_difference(write_run, compare):
+    write_run("a.json", commit="a" * 40)
+    write_run("b.json", engine="litert", commit="b" * 40)
+    write_run("c.json", engine="openvino", commit="a" * 40)
+    lines = " ".join(compare("a.json", "b.json", "c.json").output.split())
+    assert f"differs: litert: commit: {'a' * 12} -> {'b' * 12}" in lines
+    assert "differs: openvino" not in lines
+
+
+def test_runs_of_one_entry_of_several_commits_are_told(write_run, compare):
+    for day, letter in enumerate("ab"):
+        write_run(f"x/{day}.json", day=day, commit=letter * 40)
+    write_run("y.json", engine="litert", commit="b" * 40)
+    assert "its 2 runs differ in commit" in " ".join(compare("x", "y.json").output.split())
+
+
+def test_rounds_that_are_in_doubt_are_told_below_the_table(write_run, compare):
+    write_run("a.json", noise={"verdict": "steady"})
+    write_run("b.json", engine="litert", noise={"verdict": "noisy"})
+    told = " ".join(compare("a.json", "b.json").output.split())
+    assert "B: in doubt by its own rounds: resize noisy, extract noisy" in told
+    assert "A: in doubt" not in told
+
+
 def test_one_run_alone_is_nothing_to_compare(write_run, compare):
     write_run("a.json")
     result = compare("a.json")

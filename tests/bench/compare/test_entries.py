@@ -67,6 +67,23 @@ def test_labels_say_what_differs_and_nothing_else(write_run, tmp_path):
     assert labels == ["tensorflow 2 threads", "litert 2 threads", "litert 1 thread"]
 
 
+def test_what_is_mixed_is_compared_and_never_put_together(write_run, tmp_path):
+    for day in range(2):
+        write_run(f"{day}.json", day=day)
+        write_run(f"int8-{day}.json", day=day, precision="int8", faster=2.0)
+    found = labelled(entries(tmp_path, mixed=["precision"]))
+    assert [(entry.label, len(entry.runs)) for entry in found] == [("fp32", 2), ("int8", 2)]
+    assert found[1].rate("extract") == pytest.approx(2 * found[0].rate("extract"))
+
+
+def test_labels_name_mixed_models_and_numbers(write_run, tmp_path):
+    write_run("a.json", image_size=160, model="efficientnet-lite0")
+    write_run("b.json", day=1, image_size=96, model="https://tfhub.dev/google/other/1")
+    labels = [entry.label for entry in labelled(entries(tmp_path, ["model", "image_size"]))]
+    assert labels[0] == "efficientnet-lite0 image size 160"
+    assert labels[1].endswith(" image size 96")
+
+
 def test_labels_of_equal_set_ups_have_their_time_and_then_a_number(write_run):
     paths = [write_run("a.json"), write_run("b.json", day=1), write_run("c.json", day=1)]
     found = [entry for path in paths for entry in entries_of(collect([str(path)]).runs)]
