@@ -74,7 +74,7 @@ def collect(names: Sequence[str], results: Path = Path("results")) -> Collected:
     """
     paths = {path: named for name in names for path, named in _files(name, results)}
     runs, skipped = [], []
-    shared: dict[bytes, dict[str, Any]] = {}
+    shared: dict[bytes, tuple[dict[str, Any], str]] = {}
     with progress(len(paths), "read", unit="file") as bar:
         for path, named in paths.items():
             try:
@@ -107,19 +107,28 @@ def _files(name: str, results: Path) -> Iterable[tuple[Path, bool]]:
     return [(path, False) for path in found]
 
 
-def _run(path: Path, shared: dict[bytes, dict[str, Any]]) -> Run:
+def _run(path: Path, shared: dict[bytes, tuple[dict[str, Any], str]]) -> Run:
+    """A file's run.
+
+    Args:
+        path: The file.
+        shared: Facts of machines that are known already, with the machines' names.
+    """
     whole = _parsed(path)
     rows = tuple(_short(row) for row in rows_of(whole, path))
     if not rows:
         raise ResultError(f"{path}: no benchmark of this suite in it")
     try:
         facts = whole["machine_info"]["tlbench"]
-        kept = shared.setdefault(orjson.dumps(facts, option=orjson.OPT_SORT_KEYS), facts)
+        key = orjson.dumps(facts, option=orjson.OPT_SORT_KEYS)
+        if key not in shared:
+            shared[key] = facts, machine_name(facts)
+        kept, machine = shared[key]
         ours = whole.get("tlbench") or {}
         return Run(
             path=path,
             when=_time(whole["datetime"]),
-            machine=machine_name(kept),
+            machine=machine,
             facts=kept,
             commit=_commit(whole.get("commit_info")),
             rows=rows,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ class Row:
     info: dict[str, Any]
     seconds: tuple[float, ...]
 
-    @property
+    @cached_property
     def label(self) -> str:
         """Stage and track, such as ``train (cached)``."""
         track = self.info.get("track")

@@ -34,6 +34,8 @@ NOTHING = "no benchmark could be measured in both arms"
 
 def printable(text: str) -> str:
     """Control, format and other unprintable characters as escapes: one line, valid in XML."""
+    if text.isprintable():
+        return text
     return "".join(
         each if each.isprintable() else each.encode("unicode_escape").decode() for each in text
     )

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from scipy.special import ndtri
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,11 +45,17 @@ def wilson(correct: int, n: int) -> tuple[float, float]:
     Args:
         correct: Successes, 0 to ``n``.
         n: Trials, at least 1.
-    """
-    from scipy.stats import binomtest
 
-    interval = binomtest(correct, n).proportion_ci(0.95, method="wilson")
-    return float(interval.low), float(interval.high)
+    Source: Wilson, JASA 22, 1927; as ``scipy.stats``, which takes too long to import, has it.
+    """
+    z = float(ndtri(0.975))
+    share, weight = correct / n, z * z / n
+    middle = (share + weight / 2) / (1 + weight)
+    half = math.sqrt(weight * (share * (1 - share) + weight / 4)) / (1 + weight)
+    return (
+        middle - half if correct else 0.0,
+        middle + half if correct < n else 1.0,
+    )
 
 
 def confusion_matrix(

@@ -2,13 +2,13 @@
 
 import html.parser
 import json
-import math
 import re
 import xml.etree.ElementTree as ET
 
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from scipy.stats import binomtest
 from sklearn.metrics import confusion_matrix as reference_matrix
 
 from bench.cli import main
@@ -17,16 +17,13 @@ from bench.telling.per_class import class_results, confused_pairs, confusion_mat
 from bench.telling.training_page import SHOWN, Trained, training_page
 from tl_core.sources import ArraySource
 
-Z = 1.959963984540054  # of 95 %
 EVIL = '<script>alert("1")</script>$x^2$&\u202e'
 
 
 def wilson_interval(correct, n):
-    """The score interval by its formula (Wilson 1927)."""
-    share, z = correct / n, Z * Z / n
-    middle = share + z / 2
-    half = Z * math.sqrt(share * (1 - share) / n + z / (4 * n))
-    return max(0.0, (middle - half) / (1 + z)), min(1.0, (middle + half) / (1 + z))
+    """The score interval, by SciPy."""
+    found = binomtest(correct, n).proportion_ci(0.95, method="wilson")
+    return found.low, found.high
 
 
 class Page(html.parser.HTMLParser):
