@@ -34,6 +34,21 @@ def check(**arguments: Any) -> None:  # noqa: ANN401 - click's values
     type=click.Choice(JOB_FACTS),
     help="put runs side by side that differ in this; may be given several times",
 )
+@click.option(
+    "--engine",
+    "engines",
+    multiple=True,
+    metavar="NAME",
+    help="only runs of this engine; may be given several times",
+)
+@click.option(
+    "--threads",
+    "thread_counts",
+    multiple=True,
+    type=int,
+    metavar="N",
+    help="only runs with so many threads; may be given several times",
+)
 @file_option("--markdown", "write a summary there")
 @file_option("--csv", "write all figures there")
 @json_option

@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING
 
 import click
 
+from bench.command_line import BadInput
 from bench.commands.runs import named_runs
 from bench.compare.comparison import compared
-from bench.compare.entries import entries_of
+from bench.compare.entries import SETUP, entries_of
 from bench.compare.jobs import JOB
 from bench.telling.comparison import as_csv, as_lines, as_markdown
 from bench.telling.comparison import as_json as in_json
+from bench.telling.gate_words import printable
 from tl_core.storage import atomic_file
 
 if TYPE_CHECKING:
@@ -29,6 +31,8 @@ def run(
     names: Sequence[str],
     results: Path,
     mixed: Sequence[str],
+    engines: Sequence[str],
+    thread_counts: Sequence[int],
     as_json: bool,
     markdown: Path | None,
     csv: Path | None,
@@ -37,9 +41,10 @@ def run(
 
     Raises:
         ResultError: A name is nothing, or a named file no run.
+        BadInput: An engine or a number of threads that no run has.
         SystemExit: With 4 where no two runs are of the same job.
     """
-    found = _entries(names or [str(results)], results, mixed)
+    found = _chosen(_entries(names or [str(results)], results, mixed), engines, thread_counts)
     comparisons = [each for each in compared(found) if len(each.entries) > 1]
     if not comparisons:
         click.echo(_nothing(found, mixed), err=True)
@@ -62,6 +67,22 @@ def _entries(names: Sequence[str], results: Path, mixed: Sequence[str]) -> list[
     found = []
     for name in names:
         found += entries_of(named_runs([name], results), mixed)
+    return found
+
+
+def _chosen(
+    found: list[Entry], engines: Sequence[str], thread_counts: Sequence[int]
+) -> list[Entry]:
+    """Those of these engines and with so many threads; all, where none is named."""
+    wanted: dict[str, Sequence[object]] = {"engine": engines, "threads": thread_counts}
+    for name, values in wanted.items():
+        place = SETUP.index(name)
+        known = sorted({str(entry.setup[place]) for entry in found})
+        for value in values:
+            if str(value) not in known:
+                listed = ", ".join(map(printable, known)) or "none"
+                raise BadInput(f"--{name} {value}: no run has it; there are {listed}")
+        found = [entry for entry in found if not values or entry.setup[place] in values]
     return found
 
 

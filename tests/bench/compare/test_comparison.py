@@ -162,6 +162,33 @@ def test_without_a_name_all_results_are_compared(write_run, tmp_path):
     assert [len(each["entries"]) for each in told["comparisons"]] == [2]
 
 
+def test_engines_and_threads_are_chosen(write_run, compare):
+    for number, (engine, threads) in enumerate([("tensorflow", 2), ("litert", 2), ("litert", 1)]):
+        write_run(f"x/{number}.json", day=number, engine=engine, threads=threads)
+
+    def labels(*options):
+        told = json.loads(compare("x", "--json", *options).output)
+        return [entry["label"] for each in told["comparisons"] for entry in each["entries"]]
+
+    assert labels("--engine=litert") == ["2 threads", "1 thread"]
+    assert labels("--threads=2") == ["tensorflow", "litert"]
+    assert len(labels("--engine=litert", "--engine=tensorflow")) == 3
+
+
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        ("--engine=openvino", "--engine openvino: no run has it; there are tensorflow"),
+        ("--threads=3", "--threads 3: no run has it; there are 2"),
+    ],
+)
+def test_what_no_run_has_is_refused(option, message, write_run, compare):
+    write_run("a.json", threads=2)
+    result = compare("a.json", option)
+    assert result.exit_code == 2
+    assert message in result.output
+
+
 def test_another_commit_of_the_suite_is_a_difference(write_run, compare):
     write_run("a.json", commit="a" * 40)
     write_run("b.json", engine="litert", commit="b" * 40)
