@@ -99,16 +99,11 @@ class Entry:
         return geometric_mean(self.rates(benchmark))
 
 
-def job_of(run: Run, mixed: Collection[str] = ()) -> Job:
-    """The job of a run.
-
-    Args:
-        run: A run of this suite.
-        mixed: Names of ``JOB`` that are left out, so that runs that differ in them come together.
-    """
+def job_of(run: Run) -> Job:
+    """The job of a run."""
     rows = [row for row in run.rows if row.info.get("stage") != OWN_RECIPE] or list(run.rows)
     info = rows[0].info
-    return Job(tuple((name, _plain(info.get(name))) for name in JOB if name not in mixed))
+    return Job(tuple((name, _plain(info.get(name))) for name in JOB))
 
 
 def _plain(value: object) -> object:
@@ -120,7 +115,7 @@ def entries_of(runs: Sequence[Run], mixed: Collection[str] = ()) -> list[Entry]:
 
     Args:
         runs: The earliest first.
-        mixed: As for ``job_of``; runs that differ in these are entries of one job.
+        mixed: Names of ``JOB`` that jobs leave out: runs that differ in these are entries of one.
 
     Returns:
         In the order of their first runs, without labels.
@@ -130,8 +125,10 @@ def entries_of(runs: Sequence[Run], mixed: Collection[str] = ()) -> list[Entry]:
     for run in runs:
         info = run.rows[0].info
         setup = tuple(info.get(name) for name in SETUP)
-        others = tuple(fact for fact in job_of(run).facts if fact[0] in mixed)
-        key = job_of(run, mixed), machines.number(run), setup, others
+        facts = job_of(run).facts
+        job = Job(tuple(fact for fact in facts if fact[0] not in mixed))
+        others = tuple(fact for fact in facts if fact[0] in mixed)
+        key = job, machines.number(run), setup, others
         groups.setdefault(key, []).append(run)
     return [
         Entry(job, found[-1].machine, setup, tuple(found), others)

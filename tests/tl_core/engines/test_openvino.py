@@ -127,5 +127,6 @@ def test_images_that_fill_a_network_only_in_part_come_out_as_by_themselves(compi
 
 
 def test_threads_that_are_the_first_at_once_do_not_wait_for_each_other_for_ever():
-    for _ in range(6):  # without the tables that are made before, every other process hangs
-        subprocess.run([sys.executable, "-c", FIRST_CALLS], check=True, timeout=60)
+    for _ in range(6):  # without the tables that are made before, some of them hang
+        done = subprocess.run([sys.executable, "-c", FIRST_CALLS], check=False, timeout=60)
+        assert done.returncode == 0
