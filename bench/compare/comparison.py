@@ -105,14 +105,13 @@ def _cell(entry: Entry, benchmark: str) -> Cell | None:
     if not rows:
         return None
     rates, rate = entry.rates(benchmark), entry.rate(benchmark)
-    info = rows[-1].info
-    cost = info.get("cost_per_million_images")
+    cost = rows[-1].cost_per_million_images
     return Cell(
         rates=tuple(rates),
         rate=rate,
         spread=(min(rates) / rate, max(rates) / rate) if len(rates) > 1 else None,
         accuracy=accuracy(entry, benchmark),
-        verdict=info.get("verdict"),
+        verdict=rows[-1].verdict,
         images_per_money=1e6 / cost if cost else None,
     )
 

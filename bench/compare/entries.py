@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from bench.records.collect import Run
-    from bench.records.read import Row
+    from bench.records.short import ShortRow
 
 #: What tells two set-ups of a machine apart: these are what one compares on purpose.
 SETUP = ("engine", "device", "threads")
@@ -80,9 +80,9 @@ class Entry:
         return self.runs[-1]
 
     @cached_property
-    def benchmarks(self) -> dict[str, list[Row]]:
+    def benchmarks(self) -> dict[str, list[ShortRow]]:
         """Rows of all runs by benchmark, the earliest first; benchmarks as the latest run's."""
-        found: dict[str, list[Row]] = {
+        found: dict[str, list[ShortRow]] = {
             row.label: [] for run in reversed(self.runs) for row in run.rows
         }
         for run in self.runs:
@@ -92,7 +92,7 @@ class Entry:
 
     def rates(self, benchmark: str) -> list[float]:
         """Images a second of each run that has the benchmark."""
-        return [float(row.info["images_per_s"]) for row in self.benchmarks.get(benchmark, [])]
+        return [row.images_per_s for row in self.benchmarks.get(benchmark, [])]
 
     def rate(self, benchmark: str) -> float:
         """The geometric mean of ``rates``."""
@@ -101,13 +101,8 @@ class Entry:
 
 def job_of(run: Run) -> Job:
     """The job of a run."""
-    rows = [row for row in run.rows if row.info.get("stage") != OWN_RECIPE] or list(run.rows)
-    info = rows[0].info
-    return Job(tuple((name, _plain(info.get(name))) for name in JOB))
-
-
-def _plain(value: object) -> object:
-    return value if isinstance(value, str | int | float | None) else str(value)
+    row = next((row for row in run.rows if row.stage != OWN_RECIPE), run.rows[0])
+    return Job(tuple((name, getattr(row, name)) for name in JOB))
 
 
 def entries_of(runs: Sequence[Run], mixed: Collection[str] = ()) -> list[Entry]:
@@ -123,8 +118,7 @@ def entries_of(runs: Sequence[Run], mixed: Collection[str] = ()) -> list[Entry]:
     machines = _Machines()
     groups: dict[tuple[Any, ...], list[Run]] = {}
     for run in runs:
-        info = run.rows[0].info
-        setup = tuple(info.get(name) for name in SETUP)
+        setup = tuple(getattr(run.rows[0], name) for name in SETUP)
         facts = job_of(run).facts
         job = Job(tuple(fact for fact in facts if fact[0] not in mixed))
         others = tuple(fact for fact in facts if fact[0] in mixed)
@@ -218,5 +212,5 @@ def by_job(entries: Iterable[Entry]) -> dict[Job, list[Entry]]:
 def accuracy(entry: Entry, benchmark: str) -> float | None:
     """The median of the runs' accuracies; None where the benchmark has none."""
     rows = entry.benchmarks.get(benchmark, [])
-    values = [row.info["accuracy"] for row in rows if row.info.get("accuracy") is not None]
+    values = [row.accuracy for row in rows if row.accuracy is not None]
     return median(values) if values else None

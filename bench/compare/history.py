@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from bench.compare.entries import Entry
     from bench.measure.difference import Change as Fact
     from bench.records.collect import Run
-    from bench.records.read import Row
+    from bench.records.short import ShortRow
 
 #: In place of a commit that a run doesn't name.
 UNKNOWN = "unknown"
@@ -133,9 +133,8 @@ def _series(entry: Entry, benchmarks: Collection[str]) -> Iterable[Series]:
         yield Series(name, points, shifts)
 
 
-def _point(run: Run, row: Row) -> Point:
-    rate = float(row.info["images_per_s"])
-    return Point(run.when, rate, row.info.get("accuracy"), run.commit, run.path)
+def _point(run: Run, row: ShortRow) -> Point:
+    return Point(run.when, row.images_per_s, row.accuracy, run.commit, run.path)
 
 
 def _software(before: Run, after: Run) -> tuple[Fact, ...]:

@@ -89,7 +89,7 @@ def reference_of(names: Sequence[str]) -> dict[str, Any]:
             {
                 "job": job.facts,
                 "machine": entry.machine,
-                "engine": entry.last.rows[0].info["engine"],
+                "engine": entry.last.rows[0].engine,
                 "files": [run.path.as_posix() for run in entry.runs],
                 "images_per_s": {label: entry.rate(label) for label in entry.benchmarks},
                 "not_measured": sorted(entry.last.not_measured),

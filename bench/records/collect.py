@@ -7,17 +7,18 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import orjson
+import msgspec
 
 from bench.measure.machine import machine_name
-from bench.records.read import ResultError, Row, read_run, rows_of
+from bench.records.read import ResultError
+from bench.records.short import short_run
 from tl_core.progress import progress
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-#: Of a row, what is long and only wanted when one run is looked at closely: ``read_rows`` has it.
-LONG = ("rounds", "correct", "samples", "noise")
+    from bench.records.short import ShortRow
+
 #: Folders below ``results/`` whose files aren't runs.
 NOT_RUNS = frozenset({"schema", "studies"})
 
@@ -32,7 +33,7 @@ class Run:
         machine: A name for the machine, such as ``amd-epyc-2-cpus``.
         facts: The machine's fingerprint; runs with equal ones share it.
         commit: What was measured, where it was a checkout; with ``+`` where it had changes.
-        rows: Its benchmarks, without what ``LONG`` names.
+        rows: Its benchmarks in short; ``read_rows`` has all of them.
         not_measured: Reason by benchmark, for those that have no row.
         isolated: Whether each benchmark had a process of its own.
     """
@@ -42,7 +43,7 @@ class Run:
     machine: str
     facts: Mapping[str, Any]
     commit: str | None
-    rows: tuple[Row, ...]
+    rows: tuple[ShortRow, ...]
     not_measured: Mapping[str, str]
     isolated: bool
 
@@ -112,68 +113,33 @@ def _run(path: Path, shared: dict[bytes, tuple[dict[str, Any], str]]) -> Run:
 
     Args:
         path: The file.
-        shared: Facts of machines that are known already, with the machines' names.
+        shared: Facts of machines that are known already, with the machines' names, by their JSON.
     """
-    whole = _parsed(path)
-    rows = tuple(_short(row) for row in rows_of(whole, path))
-    if not rows:
-        raise ResultError(f"{path}: no benchmark of this suite in it")
+    found = short_run(path)
     try:
-        facts = whole["machine_info"]["tlbench"]
-        key = orjson.dumps(facts, option=orjson.OPT_SORT_KEYS)
+        key = bytes(found.machine_info.tlbench)
         if key not in shared:
+            facts = msgspec.json.decode(key, type=dict[str, Any])
             shared[key] = facts, machine_name(facts)
         kept, machine = shared[key]
-        ours = whole.get("tlbench") or {}
-        return Run(
-            path=path,
-            when=_time(whole["datetime"]),
-            machine=machine,
-            facts=kept,
-            commit=_commit(whole.get("commit_info")),
-            rows=rows,
-            not_measured=dict(ours.get("not_measured") or {}),
-            isolated=bool(ours.get("isolated")),
-        )
+        when = _time(found.datetime)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ResultError(
             f"{path}: {error!r}; expected datetime and machine_info.tlbench"
         ) from error
-
-
-def _parsed(path: Path) -> dict[str, Any]:
-    try:
-        whole = orjson.loads(path.read_bytes())
-    except (OSError, ValueError):
-        return read_run(path)  # which takes NaN, as pytest-benchmark writes it, and says what is up
-    if not isinstance(whole, dict) or not isinstance(whole.get("benchmarks"), list):
-        return read_run(path)
-    return whole
-
-
-def _short(row: Row) -> Row:
-    info = {key: value for key, value in row.info.items() if key not in LONG}
-    noise = row.info.get("noise")
-    info["verdict"] = noise.get("verdict") if isinstance(noise, dict) else None
-    _check(row, info)
-    return Row(row.name, info, row.seconds)
-
-
-def _check(row: Row, info: dict[str, Any]) -> None:
-    """What everything here relies on; ``tlbench check`` looks at all the rest."""
-    rate = info.get("images_per_s")
-    if not isinstance(rate, int | float) or isinstance(rate, bool) or not 0 < rate < float("inf"):
-        raise ResultError(f"{row.name}: images_per_s {rate!r}, expected a number above 0")
-    if not row.seconds or min(row.seconds) <= 0:
-        raise ResultError(f"{row.name}: rounds {row.seconds!r}, expected seconds above 0")
+    ours, commit = found.tlbench, found.commit_info
+    return Run(
+        path=path,
+        when=when,
+        machine=machine,
+        facts=kept,
+        commit=commit.name if commit else None,
+        rows=tuple(each.extra_info for each in found.benchmarks),
+        not_measured=(ours and ours.not_measured) or {},
+        isolated=bool(ours and ours.isolated),
+    )
 
 
 def _time(text: str) -> datetime:
     when = datetime.fromisoformat(text)
     return when if when.tzinfo else when.replace(tzinfo=UTC)
-
-
-def _commit(info: object) -> str | None:
-    if not isinstance(info, dict) or not info.get("id") or info["id"] == "unversioned":
-        return None
-    return f"{info['id'][:12]}{'+' if info.get('dirty') else ''}"

@@ -32,8 +32,12 @@ class Row:
     @cached_property
     def label(self) -> str:
         """Stage and track, such as ``train (cached)``."""
-        track = self.info.get("track")
-        return f"{self.info['stage']} ({track})" if track else str(self.info["stage"])
+        return label_of(str(self.info["stage"]), self.info.get("track"))
+
+
+def label_of(stage: str, track: str | None) -> str:
+    """A benchmark's name by its stage and track, such as ``train (cached)``."""
+    return f"{stage} ({track})" if track else stage
 
 
 def read_run(path: Path) -> dict[str, Any]:

@@ -62,11 +62,11 @@ def _rate(entry: Entry, benchmark: str) -> tuple[float, float, float, list[float
     rates, rate = entry.rates(benchmark), entry.rate(benchmark)
     if len(rates) > 1:
         return rate, min(rates), max(rates), rates
-    info = entry.benchmarks[benchmark][-1].info
-    ends = info.get("interval_s")
-    if not ends:
+    last = entry.benchmarks[benchmark][-1]
+    if last.interval_s is None:
         return rate, rate, rate, rates
-    return rate, info["images"] / ends[1], info["images"] / ends[0], rates
+    soonest, latest = last.interval_s
+    return rate, last.images / latest, last.images / soonest, rates
 
 
 def _draw_rates(bars: dict[str, list[Bar]]) -> Figure:
@@ -96,12 +96,12 @@ def _draw_rates(bars: dict[str, list[Bar]]) -> Figure:
 def peak(comparison: Comparison, number: int) -> Chart | None:
     """How much of the machine's fastest matrix multiply the network reaches; None if unknown."""
     found = [
-        (position, entry.label, name, info["gflops_per_s"], info.get("peak_gflops_per_s"))
+        (position, entry.label, name, last.gflops_per_s, last.peak_gflops_per_s)
         for position, entry in enumerate(comparison.entries[:MOST])
         for name in comparison.cells
         if (rows := entry.benchmarks.get(name))
-        and (info := rows[-1].info).get("gflops_per_s")
-        and info.get("stage") == "extract"
+        and (last := rows[-1]).gflops_per_s
+        and last.stage == "extract"
     ]
     if not found:
         return None
@@ -181,24 +181,24 @@ def breakdown(comparison: Comparison, number: int) -> Chart | None:
 
 
 def _parts(entry: Entry) -> dict[str, float]:
-    last = {row.label: row.info for row in entry.last.rows}
+    last = {row.label: row for row in entry.last.rows}
     if "train (recompute)" not in last:
         return {}
-    info = last["train (recompute)"]
-    parts = {"model loading": float(info["load_s"]), "first call": float(info["first_call_s"])}
+    row = last["train (recompute)"]
+    parts = {"model loading": row.load_s, "first call": row.first_call_s}
     for name, benchmark, size in PARTS:
         if benchmark in last:
-            parts[name] = float(last[benchmark][size] / last[benchmark]["images_per_s"])
+            parts[name] = getattr(last[benchmark], size) / last[benchmark].images_per_s
     return parts
 
 
 def _whole(entry: Entry) -> float | None:
     taken = [
-        info.get("median_s") or info["images"] / info["images_per_s"]
+        row.median_s or row.images / row.images_per_s
         for row in entry.last.rows
-        if (info := row.info).get("stage") == "pipeline"
+        if row.stage == "pipeline"
     ]
-    return float(median(taken)) if taken else None
+    return median(taken) if taken else None
 
 
 def _draw_breakdown(found: Sequence[tuple[str, dict[str, float], float | None]]) -> Figure:

@@ -170,7 +170,7 @@ def _summary(entry: Entry) -> Summary:
     whole = next((name for name in entry.benchmarks if name.startswith(WHOLE_JOB)), None)
     return Summary(
         label=entry.label,
-        seconds=entry.benchmarks[whole][-1].info["images"] / entry.rate(whole) if whole else None,
+        seconds=entry.benchmarks[whole][-1].images / entry.rate(whole) if whole else None,
         accuracy=accuracy(entry, whole) if whole else None,
         multiple=told.value if told else None,
         words=headline_text(told) if told else "",
@@ -187,7 +187,7 @@ def _missing(comparison: Comparison) -> Iterable[tuple[str, str, str]]:
 def _verdicts(comparison: Comparison) -> dict[tuple[str, str], str]:
     """What each entry's latest run says of its own rounds, by letter and benchmark."""
     return {
-        (entry.label, row.label): str(row.info.get("verdict") or "-")
+        (entry.label, row.label): row.verdict or "-"
         for entry in comparison.entries
         for row in entry.last.rows
     }

@@ -41,7 +41,7 @@ def pareto(comparisons: Sequence[Comparison], number: int) -> Chart | None:
     best = _front([(rate, top1) for _, _, rate, top1, _ in found])
     points = []
     for position, (label, name, rate, top1, entry) in enumerate(found):
-        count = int(entry.benchmarks[name][-1].info["test_size"])
+        count = entry.benchmarks[name][-1].test_size
         low, high = wilson(round(top1 * count), count)
         points.append((label, name, rate, top1, low, high, position in best))
     rows = tuple(

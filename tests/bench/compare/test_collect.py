@@ -3,10 +3,14 @@
 import datetime as dt
 import json
 
+import msgspec
 import pytest
 
-from bench.records.collect import LONG, collect
-from bench.records.read import ResultError
+from bench.compare.jobs import JOB
+from bench.records.collect import collect
+from bench.records.read import ResultError, read_rows
+from bench.records.schema import ROW_1, ROW_2
+from bench.records.short import ShortRow
 
 
 def test_a_folder_is_searched_and_runs_come_in_the_order_of_time(write_run, tmp_path):
@@ -49,7 +53,7 @@ def test_a_file_named_twice_is_one_run(write_run, tmp_path):
         ("{", "not a readable JSON file"),
         ("[]", "no list under 'benchmarks'"),
         ('{"benchmarks": []}', "no benchmark of this suite"),
-        ('{"benchmarks": [{"name": "x"}]}', "expected extra_info and stats.data"),
+        ('{"benchmarks": [{"name": "x"}]}', "missing required field `extra_info`"),
     ],
     ids=["cut off", "a list", "empty", "a stranger's"],
 )
@@ -85,9 +89,62 @@ def test_not_a_number_is_read_as_pytest_benchmark_writes_it(write_run):
     assert len(collect([str(path)]).runs) == 1
 
 
-def test_long_lists_are_left_in_the_file(write_run):
-    (run,) = collect([str(write_run("a.json", rounds=[1], correct="AA=="))]).runs
-    assert all(name not in row.info for row in run.rows for name in LONG)
+def test_what_is_kept_of_a_row_is_what_the_format_says():
+    fields = {field.name: field.required for field in msgspec.structs.fields(ShortRow)}
+    assert set(fields) <= set(ROW_2)
+    assert {name for name, required in fields.items() if required} <= set(ROW_1)
+
+
+def test_rows_are_the_files_own(write_run):
+    path = write_run("a.json", faster=1.5)
+    (run,) = collect([str(path)]).runs
+    rows = read_rows(path)
+    assert [row.label for row in run.rows] == [row.label for row in rows]
+    for kept, row in zip(run.rows, rows, strict=True):
+        assert {name: getattr(kept, name) for name in JOB} == {name: row.info[name] for name in JOB}
+        assert (kept.images_per_s, kept.accuracy) == (
+            row.info["images_per_s"],
+            row.info["accuracy"],
+        )
+
+
+@pytest.mark.parametrize(
+    "stranger",
+    [{}, None, {"model": {"name": "x"}, "threads": "many"}],
+    ids=["nothing told", "null", "other kinds of what we tell"],
+)
+def test_benchmarks_of_other_suites_are_passed_over(stranger, write_run):
+    path = write_run("a.json")
+    run = json.loads(path.read_text(encoding="utf-8"))
+    own = len(run["benchmarks"])
+    run["benchmarks"].insert(0, {"name": "x", "extra_info": stranger, "stats": {"data": [1.0]}})
+    path.write_text(json.dumps(run), encoding="utf-8")
+    assert len(collect([str(path)]).runs[0].rows) == own
+
+
+@pytest.mark.parametrize(
+    ("where", "wrong", "says"),
+    [
+        (("benchmarks", 0, "extra_info", "accuracy"), "high", "extra_info.accuracy"),
+        (("benchmarks", 0, "extra_info", "threads"), None, "extra_info.threads"),
+        (("benchmarks", 0, "stats", "data"), [], "stats.data"),
+        (("benchmarks", 0, "stats", "data", 0), 0.0, "stats.data"),
+        (("machine_info", "tlbench"), "fast", "machine_info.tlbench"),
+        (("datetime",), "yesterday", "datetime"),
+    ],
+    ids=["accuracy", "threads", "no rounds", "no time", "machine", "date"],
+)
+def test_what_is_of_another_kind_is_refused_with_its_place(where, wrong, says, write_run):
+    path = write_run("a.json")
+    run = json.loads(path.read_text(encoding="utf-8"))
+    *outer, last = where
+    place = run
+    for step in outer:
+        place = place[step]
+    place[last] = wrong
+    path.write_text(json.dumps(run), encoding="utf-8")
+    with pytest.raises(ResultError, match=says):
+        collect([str(path)])
 
 
 def test_commits_are_told_and_whether_there_were_changes(write_run):
