@@ -15,7 +15,7 @@ from bench.compare.jobs import JOB as JOB_FACTS
 @click.argument("files", nargs=-1, required=True, type=click.Path(), metavar="FILE...")
 @json_option
 def check(**arguments: Any) -> None:  # noqa: ANN401 - click's values
-    """Say what is wrong with result files, or all below a folder.
+    """Say what is wrong with result files, all below a folder, or all of a machine.
 
     Exits with 0: nothing, 2: something.
     """
@@ -56,9 +56,9 @@ def compare(**arguments: Any) -> None:  # noqa: ANN401 - click's values
     """Set runs side by side: how many times as fast, and whether that is real.
 
     A RUN is a result file, a folder of them, or a machine's name; without one, all results. Runs of
-    one job, machine and set-up become one entry; the first entry is what the others are compared
-    with. What differs between them is said before any number. Runs of other jobs, data copies or
-    precisions don't come into one table, unless --mix allows it.
+    one job, machine and set-up become one entry, if one RUN names them all; the first entry is what
+    the others are compared with. What differs between them is said before any number. Runs of other
+    jobs, data copies or precisions don't come into one table, unless --mix allows it.
 
     Exits with 0: compared, 2: bad input, 4: no two runs of the same job.
     """

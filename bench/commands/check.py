@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import click
 
 from bench.command_line import USAGE
 from bench.records.check import problems
-from bench.records.collect import NOT_RUNS
+from bench.records.collect import files_of
 from bench.telling.gate_words import printable
 
 
@@ -17,13 +16,14 @@ def run(files: tuple[str, ...], *, as_json: bool) -> None:
     """Check result files, or all below a folder.
 
     Args:
-        files: Files and folders; in folders, those below ``schema`` and ``studies`` are no results.
+        files: Files, folders and machines, as ``files_of`` takes them.
         as_json: Print JSON in place of text.
 
     Raises:
+        ResultError: A name is nothing.
         SystemExit: With 2 where any isn't right, or there is none.
     """
-    paths = [path for name in files for path in _expanded(Path(name))]
+    paths = [path for name in files for path, _ in files_of(name)]
     found = {str(path): problems(path) for path in paths}
     lines = [line for each in found.values() for line in each]
     if as_json:
@@ -42,13 +42,3 @@ def run(files: tuple[str, ...], *, as_json: bool) -> None:
         raise SystemExit(USAGE)
     if not as_json:
         click.echo(f"{len(paths)} file(s) as they should be")
-
-
-def _expanded(path: Path) -> list[Path]:
-    if not path.is_dir():
-        return [path]
-    return [
-        file
-        for file in sorted(path.rglob("*.json"))
-        if not NOT_RUNS.intersection(file.relative_to(path).parts[:-1])
-    ]

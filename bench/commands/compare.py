@@ -9,11 +9,12 @@ import click
 from bench.command_line import BadInput
 from bench.commands.runs import named_runs
 from bench.compare.comparison import compared
-from bench.compare.entries import SETUP, entries_of
+from bench.compare.entries import SETUP, entries_of, labelled
 from bench.compare.jobs import JOB
 from bench.telling.comparison import as_csv, as_lines, as_markdown
 from bench.telling.comparison import as_json as in_json
 from bench.telling.gate_words import printable
+from bench.telling.table import WIDTH, wrapped
 from tl_core.storage import atomic_file
 
 if TYPE_CHECKING:
@@ -58,8 +59,11 @@ def run(
         click.echo(in_json(comparisons))
         return
     click.echo("\n".join(as_lines(comparisons)))
-    for entry in alone:
-        click.echo(f"left out, nothing else is of its job: {_named(entry)}", err=True)
+    if alone:
+        click.echo("\nleft out, since no other run is of the same job:", err=True)
+        for entry in labelled(alone):
+            told = printable(f"{entry.label}; {entry.job}")
+            click.echo("\n".join(f"  {line}" for line in wrapped(told, WIDTH - 2)), err=True)
 
 
 def _entries(names: Sequence[str], results: Path, mixed: Sequence[str]) -> list[Entry]:
@@ -100,7 +104,3 @@ def _nothing(found: Sequence[Entry], mixed: Sequence[str]) -> str:
         f"no two of these runs are of the same job ({listed}): speeds of different jobs aren't "
         f"compared. Measure them alike, or allow it with {' '.join(f'--mix {n}' for n in names)}"
     )
-
-
-def _named(entry: Entry) -> str:
-    return f"{entry.machine} {' '.join(map(str, entry.setup))}, {entry.job}"

@@ -9,24 +9,15 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from bench.measure.fact_text import facts_lines
 from bench.measure.machine import fingerprint
 from bench.measure.state import momentary_state
 from bench.telling.table import WIDTH
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from bench.measure.probes import Probe
-
-#: Units that names of facts end in, and how many of them a printed unit has.
-UNITS = {
-    "_bytes": ("GB", 1e9),
-    "_mhz": ("MHz", 1.0),
-    "_c": ("°C", 1.0),
-    "_w": ("W", 1.0),
-    "_s": ("s", 1.0),
-    "_j": ("J", 1.0),
-}
 
 
 def run(*, as_json: bool, no_probes: bool) -> None:
@@ -57,29 +48,6 @@ def facts_table(title: str, facts: Mapping[str, Any]) -> Table:
     for line in facts_lines(facts):
         table.add_row(*line)
     return table
-
-
-def facts_lines(facts: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Names and values of what is told; groups with a dot, unset and unknown facts left out."""
-    return [(name, shown(name, value)) for name, value in _flat(facts)]
-
-
-def shown(name: str, value: object) -> str:
-    """A fact as people read it, its unit taken from its name's end."""
-    if isinstance(value, list):
-        return ", ".join(shown(name, each) for each in value) or "none"
-    if isinstance(value, dict):
-        told = _flat(value)
-        return ", ".join(f"{key} {shown(key, each)}" for key, each in told)
-    if isinstance(value, bool):
-        return "on" if value else "off"
-    if not isinstance(value, int | float):
-        return str(value)
-    unit, scale = next((each for end, each in UNITS.items() if name.endswith(end)), ("", 1.0))
-    if name.startswith("caches."):
-        unit, scale = "KiB", 1024.0
-    number = value / scale
-    return f"{number:,.4g} {unit}".strip() if abs(number) < 1000 else f"{number:,.0f} {unit}"
 
 
 def probe_table(probes: Sequence[Probe]) -> Table:
@@ -115,14 +83,6 @@ def _probes() -> Sequence[Probe]:
         return run_probes()
     except ProbeError as error:
         raise click.ClickException(str(error)) from error
-
-
-def _flat(facts: Mapping[str, Any], within: str = "") -> Iterable[tuple[str, Any]]:
-    for key, value in facts.items():
-        if isinstance(value, dict):
-            yield from _flat(value, f"{within}{key}.")
-        elif value is not None:
-            yield f"{within}{key}", value
 
 
 def _table(*headings: str) -> Table:

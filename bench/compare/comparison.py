@@ -5,15 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from bench.compare.differing import differing
 from bench.compare.entries import accuracy, by_job, labelled
 from bench.compare.ratios import ratio
 from bench.gate.accuracy import NotComparableError, change_of
-from bench.measure.difference import compare_fingerprints
 from bench.records.read import ResultError, read_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from bench.compare.differing import Differing
     from bench.compare.entries import Entry, Job
     from bench.compare.ratios import Ratio, Word
     from bench.records.read import Row
@@ -56,17 +57,6 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class Difference:
-    """What an entry has that the first hasn't, or its runs among each other, fact by fact."""
-
-    label: str
-    facts: tuple[str, ...]
-
-    def __str__(self) -> str:
-        return f"{self.label}: {'; '.join(self.facts)}"
-
-
-@dataclass(frozen=True)
 class Comparison:
     """What there is of a job.
 
@@ -74,13 +64,13 @@ class Comparison:
         job: The job.
         entries: What is compared, labelled; ratios are against the first.
         cells: By benchmark, one for each entry; None where it lacks the benchmark.
-        differences: What entries differ in besides their labels.
+        differing: What entries differ in besides their labels.
     """
 
     job: Job
     entries: tuple[Entry, ...]
     cells: dict[str, tuple[Cell | None, ...]]
-    differences: tuple[Difference, ...]
+    differing: tuple[Differing, ...]
 
 
 def compared(entries: Iterable[Entry]) -> list[Comparison]:
@@ -97,7 +87,7 @@ def _comparison(job: Job, entries: list[Entry]) -> Comparison:
         name: tuple(_beside(name, entries, found, together, details))
         for name, found in plain.items()
     }
-    return Comparison(job, tuple(entries), cells, tuple(differences(entries)))
+    return Comparison(job, tuple(entries), cells, tuple(differing(entries)))
 
 
 def _cell(entry: Entry, benchmark: str) -> Cell | None:
@@ -160,38 +150,3 @@ class _Details:
             except ResultError:  # removed meanwhile
                 self._rows[key] = {}
         return self._rows[key]
-
-
-def differences(entries: Sequence[Entry]) -> Iterable[Difference]:
-    """What the entries' latest runs differ in: hardware, software and commit, fact by fact.
-
-    Each entry beside the first; facts that follow from the label are in both.
-    """
-    first = entries[0]
-    for other in entries[1:]:
-        found = compare_fingerprints(first.last.facts, other.last.facts)
-        changes = [str(each) for each in (*found.machine, *found.software)]
-        if first.last.commit != other.last.commit:
-            commits = (each.last.commit or "unknown" for each in (first, other))
-            changes.append(f"commit: {' -> '.join(commits)}")
-        if first.last.isolated != other.last.isolated:
-            apart = "benchmarks in processes of their own"
-            changes.append(apart if other.last.isolated else f"no {apart}")
-        if changes:
-            yield Difference(other.label, tuple(changes))
-    for entry in entries:
-        found_within = _within(entry)
-        if found_within:
-            told = f"its {len(entry.runs)} runs differ in {', '.join(found_within)}"
-            yield Difference(entry.label, (told,))
-
-
-def _within(entry: Entry) -> list[str]:
-    """Names of facts that runs of one entry differ in: software, and the commit."""
-    first = entry.runs[0].facts
-    others = {id(run.facts): run.facts for run in entry.runs[1:]}.values()
-    names = [
-        change.key for facts in others for change in compare_fingerprints(first, facts).software
-    ]
-    commits = {run.commit for run in entry.runs}
-    return [*dict.fromkeys(names), *["commit"] * (len(commits) > 1)]

@@ -152,7 +152,10 @@ class _Machines:
 
 
 def labelled(entries: Iterable[Entry]) -> list[Entry]:
-    """Entries with labels of what not all of them have in common, none twice."""
+    """Entries with labels of what not all of them have in common, none twice.
+
+    Where they have all in common, the machine and the engine.
+    """
     found = list(entries)
     columns = [
         [
@@ -164,7 +167,8 @@ def labelled(entries: Iterable[Entry]) -> list[Entry]:
     ]
     differ = [len(set(values)) > 1 for values in zip(*columns, strict=True)]
     labels = [
-        " ".join(word for word, told in zip(words, differ, strict=True) if told) or words[0]
+        " ".join(word for word, told in zip(words, differ, strict=True) if told)
+        or " ".join(words[:2])
         for words in columns
     ]
     for more in (_when, _number):

@@ -10,6 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from bench.measure.fact_text import shown
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
@@ -62,17 +64,7 @@ class Change:
             come = [f"+{each}" for each in self.new if each not in self.old]
             if gone or come:
                 return f"{self.key}: {' '.join([*gone, *come])}"
-        return f"{self.key}: {_told(self.key, self.old)} -> {_told(self.key, self.new)}"
-
-
-def _told(key: str, value: object) -> str:
-    """A fact's value; sizes in units that people read."""
-    if isinstance(value, int) and not isinstance(value, bool):
-        if key.startswith("caches."):
-            return f"{value / 2**10:,.0f} KiB"
-        if key.endswith("_bytes"):
-            return f"{value / 1e9:,.1f} GB"
-    return str(value)
+        return f"{self.key}: {shown(self.key, self.old)} -> {shown(self.key, self.new)}"
 
 
 @dataclass(frozen=True)

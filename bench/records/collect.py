@@ -73,7 +73,7 @@ def collect(names: Sequence[str], results: Path = Path("results")) -> Collected:
     Raises:
         ResultError: A named file that is no run, or a name that is nothing.
     """
-    paths = {path: named for name in names for path, named in _files(name, results)}
+    paths = {path: named for name in names for path, named in files_of(name, results)}
     runs, skipped = [], []
     shared: dict[bytes, tuple[dict[str, Any], str]] = {}
     with progress(len(paths), "read", unit="file") as bar:
@@ -88,8 +88,16 @@ def collect(names: Sequence[str], results: Path = Path("results")) -> Collected:
     return Collected(tuple(sorted(runs, key=lambda run: run.when)), tuple(skipped))
 
 
-def _files(name: str, results: Path) -> Iterable[tuple[Path, bool]]:
-    """Files that a name stands for, and whether it names them."""
+def files_of(name: str, results: Path = Path("results")) -> Iterable[tuple[Path, bool]]:
+    """Files that a name stands for, and whether it names them.
+
+    Args:
+        name: A file; a folder, which is searched through; or a machine's name.
+        results: Where machines are looked for.
+
+    Raises:
+        ResultError: It is nothing of these.
+    """
     path = Path(name).expanduser()
     if path.is_file():
         return [(path, True)]

@@ -6,15 +6,16 @@ import csv
 import io
 import json
 import string
-import textwrap
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from bench.compare.differing import within
 from bench.compare.ratios import ALARM, CONFIDENCE, RUN_SD
 from bench.compare.reference import headline
 from bench.telling.gate_markdown import as_code, as_text
 from bench.telling.gate_words import printable
-from bench.telling.table import WIDTH, lines_of, share
+from bench.telling.table import WIDTH, lines_of, per_second, share, wrapped
+from bench.telling.tint import tinted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -93,7 +94,7 @@ def _line(benchmark: str, letter: str, cell: Cell) -> Line:
     return Line(
         benchmark=printable(benchmark),
         letter=letter,
-        rate=f"{cell.rate:,.0f}" if cell.rate >= 100 else f"{cell.rate:.3g}",
+        rate=per_second(cell.rate),
         ratio="" if found is None else _times(found.value),
         interval=_spread(cell) if found is None else f"{_times(found.low)}-{_times(found.high)}",
         accuracy=share(cell.accuracy) + OTHER * cell.accuracy_differs,
@@ -127,9 +128,28 @@ def _runs(entry: Entry) -> str:
 
 
 def difference_lines(found: Comparison) -> Iterator[str]:
-    """A line an entry that isn't as the first one."""
-    for each in found.differences:
-        yield f"differs: {printable(str(each))}"
+    """A line a fact that entries differ in, then what runs of one entry differ in."""
+    names = letters(len(found.entries))
+    for each in found.differing:
+        parts = [f"{value} ({spans(at, names)})" for value, at in each.groups().items()]
+        yield printable(f"{each.name}: {'; '.join(parts)}")
+    mixtures: dict[tuple[str, ...], list[int]] = {}
+    for position, entry in enumerate(found.entries):
+        mixtures.setdefault(within(entry), []).append(position)
+    for own, at in mixtures.items():
+        if own:
+            yield printable(f"runs within {spans(at, names)}: {', '.join(own)}")
+
+
+def spans(positions: Sequence[int], names: Sequence[str]) -> str:
+    """Letters of entries, neighbours together, such as ``A,C-F``."""
+    runs: list[list[int]] = []
+    for position in positions:
+        if runs and position == runs[-1][-1] + 1:
+            runs[-1].append(position)
+        else:
+            runs.append([position])
+    return ",".join("-".join(dict.fromkeys((names[run[0]], names[run[-1]]))) for run in runs)
 
 
 def headline_lines(comparison: Comparison) -> Iterator[str]:
@@ -178,24 +198,22 @@ def money_lines(comparison: Comparison) -> Iterator[str]:
 
 
 def as_lines(comparisons: Iterable[Comparison]) -> list[str]:
-    """Lines of at most 80 characters: what differs first, then figures, then what they mean."""
+    """Lines of at most 80 columns: what differs first, then figures, then what they mean."""
     lines: list[str] = []
     for each in comparisons:
-        lines += [*_wrapped(printable(str(each.job))), ""]
+        lines += [*wrapped(printable(str(each.job))), ""]
         for line in entry_lines(each):
-            lines += _wrapped(line)
-        for line in difference_lines(each):
-            lines += _wrapped(line)
+            lines += wrapped(line)
+        told = list(difference_lines(each))
+        lines += ["", "what differs:"] * bool(told)
+        for line in told:
+            lines += [f"  {part}" for part in wrapped(line, WIDTH - 2)]
         rows = [line.cells for line in table_lines(each)]
-        lines += ["", *lines_of(HEADINGS, rows, right=RIGHT), ""]
-        for line in (*headline_lines(each), *money_lines(each), *doubt_lines(each)):
-            lines += _wrapped(line)
-        lines.append("")
-    return [*lines, *_wrapped(legend(FIRST))]
-
-
-def _wrapped(text: str) -> list[str]:
-    return textwrap.wrap(text, WIDTH, subsequent_indent="  ", break_on_hyphens=False) or [""]
+        lines += ["", *map(tinted, lines_of(HEADINGS, rows, right=RIGHT)), ""]
+        below = [*headline_lines(each), *money_lines(each), *doubt_lines(each)]
+        lines += [part for line in below for part in wrapped(line)]
+        lines += [""] * bool(below)
+    return [*lines, *wrapped(legend(FIRST))]
 
 
 def as_markdown(comparisons: Iterable[Comparison]) -> str:
@@ -205,7 +223,7 @@ def as_markdown(comparisons: Iterable[Comparison]) -> str:
         parts.append(f"## {as_text(printable(str(each.job)))}")
         told = [
             *entry_lines(each),
-            *(f"differs: {printable(str(line))}" for line in each.differences),
+            *(f"differs: {line}" for line in difference_lines(each)),
         ]
         parts.append("\n".join(f"- {as_text(line)}" for line in told))
         rule = ["---:" if i in RIGHT else "---" for i in range(len(HEADINGS))]
@@ -280,7 +298,7 @@ def as_json(comparisons: Iterable[Comparison]) -> str:
                 }
                 for entry in each.entries
             ],
-            "differences": [str(line) for line in each.differences],
+            "differing": [asdict(fact) for fact in each.differing],
             "cells": list(records(each)),
         }
         for each in comparisons

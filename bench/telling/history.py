@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import textwrap
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +10,7 @@ from bench.compare.changes import ALARM, LEAST_RUNS, MOST_RUNS
 from bench.compare.entries import SETUP
 from bench.compare.ratios import CONFIDENCE, geometric_mean
 from bench.telling.gate_words import printable
-from bench.telling.table import WIDTH, lines_of
+from bench.telling.table import WIDTH, lines_of, per_second, wrapped
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -37,20 +36,31 @@ TOO_FEW = (
 
 
 def as_lines(found: Sequence[History]) -> list[str]:
-    """Lines of at most 80 characters: each entry's table, its changes, then what they mean."""
+    """Lines of at most 80 characters: each entry's table, its changes, then what they mean.
+
+    Entries of a single run are only named: one run is no history.
+    """
     lines: list[str] = []
-    for each in found:
+    several = [each for each in found if len(each.entry.runs) > 1]
+    for each in several:
         lines += [
-            *_wrapped(printable(str(each.entry.job))),
-            *_wrapped(printable(each.entry.label)),
+            *wrapped(printable(str(each.entry.job))),
+            *wrapped(printable(each.entry.label)),
             "",
             *lines_of(HEADINGS, [_cells(series) for series in each.series], right=RIGHT),
             "",
         ]
         for line in notes(each):
-            lines += _wrapped(line)
+            lines += wrapped(line)
         lines += [""] * (lines[-1] != "")
-    return [*lines, *(line for text in legends(found) for line in _wrapped(text))]
+    lines += [line for text in legends(several) for line in wrapped(text)]
+    single = [each.entry for each in found if len(each.entry.runs) == 1]
+    if single:
+        lines += [""] * bool(lines) + ["one run so far, which is no history:"]
+        for entry in single:
+            told = printable(f"{entry.label}; {entry.job}")
+            lines += [f"  {line}" for line in wrapped(told, WIDTH - 2)]
+    return lines
 
 
 def legends(found: Sequence[History]) -> Iterator[str]:
@@ -114,20 +124,15 @@ def sparkline(rates: Sequence[float]) -> str:
 
 def _cells(series: Series) -> Sequence[str]:
     points = series.points
-    rate = points[-1].rate
     return (
         printable(series.benchmark),
         f"{len(points):,}",
         f"{points[0].when:%Y-%m-%d}",
         f"{points[-1].when:%Y-%m-%d}",
-        f"{rate:,.0f}" if rate >= 100 else f"{rate:.3g}",
+        per_second(points[-1].rate),
         sparkline([point.rate for point in points]),
         (str(len(series.shifts)) if series.shifts else "none") if series.judged else "too few",
     )
-
-
-def _wrapped(text: str) -> list[str]:
-    return textwrap.wrap(text, WIDTH, subsequent_indent="  ", break_on_hyphens=False) or [""]
 
 
 def as_json(found: Iterable[History]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from statistics import median
 from typing import TYPE_CHECKING
 
@@ -91,6 +92,16 @@ def interval(row: Row) -> str:
         return "-"
     middle = median(row.seconds)
     return "/".join(f"{end / middle - 1:+.0%}" for end in ends)
+
+
+def wrapped(text: str, width: int = WIDTH) -> list[str]:
+    """A text as lines, at least one; all but the first are indented."""
+    return textwrap.wrap(text, width, subsequent_indent="  ", break_on_hyphens=False) or [""]
+
+
+def per_second(value: float) -> str:
+    """A rate as printed everywhere: three digits, or all before the point."""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def seconds(value: float) -> str:

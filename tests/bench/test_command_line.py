@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import click
@@ -250,6 +251,32 @@ def test_check_tells_scripts_which_file_has_which_problem(tmp_path):
 def test_check_passes_over_schema_and_studies():
     done = tlbench("check", RESULTS)
     assert done.exit_code == 0, done.stderr
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no pseudo-terminals")
+@pytest.mark.parametrize(
+    ("variables", "coloured"),
+    [({"TERM": "xterm"}, True), ({"TERM": "dumb"}, False), ({"NO_COLOR": "1"}, False)],
+    ids=["a terminal", "a dumb one", "not wanted"],
+)
+def test_a_terminal_has_words_that_decide_in_colour(variables, coloured, tmp_path, write_run):
+    runs = [write_run(f"{n}.json", faster=n, engine=f"e{n}") for n in (1, 4)]
+    mine, theirs = os.openpty()
+    kept = {name: value for name, value in os.environ.items() if name != "NO_COLOR"}
+    with os.fdopen(mine, "rb", buffering=0) as terminal:
+        command = [sys.executable, "-m", "bench.cli", "compare", *map(str, runs)]
+        done = subprocess.Popen(
+            command, stdout=theirs, cwd=ROOT, env=kept | {"TERM": "xterm"} | variables
+        )
+        os.close(theirs)
+        written = b""
+        with suppress(OSError):  # which is how a pseudo-terminal ends
+            while part := terminal.read(65536):
+                written += part
+    assert done.wait() == 0
+    assert (b"\x1b[32mfaster\x1b[0m" in written) == coloured
+    assert (b"\x1b" in written) == coloured
+    assert b"faster" in written
 
 
 @pytest.mark.parametrize("variable", ["FORCE_COLOR", "CLICOLOR_FORCE", "NO_COLOR"])

@@ -9,8 +9,9 @@ import threadpoolctl
 from click.testing import CliRunner
 
 from bench.cli import main
-from bench.commands.machine import facts_table, peak_lines, probe_table, shown
+from bench.commands.machine import facts_table, peak_lines, probe_table
 from bench.measure import probes
+from bench.measure.fact_text import shown
 from bench.measure.probes import Probe, ProbeError, bandwidth, matmul, matmul_numpy, peak
 from bench.telling.table import WIDTH
 

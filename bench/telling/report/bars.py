@@ -7,7 +7,7 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from bench.telling.report.chart import MOST, Chart, panels, style, tick, two_lines
-from bench.telling.table import seconds
+from bench.telling.table import per_second, seconds
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -38,7 +38,7 @@ def throughput(comparison: Comparison, number: int) -> Chart:
         for name in comparison.cells
     }
     rows = tuple(
-        (name, label, f"{rate:,.4g}", f"{low:,.4g}", f"{high:,.4g}", str(len(runs)))
+        (name, label, per_second(rate), per_second(low), per_second(high), str(len(runs)))
         for name, found in bars.items()
         for _, label, rate, low, high, runs in found
     )
@@ -81,7 +81,7 @@ def _draw_rates(bars: dict[str, list[Bar]]) -> Figure:
             )  # fmt: skip
             panel.plot([low, high], [place, place], color="gray", linewidth=1.6, marker="|")
             panel.annotate(
-                f"{rate:,.0f}" if rate >= 100 else f"{rate:.3g}",
+                per_second(rate),
                 (max(rate, high), place), (6, 0), textcoords="offset points",
                 va="center", fontsize=9,
             )  # fmt: skip

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from bench.telling.gate_words import printable
 from bench.telling.pictures import drawing
+from bench.telling.table import per_second
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -113,7 +114,7 @@ def two_lines(text: str) -> str:
 
 def tick(value: float, _position: float) -> str:
     """A rate at an axis, without powers of ten."""
-    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+    return per_second(value)
 
 
 def legend_below(axes: Sequence[Axes]) -> None:

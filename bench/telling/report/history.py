@@ -17,6 +17,7 @@ from bench.telling.report.chart import (
     short,
     tick,
 )
+from bench.telling.table import per_second
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -75,7 +76,7 @@ def _rows(each: History) -> Iterator[tuple[str, ...]]:
                 series.benchmark,
                 each.entry.label,
                 f"{point.when:%Y-%m-%d %H:%M}",
-                f"{point.rate:,.4g}",
+                per_second(point.rate),
                 point.commit or "-",
                 f"{told.change.ratio.value:.3f} times, {commits_text(told)}" if told else "",
             )

@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from bench.commands.machine import facts_lines
 from bench.compare.comparison import compared
+from bench.compare.differing import within
 from bench.compare.entries import accuracy
 from bench.compare.reference import headline
+from bench.measure.fact_text import facts_lines
 from bench.records.read import ResultError, read_rows
 from bench.telling.comparison import headline_text, legend
 from bench.telling.pages import template
@@ -21,7 +22,7 @@ from bench.telling.report import bars
 from bench.telling.report.history import history
 from bench.telling.report.pareto import pareto
 from bench.telling.report.rounds import rounds
-from bench.telling.table import seconds, share
+from bench.telling.table import per_second, seconds, share
 from tl_core.progress import progress
 
 if TYPE_CHECKING:
@@ -128,6 +129,8 @@ def _template(folder: Path) -> Template:
         headlines=_headlines,
         samples=lambda comparison: list(_samples(comparison)),
         missing=lambda comparison: list(_missing(comparison)),
+        mixtures=_mixtures,
+        per_second=per_second,
         verdicts=_verdicts,
     )
 
@@ -175,6 +178,11 @@ def _summary(entry: Entry) -> Summary:
         multiple=told.value if told else None,
         words=headline_text(told) if told else "",
     )
+
+
+def _mixtures(comparison: Comparison) -> list[tuple[Entry, tuple[str, ...]]]:
+    """Entries whose runs differ among each other, and in what."""
+    return [(entry, facts) for entry in comparison.entries if (facts := within(entry))]
 
 
 def _missing(comparison: Comparison) -> Iterable[tuple[str, str, str]]:

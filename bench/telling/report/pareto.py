@@ -16,6 +16,7 @@ from bench.telling.report.chart import (
     short,
     tick,
 )
+from bench.telling.table import per_second
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -45,7 +46,7 @@ def pareto(comparisons: Sequence[Comparison], number: int) -> Chart | None:
         low, high = wilson(round(top1 * count), count)
         points.append((label, name, rate, top1, low, high, position in best))
     rows = tuple(
-        (label, name, f"{rate:,.4g}", f"{top1:.4f}", f"{low:.4f} to {high:.4f}", "yes" * front)
+        (label, name, per_second(rate), f"{top1:.4f}", f"{low:.4f} to {high:.4f}", "yes" * front)
         for label, name, rate, top1, low, high, front in points
     )
     return Chart(

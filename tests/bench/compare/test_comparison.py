@@ -90,8 +90,8 @@ def test_what_differs_is_said_before_any_number(write_run, compare):
     lines = compare("a.json", "b.json").output.splitlines()
     first_number = next(i for i, line in enumerate(lines) if line.startswith("resize"))
     said = " ".join(" ".join(lines[:first_number]).split())
-    assert "cpu: AMD EPYC -> Other CPU" in said
-    assert "packages.numpy" in said
+    assert "CPU: AMD EPYC (A); Other CPU (B)" in said
+    assert "numpy: 2.4.6 (A); 1.0 (B)" in said
 
 
 def test_the_table_fits_80_columns_whatever_names_say(write_run, tmp_path):
@@ -194,15 +194,28 @@ def test_another_commit_of_the_suite_is_a_difference(write_run, compare):
     write_run("b.json", engine="litert", commit="b" * 40)
     write_run("c.json", engine="openvino", commit="a" * 40)
     lines = " ".join(compare("a.json", "b.json", "c.json").output.split())
-    assert f"differs: litert: commit: {'a' * 12} -> {'b' * 12}" in lines
-    assert "differs: openvino" not in lines
+    assert f"what differs: commit of the suite: {'a' * 12} (A,C); {'b' * 12} (B)" in lines
 
 
 def test_runs_of_one_entry_of_several_commits_are_told(write_run, compare):
     for day, letter in enumerate("ab"):
         write_run(f"x/{day}.json", day=day, commit=letter * 40)
     write_run("y.json", engine="litert", commit="b" * 40)
-    assert "its 2 runs differ in commit" in " ".join(compare("x", "y.json").output.split())
+    told = " ".join(compare("x", "y.json").output.split())
+    assert "runs within A: commit of the suite" in told
+    assert "within B" not in told
+
+
+def test_runs_that_no_other_is_compared_with_are_named_within_80_columns(write_run, compare):
+    write_run("a.json")
+    write_run("b.json", engine="litert")
+    write_run("c.json", engine="openvino", batch_size=64)
+    lines = compare("a.json", "b.json", "c.json").stderr.splitlines()
+    told = " ".join(" ".join(lines).split())
+    assert "left out, since no other run is of the same job: " in told
+    assert "openvino; quick: efficientnet-lite0" in told
+    assert "batch 64" in told
+    assert max(map(len, lines)) <= 80
 
 
 def test_rounds_that_are_in_doubt_are_told_below_the_table(write_run, compare):

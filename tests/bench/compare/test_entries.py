@@ -59,6 +59,12 @@ def test_another_job_never_comes_into_one_table_unless_it_is_mixed(change, write
     assert len(by_job(entries(tmp_path, mixed=list(change)))) == 1
 
 
+def test_an_entry_alone_is_named_by_machine_and_engine(write_run, tmp_path):
+    write_run("a.json", engine="litert")
+    (entry,) = labelled(entries(tmp_path))
+    assert entry.label == f"{entry.machine} litert"
+
+
 def test_labels_say_what_differs_and_nothing_else(write_run, tmp_path):
     write_run("a.json")
     write_run("b.json", day=1, engine="litert")
@@ -88,7 +94,10 @@ def test_labels_of_equal_set_ups_have_their_time_and_then_a_number(write_run):
     paths = [write_run("a.json"), write_run("b.json", day=1), write_run("c.json", day=1)]
     found = [entry for path in paths for entry in entries_of(collect([str(path)]).runs)]
     labels = [entry.label.split(" ", 1)[1] for entry in labelled(found)]
-    assert labels == ["2026-11-01 00:00", "2026-11-02 00:00 #1", "2026-11-02 00:00 #2"]
+    assert labels == [
+        f"tensorflow {when}"
+        for when in ("2026-11-01 00:00", "2026-11-02 00:00 #1", "2026-11-02 00:00 #2")
+    ]
 
 
 def test_the_tracks_of_training_are_two_benchmarks(write_run, tmp_path):

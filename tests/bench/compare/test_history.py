@@ -122,6 +122,18 @@ def test_too_few_runs_are_said_to_be_too_few(write_run, history):
     assert " too few" in done.stdout.splitlines()[4]
 
 
+def test_a_single_run_is_named_and_has_no_table(write_run, history):
+    write_run("1.json", engine="litert")
+    alone = history().stdout.splitlines()
+    assert alone[0] == "one run so far, which is no history:"
+    assert "litert" in alone[1]
+    for day in range(2):
+        write_run(f"m/{day}.json", day=day)
+    both = history().stdout
+    assert both.count("extract") == 1
+    assert "\none run so far, which is no history:\n  litert" in both
+
+
 def test_set_ups_and_jobs_have_histories_of_their_own(nights, history):
     nights()
     nights(folder="other", engine="litert")

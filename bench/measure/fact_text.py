@@ -1,0 +1,92 @@
+"""A fingerprint's facts as people read them: values with units, names in words."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+#: Units that names of facts end in, and how many of them a printed unit has.
+UNITS = {
+    "_bytes": ("GB", 1e9),
+    "_mhz": ("MHz", 1.0),
+    "_c": ("°C", 1.0),
+    "_w": ("W", 1.0),
+    "_s": ("s", 1.0),
+    "_j": ("J", 1.0),
+}
+#: Names of facts in words, where they aren't words already.
+WORDS = {
+    "cpu": "CPU",
+    "cpu_id": "CPU's family",
+    "instruction_sets": "instructions",
+    "physical_cores": "cores",
+    "logical_cpus": "CPUs",
+    "cpus_affinity": "CPUs that may be used",
+    "cores_affinity": "cores that may be used",
+    "cpu_quota": "CPUs that may be busy at once",
+    "cpus_usable": "usable CPUs",
+    "memory_bytes": "memory",
+    "memory_limit_bytes": "memory limit",
+    "gpus": "GPUs",
+    "gpu_memory_bytes": "GPU memory",
+    "gpu_driver": "GPU driver",
+    "cuda": "CUDA",
+    "cudnn": "cuDNN",
+    "os": "kernel",
+    "os_name": "operating system",
+    "python": "Python",
+    "onednn": "oneDNN",
+    "blas.library": "BLAS",
+    "blas.version": "BLAS version",
+    "blas.kernels": "BLAS kernels",
+    "blas.threading": "BLAS threading",
+    "settings.tensorflow_intra_threads": "TensorFlow's threads within an operation (0: all)",
+    "settings.tensorflow_inter_threads": "TensorFlow's operations at once (0: all)",
+}
+#: Groups of facts whose members' names say enough.
+GROUPS = ("packages.", "settings.")
+
+
+def named(name: str) -> str:
+    """A fact's name in words, such as ``memory`` for ``memory_bytes``."""
+    if name in WORDS:
+        return WORDS[name]
+    for group in GROUPS:
+        name = name.removeprefix(group)
+    head, _, tail = name.partition("caches.")
+    return f"{tail} cache" if tail and not head else name
+
+
+def shown(name: str, value: object) -> str:
+    """A fact as people read it, its unit taken from its name's end."""
+    if isinstance(value, list):
+        return ", ".join(shown(name, each) for each in value) or "none"
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {shown(key, each)}" for key, each in flat(value))
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    if value is None:
+        return "none"
+    if not isinstance(value, int | float):
+        return str(value)
+    unit, scale = next((each for end, each in UNITS.items() if name.endswith(end)), ("", 1.0))
+    if name.startswith("caches."):
+        unit, scale = "KiB", 1024.0
+    number = value / scale
+    return f"{number:,.4g} {unit}".strip() if abs(number) < 1000 else f"{number:,.0f} {unit}"
+
+
+def facts_lines(facts: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Names and values of what is told; groups with a dot, unset and unknown facts left out."""
+    return [(name, shown(name, value)) for name, value in flat(facts)]
+
+
+def flat(facts: Mapping[str, Any], within: str = "") -> Iterable[tuple[str, Any]]:
+    """Every fact that is told, those in groups by a name with a dot."""
+    for key, value in facts.items():
+        if isinstance(value, dict):
+            yield from flat(value, f"{within}{key}.")
+        elif value is not None:
+            yield f"{within}{key}", value
