@@ -22,7 +22,9 @@ def filed():
     return json.loads((ROOT / STUDIES / "change-points.json").read_text())
 
 
-@pytest.mark.parametrize(("file", "blocks"), [(GUIDE, BLOCKS), (README, CLAIM)], ids=str)
+@pytest.mark.parametrize(
+    ("file", "blocks"), [(GUIDE, BLOCKS), (README, CLAIM)], ids=["guide", "README"]
+)
 def test_tables_and_claim_are_what_the_file_makes(file, blocks):
     text = (ROOT / file).read_text(encoding="utf-8")
     assert replaced(text, blocks, ROOT) == text

@@ -16,7 +16,9 @@ def study(file):
     return json.loads((ROOT / STUDIES / file).read_text(encoding="utf-8"))
 
 
-@pytest.mark.parametrize(("file", "blocks"), [(GUIDE, BLOCKS), (README, CLAIM)], ids=str)
+@pytest.mark.parametrize(
+    ("file", "blocks"), [(GUIDE, BLOCKS), (README, CLAIM)], ids=["guide", "README"]
+)
 def test_tables_are_what_their_files_make(file, blocks):
     text = (ROOT / file).read_text(encoding="utf-8")
     assert replaced(text, blocks, ROOT) == text
