@@ -114,6 +114,9 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers", "tolerance(share, accuracy=share): what --gate allows this benchmark to lose"
     )
+    asked = config.getoption("--benchmark") or gated(config)
+    if asked and config.getoption("dist", "no") != "no":  # pytest-xdist's workers
+        raise pytest.UsageError("benchmarks beside each other measure each other; give -n 0")
     if gated(config) or config.getoption("tlbench_describe"):
         _register_gate(config)
     if not config.getoption("--benchmark"):
@@ -138,8 +141,6 @@ def _register_gate(config: pytest.Config) -> None:
         return
     from bench.gate.stored import StoredGate
 
-    if config.getoption("dist", "no") != "no":
-        raise pytest.UsageError("--gate: benchmarks beside each other aren't judged; give -n 0")
     config.pluginmanager.register(StoredGate(config, described), "tlbench-gate")
 
 

@@ -37,6 +37,8 @@ def own_cache(tmp_path_factory):
         patch.delenv("TFHUB_CACHE_DIR", raising=False)
         patch.delenv("TLBENCH_DATA", raising=False)
         patch.delenv("TLBENCH_DOWNLOAD", raising=False)
+        # Of a run on several workers, which pytest-benchmark in a test's own pytest is none of.
+        patch.delenv("PYTEST_XDIST_WORKER", raising=False)
         yield
 
 

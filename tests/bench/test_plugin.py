@@ -268,6 +268,7 @@ def test_a_benchmark_file_named_by_hand_is_skipped_without_the_option(tmp_path):
         (("--device", "tpu"), "--device tpu: expected cpu, gpu or gpu:N"),
         (("--data", "nowhere"), "--data nowhere: no such folder"),
         (("--budget", "soon"), "--budget soon: expected seconds"),
+        (("-n", "2"), "benchmarks beside each other measure each other; give -n 0"),
     ],
 )
 def test_bad_options_are_usage_errors(tmp_path, options, message):
