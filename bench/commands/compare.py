@@ -11,6 +11,7 @@ from bench.commands.runs import named_runs
 from bench.compare.comparison import compared
 from bench.compare.entries import SETUP, entries_of, labelled
 from bench.compare.jobs import JOB
+from bench.compare.reference import reference_first
 from bench.telling.comparison import as_csv, as_lines, as_markdown
 from bench.telling.comparison import as_json as in_json
 from bench.telling.gate_words import printable
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
     from bench.compare.entries import Entry
 
+#: Facts that runs may differ in for ``--mix`` to be proposed: with more, it is another question.
+MOST_MIXED = 2
 #: Exit code where nothing can be compared.
 NOT_COMPARABLE = 4
 
@@ -67,17 +70,20 @@ def run(
 
 
 def _entries(names: Sequence[str], results: Path, mixed: Sequence[str]) -> list[Entry]:
-    """Each name's entries: what is named twice is compared, not put together."""
+    """Each name's entries: what is named twice is compared, not put together.
+
+    Several names say what is compared with what; of one, the reference machine comes first.
+    """
     found = []
     for name in names:
         found += entries_of(named_runs([name], results), mixed)
-    return found
+    return reference_first(found) if len(names) == 1 else found
 
 
 def _chosen(
     found: list[Entry], engines: Sequence[str], thread_counts: Sequence[int]
 ) -> list[Entry]:
-    """Those of these engines and with so many threads; all, where none is named."""
+    """Those of these engines and with so many threads, in that order; all, where none is named."""
     wanted: dict[str, Sequence[object]] = {"engine": engines, "threads": thread_counts}
     for name, values in wanted.items():
         place = SETUP.index(name)
@@ -86,7 +92,9 @@ def _chosen(
             if str(value) not in known:
                 listed = ", ".join(map(printable, known)) or "none"
                 raise BadInput(f"--{name} {value}: no run has it; there are {listed}")
-        found = [entry for entry in found if not values or entry.setup[place] in values]
+        if values:
+            found = [entry for entry in found if entry.setup[place] in values]
+            found.sort(key=lambda entry: values.index(entry.setup[place]))
     return found
 
 
@@ -99,8 +107,10 @@ def _nothing(found: Sequence[Entry], mixed: Sequence[str]) -> str:
         )
     jobs = [dict(entry.job.facts) for entry in found]
     names = [name for name in JOB if name not in mixed and len({job.get(name) for job in jobs}) > 1]
-    listed = "; ".join(f"{name} {' / '.join(str(job.get(name)) for job in jobs)}" for name in names)
+    told = {name: " / ".join(dict.fromkeys(str(job.get(name)) for job in jobs)) for name in names}
+    listed = "; ".join(f"{name} {values}" for name, values in told.items())
+    mixing = f", or allow it with {' '.join(f'--mix {name}' for name in names)}"
     return (
-        f"no two of these runs are of the same job ({listed}): speeds of different jobs aren't "
-        f"compared. Measure them alike, or allow it with {' '.join(f'--mix {n}' for n in names)}"
+        f"no two set-ups here ran the same job ({listed}): speeds of different jobs aren't "
+        f"compared. Measure them alike{mixing if len(names) <= MOST_MIXED else ''}"
     )

@@ -8,6 +8,7 @@ import click
 
 from bench.commands.runs import runs_to_show
 from bench.compare.entries import entries_of
+from bench.compare.reference import reference_first
 from bench.telling.report.page import page, sections, write_plots
 from tl_core.storage import atomic_file
 
@@ -29,7 +30,7 @@ def run(
         SystemExit: With 4 where there is no run.
     """
     runs = runs_to_show(names, results)
-    found = sections(entries_of(runs))
+    found = sections(reference_first(entries_of(runs)))
     text = page(title or TITLE, found, runs, output.parent)
     with atomic_file(output) as part:
         part.write_text(text, encoding="utf-8")

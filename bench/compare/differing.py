@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
     from bench.compare.entries import Entry
 
+#: Facts that follow from the set-up, which the label tells.
+FROM_SETUP = frozenset(f"settings.tensorflow_{kind}_threads" for kind in ("intra", "inter"))
 #: In place of a commit that a run doesn't name.
 UNKNOWN = "unknown"
 
@@ -59,7 +61,10 @@ def _facts(entries: Sequence[Entry]) -> Iterator[tuple[str, list[Any]]]:
     first = entries[0].last
     apart = [compare_fingerprints(first.facts, each.last.facts) for each in entries[1:]]
     for kind in ("machine", "software"):
-        changes = [{each.key: each for each in getattr(found, kind)} for found in apart]
+        changes = [
+            {each.key: each for each in getattr(found, kind) if each.key not in FROM_SETUP}
+            for found in apart
+        ]
         for key in dict.fromkeys(key for found in changes for key in found):
             old = next(found[key].old for found in changes if key in found)
             yield key, [old, *(found[key].new if key in found else old for found in changes)]
@@ -77,7 +82,7 @@ def _texts(key: str, values: Sequence[Any]) -> tuple[str, ...]:
         common = [each for each in values[0] if all(each in value for value in values)]
         rest = [[each for each in value if each not in common] for value in values]
         if common and any(rest):
-            return tuple(f"also {shown(key, more)}" if more else "no more" for more in rest)
+            return tuple(f"more: {shown(key, each)}" for each in rest)
     return tuple(shown(key, value) for value in values)
 
 

@@ -37,6 +37,8 @@ class Ratio:
         value: Of the geometric means of the runs' rates; above 1: the second is faster.
         low, high: The ends of its 95 % interval.
         p: Two-sided chance of a ratio as far from 1, were there no difference.
+        p_usual: The same, where runs scatter by ``RUN_SD``, or as these do if that is more; None
+            where ``p`` is of an assumed scatter already.
         runs: Of the first and of the second side.
         basis: ``runs`` where their own scatter was used, ``assumed`` where there were too few.
     """
@@ -47,13 +49,17 @@ class Ratio:
     p: float
     runs: tuple[int, int]
     basis: Basis
+    p_usual: float | None = None
 
     def word(self, together: int = 1) -> Word:
         """Whether the difference is real, when so many ratios are looked at together.
 
-        By Bonferroni's rule: the chance of any false word among them is at most ``ALARM``.
+        By Bonferroni's rule: the chance of any false word among them is at most ``ALARM``. A few
+        runs know little of their own scatter, so that they may convince by the usual one as well,
+        as a single run does: either of the two chances counts, and so each twice.
         """
-        if self.p > ALARM / max(1, together):
+        p = self.p if self.p_usual is None else 2 * min(self.p, self.p_usual)
+        if p > ALARM / max(1, together):
             return "not told apart"
         return "faster" if self.value > 1 else "slower"
 
@@ -78,10 +84,12 @@ def ratio(base: Sequence[float], head: Sequence[float]) -> Ratio:
     first, second = ([math.log(rate) for rate in side] for side in (base, head))
     middle = fmean(second) - fmean(first)
     counts = (len(first), len(second))
-    error, critical, p = (_welch if min(counts) >= 2 else _assumed)(first, second, middle)
+    several = min(counts) >= 2
+    error, critical, p = (_welch if several else _assumed)(first, second, middle)
     low, high = math.exp(middle - critical * error), math.exp(middle + critical * error)
-    basis: Basis = "runs" if min(counts) >= 2 else "assumed"
-    return Ratio(math.exp(middle), low, high, p, counts, basis)
+    basis: Basis = "runs" if several else "assumed"
+    usual = _assumed(first, second, middle, max(RUN_SD, _pooled(first, second)))[2]
+    return Ratio(math.exp(middle), low, high, p, counts, basis, usual if several else None)
 
 
 def _welch(
@@ -98,10 +106,17 @@ def _welch(
     return error, critical, float(2 * stdtr(freedom, -abs(middle) / error))
 
 
+def _pooled(first: Sequence[float], second: Sequence[float]) -> float:
+    """Standard deviation within the sides; 0 where neither has two runs."""
+    freedom = len(first) + len(second) - 2
+    squares = sum((value - fmean(side)) ** 2 for side in (first, second) for value in side)
+    return math.sqrt(squares / freedom) if freedom else 0.0
+
+
 def _assumed(
-    first: Sequence[float], second: Sequence[float], middle: float
+    first: Sequence[float], second: Sequence[float], middle: float, scatter: float = RUN_SD
 ) -> tuple[float, float, float]:
-    error = RUN_SD * math.sqrt(1 / len(first) + 1 / len(second))
+    error = scatter * math.sqrt(1 / len(first) + 1 / len(second))
     critical = float(ndtri((1 + CONFIDENCE) / 2))
     return error, critical, float(2 * ndtr(-abs(middle) / error))
 

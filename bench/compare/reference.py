@@ -63,6 +63,23 @@ def headline(entry: Entry) -> Headline | None:
     return Headline(geometric_mean(list(parts.values())), parts, name)
 
 
+def reference_first(entries: Sequence[Entry]) -> list[Entry]:
+    """Entries with each job's reference before the others, which are compared with it.
+
+    For results that nobody put in an order.
+    """
+    jobs = by_job(entries).values()
+    return [
+        each for found in jobs for each in sorted(found, key=lambda entry: not _is_reference(entry))
+    ]
+
+
+def _is_reference(entry: Entry) -> bool:
+    files = (_known().get(_key(entry.job)) or {}).get("files", [])
+    names = {Path(file).name for file in files}
+    return any(run.path.name in names for run in entry.runs)
+
+
 def _key(job: Job) -> str:
     return json.dumps(job.facts)
 

@@ -42,8 +42,6 @@ WORDS = {
     "blas.version": "BLAS version",
     "blas.kernels": "BLAS kernels",
     "blas.threading": "BLAS threading",
-    "settings.tensorflow_intra_threads": "TensorFlow threads (0: all)",
-    "settings.tensorflow_inter_threads": "TensorFlow operations at once (0: all)",
 }
 #: Groups of facts whose members' names say enough.
 GROUPS = ("packages.", "settings.")

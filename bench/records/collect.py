@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -104,10 +105,9 @@ def files_of(name: str, results: Path = Path("results")) -> Iterable[tuple[Path,
     folder = next((each for each in (path, results / name) if name and each.is_dir()), None)
     if folder is None:
         known = sorted(p.name for p in results.glob("*") if p.is_dir() and p.name not in NOT_RUNS)
-        raise ResultError(
-            f"{name}: no such file or folder, and no machine of {results}/"
-            f" ({', '.join(known) or 'which has none'})"
-        )
+        close = get_close_matches(name, known, n=1)
+        hint = f"did you mean {close[0]}?" if close else ", ".join(known) or "which has none"
+        raise ResultError(f"{name}: no such file or folder, and no machine of {results}/ ({hint})")
     found = sorted(
         path
         for path in folder.rglob("*.json")

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from bench.compare.differing import within
+from bench.compare.peaks import weak_peaks
 from bench.compare.ratios import ALARM, CONFIDENCE, RUN_SD
 from bench.compare.reference import headline
 from bench.telling.gate_markdown import as_code, as_text
@@ -45,9 +46,9 @@ def legend(first: str) -> str:
         f"{100 * CONFIDENCE:.0f} % interval. Faster and slower are said where chance alone would "
         f"say so of any of these ratios in at most {100 * ALARM:.0f} % of comparisons. That is "
         "stricter, the more ratios there are, than an interval, which is of one ratio alone; and "
-        "not told apart isn't the same as equal. With one "
-        f"run a side, runs are taken to scatter by {100 * RUN_SD:.0f} %: to see less, measure more "
-        f"runs, or use tlbench gate on one machine. {OTHER}: another accuracy than {first}'s, "
+        "not told apart isn't the same as equal. Where runs are one or few, they may be taken "
+        f"to scatter by {100 * RUN_SD:.0f} %, or as they do if that is more: to see less, measure "
+        f"more runs, or use tlbench gate on one machine. {OTHER}: another accuracy than {first}'s, "
         "beyond chance."
     )
 
@@ -138,7 +139,7 @@ def difference_lines(found: Comparison) -> Iterator[str]:
         mixtures.setdefault(within(entry), []).append(position)
     for own, at in mixtures.items():
         if own:
-            yield printable(f"runs within {spans(at, names)}: {', '.join(own)}")
+            yield printable(f"among the runs of {spans(at, names)} themselves: {', '.join(own)}")
 
 
 def spans(positions: Sequence[int], names: Sequence[str]) -> str:
@@ -172,7 +173,8 @@ def headline_text(found: Headline) -> str:
 
 
 def doubt_lines(comparison: Comparison) -> Iterator[str]:
-    """Benchmarks whose latest run said of its own rounds that their time is in doubt."""
+    """What the latest runs say of themselves: rounds in doubt, and a machine that was weak."""
+    weak = weak_peaks(comparison.entries)
     for position, letter in enumerate(letters(len(comparison.entries))):
         told = [
             f"{printable(name)} {cell.verdict}"
@@ -181,6 +183,12 @@ def doubt_lines(comparison: Comparison) -> Iterator[str]:
         ]
         if told:
             yield f"{letter}: in doubt by its own rounds: {', '.join(told)}"
+        if position in weak:
+            own, best = weak[position]
+            yield (
+                f"{letter}: had less than the whole machine: its matrix-multiply peak was "
+                f"{own:,.0f} GFLOP/s, where another run's was {best:,.0f}"
+            )
 
 
 def money_lines(comparison: Comparison) -> Iterator[str]:
@@ -242,7 +250,18 @@ def _escaped(line: Line) -> Sequence[str]:
 #: Columns of the CSV file, and of the JSON's cells.
 FIELDS = (
     *("benchmark", "entry", "machine", "engine", "device", "threads", "runs", "images_per_s"),
-    *("lowest", "highest", "ratio", "ratio_low", "ratio_high", "p", "basis", "word", "accuracy"),
+    *(
+        "lowest",
+        "highest",
+        "ratio",
+        "ratio_low",
+        "ratio_high",
+        "p",
+        "p_usual",
+        "basis",
+        "word",
+        "accuracy",
+    ),
     *("accuracy_p", "verdict", "images_per_money"),
 )
 
@@ -257,7 +276,11 @@ def records(comparison: Comparison) -> Iterator[dict[str, Any]]:
 
 def _values(benchmark: str, entry: Entry, cell: Cell) -> tuple[Any, ...]:
     found = cell.ratio
-    ratio = (found.value, found.low, found.high, found.p, found.basis) if found else (None,) * 5
+    ratio = (
+        (found.value, found.low, found.high, found.p, found.p_usual, found.basis)
+        if found
+        else (None,) * 6
+    )
     return (
         *(benchmark, entry.label, entry.machine, *entry.setup, len(cell.rates), cell.rate),
         *(min(cell.rates), max(cell.rates), *ratio, cell.word, cell.accuracy),

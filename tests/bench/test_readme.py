@@ -131,5 +131,5 @@ def test_there_are_two_commands_that_set_everything_up(readme):
     ]
     assert len(commands) == 2
     assert commands[0].endswith(".venv/bin/pytest --benchmark")
-    assert commands[1].endswith(".venv/bin/pytest")
+    assert commands[1].endswith(".venv/bin/pytest -n 2 --dist loadfile")
     assert all("-c constraints.txt" in command for command in commands)

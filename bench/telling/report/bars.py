@@ -6,7 +6,7 @@ from functools import partial
 from statistics import median
 from typing import TYPE_CHECKING
 
-from bench.telling.report.chart import MOST, Chart, panels, style, tick, two_lines
+from bench.telling.report.chart import MOST, Chart, left_out, panels, style, tick, two_lines
 from bench.telling.table import per_second, seconds
 
 if TYPE_CHECKING:
@@ -51,6 +51,7 @@ def throughput(comparison: Comparison, number: int) -> Chart:
         headings=("benchmark", "entry", "images/s", "from", "to", "runs"),
         rows=rows,
         draw=partial(_draw_rates, {name: found for name, found in bars.items() if found}),
+        notes=left_out(comparison.entries, MOST),
     )
 
 
@@ -119,6 +120,7 @@ def peak(comparison: Comparison, number: int) -> Chart | None:
         headings=("entry", "benchmark", "GFLOP/s", "peak", "share"),
         rows=figures,
         draw=partial(_draw_peak, found),
+        notes=left_out(comparison.entries, MOST),
     )
 
 
@@ -172,11 +174,13 @@ def breakdown(comparison: Comparison, number: int) -> Chart | None:
         name=f"breakdown-{number}",
         title="Where the time of the whole job goes",
         about="Seconds of the job's parts, each as its own benchmark measured it, beside the "
-        "whole (line): from raw images to test accuracy, without loading the model. Resizing and "
-        "the network overlap within training and evaluation.",
+        "whole (line): model loading, first call, and the way from raw images to test accuracy as "
+        "one benchmark measured it. Resizing and the network overlap within training and "
+        "evaluation.",
         headings=("entry", "part", "time"),
         rows=rows,
         draw=partial(_draw_breakdown, found),
+        notes=left_out(comparison.entries, MOST),
     )
 
 
@@ -194,7 +198,7 @@ def _parts(entry: Entry) -> dict[str, float]:
 
 def _whole(entry: Entry) -> float | None:
     taken = [
-        row.median_s or row.images / row.images_per_s
+        row.load_s + row.first_call_s + (row.median_s or row.images / row.images_per_s)
         for row in entry.last.rows
         if row.stage == "pipeline"
     ]

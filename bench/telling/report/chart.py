@@ -61,6 +61,14 @@ class Chart:
             return self.draw()
 
 
+def left_out(entries: Sequence[object], most: int) -> tuple[str, ...]:
+    """A note on entries that a picture has no room for."""
+    more = len(entries) - most
+    return (f"Not shown, for lack of room: the last {more:,} of {len(entries):,} entries.",) * (
+        more > 0
+    )
+
+
 def panels(titles: Sequence[str], heights: Sequence[float]) -> tuple[Figure, list[Axes]]:
     """A picture of panels below each other.
 

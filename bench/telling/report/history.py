@@ -63,7 +63,7 @@ def _notes(shown: Sequence[History], more: int) -> Iterator[str]:
         yield "No change was found."
     yield from legends(shown)
     if more:
-        yield f"tlbench history shows {more:,} more entries."
+        yield f"Not shown: {more:,} more; tlbench history has all."
 
 
 def _rows(each: History) -> Iterator[tuple[str, ...]]:

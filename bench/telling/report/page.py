@@ -12,6 +12,7 @@ from urllib.parse import quote
 from bench.compare.comparison import compared
 from bench.compare.differing import within
 from bench.compare.entries import accuracy
+from bench.compare.peaks import weak_peaks
 from bench.compare.reference import headline
 from bench.measure.fact_text import facts_lines
 from bench.records.read import ResultError, read_rows
@@ -130,6 +131,7 @@ def _template(folder: Path) -> Template:
         samples=lambda comparison: list(_samples(comparison)),
         missing=lambda comparison: list(_missing(comparison)),
         mixtures=_mixtures,
+        weak=_weak,
         per_second=per_second,
         verdicts=_verdicts,
     )
@@ -183,6 +185,12 @@ def _summary(entry: Entry) -> Summary:
 def _mixtures(comparison: Comparison) -> list[tuple[Entry, tuple[str, ...]]]:
     """Entries whose runs differ among each other, and in what."""
     return [(entry, facts) for entry in comparison.entries if (facts := within(entry))]
+
+
+def _weak(comparison: Comparison) -> list[tuple[str, float, float]]:
+    """Entries that had less than the whole machine, with their peak and the best."""
+    found = weak_peaks(comparison.entries)
+    return [(comparison.entries[i].label, own, best) for i, (own, best) in found.items()]
 
 
 def _missing(comparison: Comparison) -> Iterable[tuple[str, str, str]]:

@@ -14,6 +14,7 @@ from bench.telling.report.chart import (
     MOST_LINES,
     PANEL,
     Chart,
+    left_out,
     legend_below,
     marker,
     panels,
@@ -60,6 +61,7 @@ def rounds(comparison: Comparison, number: int) -> Chart | None:
         headings=("benchmark", "entry", "round", "kind", "time", "disturbed"),
         rows=rows,
         draw=partial(_draw_rounds, found),
+        notes=left_out(comparison.entries, MOST_LINES),
     )
 
 

@@ -34,6 +34,8 @@ def test_a_name_that_is_nothing_is_refused_with_the_machines_there_are(write_run
     write_run("studies/b.json")
     with pytest.raises(ResultError, match=r"nowhere: no such file .* \(amd\)"):
         collect(["nowhere"], tmp_path / "results")
+    with pytest.raises(ResultError, match=r"adm: no such file .* \(did you mean amd\?\)"):
+        collect(["adm"], tmp_path / "results")
 
 
 def test_studies_and_schemas_are_no_runs(write_run, tmp_path):

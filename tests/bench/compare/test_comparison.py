@@ -202,8 +202,8 @@ def test_runs_of_one_entry_of_several_commits_are_told(write_run, compare):
         write_run(f"x/{day}.json", day=day, commit=letter * 40)
     write_run("y.json", engine="litert", commit="b" * 40)
     told = " ".join(compare("x", "y.json").output.split())
-    assert "runs within A: commit of the suite" in told
-    assert "within B" not in told
+    assert "among the runs of A themselves: commit of the suite" in told
+    assert "runs of B" not in told
 
 
 def test_runs_that_no_other_is_compared_with_are_named_within_80_columns(write_run, compare):
@@ -291,3 +291,29 @@ def test_the_committed_reference_is_what_its_files_make(monkeypatch):
     told = json.loads(reference.FILE.read_text(encoding="utf-8"))
     names = [file for job in told["jobs"] for file in job["files"]]
     assert json.loads(json.dumps(reference.reference_of(names))) == told
+
+
+def test_of_one_folder_the_reference_machine_is_what_the_others_are_compared_with(
+    as_reference, write_run, compare
+):
+    write_run("all/a.json", day=-1, engine="early")
+    write_run("all/r.json", engine="tensorflow")
+    (told,) = json.loads(compare("all", "--json").output)["comparisons"]
+    assert [entry["label"] for entry in told["entries"]] == ["tensorflow", "early"]
+    (told,) = json.loads(compare("all/a.json", "all/r.json", "--json").output)["comparisons"]
+    assert [entry["label"] for entry in told["entries"]] == ["early", "tensorflow"]
+
+
+def test_engines_are_compared_in_the_order_in_which_they_are_named(write_run, compare):
+    for day, engine in enumerate("abc"):
+        write_run(f"all/{day}.json", day=day, engine=engine)
+    (told,) = json.loads(compare("all", "--engine=c", "--engine=a", "--json").output)["comparisons"]
+    assert [entry["label"] for entry in told["entries"]] == ["c", "a"]
+
+
+def test_a_run_on_half_of_its_machine_is_told_below_the_table(write_run, compare):
+    write_run("a.json", peak_gflops_per_s=480.0)
+    write_run("b.json", engine="litert", peak_gflops_per_s=237.0)
+    told = " ".join(compare("a.json", "b.json").output.split())
+    assert "B: had less than the whole machine: its matrix-multiply peak was 237 GFLOP/s" in told
+    assert "A: had less" not in told

@@ -58,12 +58,30 @@ def test_a_side_without_runs_is_refused():
         ratio([], [1.0])
 
 
-def test_of_ratios_that_are_shown_together_hardly_any_is_called_real_by_chance():
+def test_three_runs_convince_at_least_as_much_as_one():
+    single = ratio([100.0], [210.0]).word(100)
+    assert ratio([90.0, 101.0, 110.0], [190.0, 211.0, 230.0]).word(100) == single == "faster"
+    # By their own scatter alone, which three runs hardly know, they would not.
+    assert ratio([90.0, 101.0, 110.0], [190.0, 211.0, 230.0]).p > ALARM / 200
+
+
+def test_runs_that_scatter_more_than_is_usual_convince_by_their_own_scatter_only():
+    wild = ratio([50.0, 100.0, 200.0], [110.0, 220.0, 440.0])
+    assert wild.p_usual == pytest.approx(
+        2 * stats.norm.sf(math.log(2.2), scale=math.log(2) * math.sqrt(2 / 3))
+    )
+    assert wild.word() == "not told apart"
+
+
+@pytest.mark.parametrize(
+    ("scatter", "runs"), [(0.01, 2), (0.05, 4), (0.12, 2), (0.12, 3), (0.12, 6)]
+)
+def test_of_ratios_that_are_shown_together_hardly_any_is_called_real_by_chance(scatter, runs):
     rng = np.random.default_rng(1)
     together, tables = 20, 300
     alarms = 0
     for _ in range(tables):
-        sides = np.exp(rng.normal(0, 0.05, (together, 2, 4)))
+        sides = np.exp(rng.normal(0, scatter, (together, 2, runs)))
         words = {ratio(list(base), list(head)).word(together) for base, head in sides}
         alarms += words != {"not told apart"}
     # Above this only once in a thousand times, were the promise just kept.

@@ -1,0 +1,45 @@
+"""A run on half of its machine is told."""
+
+import pytest
+
+from bench.compare.entries import entries_of
+from bench.compare.peaks import weak_peaks
+from bench.records.collect import collect
+
+
+@pytest.fixture
+def weak(write_run, tmp_path):
+    """What is weak of entries with these peaks."""
+
+    def told(*peaks, **info):
+        for day, peak in enumerate(peaks):
+            write_run(f"{day}.json", day=day, engine=f"e{day}", peak_gflops_per_s=peak, **info)
+        return weak_peaks(entries_of(collect([str(tmp_path / "results")]).runs))
+
+    return told
+
+
+@pytest.mark.parametrize(
+    ("peaks", "found"),
+    [
+        ((480.0, 237.0, 450.0), {1: (237.0, 480.0)}),
+        ((480.0, 400.0), {}),
+        ((None, 237.0), {}),
+        ((480.0, None), {}),
+    ],
+    ids=["half", "noise", "one knows", "the other knows"],
+)
+def test_half_of_a_machines_peak_is_told(peaks, found, weak):
+    assert weak(*peaks) == found
+
+
+def test_other_machines_and_thread_counts_are_no_measure(write_run, weak):
+    write_run("a.json", peak_gflops_per_s=480.0, facts={"cpu": "Other"})
+    write_run("b.json", peak_gflops_per_s=480.0, threads=16, engine="x")
+    assert weak(237.0) == {}
+
+
+def test_runs_of_one_entry_are_compared_too(write_run, tmp_path):
+    for day, peak in enumerate((480.0, 237.0)):
+        write_run(f"{day}.json", day=day, peak_gflops_per_s=peak)
+    assert weak_peaks(entries_of(collect([str(tmp_path / "results")]).runs)) == {0: (237.0, 480.0)}
