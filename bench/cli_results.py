@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from bench.command_options import file_option, json_option, results_option
+from bench.command_options import choosing_options, file_option, json_option, results_option
 from bench.compare.jobs import JOB as JOB_FACTS
 
 
@@ -34,21 +34,7 @@ def check(**arguments: Any) -> None:  # noqa: ANN401 - click's values
     type=click.Choice(JOB_FACTS),
     help="put runs side by side that differ in this; may be given several times",
 )
-@click.option(
-    "--engine",
-    "engines",
-    multiple=True,
-    metavar="NAME",
-    help="only runs of this engine; may be given several times",
-)
-@click.option(
-    "--threads",
-    "thread_counts",
-    multiple=True,
-    type=int,
-    metavar="N",
-    help="only runs with so many threads; may be given several times",
-)
+@choosing_options
 @file_option("--markdown", "write a summary there")
 @file_option("--csv", "write all figures there")
 @json_option
@@ -77,6 +63,7 @@ def compare(**arguments: Any) -> None:  # noqa: ANN401 - click's values
     metavar="NAME",
     help="show this one only, such as 'train (cached)'; may be given several times",
 )
+@choosing_options
 @json_option
 def history(**arguments: Any) -> None:  # noqa: ANN401 - click's values
     """Show results over time: where each benchmark became faster or slower, and at which commits.
@@ -108,6 +95,7 @@ def history(**arguments: Any) -> None:  # noqa: ANN401 - click's values
     metavar="DIR",
     help="write every picture there, as SVG and PNG",
 )
+@choosing_options
 @click.option("--title", metavar="TEXT", help="of the page")
 def report(**arguments: Any) -> None:  # noqa: ANN401 - click's values
     """Write one HTML page about runs: needs no network, opens from disk.

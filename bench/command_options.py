@@ -68,3 +68,15 @@ results_option = click.option(
     metavar="DIR",
     help="what is meant without a RUN, and where machines are looked for by name",
 )
+
+
+def choosing_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Options that choose among runs, passed as ``engines`` and ``thread_counts``."""
+    for flag, name, kind, metavar, which in (
+        ("--threads", "thread_counts", int, "N", "with so many threads"),
+        ("--engine", "engines", str, "NAME", "of this engine"),
+    ):
+        about = f"only runs {which}; may be given several times"
+        option = click.option(flag, name, multiple=True, type=kind, metavar=metavar, help=about)
+        command = option(command)
+    return command

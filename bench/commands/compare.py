@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bench.command_line import BadInput
-from bench.commands.runs import named_runs
+from bench.commands.runs import chosen, named_runs
 from bench.compare.comparison import compared
-from bench.compare.entries import SETUP, entries_of, labelled
+from bench.compare.entries import entries_of, labelled
 from bench.compare.jobs import JOB
 from bench.compare.reference import reference_first
 from bench.telling.comparison import as_csv, as_lines, as_markdown
@@ -48,7 +47,7 @@ def run(
         BadInput: An engine or a number of threads that no run has.
         SystemExit: With 4 where no two runs are of the same job.
     """
-    found = _chosen(_entries(names or [str(results)], results, mixed), engines, thread_counts)
+    found = chosen(_entries(names or [str(results)], results, mixed), engines, thread_counts)
     comparisons = [each for each in compared(found) if len(each.entries) > 1]
     if not comparisons:
         click.echo(_nothing(found, mixed), err=True)
@@ -78,24 +77,6 @@ def _entries(names: Sequence[str], results: Path, mixed: Sequence[str]) -> list[
     for name in names:
         found += entries_of(named_runs([name], results), mixed)
     return reference_first(found) if len(names) == 1 else found
-
-
-def _chosen(
-    found: list[Entry], engines: Sequence[str], thread_counts: Sequence[int]
-) -> list[Entry]:
-    """Those of these engines and with so many threads, in that order; all, where none is named."""
-    wanted: dict[str, Sequence[object]] = {"engine": engines, "threads": thread_counts}
-    for name, values in wanted.items():
-        place = SETUP.index(name)
-        known = sorted({str(entry.setup[place]) for entry in found})
-        for value in values:
-            if str(value) not in known:
-                listed = ", ".join(map(printable, known)) or "none"
-                raise BadInput(f"--{name} {value}: no run has it; there are {listed}")
-        if values:
-            found = [entry for entry in found if entry.setup[place] in values]
-            found.sort(key=lambda entry: values.index(entry.setup[place]))
-    return found
 
 
 def _nothing(found: Sequence[Entry], mixed: Sequence[str]) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from bench.command_line import BadInput
-from bench.commands.runs import runs_to_show
+from bench.commands.runs import chosen, runs_to_show
 from bench.compare.entries import by_job, entries_of, labelled
 from bench.compare.history import histories
 from bench.telling import history
@@ -20,15 +20,24 @@ if TYPE_CHECKING:
     from bench.compare.entries import Entry
 
 
-def run(*, names: Sequence[str], results: Path, benchmarks: Sequence[str], as_json: bool) -> None:
+def run(
+    *,
+    names: Sequence[str],
+    results: Path,
+    benchmarks: Sequence[str],
+    engines: Sequence[str],
+    thread_counts: Sequence[int],
+    as_json: bool,
+) -> None:
     """Show results over time; see ``tlbench history --help``.
 
     Raises:
         ResultError: A name is nothing, or a named file no run.
-        BadInput: A benchmark that no run has.
+        BadInput: A benchmark, an engine or a number of threads that no run has.
         SystemExit: With 4 where there is no run.
     """
-    jobs = by_job(entries_of(runs_to_show(names, results))).values()
+    found_entries = entries_of(runs_to_show(names, results))
+    jobs = by_job(chosen(found_entries, engines, thread_counts)).values()
     entries = [entry for found in jobs for entry in labelled(found)]
     _known(benchmarks, entries)
     found = histories(entries, benchmarks)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bench.commands.runs import runs_to_show
+from bench.commands.runs import chosen, runs_to_show
 from bench.compare.entries import entries_of
 from bench.compare.reference import reference_first
 from bench.telling.report.page import page, sections, write_plots
@@ -20,17 +20,26 @@ TITLE = "Transfer learning benchmarks"
 
 
 def run(
-    *, names: Sequence[str], results: Path, output: Path, plots: Path | None, title: str | None
+    *,
+    names: Sequence[str],
+    results: Path,
+    engines: Sequence[str],
+    thread_counts: Sequence[int],
+    output: Path,
+    plots: Path | None,
+    title: str | None,
 ) -> None:
     """Write the page, and its pictures where asked; see ``tlbench report --help``.
 
     Raises:
         ResultError: A name is nothing, or a named file no run.
+        BadInput: An engine or a number of threads that no run has.
         OSError: A file can't be written.
         SystemExit: With 4 where there is no run.
     """
-    runs = runs_to_show(names, results)
-    found = sections(reference_first(entries_of(runs)))
+    entries = chosen(entries_of(runs_to_show(names, results)), engines, thread_counts)
+    runs = sorted((run for entry in entries for run in entry.runs), key=lambda run: run.when)
+    found = sections(reference_first(entries))
     text = page(title or TITLE, found, runs, output.parent)
     with atomic_file(output) as part:
         part.write_text(text, encoding="utf-8")

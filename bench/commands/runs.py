@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from bench.command_line import BadInput
+from bench.compare.entries import SETUP
 from bench.records.collect import collect
 from bench.telling.gate_words import printable
 
@@ -13,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from bench.compare.entries import Entry
     from bench.records.collect import Run
 
 #: Exit code where there is no run to show.
@@ -43,4 +46,24 @@ def runs_to_show(names: Sequence[str], results: Path) -> tuple[Run, ...]:
         given = ", ".join(names) or f"{results}/"
         click.echo(f"no run in {given}: measure one with pytest --benchmark", err=True)
         raise SystemExit(NOTHING)
+    return found
+
+
+def chosen(found: list[Entry], engines: Sequence[str], thread_counts: Sequence[int]) -> list[Entry]:
+    """Those of these engines and with so many threads, in that order; all, where none is named.
+
+    Raises:
+        BadInput: An engine or a number of threads that no run has.
+    """
+    wanted: dict[str, Sequence[object]] = {"engine": engines, "threads": thread_counts}
+    for name, values in wanted.items():
+        place = SETUP.index(name)
+        known = sorted({str(entry.setup[place]) for entry in found})
+        for value in values:
+            if str(value) not in known:
+                listed = ", ".join(map(printable, known)) or "none"
+                raise BadInput(f"--{name} {value}: no run has it; there are {listed}")
+        if values:
+            found = [entry for entry in found if entry.setup[place] in values]
+            found.sort(key=lambda entry: values.index(entry.setup[place]))
     return found

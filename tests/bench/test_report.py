@@ -197,6 +197,14 @@ def test_files_of_version_1_have_a_report_without_what_they_lack(write_run, writ
     assert not ids & {"peak-1", "rounds-1", "pareto-1", "history-1"}
 
 
+def test_a_report_of_chosen_engines_and_threads_has_no_others(write_run, write_report):
+    for day in range(4):
+        write_run(f"{day}.json", day=day, engine="xy"[day % 2] * 3, threads=1 + day // 2)
+    page, _ = write_report("--engine", "yyy", "--threads", "2")
+    assert [a["href"] for a in page.all("a") if "results" in a["href"]] == ["../results/3.json"]
+    assert not any("xxx" in each for each in page.text)
+
+
 def test_what_was_not_measured_is_said_with_its_reason(write_run, write_report):
     path = write_run("a.json", drop=["test_extract"])
     run = json.loads(path.read_text(encoding="utf-8"))

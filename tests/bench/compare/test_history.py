@@ -145,6 +145,16 @@ def test_set_ups_and_jobs_have_histories_of_their_own(nights, history):
     ]  # fmt: skip
 
 
+def test_engines_and_threads_are_chosen(write_run, history):
+    for day in range(4):
+        write_run(f"{day}.json", day=day, engine="ab"[day % 2], threads=1 + day // 2)
+    told = json.loads(history("--engine=b", "--json").stdout)["histories"]
+    assert {(each["engine"], each["threads"]) for each in told} == {("b", 1), ("b", 2)}
+    told = json.loads(history("--threads=2", "--json").stdout)["histories"]
+    assert {(each["engine"], each["threads"]) for each in told} == {("a", 2), ("b", 2)}
+    assert history("--engine=c").exit_code == 2
+
+
 def test_unreadable_files_are_passed_over_with_a_line_on_stderr(write_run, history, tmp_path):
     write_run("1.json")
     (tmp_path / "results" / "broken.json").write_text("{")
