@@ -109,7 +109,8 @@ def _welch(
 def _pooled(first: Sequence[float], second: Sequence[float]) -> float:
     """Standard deviation within the sides; 0 where neither has two runs."""
     freedom = len(first) + len(second) - 2
-    squares = sum((value - fmean(side)) ** 2 for side in (first, second) for value in side)
+    middles = [(side, fmean(side)) for side in (first, second)]
+    squares = sum((value - middle) ** 2 for side, middle in middles for value in side)
     return math.sqrt(squares / freedom) if freedom else 0.0
 
 
