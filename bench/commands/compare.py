@@ -14,7 +14,7 @@ from bench.compare.reference import reference_first
 from bench.telling.comparison import as_csv, as_lines, as_markdown
 from bench.telling.comparison import as_json as in_json
 from bench.telling.gate_words import printable
-from bench.telling.table import WIDTH, wrapped
+from bench.telling.table import indented
 from tl_core.storage import atomic_file
 
 if TYPE_CHECKING:
@@ -64,8 +64,8 @@ def run(
     if alone:
         click.echo("\nleft out, since no other run is of the same job:", err=True)
         for entry in labelled(alone):
-            told = printable(f"{entry.label}; {entry.job}")
-            click.echo("\n".join(f"  {line}" for line in wrapped(told, WIDTH - 2)), err=True)
+            told = indented(printable(f"{entry.label}; {entry.job}"))
+            click.echo("\n".join(told), err=True)
 
 
 def _entries(names: Sequence[str], results: Path, mixed: Sequence[str]) -> list[Entry]:

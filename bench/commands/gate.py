@@ -22,7 +22,7 @@ from bench.gate.prepared import prepared
 from bench.gate.run import Gate, Settings
 from bench.gate.tolerances import parse_tolerances
 from bench.telling.gate import gate_json, gate_junit, gate_markdown, gate_table
-from bench.telling.tint import tinted
+from bench.telling.tint import VERDICTS, tinted
 from tl_core.storage import atomic_file, cache_dir
 
 if TYPE_CHECKING:
@@ -150,7 +150,7 @@ def _tell(report: Report, outputs: Outputs) -> int:
     if outputs.as_json:
         click.echo(json.dumps(gate_json(report), indent=1))
     else:
-        click.echo("\n".join(map(tinted, gate_table(report))))
+        click.echo("\n".join(tinted(line, VERDICTS) for line in gate_table(report)))
     return report.exit_code
 
 
@@ -161,7 +161,7 @@ def _tell_itself(reports: Sequence[Report], outputs: Outputs) -> int:
         click.echo(json.dumps(whole, indent=1))
     else:
         for report in reports:
-            click.echo("\n".join(map(tinted, gate_table(report))))
+            click.echo("\n".join(tinted(line, VERDICTS) for line in gate_table(report)))
         click.echo(str(found))
     return 0 if found.holds else 1
 

@@ -37,9 +37,10 @@ def run(
         OSError: A file can't be written.
         SystemExit: With 4 where there is no run.
     """
-    entries = chosen(entries_of(runs_to_show(names, results)), engines, thread_counts)
+    every = reference_first(entries_of(runs_to_show(names, results)))
+    entries = chosen(every, engines, thread_counts)
     runs = sorted((run for entry in entries for run in entry.runs), key=lambda run: run.when)
-    found = sections(reference_first(entries))
+    found = sections(entries)
     text = page(title or TITLE, found, runs, output.parent)
     with atomic_file(output) as part:
         part.write_text(text, encoding="utf-8")

@@ -50,12 +50,12 @@ def runs_to_show(names: Sequence[str], results: Path) -> tuple[Run, ...]:
 
 
 def chosen(found: list[Entry], engines: Sequence[str], thread_counts: Sequence[int]) -> list[Entry]:
-    """Those of these engines and with so many threads, in that order; all, where none is named.
+    """Those of these engines, and with so many threads, in that order; all, where none is named.
 
     Raises:
         BadInput: An engine or a number of threads that no run has.
     """
-    wanted: dict[str, Sequence[object]] = {"engine": engines, "threads": thread_counts}
+    wanted: dict[str, Sequence[object]] = {"threads": thread_counts, "engine": engines}
     for name, values in wanted.items():
         place = SETUP.index(name)
         known = sorted({str(entry.setup[place]) for entry in found})

@@ -69,8 +69,8 @@ def _facts(entries: Sequence[Entry]) -> Iterator[tuple[str, list[Any]]]:
             old = next(found[key].old for found in changes if key in found)
             yield key, [old, *(found[key].new if key in found else old for found in changes)]
     for key, values in (
-        ("commit of the suite", [each.last.commit or UNKNOWN for each in entries]),
-        ("benchmarks in processes of their own", [each.last.isolated for each in entries]),
+        ("commit", [each.last.commit or UNKNOWN for each in entries]),
+        ("isolated", [each.last.isolated for each in entries]),
     ):
         if len(set(values)) > 1:
             yield key, values
@@ -96,4 +96,4 @@ def within(entry: Entry) -> tuple[str, ...]:
         for change in compare_fingerprints(first, facts).software
     ]
     commits = {run.commit for run in entry.runs}
-    return (*dict.fromkeys(names), *["commit of the suite"] * (len(commits) > 1))
+    return (*dict.fromkeys(names), *[named("commit")] * (len(commits) > 1))

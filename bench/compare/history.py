@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bench.compare.changes import LEAST_RUNS, MOST_RUNS, change_points
+from bench.compare.differing import UNKNOWN
 from bench.measure.difference import compare_fingerprints
 
 if TYPE_CHECKING:
@@ -18,9 +19,6 @@ if TYPE_CHECKING:
     from bench.measure.difference import Change as Fact
     from bench.records.collect import Run
     from bench.records.short import ShortRow
-
-#: In place of a commit that a run doesn't name.
-UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True)

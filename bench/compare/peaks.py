@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bench.compare.entries import SETUP
+from bench.measure.difference import compare_fingerprints
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,18 +28,24 @@ def weak_peaks(entries: Sequence[Entry]) -> dict[int, tuple[float, float]]:
         By position, the peak of the latest run and the best of all runs on the same machine with
         the same device and as many threads, in GFLOP/s.
     """
-    best: dict[tuple[object, ...], float] = {}
-    for entry in entries:
-        for run in entry.runs:
-            best[_kind(entry)] = max(best.get(_kind(entry), 0.0), _peak(run))
-    found = {i: (_peak(entry.last), best[_kind(entry)]) for i, entry in enumerate(entries)}
-    return {i: (own, top) for i, (own, top) in found.items() if 0 < own < WEAK * top}
+    own = [_peak(entry.last) for entry in entries]
+    tops = [max(map(_peak, entry.runs)) for entry in entries]
+    best = [
+        max(top for other, top in zip(entries, tops, strict=True) if _alike(entry, other))
+        for entry in entries
+    ]
+    pairs = enumerate(zip(own, best, strict=True))
+    return {i: (peak, top) for i, (peak, top) in pairs if 0 < peak < WEAK * top}
 
 
-def _kind(entry: Entry) -> tuple[object, ...]:
-    return entry.machine, *(
-        value for name, value in zip(SETUP, entry.setup, strict=True) if name != "engine"
+def _alike(entry: Entry, other: Entry) -> bool:
+    """Whether two entries had the same machine, device and number of threads."""
+    same_setup = all(
+        one == another
+        for name, one, another in zip(SETUP, entry.setup, other.setup, strict=True)
+        if name != "engine"
     )
+    return same_setup and not compare_fingerprints(entry.last.facts, other.last.facts).machine
 
 
 def _peak(run: Run) -> float:

@@ -42,6 +42,8 @@ WORDS = {
     "blas.version": "BLAS version",
     "blas.kernels": "BLAS kernels",
     "blas.threading": "BLAS threading",
+    "commit": "commit of the suite",
+    "isolated": "benchmarks in processes of their own",
 }
 #: Groups of facts whose members' names say enough.
 GROUPS = ("packages.", "settings.")
@@ -53,8 +55,8 @@ def named(name: str) -> str:
         return WORDS[name]
     for group in GROUPS:
         name = name.removeprefix(group)
-    head, _, tail = name.partition("caches.")
-    return f"{tail} cache" if tail and not head else name
+    level = name.removeprefix("caches.")
+    return name if level == name else f"{level} cache"
 
 
 def shown(name: str, value: object) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -29,7 +28,7 @@ class Row:
     info: dict[str, Any]
     seconds: tuple[float, ...]
 
-    @cached_property
+    @property
     def label(self) -> str:
         """Stage and track, such as ``train (cached)``."""
         return label_of(str(self.info["stage"]), self.info.get("track"))
@@ -61,21 +60,8 @@ def read_rows(path: Path) -> list[Row]:
     Raises:
         ResultError: The file isn't readable, or a row lacks its rounds.
     """
-    return rows_of(read_run(path), path)
-
-
-def rows_of(run: dict[str, Any], path: Path) -> list[Row]:
-    """As ``read_rows``, of a file that was read.
-
-    Args:
-        run: Its JSON.
-        path: The file, for messages.
-
-    Raises:
-        ResultError: A row lacks its rounds.
-    """
     rows = []
-    for number, benchmark in enumerate(run["benchmarks"]):
+    for number, benchmark in enumerate(read_run(path)["benchmarks"]):
         try:
             if "stage" in (benchmark["extra_info"] or {}):
                 seconds = tuple(float(value) for value in benchmark["stats"]["data"])

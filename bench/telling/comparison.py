@@ -15,8 +15,8 @@ from bench.compare.ratios import ALARM, CONFIDENCE, RUN_SD
 from bench.compare.reference import headline
 from bench.telling.gate_markdown import as_code, as_text
 from bench.telling.gate_words import printable
-from bench.telling.table import WIDTH, lines_of, per_second, share, wrapped
-from bench.telling.tint import tinted
+from bench.telling.table import indented, lines_of, per_second, share, wrapped
+from bench.telling.tint import RATIOS, tinted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -184,11 +184,20 @@ def doubt_lines(comparison: Comparison) -> Iterator[str]:
         if told:
             yield f"{letter}: in doubt by its own rounds: {', '.join(told)}"
         if position in weak:
-            own, best = weak[position]
-            yield (
-                f"{letter}: had less than the whole machine: its matrix-multiply peak was "
-                f"{own:,.0f} GFLOP/s, where another run's was {best:,.0f}"
-            )
+            yield f"{letter}: {weak_text(*weak[position])}"
+
+
+def weak_text(own: float, best: float) -> str:
+    """That a run had less of its machine than another one.
+
+    Args:
+        own: Its matrix-multiply peak in GFLOP/s.
+        best: The other run's.
+    """
+    return (
+        f"had less than the whole machine: its matrix-multiply peak was {own:,.0f} GFLOP/s, where "
+        f"another run's was {best:,.0f}"
+    )
 
 
 def money_lines(comparison: Comparison) -> Iterator[str]:
@@ -214,10 +223,9 @@ def as_lines(comparisons: Iterable[Comparison]) -> list[str]:
             lines += wrapped(line)
         told = list(difference_lines(each))
         lines += ["", "what differs:"] * bool(told)
-        for line in told:
-            lines += [f"  {part}" for part in wrapped(line, WIDTH - 2)]
-        rows = [line.cells for line in table_lines(each)]
-        lines += ["", *map(tinted, lines_of(HEADINGS, rows, right=RIGHT)), ""]
+        lines += [part for line in told for part in indented(line)]
+        table = lines_of(HEADINGS, [line.cells for line in table_lines(each)], right=RIGHT)
+        lines += ["", *(tinted(row, RATIOS) for row in table), ""]
         below = [*headline_lines(each), *money_lines(each), *doubt_lines(each)]
         lines += [part for line in below for part in wrapped(line)]
         lines += [""] * bool(below)

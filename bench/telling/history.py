@@ -10,7 +10,7 @@ from bench.compare.changes import ALARM, LEAST_RUNS, MOST_RUNS
 from bench.compare.entries import SETUP
 from bench.compare.ratios import CONFIDENCE, geometric_mean
 from bench.telling.gate_words import printable
-from bench.telling.table import WIDTH, lines_of, per_second, wrapped
+from bench.telling.table import indented, lines_of, per_second, wrapped
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -58,8 +58,7 @@ def as_lines(found: Sequence[History]) -> list[str]:
     if single:
         lines += [""] * bool(lines) + ["one run so far, which is no history:"]
         for entry in single:
-            told = printable(f"{entry.label}; {entry.job}")
-            lines += [f"  {line}" for line in wrapped(told, WIDTH - 2)]
+            lines += indented(printable(f"{entry.label}; {entry.job}"))
     return lines
 
 

@@ -99,6 +99,11 @@ def wrapped(text: str, width: int = WIDTH) -> list[str]:
     return textwrap.wrap(text, width, subsequent_indent="  ", break_on_hyphens=False) or [""]
 
 
+def indented(text: str) -> list[str]:
+    """As ``wrapped``, two columns to the right."""
+    return [f"  {line}" for line in wrapped(text, WIDTH - 2)]
+
+
 def per_second(value: float) -> str:
     """A rate as printed everywhere: three digits, or all before the point."""
     return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"

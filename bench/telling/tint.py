@@ -5,26 +5,30 @@ from __future__ import annotations
 import os
 import re
 import sys
+from typing import TYPE_CHECKING
 
 import click
 
-#: Of words at the end of a table's line, or before a comma.
-TINTS = {
-    "faster": "green",
-    "slower": "red",
-    "PASS": "green",
-    "FAIL": "red",
-    "INCONCLUSIVE": "yellow",
-    "NOT COMPARABLE": "yellow",
-}
-_WORD = re.compile(rf"(?<= )({'|'.join(TINTS)})(?=, |$)")
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+#: Of a gate's verdicts, which stand in capitals.
+VERDICTS = {"PASS": "green", "FAIL": "red", "INCONCLUSIVE": "yellow", "NOT COMPARABLE": "yellow"}
+#: Of the words of a comparison's table.
+RATIOS = {"faster": "green", "slower": "red"}
 
 
-def tinted(line: str) -> str:
-    """A table's line, its words in colour if stdout is a terminal and ``NO_COLOR`` isn't set."""
+def tinted(line: str, tints: Mapping[str, str]) -> str:
+    """A line, its words in colour if stdout is a terminal and ``NO_COLOR`` isn't set.
+
+    Args:
+        line: Plain text.
+        tints: Colours of words; at the line's end, or before a comma.
+    """
     if not _wanted():
         return line
-    return _WORD.sub(lambda found: click.style(found[1], fg=TINTS[found[1]]), line)
+    words = rf"(?<= )({'|'.join(tints)})(?=, |$)"
+    return re.sub(words, lambda found: click.style(found[1], fg=tints[found[1]]), line)
 
 
 def _wanted() -> bool:

@@ -20,6 +20,7 @@ from bench.compare.entries import entries_of
 from bench.compare.reference import reference_first
 from bench.measure.noise_sample import NoiseSample
 from bench.records.collect import collect
+from bench.records.read import read_rows
 from bench.telling.report.chart import MOST, marker, style
 from bench.telling.report.page import page as page_of
 from bench.telling.report.page import sections
@@ -203,6 +204,29 @@ def test_a_report_of_chosen_engines_and_threads_has_no_others(write_run, write_r
     page, _ = write_report("--engine", "yyy", "--threads", "2")
     assert [a["href"] for a in page.all("a") if "results" in a["href"]] == ["../results/3.json"]
     assert not any("xxx" in each for each in page.text)
+    text = write_report("--engine", "yyy", "--engine", "xxx")[1]
+    assert text.index("yyy 1 thread", text.index('id="table-1"')) < text.index(
+        "xxx 1 thread", text.index('id="table-1"')
+    )
+
+
+def test_the_whole_job_has_loading_in_it_as_its_parts_have(write_run, tmp_path):
+    path = write_run("a.json")
+    (section,) = sections(entries_of(collect([str(tmp_path / "results")]).runs))
+    (chart,) = (each for each in section.charts if each.name == "breakdown-1")
+    told = {row[1]: float(row[2].removesuffix(" s")) for row in chart.rows if " s" in row[2]}
+    info = next(row.info for row in read_rows(path) if row.info["stage"] == "pipeline")
+    job = info["images"] / info["images_per_s"]
+    assert told["whole job"] == pytest.approx(info["load_s"] + info["first_call_s"] + job, rel=5e-3)
+    assert info["load_s"] > 0.1 * job
+
+
+def test_only_samples_with_a_right_answer_have_a_tick(write_run, write_report):
+    sample = {"image": "AAAA", "predicted": "cat", "probability": 1.0}
+    write_run("a.json", samples=[sample])
+    assert "✓" not in write_report()[1]
+    write_run("a.json", samples=[sample | {"label": "cat"}])
+    assert "✓" in write_report()[1]
 
 
 def test_what_was_not_measured_is_said_with_its_reason(write_run, write_report):
@@ -223,6 +247,7 @@ def test_a_picture_has_room_for_so_many_entries_and_the_table_for_all(write_run,
     figures = text[text.index('id="throughput-1"') : text.index('id="breakdown-1"')]
     listed = figures[figures.index("<tbody>") :]
     assert listed.count(">extract<") == MOST
+    assert figures.count(f"Not shown, for lack of room: the last 3 of {MOST + 3} entries.") == 1
 
 
 def test_disturbed_rounds_are_ringed_and_listed_with_what_disturbed_them(write_run, tmp_path):
@@ -255,8 +280,9 @@ def test_a_change_in_the_history_is_drawn_where_it_is_and_listed(write_run, writ
     for panel in changed:
         series, *changes = panel.get_lines()
         name = panel.get_title(loc="left")
-        rates = [float(row[3].replace(",", "")) for row in chart.rows if row[0] == name]
-        assert series.get_ydata()[::-1] == pytest.approx(rates, rel=5e-3)
+        rates = [row[3] for row in chart.rows if row[0] == name]
+        drawn = [f"{rate:,.0f}" if rate >= 100 else f"{rate:.3g}" for rate in series.get_ydata()]
+        assert drawn[::-1] == rates
         assert [line.get_xdata()[0].date() for line in changes] == [date(2026, 11, 15)]
     assert sum("commits 131313131313" in row[5] for row in chart.rows) == len(changed)
 

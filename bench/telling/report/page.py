@@ -16,7 +16,7 @@ from bench.compare.peaks import weak_peaks
 from bench.compare.reference import headline
 from bench.measure.fact_text import facts_lines
 from bench.records.read import ResultError, read_rows
-from bench.telling.comparison import headline_text, legend
+from bench.telling.comparison import headline_text, legend, weak_text
 from bench.telling.pages import template
 from bench.telling.pictures import as_svg, drawing, write_picture
 from bench.telling.report import bars
@@ -187,10 +187,10 @@ def _mixtures(comparison: Comparison) -> list[tuple[Entry, tuple[str, ...]]]:
     return [(entry, facts) for entry in comparison.entries if (facts := within(entry))]
 
 
-def _weak(comparison: Comparison) -> list[tuple[str, float, float]]:
-    """Entries that had less than the whole machine, with their peak and the best."""
+def _weak(comparison: Comparison) -> list[tuple[str, str]]:
+    """Entries that had less than the whole machine, and how much less."""
     found = weak_peaks(comparison.entries)
-    return [(comparison.entries[i].label, own, best) for i, (own, best) in found.items()]
+    return [(comparison.entries[i].label, weak_text(*peaks)) for i, peaks in found.items()]
 
 
 def _missing(comparison: Comparison) -> Iterable[tuple[str, str, str]]:

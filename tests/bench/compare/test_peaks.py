@@ -39,6 +39,11 @@ def test_other_machines_and_thread_counts_are_no_measure(write_run, weak):
     assert weak(237.0) == {}
 
 
+def test_another_machine_of_the_same_name_is_no_measure(write_run, weak):
+    write_run("a.json", engine="x", peak_gflops_per_s=480.0, facts={"memory_bytes": 10**12})
+    assert weak(237.0) == {}
+
+
 def test_runs_of_one_entry_are_compared_too(write_run, tmp_path):
     for day, peak in enumerate((480.0, 237.0)):
         write_run(f"{day}.json", day=day, peak_gflops_per_s=peak)
