@@ -11,8 +11,9 @@ from bench.compare.comparison import compared
 from bench.compare.entries import entries_of, labelled
 from bench.compare.jobs import JOB
 from bench.compare.reference import reference_first
-from bench.telling.comparison import as_csv, as_lines, as_markdown
-from bench.telling.comparison import as_json as in_json
+from bench.telling.comparison import as_lines, as_markdown
+from bench.telling.comparison_records import as_csv
+from bench.telling.comparison_records import as_json as in_json
 from bench.telling.gate_words import printable
 from bench.telling.table import indented
 from tl_core.storage import atomic_file

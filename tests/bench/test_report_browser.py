@@ -137,6 +137,9 @@ def test_a_filter_leaves_the_rows_that_have_it(browse):
     field.send_keys("LiteRT")
     assert set(column(driver, 1)) == {"litert"}
     field.clear()
+    field.send_keys("litert  EXTRACT")  # every word, in any order
+    assert (column(driver, 0), column(driver, 1)) == (["extract"], ["litert"])
+    field.clear()
     field.send_keys(" \b")
     assert len(column(driver, 0)) == every
 

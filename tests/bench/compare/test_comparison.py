@@ -16,7 +16,8 @@ from bench.compare.comparison import compared
 from bench.compare.entries import entries_of
 from bench.gate.accuracy import pack
 from bench.records.collect import collect
-from bench.telling.comparison import as_csv, as_lines, as_markdown, letters
+from bench.telling.comparison import as_lines, as_markdown, letters
+from bench.telling.comparison_records import as_csv
 
 HOSTILE = 'x|<img src=x onerror=alert(1)>`\x1b[31m"=1'
 
@@ -152,6 +153,15 @@ def test_other_precisions_and_data_copies_are_refused_unless_mixed(change, write
     assert refused.exit_code == 4
     assert f"--mix {name}" in refused.output
     assert compare("a.json", "b.json", f"--mix={name}").exit_code == 0
+
+
+def test_jobs_that_differ_in_much_are_not_proposed_to_be_mixed(write_run, compare):
+    write_run("a.json")
+    write_run("b.json", precision="int8", batch_size=64, image_size=96)
+    refused = compare("a.json", "b.json")
+    assert refused.exit_code == 4
+    assert "image_size 160 / 96" in refused.output
+    assert "--mix" not in refused.output
 
 
 def test_without_a_name_all_results_are_compared(write_run, tmp_path):
