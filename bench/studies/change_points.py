@@ -19,9 +19,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from bench.compare.changes import ALARM, LEVEL, MOST_RUNS, change_points, proposals
 from bench.studies.gate_table import rate
 from tl_core.storage import atomic_file
+from tlbench.stats.change_points import ALARM, LEVEL, MOST_RUNS, change_points, proposals
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -165,7 +165,7 @@ class Points:
 
 
 def ours(made: Sequence[Made]) -> Points:
-    """By ``bench.compare.changes``."""
+    """By ``tlbench.stats.change_points``."""
     found, seconds = [], []
     for each in made:
         begin = time.perf_counter()

@@ -17,18 +17,18 @@ from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING
 
-from bench.job import open_data, open_job
-from bench.measure.memory import peak_rss_bytes
-from bench.measure.peak import peak_here
-from bench.precision import accuracy_kept
 from bench.studies.fresh import Task, as_workload, run_fresh, study
 from tl_core.devices import usable_cpus
 from tl_core.engines.names import ENGINES, is_installed
 from tl_core.errors import TransferLearningError
 from tl_core.extractor import FeatureExtractor
-from tl_core.models.flops import multiply_adds
 from tl_core.resize import resize_batch
 from tl_core.streaming import BATCH_SIZE
+from tlbench.suite.flops import multiply_adds
+from tlbench.suite.job import open_data, open_job
+from tlbench.suite.peak import peak_here
+from tlbench.suite.precision import accuracy_kept
+from tlbench.timing.memory import peak_rss_bytes
 
 if TYPE_CHECKING:
     import argparse

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bench.job import open_data
 from bench.studies.fresh import Task, as_workload, run_fresh, study
 from tl_core.extractor import FeatureExtractor
+from tlbench.suite.job import open_data
 
 if TYPE_CHECKING:
     import argparse

@@ -9,15 +9,15 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench.measure.machine import fingerprint
-from bench.options import OPTIONS, OptionError, add_options, workload_from
 from tl_core.models.forms import public_name
 from tl_core.storage import atomic_file
+from tlbench.machine.fingerprint import fingerprint
+from tlbench.suite.options import OPTIONS, OptionError, add_options, workload_from
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from bench.workloads import Workload
+    from tlbench.suite.workloads import Workload
 
 #: A task's arguments and what it found, both as JSON.
 Task = dict[str, Any]

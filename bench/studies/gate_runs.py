@@ -36,7 +36,7 @@ class Scenario:
         name: Of its folder.
         gates: How often.
         slower: By which share the head's extractor is slower.
-        spoiled: Which mistake the head makes, see ``bench.studies.spoiled``.
+        spoiled: Which mistake the head makes, see ``bench.studies.broken_arm``.
         load: Whether another process keeps a CPU busy, on and off.
     """
 
@@ -84,7 +84,7 @@ def main() -> None:
 
 def _gate(scenario: Scenario, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
-    command = [sys.executable, "-m", "bench.cli", "gate", *scenario.arguments]
+    command = [sys.executable, "-m", "tlbench", "gate", *scenario.arguments]
     whole = target.with_suffix(".whole")
     with _load(on=scenario.load):
         subprocess.run([*command, "--save", str(whole), *FAST], check=False)  # noqa: S603 - ours

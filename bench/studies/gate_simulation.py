@@ -17,17 +17,17 @@ import numpy as np
 from scipy import stats
 from threadpoolctl import threadpool_limits
 
-from bench.gate.decide import Decisions
-from bench.gate.looks import ALARM, LOOKS
 from tl_core.storage import atomic_file
+from tlbench.gate.decide import Decisions
+from tlbench.stats.interim_looks import ALARM, LOOKS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from numpy.random import Generator
 
-    from bench.gate.decide import Decision
-    from bench.gate.signflip import Floats
+    from tlbench.gate.decide import Decision
+    from tlbench.stats.sign_flip import Floats
 
     #: Log-ratios of the two slots, ``(pairs, benchmarks)``, at a given standard deviation.
     Noise = Callable[[Generator, int, int, float], Floats]

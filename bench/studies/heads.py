@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 
 from scipy import stats
 
-from bench.job import open_data
 from bench.studies.fresh import Task, as_workload, run_fresh, study
 from tl_core.extractor import FeatureExtractor
 from tl_core.transfer import TransferModel, evaluation
+from tlbench.suite.job import open_data
 
 if TYPE_CHECKING:
     import argparse
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from bench.workloads import Workload
     from tl_core.data import DataSet
+    from tlbench.suite.workloads import Workload
 
     Features = NDArray[np.float32]
 

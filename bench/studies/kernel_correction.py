@@ -16,9 +16,9 @@ from pathlib import Path
 from statistics import mean, median, stdev
 from typing import TYPE_CHECKING
 
-from bench.measure.machine import fingerprint
-from bench.records.read import read_rows
 from tl_core.storage import atomic_file
+from tlbench.machine.fingerprint import fingerprint
+from tlbench.runs.read import read_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

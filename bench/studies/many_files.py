@@ -18,8 +18,8 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-from bench.measure.machine import fingerprint
 from tl_core.storage import atomic_file
+from tlbench.machine.fingerprint import fingerprint
 
 #: Most runs of a machine; as many machines as it takes, at least two.
 RUNS_OF_A_MACHINE = 500
@@ -51,7 +51,7 @@ def measured(arguments: list[str]) -> dict[str, Any]:
         RuntimeError: It failed.
     """
     start = perf_counter()
-    command = [sys.executable, "-c", RUN, "bench.cli", *arguments]
+    command = [sys.executable, "-c", RUN, "tlbench.cli.main", *arguments]
     done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - ours
     seconds = perf_counter() - start
     if done.returncode:

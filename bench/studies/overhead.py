@@ -15,17 +15,17 @@ from statistics import median
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
-from bench.job import open_data, open_job
-from bench.measure.machine import fingerprint
-from bench.measure.rounds import Instruments, Stage, measure
-from bench.measure.standalone import standalone_fixture
-from bench.measure.steady import median_interval
-from bench.quiet import import_tensorflow
-from bench.workloads import QUICK
+from bench.studies.standalone import standalone_fixture
 from tl_core.storage import atomic_file
+from tlbench.machine.fingerprint import fingerprint
+from tlbench.stats.round_stats import median_interval
+from tlbench.suite.job import open_data, open_job
+from tlbench.suite.quiet import import_tensorflow
+from tlbench.suite.workloads import QUICK
+from tlbench.timing.rounds import Instruments, Stage, measure
 
 if TYPE_CHECKING:
-    from bench.job import Job
+    from tlbench.suite.job import Job
 
 PAIRS, CALLS, IMAGES = 40, 6, 32
 

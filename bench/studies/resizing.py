@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
-from bench.job import open_data
 from bench.studies.fresh import Task, as_workload, run_fresh, study
 from tl_core.extractor import FeatureExtractor
 from tl_core.resampling import FILTERS
 from tl_core.resize import resize_batch
+from tlbench.suite.job import open_data
 
 if TYPE_CHECKING:
     import argparse

@@ -13,15 +13,15 @@ from statistics import mean
 from time import perf_counter
 from typing import TYPE_CHECKING
 
-from bench.job import open_data
-from bench.measure.memory import peak_rss_bytes, reset_peak
-from bench.recipes import follow, recipe_for
-from bench.rivals import RIVALS
 from bench.studies.fresh import Task, as_workload, run_fresh, study
+from bench.studies.other_procedures import RIVALS
 from tl_core.devices import set_threads, usable_cpus
 from tl_core.extractor import FeatureExtractor
 from tl_core.models import resolve
 from tl_core.transfer import TransferModel
+from tlbench.suite.job import open_data
+from tlbench.suite.recipes import follow, recipe_for
+from tlbench.timing.memory import peak_rss_bytes, reset_peak
 
 if TYPE_CHECKING:
     import argparse

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.measure.machine import fingerprint
+from tlbench.machine.fingerprint import fingerprint
 
 #: A quick run of version 1 of the format, by the engine tensorflow.
 RUN = Path(__file__).parent / "runs" / "version-1.json"

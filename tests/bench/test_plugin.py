@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bench.telling.table import WIDTH
+from tlbench.report.table import WIDTH
 
 ROOT = Path(__file__).parents[2]
 #: The whole suite on a job small enough for a test.
@@ -166,8 +166,8 @@ def test_a_wrong_resize_filter_is_red_in_resizing_too(tmp_path):
 
 def test_a_precision_that_loses_accuracy_is_red_and_leaves_no_timing(tmp_path):
     plugin = """
-import bench.job as job
-from bench.precision import Kept
+import tlbench.suite.job as job
+from tlbench.suite.precision import Kept
 job.accuracy_kept = lambda job: Kept(0.70, 0.80)
 """
     options = ("--engine", "litert", "--precision", "int8", "-k", "resize or extract", "-Werror")
@@ -183,7 +183,7 @@ job.accuracy_kept = lambda job: Kept(0.70, 0.80)
 
 def test_labels_off_by_one_are_red_and_keep_no_timing_of_training(tmp_path):
     plugin = """
-import bench.job as job
+import tlbench.suite.job as job
 original = job.open_data
 def shifted(*a, **k):
     import dataclasses
@@ -205,7 +205,7 @@ job.open_data = shifted
 
 def test_an_interrupted_benchmark_leaves_no_half_rounds(tmp_path):
     plugin = """
-import bench.measure.rounds as rounds
+import tlbench.timing.rounds as rounds
 original, seen = rounds._run, []
 def interrupted(stage, *a, **k):
     if stage.images == 80 and k["timed"]:  # a fifth of 400: extraction
@@ -225,7 +225,7 @@ rounds._run = interrupted
 
 def test_test_images_in_the_training_set_are_red(tmp_path):
     plugin = """
-import bench.job as job
+import tlbench.suite.job as job
 original = job.open_data
 def leaked(*a, **k):
     import dataclasses

@@ -9,13 +9,13 @@ from xml.etree import ElementTree as ET
 import numpy as np
 import pytest
 
-from bench.options import OPTIONS
-from bench.records.read import ResultError, read_rows
+from bench.studies import readme_picture
 from bench.studies.kernel_correction import summarize
-from bench.telling import readme_picture
-from bench.telling.pictures import as_svg, drawing
-from bench.telling.readme import named_file, replaced, table
-from bench.workloads import WORKLOADS
+from bench.studies.readme import named_file, replaced, table
+from tlbench.report.pictures import as_svg, drawing
+from tlbench.runs.read import ResultError, read_rows
+from tlbench.suite.options import OPTIONS
+from tlbench.suite.workloads import WORKLOADS
 
 ROOT = Path(__file__).parents[2]
 

@@ -37,7 +37,8 @@ def test_names_load_no_more_than_they_need():
 
 def test_importing_it_imports_no_heavy_package():
     code = (
-        "import sys, tl_core, bench.plugin, bench.cli, bench.records.read, bench.telling.table\n"
+        "import sys, tl_core, tlbench.plugin, tlbench.cli.main\n"
+        "import tlbench.runs.read, tlbench.report.table\n"
         "heavy = {'tensorflow', 'tensorflow_hub', 'tf_keras', 'keras', 'sklearn', 'scipy', "
         "'skimage', 'matplotlib'} & set(sys.modules)\n"
         "assert not heavy, heavy"

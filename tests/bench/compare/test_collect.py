@@ -6,11 +6,11 @@ import json
 import msgspec
 import pytest
 
-from bench.compare.jobs import JOB
-from bench.records.collect import collect
-from bench.records.read import ResultError, read_rows
-from bench.records.schema import ROW_1, ROW_2
-from bench.records.short import ShortRow
+from tlbench.compare.jobs import JOB
+from tlbench.runs.collect import collect
+from tlbench.runs.read import ResultError, read_rows
+from tlbench.runs.row import ShortRow
+from tlbench.runs.schema import ROW_1, ROW_2
 
 
 def test_a_folder_is_searched_and_runs_come_in_the_order_of_time(write_run, tmp_path):

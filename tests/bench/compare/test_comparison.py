@@ -10,14 +10,14 @@ import pytest
 from click.testing import CliRunner
 from scipy import stats
 
-from bench.cli import main
-from bench.compare import reference
-from bench.compare.comparison import compared
-from bench.compare.entries import entries_of
-from bench.gate.accuracy import pack
-from bench.records.collect import collect
-from bench.telling.comparison import as_lines, as_markdown, letters
-from bench.telling.comparison_records import as_csv
+from tlbench.cli.main import main
+from tlbench.compare import reference
+from tlbench.compare.comparison import compared
+from tlbench.compare.entries import entries_of
+from tlbench.gate.accuracy import pack
+from tlbench.report.comparison_records import as_csv
+from tlbench.report.comparison_text import as_lines, as_markdown, letters
+from tlbench.runs.collect import collect
 
 HOSTILE = 'x|<img src=x onerror=alert(1)>`\x1b[31m"=1'
 

@@ -2,11 +2,11 @@
 
 import pytest
 
-from bench.compare.differing import differing, within
-from bench.compare.entries import entries_of
-from bench.measure.fact_text import named
-from bench.records.collect import collect
-from bench.telling.comparison import letters, spans
+from tlbench.compare.differing import differing, within
+from tlbench.compare.entries import entries_of
+from tlbench.machine.fact_format import named
+from tlbench.report.comparison_text import letters, spans
+from tlbench.runs.collect import collect
 
 CPU = {"cpu": "Other CPU"}
 BASE = {"instruction_sets": ["avx", "avx2"], "memory_bytes": 10**10}

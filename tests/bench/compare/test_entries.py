@@ -2,8 +2,8 @@
 
 import pytest
 
-from bench.compare.entries import accuracy, by_job, entries_of, labelled
-from bench.records.collect import collect
+from tlbench.compare.entries import accuracy, by_job, entries_of, labelled
+from tlbench.runs.collect import collect
 
 OTHER = {"cpu": "Intel Xeon"}
 

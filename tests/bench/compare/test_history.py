@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from bench.cli import main
-from bench.compare.changes import LEAST_RUNS
-from bench.compare.entries import entries_of
-from bench.compare.history import histories
-from bench.records.collect import collect
-from bench.telling.history import BLOCKS, SPARKS, as_lines, sparkline
+from tlbench.cli.main import main
+from tlbench.compare.entries import entries_of
+from tlbench.compare.history import histories
+from tlbench.report.history_text import BLOCKS, SPARKS, as_lines, sparkline
+from tlbench.runs.collect import collect
+from tlbench.stats.change_points import LEAST_RUNS
 
 HOSTILE = "quick\x1b[31m\n<b>"
 RUNS, SHIFT = 24, 14

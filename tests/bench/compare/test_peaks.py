@@ -2,9 +2,9 @@
 
 import pytest
 
-from bench.compare.entries import entries_of
-from bench.compare.peaks import weak_peaks
-from bench.records.collect import collect
+from tlbench.compare.entries import entries_of
+from tlbench.compare.peaks import weak_peaks
+from tlbench.runs.collect import collect
 
 
 @pytest.fixture

@@ -12,8 +12,8 @@ HOLD = """
 import signal, sys, time
 from pathlib import Path
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-from bench.gate.arms import parse_arm
-from bench.gate.prepared import prepared
+from tlbench.gate.arms import parse_arm
+from tlbench.gate.arm_setup import prepared
 cwd, store, text = sys.argv[1:]
 say = lambda words: print(words, flush=True)
 with prepared(parse_arm(text), "base", cwd=Path(cwd), store=Path(store), say=say) as arm:

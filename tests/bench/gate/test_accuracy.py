@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binomtest, fisher_exact
 
-from bench.gate.accuracy import NotComparableError, change_of, compare, lost, pack, unpack
-from bench.gate.report import AccuracyChange
+from tlbench.gate.accuracy import NotComparableError, change_of, compare, lost, pack, unpack
+from tlbench.gate.outcome import AccuracyChange
 
 
 def answers(both, only_base, only_head, none):

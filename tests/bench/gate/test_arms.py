@@ -2,8 +2,8 @@
 
 import pytest
 
-from bench.gate.arms import SUITE_KEYS, Arm, ArmError, parse_arm
-from bench.options import OPTIONS
+from tlbench.gate.arms import SUITE_KEYS, Arm, ArmError, parse_arm
+from tlbench.suite.options import OPTIONS
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from bench.cli import main
-from bench.gate.baseline import (
+from tlbench.cli.main import main
+from tlbench.gate.baseline import (
     LEAST_RUNS,
     Baseline,
     BaselineError,

@@ -5,9 +5,9 @@ import math
 import numpy as np
 import pytest
 
-from bench.gate.decide import Decisions, detectable, estimate, pairs_to_pass
-from bench.gate.looks import ALARM, LOOKS, MISS, look_at
 from bench.studies.gate_simulation import MADE_UP, normal, replayed, simulate
+from tlbench.gate.decide import Decisions, detectable, estimate, pairs_to_pass
+from tlbench.stats.interim_looks import ALARM, LOOKS, MISS, look_at
 
 
 def decide(columns, tolerance=0.05, *, last=False):

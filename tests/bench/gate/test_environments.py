@@ -7,11 +7,11 @@ import time
 
 import pytest
 
-from bench.gate.arms import ArmError
-from bench.gate.environments import MARKER, Recipe, environment
-from bench.gate.interpreters import interpreter
-from bench.gate.locks import held
-from bench.gate.worktrees import working_tree
+from tlbench.gate.arms import ArmError
+from tlbench.gate.environments import MARKER, Recipe, environment
+from tlbench.gate.interpreters import interpreter
+from tlbench.gate.locks import held
+from tlbench.gate.worktrees import working_tree
 
 #: A build backend that says that it began, waits until it may go on, and writes a wheel by hand.
 BACKEND = """
@@ -111,7 +111,7 @@ def test_each_environment_is_of_its_own_requirements(bare, repo, store, wheel, m
     python, site = bare
     built = []
     monkeypatch.setattr(
-        "bench.gate.environments._build", lambda _, place, __: built.append(empty(place))
+        "tlbench.gate.environments._build", lambda _, place, __: built.append(empty(place))
     )
     path = wheel("pkg", "2.0", "x = 1")
     variants = [("a",), ("a", "b"), ("a,b",), (str(path),)]
@@ -190,7 +190,7 @@ def test_a_build_that_was_killed_is_made_anew(repo, store, slow, hold, tmp_path)
 
 
 def test_half_an_environment_goes_at_the_next_start(bare, repo, store, monkeypatch):
-    monkeypatch.setattr("bench.gate.environments._build", lambda _, place, __: empty(place))
+    monkeypatch.setattr("tlbench.gate.environments._build", lambda _, place, __: empty(place))
     for name in ("half", "being built"):
         (store / name).mkdir(parents=True)
     with held(store / "being built"), environment(recipe(bare[0], repo, "a"), store) as made:

@@ -78,7 +78,15 @@ def start(suite, environ):
     started = []
 
     def start(*arguments):
-        command = [sys.executable, "-m", "bench.cli", "gate", *arguments, "--", "bench_words.py"]
+        command = [
+            sys.executable,
+            "-m",
+            "tlbench.cli.main",
+            "gate",
+            *arguments,
+            "--",
+            "bench_words.py",
+        ]
         process = subprocess.Popen(
             command,
             cwd=suite,

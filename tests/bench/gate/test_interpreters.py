@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from bench.gate.arms import ArmError
-from bench.gate.interpreters import check_pytest, interpreter
+from tlbench.gate.arms import ArmError
+from tlbench.gate.interpreters import check_pytest, interpreter
 
 
 def test_without_a_path_it_is_this_one(tmp_path):
@@ -68,7 +68,7 @@ def test_an_environment_without_pytest_is_refused(bare, tmp_path, there):
     ],
 )
 def test_what_is_no_interpreter_is_refused(tmp_path, monkeypatch, text, mode, message):
-    monkeypatch.setattr("bench.gate.interpreters.PATIENCE_S", 1.0)
+    monkeypatch.setattr("tlbench.gate.interpreters.PATIENCE_S", 1.0)
     path = tmp_path / "python"
     if text is not None:
         path.write_text(text)

@@ -2,9 +2,9 @@
 
 import pytest
 
-from bench.gate.arms import ArmError
-from bench.gate.requirements import local, state
-from bench.gate.worktrees import working_tree, worktree
+from tlbench.gate.arms import ArmError
+from tlbench.gate.requirements import local, state
+from tlbench.gate.worktrees import working_tree, worktree
 
 
 @pytest.mark.parametrize(

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from bench.gate.pair import Timed
-from bench.gate.rounds import LEAST, MOST, PAIRS_TO_FIT, iterations_for, plan_rounds
+from tlbench.gate.pair import Timed
+from tlbench.gate.round_plan import LEAST, MOST, PAIRS_TO_FIT, iterations_for, plan_rounds
 
 
 def pilot(sd, wall_s=2.0, turns=5, seed=0):

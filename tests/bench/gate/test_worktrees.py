@@ -6,8 +6,8 @@ import signal
 
 import pytest
 
-from bench.gate.arms import ArmError
-from bench.gate.worktrees import remove_abandoned, working_tree, worktree
+from tlbench.gate.arms import ArmError
+from tlbench.gate.worktrees import remove_abandoned, working_tree, worktree
 
 
 def trees(git):

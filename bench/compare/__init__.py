@@ -1,1 +1,0 @@
-"""Runs beside runs: which belong together, and whether they differ. Nothing here measures."""

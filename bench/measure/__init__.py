@@ -1,1 +1,0 @@
-"""Timing a stage, and describing the machine that it ran on."""

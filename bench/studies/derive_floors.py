@@ -1,0 +1,84 @@
+"""Derive accuracy bounds: ``python -m bench.studies.derive_floors`` with the suite's own options.
+
+Trains the workload's head from ten seeds on features extracted once, fits a logistic regression on
+the same features, and puts the derivation into ``bench/floors.json``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+from pathlib import Path
+
+from tl_core.errors import TransferLearningError
+from tl_core.models.forms import short_name
+from tl_core.storage import atomic_file
+from tl_core.transfer import TransferModel, evaluation
+from tlbench.suite.floors import SEEDS, TABLE, TUTORIAL_ACCURACY, Derivation, derivations
+from tlbench.suite.job import Job, open_data, open_job
+from tlbench.suite.options import OptionError, add_options, chosen_workload
+from tlbench.suite.workloads import QUICK, TUTORIAL
+
+
+def derive(job: Job, seeds: int = SEEDS) -> Derivation:
+    """Accuracies of ``job`` over seeds and of a converged linear probe."""
+    workload, data = job.workload, job.data
+    promised = data.name == TUTORIAL.data and len(data.train) >= (TUTORIAL.train_size or 0)
+    accuracies = []
+    for seed in range(seeds):
+        model = TransferModel(job.extractor, data.class_names, seed=seed)
+        model.fit_features(job.train_features(), data.train.labels, batch_size=workload.batch_size)
+        probabilities = model.head.predict(job.test_features())
+        accuracies.append(evaluation(probabilities, data.test.labels).accuracy)
+    return Derivation(
+        model=short_name(workload.model),
+        data=data.name,
+        data_fingerprint=data.fingerprint,
+        image_size=job.extractor.image_size,
+        train_size=len(data.train),
+        test_size=len(data.test),
+        batch_size=workload.batch_size,
+        accuracies=tuple(round(accuracy, 6) for accuracy in accuracies),
+        linear_probe=round(linear_probe(job), 6),
+        minimum=TUTORIAL_ACCURACY if promised else 0.0,
+    )
+
+
+def linear_probe(job: Job) -> float:
+    """Test accuracy of scikit-learn's logistic regression on standardised features."""
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    probe = make_pipeline(StandardScaler(), LogisticRegression(C=0.01, max_iter=500))
+    probe.fit(job.train_features(), job.data.train.labels)
+    return float(probe.score(job.test_features(), job.data.test.labels))
+
+
+def save(derivation: Derivation) -> Path:
+    """Put a derivation into the table, in place of an older one of the same job."""
+    rows = [row for row in derivations() if row.job != derivation.job]
+    rows = sorted([*rows, derivation], key=lambda row: tuple(map(str, row.job)))
+    target = Path(__file__).with_name(TABLE)
+    with atomic_file(target) as part:
+        listed = [dataclasses.asdict(row) for row in rows]
+        part.write_text(json.dumps(listed, indent=1) + "\n", encoding="utf-8")
+    return target
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run from the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    add_options(parser, QUICK.name)
+    given = parser.parse_args(arguments)
+    try:
+        workload = chosen_workload(given)
+        derivation = derive(open_job(workload, open_data(workload)))
+    except (OptionError, TransferLearningError) as error:
+        parser.error(str(error))
+    print(derivation, derivation.floor, derivation.ceiling, save(derivation), sep="\n")  # noqa: T201
+
+
+if __name__ == "__main__":
+    main()

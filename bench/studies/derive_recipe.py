@@ -1,0 +1,140 @@
+"""Choose a recipe for a target accuracy; takes the suite's own options.
+
+Tries image sizes, numbers of training images and penalties on a piece of the training images that
+is held out; test images are never looked at. Of what reaches the target with a margin of three
+standard errors, the one with the least to compute is put into ``bench/recipes.json``. Held-out
+patches of photo-patches overlap with training ones, and are easier than its test patches: there,
+``--held-out 0.965`` asks for more.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tl_core.errors import TransferLearningError
+from tl_core.extractor import FeatureExtractor
+from tl_core.ridge import ridge_head
+from tl_core.storage import atomic_file
+from tlbench.suite.job import open_data
+from tlbench.suite.options import OptionError, add_options, chosen_workload, parse_share
+from tlbench.suite.recipes import TABLE, Recipe, recipes
+from tlbench.suite.workloads import TUTORIAL
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tl_core.data import DataSet
+    from tlbench.suite.workloads import Workload
+
+#: Share of the training images that is held out, and how many at most.
+HELD_OUT, MOST_HELD_OUT = 0.2, 5_000
+IMAGE_SIZES = (32, 48, 64, 80, 96, 112, 128, 160)
+TRAIN_SIZES = (250, 500, 1_000, 2_000, 4_000, 8_000)
+STRENGTHS = (0.03, 0.1, 0.3, 1.0, 3.0)
+#: Seeds that a candidate's accuracy is the mean of.
+SEEDS = 5
+
+
+def candidates(workload: Workload, data: DataSet, target: float) -> Iterator[Recipe]:
+    """Every combination, with its accuracy on held-out training images."""
+    held = min(MOST_HELD_OUT, round(HELD_OUT * len(data.train)))
+    order = np.random.default_rng(workload.seed).permutation(len(data.train))
+    kept, rest = order[:held], order[held:]
+    most = min(max(TRAIN_SIZES) + 2_000, len(rest))
+    labels = data.train.labels
+    for size in IMAGE_SIZES:
+        extractor = FeatureExtractor(workload.model, image_size=size, **workload.network)
+        judged = extractor.extract(data.train.images.pick(kept))
+        pool = extractor.extract(data.train.images.pick(rest[:most]))
+        for count in (n for n in TRAIN_SIZES if n <= most):
+            for strength in STRENGTHS:
+                found = []
+                for seed in range(SEEDS):
+                    chosen = np.random.default_rng(seed).permutation(most)[:count]
+                    kernel, bias = ridge_head(
+                        pool[chosen], labels[rest[chosen]], len(data.class_names), strength
+                    )
+                    answers = (judged @ kernel + bias).argmax(axis=1)
+                    found.append(float((answers == labels[kept]).mean()))
+                yield Recipe(
+                    data.name, workload.model, target,
+                    size, count, len(data.test), strength, round(float(np.mean(found)), 4),
+                )  # fmt: skip
+
+
+def cheapest(
+    found: list[Recipe], target: float, held: int, test: int, least: float | None = None
+) -> Recipe:
+    """Of those that reach the target with a margin, the one with the fewest pixels to compute.
+
+    Args:
+        found: Candidates.
+        target: Accuracy.
+        held: Images that they were judged by.
+        test: Images that all of them will be judged by.
+        least: Accuracy on held-out images to ask for in place of the margin.
+
+    Raises:
+        OptionError: None reaches it.
+    """
+    error = math.sqrt(target * (1 - target) * (1 / held + 1 / test))
+    if not found:
+        raise OptionError(f"no candidates: expected more than {min(TRAIN_SIZES)} training images")
+    needed = target + 3 * error if least is None else least
+    good = [each for each in found if each.held_out >= needed]
+    if not good:
+        best = max(each.held_out for each in found)
+        raise OptionError(f"--target {target}: the best has {best} on held-out images")
+    fewest = min((each.train_size + test) * each.image_size**2 for each in good)
+    same = [each for each in good if (each.train_size + test) * each.image_size**2 == fewest]
+    return max(same, key=lambda each: each.held_out)
+
+
+def save(recipe: Recipe) -> Path:
+    """Put a recipe into the table, in place of an older one of the same job."""
+    rows = [row for row in recipes() if row.data != recipe.data]
+    rows = sorted([*rows, recipe], key=lambda row: row.data)
+    target = Path(__file__).with_name(TABLE)
+    with atomic_file(target) as part:
+        listed = [dataclasses.asdict(row) for row in rows]
+        part.write_text(json.dumps(listed, indent=1) + "\n", encoding="utf-8")
+    return target
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Choose and save the recipe of the job that the options name."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--target", metavar="SHARE", required=True, help="such as 0.7657")
+    parser.add_argument(
+        "--held-out",
+        metavar="SHARE",
+        help="accuracy to ask for on held-out images, where these are easier than test images",
+    )
+    add_options(parser, TUTORIAL.name)
+    given = parser.parse_args(arguments)
+    try:
+        target = parse_share(given.target)
+        least = parse_share(given.held_out) if given.held_out else None
+        workload = chosen_workload(given)
+        data = open_data(workload)
+        found = []
+        for each in candidates(workload, data, target):
+            found.append(each)
+            print(each.image_size, each.train_size, each.strength, each.held_out, flush=True)  # noqa: T201
+        held = min(MOST_HELD_OUT, round(HELD_OUT * len(data.train)))
+        recipe = cheapest(found, target, held, len(data.test), least)
+    except (OptionError, TransferLearningError) as error:
+        parser.error(str(error))
+    print(recipe)  # noqa: T201
+    print(f"saved in {save(recipe)}")  # noqa: T201
+
+
+if __name__ == "__main__":
+    main()

@@ -1,1 +1,0 @@
-"""Results as tables. Nothing here imports TensorFlow."""

@@ -1,0 +1,1 @@
+"""Benchmark suite for transfer learning on TensorFlow Hub image models."""

@@ -1,0 +1,1 @@
+"""The commands of ``tlbench``, one file per command."""

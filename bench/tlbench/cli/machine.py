@@ -1,0 +1,99 @@
+"""``tlbench machine``."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from tlbench.machine.fact_format import facts_lines
+from tlbench.machine.fingerprint import fingerprint
+from tlbench.machine.state import momentary_state
+from tlbench.report.table import WIDTH
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from tlbench.machine.probes import Probe
+
+
+def run(*, as_json: bool, no_probes: bool) -> None:
+    """Print the machine's fingerprint, its state and its probes.
+
+    Args:
+        as_json: Print JSON in place of tables.
+        no_probes: Leave the probes out.
+    """
+    facts, state = fingerprint(), momentary_state()
+    if not as_json:
+        _show(facts_table("fingerprint", facts))
+        _show(facts_table("now", state))
+    probes = [] if no_probes else _probes()
+    if as_json:
+        from tlbench.machine.probes import probes_json
+
+        whole = {"fingerprint": facts, "state": state, "probes": probes_json(probes)}
+        click.echo(json.dumps(whole, indent=1))
+    elif probes:
+        _show(probe_table(probes))
+        click.echo("\n".join(peak_lines(probes)))
+
+
+def facts_table(title: str, facts: Mapping[str, Any]) -> Table:
+    """Names and values of what is told."""
+    table = _table(title, "")
+    for line in facts_lines(facts):
+        table.add_row(*line)
+    return table
+
+
+def probe_table(probes: Sequence[Probe]) -> Table:
+    """A row for each probe."""
+    table = _table("probe", "by", "threads", "best", "median", "", "n", "CPUs busy")
+    for column in table.columns[2:]:
+        column.justify, column.no_wrap = "right", True
+    for probe in probes:
+        figures = (f"{probe.best:,.1f}", f"{probe.median:,.1f}", probe.unit, str(probe.n))
+        busy = f"{probe.cpus_busy:.1f}"
+        table.add_row(probe.kind, probe.by, str(probe.threads), *figures, busy)
+    return table
+
+
+def peak_lines(probes: Sequence[Probe]) -> list[str]:
+    """The fastest matrix multiply at each number of threads, which shares of the peak refer to."""
+    from tlbench.machine.probes import peak
+
+    found = (peak(probes, count) for count in dict.fromkeys(probe.threads for probe in probes))
+    return [
+        f"peak with {best.threads} thread{'s' * (best.threads > 1)}: "
+        f"{best.best:,.1f} {best.unit} by {best.by}"
+        + (f"; too low: it got {best.cpus_busy:.1f} CPUs" if best.disturbed else "")
+        for best in found
+        if best is not None
+    ]
+
+
+def _probes() -> Sequence[Probe]:
+    from tlbench.machine.probes import ProbeError, run_probes
+
+    try:
+        return run_probes()
+    except ProbeError as error:
+        raise click.ClickException(str(error)) from error
+
+
+def _table(*headings: str) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="")
+    for heading in headings:
+        table.add_column(heading, overflow="fold")
+    return table
+
+
+def _show(table: Table) -> None:
+    console = Console(width=WIDTH, color_system=None, legacy_windows=False, highlight=False)
+    with console.capture() as capture:
+        console.print(table)
+    click.echo("\n".join(line.rstrip() for line in capture.get().splitlines()) + "\n")

@@ -1,0 +1,220 @@
+"""Runs that are of the same job, and among these the ones of one machine and one set-up."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, replace
+from functools import cached_property
+from statistics import median
+from typing import TYPE_CHECKING, Any
+
+from tl_core.models.forms import short_name
+from tlbench.compare.jobs import JOB
+from tlbench.machine.difference import compare_fingerprints
+from tlbench.stats.ratios import geometric_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping, Sequence
+
+    from tlbench.runs.collect import Run
+    from tlbench.runs.row import ShortRow
+
+#: What tells two set-ups of a machine apart: these are what one compares on purpose.
+SETUP = ("engine", "device", "threads")
+#: Facts of a job that have the values of the row's own recipe in one benchmark, and so are read
+#: off another one.
+OWN_RECIPE = "time_to_accuracy"
+
+
+@dataclass(frozen=True)
+class Job:
+    """What was run, by the names of ``JOB``; those that are mixed on purpose are left out.
+
+    Attributes:
+        facts: Names and values.
+    """
+
+    facts: tuple[tuple[str, Any], ...]
+
+    def __getitem__(self, name: str) -> Any:  # noqa: ANN401 - as in a result row
+        return dict(self.facts).get(name)
+
+    def __str__(self) -> str:
+        """Such as ``tutorial: mobilenet_v2_100_224 at 224, cifar10 30,000 + 10,000, fp32``."""
+        known = dict(self.facts)
+        model = short_name(known["model"]) if "model" in known else "several models"
+        size = f" at {known['image_size']}" if "image_size" in known else ""
+        sizes = [f"{known[name]:,}" for name in ("train_size", "test_size") if name in known]
+        parts = [
+            f"{model}{size}",
+            " ".join([known.get("data", "several data sets"), " + ".join(sizes)]).strip(),
+            *([f"batch {known['batch_size']}"] if "batch_size" in known else []),
+            known.get("precision", "several precisions"),
+        ]
+        return f"{known.get('workload', 'several workloads')}: {', '.join(parts)}"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """Runs of one job on one machine with one set-up: a column of a comparison.
+
+    Attributes:
+        job: What they ran.
+        machine: The machine's name.
+        setup: Engine, device and threads.
+        runs: The earliest first.
+        mixed: What the job leaves out on purpose, with this entry's values.
+        label: What tells it from the others that it stands beside.
+    """
+
+    job: Job
+    machine: str
+    setup: tuple[Any, ...]
+    runs: tuple[Run, ...]
+    mixed: tuple[tuple[str, Any], ...] = ()
+    label: str = ""
+
+    @property
+    def last(self) -> Run:
+        """The latest run."""
+        return self.runs[-1]
+
+    @cached_property
+    def benchmarks(self) -> dict[str, list[ShortRow]]:
+        """Rows of all runs by benchmark, the earliest first; benchmarks as the latest run's."""
+        found: dict[str, list[ShortRow]] = {
+            row.label: [] for run in reversed(self.runs) for row in run.rows
+        }
+        for run in self.runs:
+            for row in run.rows:
+                found[row.label].append(row)
+        return found
+
+    def rates(self, benchmark: str) -> list[float]:
+        """Images a second of each run that has the benchmark."""
+        return [row.images_per_s for row in self.benchmarks.get(benchmark, [])]
+
+    def rate(self, benchmark: str) -> float:
+        """The geometric mean of ``rates``."""
+        return geometric_mean(self.rates(benchmark))
+
+
+def job_of(run: Run) -> Job:
+    """The job of a run."""
+    row = next((row for row in run.rows if row.stage != OWN_RECIPE), run.rows[0])
+    return Job(tuple((name, getattr(row, name)) for name in JOB))
+
+
+def entries_of(runs: Sequence[Run], mixed: Collection[str] = ()) -> list[Entry]:
+    """Put runs together that are of one job, one machine and one set-up.
+
+    Args:
+        runs: The earliest first.
+        mixed: Names of ``JOB`` that jobs leave out: runs that differ in these are entries of one.
+
+    Returns:
+        In the order of their first runs, without labels.
+    """
+    machines = _Machines()
+    groups: dict[tuple[Any, ...], list[Run]] = {}
+    for run in runs:
+        setup = tuple(getattr(run.rows[0], name) for name in SETUP)
+        facts = job_of(run).facts
+        job = Job(tuple(fact for fact in facts if fact[0] not in mixed))
+        others = tuple(fact for fact in facts if fact[0] in mixed)
+        key = job, machines.number(run), setup, others
+        groups.setdefault(key, []).append(run)
+    return [
+        Entry(job, found[-1].machine, setup, tuple(found), others)
+        for (job, _, setup, others), found in groups.items()
+    ]
+
+
+class _Machines:
+    """Numbers for machines: runs whose fingerprints differ in software only have the same."""
+
+    def __init__(self) -> None:
+        self._known: list[Mapping[str, Any]] = []
+        self._numbers: dict[int, int] = {}
+
+    def number(self, run: Run) -> int:
+        # Runs with equal facts share them, see ``collect``.
+        if id(run.facts) not in self._numbers:
+            self._numbers[id(run.facts)] = self._find(run.facts)
+        return self._numbers[id(run.facts)]
+
+    def _find(self, facts: Mapping[str, Any]) -> int:
+        for number, known in enumerate(self._known):
+            if not compare_fingerprints(known, facts).machine:
+                return number
+        self._known.append(facts)
+        return len(self._known) - 1
+
+
+def labelled(entries: Iterable[Entry]) -> list[Entry]:
+    """Entries with labels of what not all of them have in common, none twice.
+
+    Where they have all in common, the machine and the engine.
+    """
+    found = list(entries)
+    columns = [
+        [
+            entry.machine,
+            *map(_word, SETUP, entry.setup),
+            *(_mixed_word(name, value) for name, value in entry.mixed),
+        ]
+        for entry in found
+    ]
+    differ = [len(set(values)) > 1 for values in zip(*columns, strict=True)]
+    labels = [
+        " ".join(word for word, told in zip(words, differ, strict=True) if told)
+        or " ".join(words[:2])
+        for words in columns
+    ]
+    for more in (_when, _number):
+        labels = more(found, labels)
+    return [replace(each, label=label) for each, label in zip(found, labels, strict=True)]
+
+
+def _when(entries: Sequence[Entry], labels: Sequence[str]) -> list[str]:
+    """Labels that several have, with the time of the latest run."""
+    uses = Counter(labels)
+    return [
+        f"{label} {entry.last.when:%Y-%m-%d %H:%M}" if uses[label] > 1 else label
+        for entry, label in zip(entries, labels, strict=True)
+    ]
+
+
+def _number(entries: Sequence[Entry], labels: Sequence[str]) -> list[str]:
+    """Labels that several still have, numbered."""
+    del entries
+    uses, seen, numbered = Counter(labels), Counter[str](), []
+    for label in labels:
+        seen[label] += 1
+        numbered.append(f"{label} #{seen[label]}" if uses[label] > 1 else label)
+    return numbered
+
+
+def _word(name: str, value: object) -> str:
+    return f"{value} thread{'s' * (value != 1)}" if name == "threads" else str(value)
+
+
+def _mixed_word(name: str, value: object) -> str:
+    if name == "model":
+        return short_name(str(value))
+    return f"{name.replace('_', ' ')} {value}" if isinstance(value, int) else str(value)
+
+
+def by_job(entries: Iterable[Entry]) -> dict[Job, list[Entry]]:
+    """Entries of each job, in the order in which they came."""
+    found: dict[Job, list[Entry]] = {}
+    for entry in entries:
+        found.setdefault(entry.job, []).append(entry)
+    return found
+
+
+def accuracy(entry: Entry, benchmark: str) -> float | None:
+    """The median of the runs' accuracies; None where the benchmark has none."""
+    rows = entry.benchmarks.get(benchmark, [])
+    values = [row.accuracy for row in rows if row.accuracy is not None]
+    return median(values) if values else None

@@ -1,0 +1,139 @@
+"""Runs of one entry over time, benchmark by benchmark, and what lies behind each change."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tlbench.compare.differing import UNKNOWN
+from tlbench.machine.difference import compare_fingerprints
+from tlbench.stats.change_points import LEAST_RUNS, MOST_RUNS, change_points
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
+    from datetime import datetime
+    from pathlib import Path
+
+    from tlbench.compare.entries import Entry
+    from tlbench.machine.difference import Change as Fact
+    from tlbench.runs.collect import Run
+    from tlbench.runs.row import ShortRow
+    from tlbench.stats.change_points import Change
+
+
+@dataclass(frozen=True)
+class Point:
+    """A benchmark of one run.
+
+    Attributes:
+        when: When it was measured, with a time zone.
+        rate: Images a second.
+        accuracy: Top-1, 0 to 1; None where the benchmark has none.
+        commit: As ``Run.commit``.
+        path: The result file.
+    """
+
+    when: datetime
+    rate: float
+    accuracy: float | None
+    commit: str | None
+    path: Path
+
+
+@dataclass(frozen=True)
+class Shift:
+    """A change point, and what else changed there.
+
+    Attributes:
+        change: Where and how much.
+        before: The last run before it.
+        after: The first run after it.
+        software: Facts of the machine's software that differ between these two runs.
+    """
+
+    change: Change
+    before: Point
+    after: Point
+    software: tuple[Fact, ...]
+
+    @property
+    def commit_range(self) -> str:
+        """As git takes it, such as ``a1b2c3d4e5f6..0a1b2c3d4e5f``, but for ``unknown``."""
+        return f"{self.before.commit or UNKNOWN}..{self.after.commit or UNKNOWN}"
+
+    @property
+    def same_commit(self) -> bool:
+        """Whether both runs are of one commit, without changes beside it: the code is innocent."""
+        commit = self.before.commit
+        return commit is not None and commit == self.after.commit and not commit.endswith("+")
+
+
+@dataclass(frozen=True)
+class Series:
+    """One benchmark over time.
+
+    Attributes:
+        benchmark: Stage and track, such as ``train (cached)``.
+        points: The earliest first.
+        shifts: The earliest first.
+    """
+
+    benchmark: str
+    points: tuple[Point, ...]
+    shifts: tuple[Shift, ...]
+
+    @property
+    def judged(self) -> int:
+        """How many runs, the latest, were searched for changes; 0 where there are too few."""
+        return min(len(self.points), MOST_RUNS) if len(self.points) >= LEAST_RUNS else 0
+
+
+@dataclass(frozen=True)
+class History:
+    """An entry over time.
+
+    Attributes:
+        entry: Its job, machine, set-up and label.
+        series: One a benchmark.
+    """
+
+    entry: Entry
+    series: tuple[Series, ...]
+
+
+def histories(entries: Iterable[Entry], benchmarks: Collection[str] = ()) -> list[History]:
+    """Each entry over time.
+
+    Args:
+        entries: As ``entries_of`` or ``labelled`` give them.
+        benchmarks: Names of those that are wanted; none means all. Entries without any of them
+            are left out.
+    """
+    found = [History(entry, tuple(_series(entry, benchmarks))) for entry in entries]
+    return [each for each in found if each.series]
+
+
+def _series(entry: Entry, benchmarks: Collection[str]) -> Iterable[Series]:
+    for name in entry.benchmarks:
+        if benchmarks and name not in benchmarks:
+            continue
+        pairs = [(run, row) for run in entry.runs for row in run.rows if row.label == name]
+        points = tuple(_point(run, row) for run, row in pairs)
+        shifts = tuple(
+            Shift(
+                change,
+                points[change.index - 1],
+                points[change.index],
+                _software(pairs[change.index - 1][0], pairs[change.index][0]),
+            )
+            for change in change_points([point.rate for point in points])
+        )
+        yield Series(name, points, shifts)
+
+
+def _point(run: Run, row: ShortRow) -> Point:
+    return Point(run.when, row.images_per_s, row.accuracy, run.commit, run.path)
+
+
+def _software(before: Run, after: Run) -> tuple[Fact, ...]:
+    return compare_fingerprints(before.facts, after.facts).software

@@ -1,0 +1,125 @@
+"""One number for people in a hurry: throughput against a machine that everybody compares with.
+
+Run as ``python -m tlbench.compare.reference FILE...`` on result files of that machine, it writes
+``reference.json`` beside this module.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tl_core.storage import atomic_file
+from tlbench.compare.entries import by_job, entries_of
+from tlbench.runs.collect import collect
+from tlbench.stats.ratios import geometric_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from tlbench.compare.entries import Entry, Job
+
+FILE = Path(__file__).with_name("reference.json")
+
+
+@dataclass(frozen=True)
+class Headline:
+    """An entry's throughput as a multiple of the reference machine's.
+
+    Attributes:
+        value: The geometric mean of ``parts``; None where a check failed or a part is missing.
+        parts: By benchmark.
+        reference: The machine that is 1, with its engine.
+        reason: Why there is no value.
+    """
+
+    value: float | None
+    parts: Mapping[str, float]
+    reference: str
+    reason: str | None = None
+
+
+def headline(entry: Entry) -> Headline | None:
+    """The headline of an entry; None for jobs that the reference machine hasn't run."""
+    known = _known().get(_key(entry.job))
+    if known is None:
+        return None
+    rates, lacking = known["images_per_s"], known["not_measured"]
+    name = f"{known['machine']} {known['engine']}"
+    parts = {
+        label: entry.rate(label) / rate
+        for label, rate in rates.items()
+        if label in entry.benchmarks
+    }
+    failed = sorted(set(entry.last.not_measured) - set(lacking))
+    missing = sorted(set(rates) - {row.label for row in entry.last.rows})
+    if failed or missing:
+        what = ", ".join(failed or missing)
+        return Headline(None, parts, name, f"not measured in its latest run: {what}")
+    return Headline(geometric_mean(list(parts.values())), parts, name)
+
+
+def reference_first(entries: Sequence[Entry]) -> list[Entry]:
+    """Entries with each job's reference before the others, which are compared with it.
+
+    For results that nobody put in an order.
+    """
+    jobs = by_job(entries).values()
+    return [
+        each for found in jobs for each in sorted(found, key=lambda entry: not _is_reference(entry))
+    ]
+
+
+def _is_reference(entry: Entry) -> bool:
+    files = (_known().get(_key(entry.job)) or {}).get("files", [])
+    names = {Path(file).name for file in files}
+    return any(run.path.name in names for run in entry.runs)
+
+
+def _key(job: Job) -> str:
+    return json.dumps(job.facts)
+
+
+@functools.cache
+def _known() -> dict[str, dict[str, Any]]:
+    jobs = json.loads(FILE.read_text(encoding="utf-8"))["jobs"] if FILE.exists() else []
+    return {json.dumps(each["job"]): each for each in jobs}
+
+
+def reference_of(names: Sequence[str]) -> dict[str, Any]:
+    """What ``reference.json`` holds for these result files: one entry a job.
+
+    Raises:
+        ResultError: A file that can't be read.
+        ValueError: Several machines or set-ups of one job.
+    """
+    jobs = []
+    for job, entries in by_job(entries_of(collect(names).runs)).items():
+        if len(entries) > 1:
+            raise ValueError(f"{job}: {len(entries)} machines or set-ups, expected one")
+        (entry,) = entries
+        jobs.append(
+            {
+                "job": job.facts,
+                "machine": entry.machine,
+                "engine": entry.last.rows[0].engine,
+                "files": [run.path.as_posix() for run in entry.runs],
+                "images_per_s": {label: entry.rate(label) for label in entry.benchmarks},
+                "not_measured": sorted(entry.last.not_measured),
+            }
+        )
+    return {"jobs": jobs}
+
+
+def main() -> None:
+    """Write the reference."""
+    with atomic_file(FILE) as part:
+        part.write_text(json.dumps(reference_of(sys.argv[1:]), indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""The gate: arms, process pairs, verdicts, stored baselines."""

@@ -1,0 +1,132 @@
+"""One arm's process: started, spoken to, and surely ended."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+from typing import TYPE_CHECKING, Any, Self
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+    from types import TracebackType
+
+    from tlbench.gate.arm_setup import Prepared
+
+#: Name under which an arm imports ``arm_plugin``, from a folder where nothing else lies.
+PLUGIN = "tlbench_arm"
+#: Lines of a dead process's output that an error shows.
+SHOWN_LINES = 15
+#: Seconds that a process has to end after it was asked to.
+GRACE_S = 5.0
+
+
+class ArmDied(Exception):  # noqa: N818 - the name is the event
+    """An arm's process ended before its work was done; the message has what it printed last."""
+
+
+class ArmProcess:
+    """A pytest process of one arm, in whose benchmarks every round waits for its turn.
+
+    A context manager: at its end the process and its children are gone.
+
+    Args:
+        arm: What to run.
+        arguments: pytest's arguments, the same for both arms.
+        plugin: Folder with ``tlbench_arm.py``.
+        log: File that takes what the process prints.
+    """
+
+    def __init__(self, arm: Prepared, arguments: Sequence[str], plugin: Path, log: Path) -> None:
+        self.arm, self.log = arm, log
+        theirs_in, ours_out = os.pipe()
+        ours_in, theirs_out = os.pipe()
+        path = os.pathsep.join(filter(None, (str(plugin), arm.environ.get("PYTHONPATH"))))
+        environ = {**arm.environ, "PYTHONPATH": path, "TLBENCH_ARM": f"{theirs_in},{theirs_out}"}
+        command = [str(arm.python), "-m", "pytest", "-p", PLUGIN, "-p", "no:cacheprovider"]
+        try:
+            with log.open("w") as output:
+                self._process = subprocess.Popen(  # noqa: S603 - the user's own environment
+                    [*command, *arguments, *arm.options],  # of an option, the last one counts
+                    cwd=arm.folder,
+                    env=environ,
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=subprocess.STDOUT,
+                    pass_fds=(theirs_in, theirs_out),
+                    start_new_session=True,
+                )
+        finally:
+            os.close(theirs_in)
+            os.close(theirs_out)
+        self._in = os.fdopen(ours_in, encoding="utf-8")
+        self._out = os.fdopen(ours_out, "w", encoding="utf-8")
+
+    def hear(self, event: str) -> dict[str, Any]:
+        """Wait for the next message, which must be of this kind.
+
+        Raises:
+            ArmDied: The process ended instead.
+        """
+        message = self.hear_any()
+        if message["event"] != event:
+            raise ArmDied(f"{self.arm.label}: said {message['event']} where {event} was due")
+        return message
+
+    def hear_any(self) -> dict[str, Any]:
+        """Wait for the next message.
+
+        Raises:
+            ArmDied: The process ended instead.
+        """
+        text = self._in.readline()
+        if not text:
+            raise ArmDied(self._last_words())
+        message: dict[str, Any] = json.loads(text)
+        return message
+
+    def tell(self, **message: Any) -> None:  # noqa: ANN401 - JSON
+        """Send a message.
+
+        Raises:
+            ArmDied: The process has ended.
+        """
+        try:
+            self._out.write(json.dumps(message) + "\n")
+            self._out.flush()
+        except BrokenPipeError as error:
+            raise ArmDied(self._last_words()) from error
+
+    def close(self) -> None:
+        """End the process and all that it started."""
+        for pipe in (self._out, self._in):
+            with contextlib.suppress(BrokenPipeError):
+                pipe.close()
+        # Its group is signalled even when it has ended: its children may not have.
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._process.pid, number)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(GRACE_S)
+
+    def _last_words(self) -> str:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(GRACE_S)
+        self.close()
+        lines = self.log.read_text(encoding="utf-8", errors="replace").splitlines()
+        said = "\n".join(lines[-SHOWN_LINES:]) or "it printed nothing"
+        return f"{self.arm.label}: pytest ended early (exit {self._process.returncode}):\n{said}"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()

@@ -1,0 +1,138 @@
+"""From the log-ratios of process pairs to verdicts: pure functions, without clocks or processes."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+from scipy import stats
+
+from tlbench.gate.outcome import Estimate
+from tlbench.stats.interim_looks import LOOKS, MISS, Look, look_at
+from tlbench.stats.sign_flip import as_slow_p, bounds, slower_p
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+
+#: One-sided level of each end of an interval that is shown: together 95 %.
+SHOWN = 0.025
+#: Chance with which a slowdown that is called detectable would have been found.
+POWER = 0.9
+
+Decision = Literal["fail", "pass"]
+
+
+@dataclass
+class Decisions:
+    """Which benchmarks are decided, look by look; a decision stays.
+
+    Attributes:
+        tolerances: Share beyond which a slowdown fails, by benchmark.
+        decided: Decision by benchmark.
+        p: p by benchmark at the last look.
+        faster: Benchmarks that are faster by more than their tolerance, at the same level.
+        looks: Looks so far.
+    """
+
+    tolerances: dict[str, float]
+    decided: dict[str, Decision] = field(default_factory=dict)
+    p: dict[str, float] = field(default_factory=dict)
+    faster: set[str] = field(default_factory=set)
+    looks: list[Look] = field(default_factory=list)
+
+    def _settled(self, name: str, mean: float) -> bool:
+        """Whether it doesn't look faster, or surely is: else a few more pairs will tell."""
+        return name in self.faster or mean >= -math.log1p(self.tolerances[name])
+
+    def drop(self, name: str) -> None:
+        """Leave out a benchmark that can't be timed any more."""
+        self.tolerances.pop(name, None)
+
+    @property
+    def open(self) -> list[str]:
+        """Benchmarks without a decision."""
+        return [name for name in self.tolerances if name not in self.decided]
+
+    def consider(self, logs: Mapping[str, Sequence[float]], *, last: bool = False) -> None:
+        """Look at the evidence, if it is time to.
+
+        Args:
+            logs: log(head / base) of every pair so far, by benchmark, equally many each.
+            last: Whether no more will come.
+        """
+        matrix = np.array([logs[name] for name in self.tolerances], dtype=float).T
+        look = look_at(len(matrix), last=last) if matrix.size else None
+        if look is None or (look in self.looks and not last):
+            return
+        self.looks = [*(past for past in self.looks if past != look), look]
+        limits = np.log1p(list(self.tolerances.values()))
+        slower, faster = slower_p(matrix), slower_p(-matrix)
+        as_slow, means = as_slow_p(matrix, limits), matrix.mean(axis=0)
+        for column, name in enumerate(self.tolerances):
+            self.p[name] = float(slower[column])
+            if faster[column] <= look.alarm and means[column] < -limits[column]:
+                self.faster.add(name)
+            if name in self.decided:
+                continue
+            if slower[column] <= look.alarm and means[column] > limits[column]:
+                self.decided[name] = "fail"
+            elif as_slow[column] <= look.miss and (last or self._settled(name, means[column])):
+                self.decided[name] = "pass"
+
+
+def estimate(logs: Sequence[float], p: float | None = None) -> Estimate:
+    """How much slower the head is over these pairs, with an interval of at most 95 %.
+
+    Args:
+        logs: log(head / base) of each pair, at least 2.
+        p: Of the last look, to be shown with it.
+    """
+    values = np.asarray(logs, dtype=float)
+    level = max(SHOWN, 0.5 ** len(values))
+    found = bounds(values, level)
+    assert found is not None  # noqa: S101 - one outcome's share is always a level
+    low, high, attained = found
+    ratio = math.exp(values.mean())
+    return Estimate(ratio, math.exp(low), math.exp(high), 1 - 2 * attained, len(values), p)
+
+
+def detectable(logs: Sequence[float], tolerance: float, benchmarks: int = 1) -> float:
+    """The smallest slowdown, as a share, that these pairs would have found nine times in ten.
+
+    From their standard deviation, by Student's t at the levels of the looks so far, shared by all
+    benchmarks; approximate.
+
+    Args:
+        logs: log(head / base) of each pair so far, at least 2.
+        tolerance: Share that a slowdown must exceed to fail.
+        benchmarks: How many are judged.
+    """
+    n, sd = len(logs), float(np.std(logs, ddof=1))
+    past = [look for look in LOOKS if look.pairs <= n and look.alarm] or [LOOKS[1]]
+    reached = min(
+        sd / math.sqrt(look.pairs) * _reach(1 - look.alarm / benchmarks, look.pairs - 1)
+        for look in past
+    )
+    beyond = math.log1p(tolerance) + float(stats.norm.ppf(POWER)) * sd / math.sqrt(n)
+    return math.expm1(max(reached, beyond))
+
+
+def _reach(level: float, degrees: int) -> float:
+    """Standard errors between no change and one that is found at a level with ``POWER``."""
+    return float(stats.t.ppf(level, degrees) + stats.t.ppf(POWER, degrees))
+
+
+def pairs_to_pass(logs: Sequence[float], tolerance: float) -> int:
+    """How many more pairs it would probably take to pass, had nothing changed; approximate.
+
+    Args:
+        logs: log(head / base) of each pair so far, at least 2.
+        tolerance: Share.
+    """
+    n, sd = len(logs), float(np.std(logs, ddof=1))
+    reach = float(stats.norm.ppf(1 - MISS / len(LOOKS)) + stats.norm.ppf(POWER))
+    needed = math.ceil((reach * sd / math.log1p(tolerance)) ** 2)
+    return max(1, needed - n)

@@ -1,0 +1,214 @@
+"""Environments for ``pip=``: requirements installed over another environment, built once.
+
+Such an environment is a virtual one of its own that finds the packages of the one below after its
+own. So only what differs is installed, what is installed wins, and what is installed editable
+below still works.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import secrets
+import shutil
+import signal
+import subprocess
+from dataclasses import dataclass
+from importlib import metadata
+from typing import TYPE_CHECKING
+
+from tl_core.storage import atomic_file
+from tlbench.gate import locks
+from tlbench.gate.arms import ArmError
+from tlbench.gate.requirements import local, state
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from tlbench.gate.interpreters import Interpreter
+    from tlbench.gate.worktrees import Tree
+
+#: Written last, with what was installed: an environment without it is half built, or not kept.
+MARKER = "tlbench-whole.json"
+#: Digits of an environment's name; all have as many, so that paths have equal lengths.
+DIGITS = 16
+#: What virtual environments come with, depending on Python's version; the one below has its own.
+BUNDLED = "setuptools"
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What an environment is made of.
+
+    Attributes:
+        below: The interpreter whose packages lie below.
+        pip: Requirements; paths are relative to ``tree.folder``.
+        tree: The arm's checkout.
+        say: Told, in words, when something that takes long begins.
+    """
+
+    below: Interpreter
+    pip: tuple[str, ...]
+    tree: Tree
+    say: Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Environment:
+    """An environment that is ready.
+
+    Attributes:
+        python: Its interpreter.
+        digest: Of what it was made from.
+        installed: What was installed over the one below, such as ``numpy==2.3.1, six==1.17.0``.
+    """
+
+    python: Path
+    digest: str
+    installed: str
+
+
+@contextlib.contextmanager
+def environment(recipe: Recipe, store: Path) -> Iterator[Environment]:
+    """Requirements over another environment's packages, from the cache or built now.
+
+    What interrupted builds left is removed first. An environment is kept if the same requirements
+    mean the same files: with a folder that git doesn't know, or knows to have changed, it goes
+    after the block. A requirement without a version is what it was when first built. pip runs with
+    the user's own variables and configuration.
+
+    Args:
+        recipe: What to install over what.
+        store: Where environments are kept.
+
+    Raises:
+        ArmError: The environment can't be made, or pip failed; what it said last.
+    """
+    states = [state(requirement, recipe.tree) for requirement in recipe.pip]
+    parts = [recipe.below.digest, str(recipe.below.path), *recipe.pip]
+    parts += [each.digest for each in states]
+    digest = hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+    _remove_abandoned(store)
+    if all(each.kept for each in states):
+        yield _kept(recipe, store / digest[:DIGITS], digest)
+        return
+    place = store / secrets.token_hex(DIGITS // 2)
+    with locks.held(place) as lock:
+        try:
+            _build(recipe, place, lock)
+            yield Environment(_python(place), digest, _installed(place))
+        finally:
+            shutil.rmtree(place, ignore_errors=True)
+
+
+def _kept(recipe: Recipe, place: Path, digest: str) -> Environment:
+    """The environment of this digest, built where it isn't whole; another's build is waited for."""
+    marker = place / MARKER
+    with locks.held(place, wait=False) as lock:
+        free = lock is not None
+    if not free:
+        recipe.say(f"waiting for another process that is installing {', '.join(recipe.pip)}")
+    with locks.held(place) as lock:
+        if not marker.is_file():
+            try:
+                _build(recipe, place, lock)
+                with atomic_file(marker) as file:
+                    file.write_text(json.dumps(_installed(place)), encoding="utf-8")
+            except BaseException:
+                shutil.rmtree(place, ignore_errors=True)
+                raise
+        installed = json.loads(marker.read_text(encoding="utf-8"))
+    return Environment(_python(place), digest, installed)
+
+
+def _remove_abandoned(store: Path) -> None:
+    """Remove what was being built, or was not to be kept, by processes that were killed."""
+    for place in locks.abandoned(store):
+        if not (place / MARKER).is_file():
+            shutil.rmtree(place, ignore_errors=True)
+
+
+def _build(recipe: Recipe, place: Path, lock: int | None) -> None:
+    """Make the environment at its final path, as virtual environments can't be moved."""
+    below, folder = recipe.below, recipe.tree.folder
+    recipe.say(f"installing {', '.join(recipe.pip)} over {below.path}")
+    shutil.rmtree(place, ignore_errors=True)
+    try:
+        _run([str(below.path), "-Im", "venv", str(place)], folder, lock)
+        if list(_site(place).glob(f"{BUNDLED}-*")):
+            _run([str(_python(place)), "-Im", "pip", "uninstall", "--yes", BUNDLED], folder, lock)
+    except (ArmError, StopIteration) as error:
+        raise ArmError(
+            f"{below.path}: can't make a virtual environment: {error}; expected Python's venv "
+            "module (on Debian and Ubuntu: the package python3-venv)"
+        ) from error
+    # After the environment's own packages, and with what is installed editable below.
+    lines = [f"import site; site.addsitedir({str(site)!a})" for site in below.sites]
+    (_site(place) / "tlbench-below.pth").write_text("\n".join(lines) + "\n", encoding="ascii")
+    _install(recipe, place, lock)
+
+
+def _install(recipe: Recipe, place: Path, lock: int | None) -> None:
+    """Install the requirements.
+
+    Wheels on this machine are installed again, since pip passes one over whose version the
+    environment below has, such as another build of it.
+    """
+    folder = recipe.tree.folder
+    pip = [str(_python(place)), "-m", "pip", "install", "--disable-pip-version-check", "--no-input"]
+    wheels = [each for each in recipe.pip if (local(each, folder) or folder).suffix == ".whl"]
+    try:
+        _run([*pip, *recipe.pip], folder, lock)
+        if wheels:
+            _run([*pip, "--force-reinstall", "--no-deps", *wheels], folder, lock)
+    except ArmError as error:
+        raise ArmError(f"pip={',pip='.join(recipe.pip)}: {error}") from error
+
+
+def _run(command: list[str], folder: Path, lock: int | None) -> None:
+    """Run a command that ends when this process is interrupted, with all that it started.
+
+    It holds the lock too: were this process killed, the next one waits until it no longer writes.
+
+    Raises:
+        ArmError: It failed; its last error.
+    """
+    with subprocess.Popen(  # noqa: S603 - no shell reads the arguments
+        command,
+        cwd=folder,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        pass_fds=() if lock is None else (lock,),
+        start_new_session=True,
+    ) as process:
+        try:
+            output = process.communicate()[0]
+        except BaseException:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            raise
+    if process.returncode != 0:
+        lines = [line.strip() for line in output.splitlines() if line.strip()]
+        errors = [line for line in lines if line.lower().startswith("error")]
+        raise ArmError((errors or lines or [f"exit {process.returncode}"])[-1])
+
+
+def _python(place: Path) -> Path:
+    return place / "bin" / "python"
+
+
+def _site(place: Path) -> Path:
+    return next(place.glob("lib/*/site-packages"))
+
+
+def _installed(place: Path) -> str:
+    """Name and version of each distribution that isn't below, without pip itself."""
+    found = metadata.distributions(path=[str(_site(place))])
+    names = sorted(f"{each.name}=={each.version}" for each in found if each.name != "pip")
+    return ", ".join(names)

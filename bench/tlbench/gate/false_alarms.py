@@ -1,0 +1,60 @@
+"""What a gate says of unchanged code: its false alarms, counted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from scipy import stats
+
+from tlbench.stats.interim_looks import ALARM
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tlbench.gate.outcome import Report
+
+#: Confidence of the interval of the rate of false alarms.
+CONFIDENCE = 0.95
+
+
+@dataclass(frozen=True)
+class FalseAlarms:
+    """Gates of unchanged code.
+
+    Attributes:
+        gates: How many ran.
+        alarms: How many of them failed any benchmark.
+        undecided: How many neither failed nor passed all benchmarks.
+        low, high: Exact 95 % interval of the rate of false alarms.
+    """
+
+    gates: int
+    alarms: int
+    undecided: int
+    low: float
+    high: float
+
+    @property
+    def holds(self) -> bool:
+        """Whether what was seen agrees with the rate that the gate promises."""
+        return self.low <= ALARM
+
+    def __str__(self) -> str:
+        """In a line."""
+        return (
+            f"{self.alarms} false alarm(s) in {self.gates} gates of unchanged code "
+            f"({self.low:.1%} to {self.high:.1%}, exact 95 % interval); "
+            f"{self.undecided} inconclusive"
+        )
+
+
+def false_alarms(reports: Sequence[Report]) -> FalseAlarms:
+    """Count the alarms of gates whose arms were the same.
+
+    Source of the interval: Clopper and Pearson, Biometrika 26, 1934.
+    """
+    gates, alarms = len(reports), sum(each.word == "fail" for each in reports)
+    found = stats.binomtest(alarms, gates).proportion_ci(CONFIDENCE, method="exact")
+    undecided = sum(each.word == "inconclusive" for each in reports)
+    return FalseAlarms(gates, alarms, undecided, float(found.low), float(found.high))

@@ -1,0 +1,130 @@
+"""The Python that an arm runs with: found, asked what it is, and checked for pytest."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from tlbench.gate.arms import ArmError
+
+#: Seconds that an interpreter has to say what it is; importing pytest from a cold disk is slow.
+PATIENCE_S = 120.0
+#: Endings of what installers leave in site-packages for each distribution.
+INSTALLED = (".dist-info", ".egg-info", ".egg-link", ".pth")
+
+#: Printed by the interpreter: its version, its environment, what it finds packages in, what lacks.
+_ASK = """
+import importlib.util, json, platform, site, sys
+sites = site.getsitepackages()
+if site.ENABLE_USER_SITE:
+    sites.append(site.getusersitepackages())
+names = ("pytest", "pytest_benchmark")
+lacks = [name for name in names if importlib.util.find_spec(name) is None]
+version = platform.python_implementation() + " " + sys.version
+print(json.dumps([version, sys.prefix, sites, lacks]))
+"""
+
+
+@dataclass(frozen=True)
+class Interpreter:
+    """A Python and its environment.
+
+    Attributes:
+        path: As it is started; a link into a virtual environment stays one.
+        version: Implementation, version and build, in a line.
+        sites: Folders that packages are installed in.
+        digest: Of the environment: its place and what is installed, with when that was. Packages
+            that are installed editable count as installed; changes of their files aren't seen.
+        lacks: Which of pytest and pytest_benchmark can't be imported.
+    """
+
+    path: Path
+    version: str
+    sites: tuple[Path, ...]
+    digest: str
+    lacks: tuple[str, ...]
+
+
+def interpreter(python: str | None, cwd: Path) -> Interpreter:
+    """Find an interpreter and ask it what it is.
+
+    Args:
+        python: Path, relative to ``cwd`` or absolute, or a command's name; None is this one.
+        cwd: Where the user stands.
+
+    Raises:
+        ArmError: It isn't there, can't be run, or isn't a Python.
+    """
+    path = _found(python, cwd) if python else Path(sys.executable)
+    version, prefix, sites, lacks = _ask(path)
+    text = json.dumps([version, prefix, _installed(sites)])
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    return Interpreter(path, version, tuple(map(Path, sites)), digest, tuple(lacks))
+
+
+def check_pytest(found: Interpreter, arm: str) -> None:
+    """Refuse an environment that can't run the benchmarks.
+
+    Args:
+        found: The interpreter.
+        arm: What to call the arm.
+
+    Raises:
+        ArmError: It lacks pytest or pytest-benchmark; how to install them.
+    """
+    if found.lacks:
+        missing = " and ".join(name.replace("_", "-") for name in found.lacks)
+        raise ArmError(
+            f"arm {arm!r}: {found.path} lacks {missing}; "
+            f"install with: {found.path} -m pip install pytest pytest-benchmark"
+        )
+
+
+def _found(python: str, cwd: Path) -> Path:
+    path = cwd / Path(python).expanduser()
+    if not path.exists() and "/" not in python:
+        path = Path(shutil.which(python) or path)
+    if not path.exists():
+        raise ArmError(f"python={python}: no such file; expected the path of an interpreter")
+    if not path.is_file():
+        raise ArmError(f"python={python}: a folder; expected an interpreter, such as bin/python")
+    return path
+
+
+def _ask(path: Path) -> tuple[str, str, list[str], list[str]]:
+    """The answers of ``_ASK``; whatever site hooks print comes before."""
+    try:
+        done = subprocess.run(  # noqa: S603 - the user's own interpreter
+            [str(path), "-c", _ASK],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=PATIENCE_S,
+            check=False,
+        )
+        version, prefix, sites, lacks = json.loads(done.stdout.strip().splitlines()[-1])
+    except subprocess.TimeoutExpired as error:
+        raise ArmError(f"python={path}: no answer within {PATIENCE_S:.0f} s") from error
+    except OSError as error:
+        raise ArmError(f"python={path}: {error.strerror}; expected an interpreter") from error
+    except (ValueError, IndexError) as error:
+        said = done.stderr.strip().splitlines() or [f"exit {done.returncode}"]
+        raise ArmError(f"python={path}: isn't a working Python interpreter: {said[-1]}") from error
+    return " ".join(version.split()), prefix, sites, lacks
+
+
+def _installed(sites: list[str]) -> list[tuple[str, str, int]]:
+    """What is installed, and when: not what importing changes, such as compiled files."""
+    return sorted(
+        (site, entry.name, entry.stat().st_mtime_ns)
+        for site in sites
+        if Path(site).is_dir()
+        for entry in Path(site).iterdir()
+        if entry.name.endswith(INSTALLED)
+    )

@@ -1,0 +1,138 @@
+"""What ``pytest --gate`` was asked for: options, ini settings and markers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tlbench.gate.baseline import (
+    LEAST_RUNS,
+    Baseline,
+    BaselineError,
+    Past,
+    facts_of,
+    is_isolated,
+    read_baseline,
+)
+from tlbench.gate.outcome import ACCURACY_TOLERANCE, TOLERANCE
+from tlbench.gate.tolerances import Allowed, Tolerances
+from tlbench.suite.options import OptionError, parse_share
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a run of the baseline is from.
+
+    Attributes:
+        facts: The machine's fingerprint.
+        isolated: Whether each benchmark had a process of its own.
+    """
+
+    facts: dict[str, Any]
+    isolated: bool
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a gate was asked for.
+
+    Attributes:
+        path: The baseline's file.
+        explicit: Whether an option named it, rather than an ini setting that counts for every
+            run in its folder, unit tests included.
+        past: What is known of each benchmark, by full name. The runs themselves aren't kept: they
+            would be in the way of the benchmarks' memory.
+        origins: Of each run, at least ``LEAST_RUNS``.
+        tolerances: Of benchmarks without a marker.
+        allowed: Versions and settings that may differ.
+        allow_new: Whether benchmarks that the baseline lacks are left unjudged.
+    """
+
+    path: Path
+    explicit: bool
+    past: dict[str, Past]
+    origins: tuple[Origin, ...]
+    tolerances: Tolerances
+    allowed: tuple[str, ...]
+    allow_new: bool
+
+
+def asked_of(config: pytest.Config) -> Asked:
+    """Read options and ini settings.
+
+    Raises:
+        UsageError: A baseline that can't be used, or a bad share.
+    """
+    path, explicit = _path(config)
+    names = _given(config, "allow_changed").split(",")
+    baseline = _baseline(path)
+    return Asked(
+        path,
+        explicit,
+        baseline.past(),
+        tuple(Origin(facts_of(run), is_isolated(run)) for run in baseline.runs),
+        Tolerances(
+            _share(config, "tolerance", TOLERANCE),
+            _share(config, "accuracy_tolerance", ACCURACY_TOLERANCE),
+        ),
+        tuple(name.strip() for name in names if name.strip()),
+        bool(config.getoption("tlbench_allow_new") or config.getini("tlbench_allow_new")),
+    )
+
+
+def allowed_to(item: pytest.Item, tolerances: Tolerances) -> Allowed:
+    """What a benchmark may lose.
+
+    Raises:
+        UsageError: A marker that isn't ``tolerance(share, accuracy=share)``.
+    """
+    marker = item.get_closest_marker("tolerance")
+    told = None if marker is None else {"args": marker.args, "kwargs": marker.kwargs}
+    try:
+        return tolerances.of(item.nodeid, told)
+    except OptionError as error:
+        raise pytest.UsageError(str(error)) from error
+
+
+def is_narrowed(config: pytest.Config) -> bool:
+    """Whether only some of the tests were asked for."""
+    options = ("keyword", "markexpr", "deselect", "lf")
+    chosen = any(getattr(config.option, name, None) for name in options)
+    return chosen or any("::" in str(arg) for arg in config.args)
+
+
+def _given(config: pytest.Config, name: str) -> str:
+    return str(config.getoption(f"tlbench_{name}") or config.getini(f"tlbench_{name}"))
+
+
+def _share(config: pytest.Config, name: str, default: float) -> float:
+    text = _given(config, name)
+    try:
+        return parse_share(text) if text else default
+    except OptionError as error:
+        raise pytest.UsageError(f"--{name.replace('_', '-')} {error}") from error
+
+
+def _path(config: pytest.Config) -> tuple[Path, bool]:
+    """The file, and whether an option named it; a setting's path starts at its ini file."""
+    given = config.getoption("tlbench_gate")
+    if given:
+        return config.invocation_params.dir / Path(given).expanduser(), True
+    folder = config.inipath.parent if config.inipath else config.rootpath
+    return folder / Path(str(config.getini("tlbench_gate"))).expanduser(), False
+
+
+def _baseline(path: Path) -> Baseline:
+    try:
+        baseline = read_baseline(path)
+    except BaselineError as error:
+        raise pytest.UsageError(f"--gate {error}") from error
+    if len(baseline.runs) < LEAST_RUNS:
+        raise pytest.UsageError(
+            f"--gate {path}: {len(baseline.runs)} run(s), expected at least {LEAST_RUNS}, or "
+            f"nothing is known of how runs differ; add some with tlbench baseline -o {path} --add"
+        )
+    return baseline

@@ -1,0 +1,245 @@
+"""``pytest --gate BASELINE``: each benchmark's own test turns red where it became slower.
+
+Works on this suite and on anybody's pytest-benchmark tests.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tlbench.gate.baseline_verdicts import Seen, accuracy_lost, look, verdicts
+from tlbench.gate.comparable import other_isolation, other_machine
+from tlbench.gate.options import allowed_to, asked_of, is_narrowed
+from tlbench.gate.outcome import Report, Verdict
+from tlbench.suite.session import KEEPS_TIMING, SUITE_NAME
+from tlbench.timing.isolation import IsolatedItem
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from _pytest.terminal import TerminalReporter
+
+    from tlbench.gate.machine_plugin import Described
+
+#: Exit statuses of sessions that ran to their end.
+_ENDED = (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.NO_TESTS_COLLECTED)
+_NEW = (
+    "it is not in the baseline: make a new one with tlbench baseline, or judge the others only "
+    "with --allow-new"
+)
+_ALLOW = "; where that is what is to be judged, allow it by name with --allow-changed"
+_VANISHED = (
+    "vanished: it is in the baseline, but there was no such test now; where it was dropped on "
+    "purpose, make a new baseline"
+)
+
+
+@dataclass(frozen=True)
+class _Row:
+    """What a test measured, as it will be filed."""
+
+    name: str
+    seconds: list[float]
+    info: dict[str, Any]
+
+
+class StoredGate:
+    """The plugin: judges each benchmark when its test has passed, and all at the end.
+
+    Args:
+        config: pytest's configuration.
+        described: Knows the machine.
+
+    Attributes:
+        items: Tests by the full name of what they measure.
+        names: That name by the test's id.
+        active: Whether anything is judged in this session.
+        seen: What was measured, by full name, in order.
+        red: Names of those whose test was turned red.
+        without: Why a benchmark of the baseline wasn't measured, by full name.
+        verdicts: At the end of the session.
+        notes: What else is to be known.
+
+    Raises:
+        UsageError: A baseline that can't be used, or a bad option.
+    """
+
+    def __init__(self, config: pytest.Config, described: Described) -> None:
+        self.config, self.described = config, described
+        self.asked = asked_of(config)
+        self.past = self.asked.past
+        self.items: dict[str, pytest.Item] = {}
+        self.names: dict[str, str] = {}
+        self.active = False
+        self.seen: dict[str, Seen] = {}
+        self.red: set[str] = set()
+        self.without: dict[str, str] = {}
+        self.verdicts: dict[str, Verdict] = {}
+        self.notes: list[str] = []
+
+    @property
+    def total(self) -> int:
+        """No more benchmarks than this can be compared."""
+        return max(1, min(len(self.past), len(self.items)))
+
+    def pytest_report_header(self) -> str:
+        """What is judged by what."""
+        return f"gate: {self.asked.path.name}, {len(self.asked.origins)} runs"
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        """Which benchmarks will be judged; a bad marker is told before anything runs."""
+        self.items = {_name_of(item): item for item in session.items}
+        self.names = {item.nodeid: name for name, item in self.items.items()}
+        for item in session.items:
+            allowed_to(item, self.asked.tolerances)
+        concerned = self.asked.explicit or bool(self.items.keys() & self.past.keys())
+        self.active = concerned and not self.config.option.collectonly
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, object, object]:
+        """Judge what the test measured, once it has passed."""
+        rows = self._rows(item)
+        before = len(rows)
+        result = yield
+        if self.active:
+            new = rows[before:]
+            for row in new:
+                self._check(item, row)
+            if not new and _name_of(item) in self.past:
+                self._turn_red(item, self._refused(item, _name_of(item), "nothing was measured"))
+        return result
+
+    def _rows(self, item: pytest.Item) -> list[Any]:
+        """The growing list in which the test's rows will be."""
+        if isinstance(item, IsolatedItem):
+            return item.suite.isolated
+        rows: list[Any] = self.config._benchmarksession.benchmarks  # type: ignore[attr-defined]  # noqa: SLF001
+        return rows
+
+    def _check(self, item: pytest.Item, measured: Any) -> None:  # noqa: ANN401 - pytest-benchmark's
+        """Turn the test red where its verdict is ``fail`` or ``not comparable``."""
+        row = _row(measured)
+        if row.name not in self.past and self.asked.allow_new:
+            self.notes.append(f"{row.name} is new: not judged")
+            return
+        verdict = self._verdict(item, row)
+        if accuracy_lost(verdict):
+            self._drop(item, measured)
+        if verdict.word in ("fail", "not comparable"):
+            self._turn_red(item, verdict, keeps_timing=not accuracy_lost(verdict))
+
+    def _verdict(self, item: pytest.Item, row: _Row) -> Verdict:
+        """With what is known so far; later benchmarks can only add to what fails."""
+        past = self.past.get(row.name)
+        if past is None:
+            return self._refused(item, row.name, _NEW)
+        problem = self._other_conditions(ours="stage" in row.info)
+        if problem:
+            return self._refused(item, row.name, problem)
+        allowed = allowed_to(item, self.asked.tolerances)
+        self.seen[row.name] = look(row.name, row.seconds, row.info, past, allowed)
+        return verdicts(self.seen.values(), self.total)[row.name]
+
+    def _refused(self, item: pytest.Item, name: str, problem: str) -> Verdict:
+        allowed = allowed_to(item, self.asked.tolerances)
+        self.seen[name] = Seen(name, allowed, problem=problem)
+        return verdicts([self.seen[name]], self.total)[name]
+
+    def _turn_red(self, item: pytest.Item, verdict: Verdict, *, keeps_timing: bool = True) -> None:
+        from tlbench.report.gate_words import paragraph
+
+        item.stash[KEEPS_TIMING] = keeps_timing
+        self.red.add(verdict.name)
+        pytest.fail(f"gate: {paragraph(verdict)}", pytrace=False)
+
+    def _drop(self, item: pytest.Item, measured: Any) -> None:  # noqa: ANN401 - pytest-benchmark's
+        """A speed at a lost accuracy must not become anybody's baseline."""
+        if isinstance(item, IsolatedItem):
+            item.suite.isolated.remove(measured)
+        else:
+            measured.fixture.has_error = True
+
+    def _other_conditions(self, *, ours: bool) -> str | None:
+        """Why this run isn't like the baseline's."""
+        suite = self.config.pluginmanager.getplugin("tlbench-suite")
+        for run in self.asked.origins:
+            found = other_machine(run.facts, self.described.facts, self.asked.allowed, hint=_ALLOW)
+            if found is None and ours:
+                found = other_isolation(run.isolated, getattr(suite, "isolate", False))
+            if found:
+                return found
+        return None
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Remember benchmarks that failed by themselves, or were skipped."""
+        name = self.names.get(report.nodeid)
+        if name is None or name not in self.past or name in self.seen or report.passed:
+            return
+        if isinstance(report.longrepr, tuple):
+            self.without[name] = str(report.longrepr[2]).removeprefix("Skipped: ")
+        else:
+            self.without[name] = "expected to fail" if report.skipped else ""
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        """Judge again with all benchmarks known, and name those that are missing."""
+        if not self.active:
+            return
+        self.verdicts = verdicts(self.seen.values(), self.total)
+        missing = self._missing(session)
+        self.verdicts |= {verdict.name: verdict for verdict in missing}
+        # No test of its own is red for these: the session is.
+        told = self.red | {name for name, why in self.without.items() if not why}
+        untold = [v for v in self.verdicts.values() if v.word in ("fail", "not comparable")]
+        if any(each.name not in told for each in untold) and session.exitstatus in _ENDED:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    def _missing(self, session: pytest.Session) -> list[Verdict]:
+        """Verdicts on the baseline's benchmarks that should have been measured and weren't."""
+        cut = session.exitstatus not in _ENDED or session.shouldstop or session.shouldfail
+        found, left_out = [], 0
+        for name in sorted(self.past.keys() - self.seen.keys()):
+            why = self.without.get(name)
+            if why == "":
+                found.append(Verdict(name, "fail", "its own test failed"))
+            elif why is not None:
+                found.append(Verdict(name, "not comparable", f"not measured now: {why}"))
+            elif cut or (name not in self.items and is_narrowed(self.config)):
+                left_out += 1
+            else:
+                found.append(Verdict(name, "not comparable", _VANISHED))
+        if left_out:
+            self.notes.append(f"{left_out} of the baseline's {len(self.past)} benchmarks not run")
+        return found
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_terminal_summary(self, terminalreporter: TerminalReporter) -> None:
+        """A line a benchmark, the reasons, and the verdict."""
+        from tlbench.report.gate_text import gate_table
+
+        if not self.active:
+            return
+        found, notes = tuple(self.verdicts.values()), tuple(self.notes)
+        base = f"{len(self.asked.origins)} runs of {self.asked.path.name}"
+        report = Report(base, "this run", found, notes=notes)
+        terminalreporter.section(f"gate: {report.word}", sep="-")
+        loud = report.word != "pass"
+        for line in gate_table(report):
+            terminalreporter.write_line(line, yellow=loud, bold=loud)
+
+
+def _name_of(item: pytest.Item) -> str:
+    """The full name under which a test's row will be filed."""
+    if item.get_closest_marker("stage"):
+        return f"{SUITE_NAME}{item.path.name}::{item.name}"
+    return item.nodeid
+
+
+def _row(measured: Any) -> _Row:  # noqa: ANN401
+    """From JSON, or from pytest-benchmark's own object."""
+    if isinstance(measured, dict):
+        return _Row(measured["fullname"], measured["stats"]["data"], measured["extra_info"])
+    return _Row(measured.fullname, list(measured.stats.data), dict(measured.extra_info))

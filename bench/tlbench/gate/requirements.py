@@ -1,0 +1,76 @@
+"""What a requirement stands for: a name that pip looks up, or a file or folder of this machine."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlparse
+
+from tl_core.storage import sha256_of
+from tlbench.gate.arms import ArmError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tlbench.gate.worktrees import Tree
+
+#: Endings that make pip take a requirement for a file.
+ARCHIVES = (".whl", ".zip", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar")
+
+
+@dataclass(frozen=True)
+class State:
+    """What tells one state of a requirement from another.
+
+    Attributes:
+        digest: Empty for what is looked up: its text is all that is known.
+        kept: Whether the same digest always means the same files, so that what is built from
+            them may be used again.
+    """
+
+    digest: str
+    kept: bool
+
+
+def local(requirement: str, folder: Path) -> Path | None:
+    """The file or folder that a requirement names; None for one that pip looks up.
+
+    Args:
+        requirement: As pip takes it: ``numpy>=2``, ``.[extra]``, ``dist/a.whl``, ``a @ file:///b``.
+        folder: What paths are relative to.
+    """
+    text = re.sub(r"^[\w.-]+(\[[^\]]*\])?\s*@\s*", "", requirement)
+    text = re.sub(r"\[[^\]]*\]$", "", text)
+    if text.startswith("file:"):
+        return folder / unquote(urlparse(text).path)
+    if "://" in text:
+        return None
+    is_path = text.startswith(".") or "/" in text or text.endswith(ARCHIVES)
+    return folder / text if is_path else None
+
+
+def state(requirement: str, tree: Tree) -> State:
+    """How far a requirement is known to be the same as another time.
+
+    Args:
+        requirement: One of an arm's.
+        tree: The arm's checkout, in whose folder pip runs.
+
+    Raises:
+        ArmError: It names a file or folder that isn't there.
+    """
+    path = local(requirement, tree.folder)
+    if path is None:
+        return State("", kept=True)
+    if path.is_file():
+        return State(sha256_of(path), kept=True)
+    if not path.is_dir():
+        raise ArmError(
+            f"pip={requirement}: no file or folder {path}; expected one, relative to the arm's "
+            "own checkout, or an absolute path"
+        )
+    if tree.tracks(path):
+        return State(f"{tree.commit} {tree.changes}", kept=tree.changes is None)
+    return State(secrets.token_hex(16), kept=False)

@@ -1,0 +1,101 @@
+"""What may be lost: by default, by option for some benchmarks, by a benchmark's own marker."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, Any
+
+from tlbench.gate.outcome import ACCURACY_TOLERANCE, TOLERANCE
+from tlbench.gate.verdicts import unusable
+from tlbench.suite.options import OptionError, parse_share
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from tlbench.gate.journal import Pair
+
+
+@dataclass(frozen=True)
+class Allowed:
+    """What one benchmark may lose.
+
+    Attributes:
+        share: Of its speed: a slowdown of 0.05 is 5 % more seconds.
+        accuracy: Points of 1.
+    """
+
+    share: float = TOLERANCE
+    accuracy: float = ACCURACY_TOLERANCE
+
+
+@dataclass(frozen=True)
+class Tolerances:
+    """What benchmarks may lose.
+
+    Attributes:
+        share: Slowdown that a benchmark may show where nothing else says so.
+        accuracy: Loss of top-1 accuracy, in points of 1, likewise.
+        named: Pairs of a benchmark's name, or a pattern with ``*``, and its share; the last one
+            that matches counts, before any marker.
+    """
+
+    share: float = TOLERANCE
+    accuracy: float = ACCURACY_TOLERANCE
+    named: tuple[tuple[str, float], ...] = ()
+
+    def of(self, name: str, marker: Mapping[str, Any] | None) -> Allowed:
+        """For a benchmark.
+
+        Args:
+            name: Its id.
+            marker: What its marker ``tolerance`` says, unread: ``args`` and ``kwargs``.
+
+        Raises:
+            OptionError: The marker isn't ``tolerance(share, accuracy=share)``.
+        """
+        marked = _marked(name, marker) if marker else {}
+        share = marked.get("share", self.share)
+        for pattern, given in self.named:
+            # A bracket belongs to a test's parameters; only * and ? stand for anything else.
+            literal = pattern.replace("[", "[[]")
+            if fnmatchcase(name, literal) or fnmatchcase(name.rpartition("::")[2], literal):
+                share = given
+        return Allowed(share, marked.get("accuracy", self.accuracy))
+
+    def shares(self, pilot: Pair) -> dict[str, float]:
+        """For all benchmarks of a pair that can be judged."""
+        bad = unusable(pilot)
+        return {
+            name: self.of(name, pilot.tolerances.get(name)).share
+            for name in pilot.benchmarks
+            if name not in bad
+        }
+
+
+def parse_tolerances(texts: Iterable[str], accuracy: str | None) -> Tolerances:
+    """From options: ``5%`` for all, ``test_sort=10%`` for some.
+
+    Raises:
+        OptionError: No share.
+    """
+    share, named = TOLERANCE, []
+    for text in texts:
+        name, equals, value = text.rpartition("=")
+        if equals:
+            named.append((name, parse_share(value)))
+        else:
+            share = parse_share(text)
+    loss = ACCURACY_TOLERANCE if accuracy is None else parse_share(accuracy)
+    return Tolerances(share, loss, tuple(named))
+
+
+def _marked(name: str, marker: Mapping[str, Any]) -> dict[str, float]:
+    args, kwargs = marker["args"], marker["kwargs"]
+    given = {**dict(zip(("share",), args, strict=False)), **kwargs}
+    try:
+        if len(args) > 1 or set(given) - {"share", "accuracy"}:
+            raise OptionError("expected tolerance(SHARE), tolerance(accuracy=SHARE) or both")
+        return {key: parse_share(value) for key, value in given.items()}
+    except OptionError as error:
+        raise OptionError(f"{name}: marker tolerance: {error}") from error

@@ -1,0 +1,1 @@
+"""The machine: its fingerprint, its limits, and what disturbs measurements on it."""

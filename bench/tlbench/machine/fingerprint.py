@@ -1,0 +1,128 @@
+"""What stays the same from minute to minute about the machine and its software.
+
+What changes is in ``tlbench.machine.state``; how two fingerprints differ, in
+``tlbench.machine.difference``.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+import psutil
+
+from tlbench.machine.cgroup import cpu_quota, memory_limit
+from tlbench.machine.cpu import Cpu, allowed_cpus, caches, read_cpu
+from tlbench.machine.gpu import gpu_facts, open_nvml
+from tlbench.machine.software import (
+    blas,
+    cuda_build,
+    onednn,
+    package_versions,
+    settings,
+    tensorflow_threads,
+)
+from tlbench.machine.system_files import ROOT, read_text
+from tlbench.machine.virtualization import container, hypervisor
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+
+def fingerprint(root: Path = ROOT, environ: Mapping[str, str] = os.environ) -> dict[str, Any]:
+    """Stable facts only: nothing that another run on this machine would see differently.
+
+    TensorFlow isn't imported; its own thread settings are in here only where it already runs.
+
+    Args:
+        root: The folder that stands for ``/``.
+        environ: Environment variables.
+
+    Returns:
+        Facts for JSON. A None says that there is none, or that the machine doesn't tell.
+    """
+    cpu = read_cpu(root)
+    return {
+        **_processor(cpu, root),
+        **_resources(cpu, root),
+        "hypervisor": hypervisor(root),
+        "container": container(root),
+        **_gpus(root),
+        "os": f"{platform.system()} {platform.release()}",
+        "os_name": _os_name(root),
+        "python": platform.python_version(),
+        "packages": package_versions(),
+        "blas": blas(),
+        **onednn(cpu, environ),
+        "settings": settings(environ) | tensorflow_threads(),
+    }
+
+
+def machine_name(facts: dict[str, Any]) -> str:
+    """A folder name for results: ``amd-epyc-2-cpus``, ``intel-xeon-16-cpus-h100-80gb-hbm3``.
+
+    GPUs are counted from two on, as in ``...-2x-a100``.
+    """
+    cpu = _slug(re.sub(r"CPU|Processor|@.*", " ", str(facts["cpu"]), flags=re.IGNORECASE))
+    gpus = Counter(_slug(str(each).replace("NVIDIA", "")) for each in facts.get("gpus") or [])
+    parts = [f"{count}x-{name}" if count > 1 else name for name, count in sorted(gpus.items())]
+    return "-".join([f"{cpu or 'machine'}-{facts['cpus_usable']}-cpus", *parts])
+
+
+def _slug(text: str) -> str:
+    """Lower-case letters and digits, with hyphens between."""
+    words = re.sub(r"\(R\)|\(TM\)", " ", text, flags=re.IGNORECASE)
+    return re.sub(r"[^a-z0-9]+", "-", words.lower()).strip("-")
+
+
+def _processor(cpu: Cpu, root: Path) -> dict[str, Any]:
+    sets = cpu.instruction_sets
+    return {
+        "cpu": cpu.model,
+        "cpu_id": cpu.identity,
+        "architecture": platform.machine(),
+        "instruction_sets": None if sets is None else list(sets),
+        "sockets": cpu.sockets,
+        "physical_cores": cpu.physical_cores,
+        "logical_cpus": os.cpu_count(),
+        "caches": caches(root) or None,
+    }
+
+
+def _resources(cpu: Cpu, root: Path) -> dict[str, Any]:
+    """What of the machine this process may use: fewer CPUs make another machine of it."""
+    allowed, quota = allowed_cpus(), cpu_quota(root)
+    total = _memory(root)
+    return {
+        "cpus_affinity": len(allowed),
+        "cores_affinity": cpu.cores_among(allowed),
+        "cpu_quota": quota,
+        "cpus_usable": len(allowed) if quota is None or quota >= len(allowed) else quota,
+        "memory_bytes": total,
+        "memory_limit_bytes": memory_limit(total, root),
+    }
+
+
+def _gpus(root: Path) -> dict[str, Any]:
+    facts = gpu_facts(open_nvml(root), root)
+    # TensorFlow's wheel for Linux is built for CUDA; without a GPU that changes nothing.
+    build = cuda_build() if facts["gpus"] else {"cuda": None, "cudnn": None}
+    return {**facts, **build}
+
+
+def _memory(root: Path) -> int:
+    first = (read_text(root / "proc/meminfo") or "").partition("\n")[0].split()
+    if len(first) == 3 and first[0] == "MemTotal:":
+        return int(first[1]) * 1024
+    return int(psutil.virtual_memory().total)
+
+
+def _os_name(root: Path) -> str | None:
+    for line in (read_text(root / "etc/os-release") or "").splitlines():
+        if line.startswith("PRETTY_NAME="):
+            return line.partition("=")[2].strip('"')
+    return platform.mac_ver()[0] or None

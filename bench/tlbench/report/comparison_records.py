@@ -1,0 +1,84 @@
+"""Comparisons for programs: every cell with all that is known of it, as CSV and JSON."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from tlbench.compare.reference import headline
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from tlbench.compare.comparison import Cell, Comparison
+    from tlbench.compare.entries import Entry
+
+#: Columns of the CSV file, and of the JSON's cells.
+FIELDS = (
+    *("benchmark", "entry", "machine", "engine", "device", "threads", "runs", "images_per_s"),
+    *("lowest", "highest", "ratio", "ratio_low", "ratio_high", "p", "p_usual", "basis", "word"),
+    *("accuracy", "accuracy_p", "verdict", "images_per_money"),
+)
+#: Of a ratio, in the order of ``FIELDS``; the first entry has none.
+OF_RATIO = ("value", "low", "high", "p", "p_usual", "basis")
+
+
+def records(comparison: Comparison) -> Iterator[dict[str, Any]]:
+    """Every cell with all that is known of it, by ``FIELDS``."""
+    for benchmark, cells in comparison.cells.items():
+        for entry, cell in zip(comparison.entries, cells, strict=True):
+            if cell is not None:
+                yield dict(zip(FIELDS, _values(benchmark, entry, cell), strict=True))
+
+
+def _values(benchmark: str, entry: Entry, cell: Cell) -> tuple[Any, ...]:
+    ratio = (getattr(cell.ratio, name, None) for name in OF_RATIO)
+    return (
+        *(benchmark, entry.label, entry.machine, *entry.setup, len(cell.rates), cell.rate),
+        *(min(cell.rates), max(cell.rates), *ratio, cell.word, cell.accuracy),
+        *(cell.accuracy_p, cell.verdict, cell.images_per_money),
+    )
+
+
+def as_csv(comparisons: Iterable[Comparison]) -> str:
+    """A line a cell, the job's facts first; spreadsheets take no text in it for a formula."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    written = False
+    for each in comparisons:
+        if not written:
+            writer.writerow([*(name for name, _ in each.job.facts), *FIELDS])
+            written = True
+        for record in records(each):
+            values = [*(value for _, value in each.job.facts), *record.values()]
+            writer.writerow([_harmless(value) for value in values])
+    return text.getvalue()
+
+
+def _harmless(value: object) -> object:
+    return f"'{value}" if isinstance(value, str) and value[:1] in ("=", "+", "-", "@") else value
+
+
+def as_json(comparisons: Iterable[Comparison]) -> str:
+    """Jobs with entries, differences, cells and headlines."""
+    told = [
+        {
+            "job": dict(each.job.facts),
+            "entries": [
+                {
+                    "label": entry.label,
+                    "machine": entry.machine,
+                    "files": [run.path.as_posix() for run in entry.runs],
+                    "headline": asdict(found) if (found := headline(entry)) else None,
+                }
+                for entry in each.entries
+            ],
+            "differing": [asdict(fact) for fact in each.differing],
+            "cells": list(records(each)),
+        }
+        for each in comparisons
+    ]
+    return json.dumps({"comparisons": told}, indent=1, ensure_ascii=False)

@@ -1,0 +1,76 @@
+"""A gate's report as JUnit XML, which GitLab, Jenkins and others show test by test."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+from xml.etree import ElementTree as ET
+
+from tlbench.report.gate_words import NOTHING, explanation, id_parts, numbers, printable
+
+if TYPE_CHECKING:
+    from tlbench.gate.outcome import Report, Verdict, Word
+
+#: Name of the suite, and of the class of what belongs to no file.
+SUITE = "tlbench gate"
+#: Element by verdict; one that passes has none.
+ELEMENTS: dict[Word, str] = {
+    "fail": "failure",
+    "not comparable": "error",
+    "inconclusive": "skipped",
+}
+#: Counter of a suite by element.
+COUNTERS = {"failure": "failures", "error": "errors", "skipped": "skipped"}
+
+
+def gate_junit(report: Report) -> str:
+    """One testcase a benchmark; a gate without any has one with an error.
+
+    The suite's time is the gate's; testcases have none, as all benchmarks share process pairs.
+
+    Args:
+        report: The gate's.
+
+    Returns:
+        XML, to be written as UTF-8.
+    """
+    cases = [_case(each) for each in report.verdicts] or [_nothing()]
+    counts = {"tests": str(len(cases))}
+    for element, counter in COUNTERS.items():
+        counts[counter] = str(sum(case.find(element) is not None for case in cases))
+    counts["time"] = f"{report.seconds if math.isfinite(report.seconds) else 0:.3f}"
+    root = ET.Element("testsuites", {"name": SUITE, **counts})
+    suite = ET.SubElement(root, "testsuite", {"name": SUITE, **counts})
+    properties = ET.SubElement(suite, "properties")
+    for name, value in (("base", report.base), ("head", report.head)):
+        ET.SubElement(properties, "property", {"name": name, "value": printable(value)})
+    suite.extend(cases)
+    if report.notes:
+        ET.SubElement(suite, "system-out").text = "\n".join(map(printable, report.notes))
+    ET.indent(root)
+    return f'<?xml version="1.0" encoding="utf-8"?>\n{ET.tostring(root, "unicode")}\n'
+
+
+def _case(verdict: Verdict) -> ET.Element:
+    file, classes, name = id_parts(verdict.name)
+    parts = (file.removesuffix(".py").replace("/", "."), *classes)
+    attributes = {"classname": ".".join(filter(None, parts)) or SUITE, "name": name}
+    if file:
+        attributes["file"] = file
+    case = ET.Element("testcase", {key: printable(text) for key, text in attributes.items()})
+    if verdict.word in ELEMENTS:
+        message = {"message": printable(verdict.reason), "type": verdict.word}
+        if verdict.word == "inconclusive":
+            # GitLab shows of a skipped test nothing but its message.
+            message["message"] = explanation(verdict)
+        element = ET.SubElement(case, ELEMENTS[verdict.word], message)
+        element.text = f"{explanation(verdict)}\n{numbers(verdict)}"
+    else:
+        ET.SubElement(case, "system-out").text = f"{explanation(verdict)}\n{numbers(verdict)}"
+    return case
+
+
+def _nothing() -> ET.Element:
+    case = ET.Element("testcase", {"classname": SUITE, "name": "benchmarks"})
+    ET.SubElement(case, "error", {"message": NOTHING, "type": "not comparable"})
+    return case

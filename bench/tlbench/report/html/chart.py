@@ -1,0 +1,138 @@
+"""What every picture of the report has: a drawing, its figures as a table, words, colours."""
+
+from __future__ import annotations
+
+import textwrap
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tlbench.report.gate_words import printable
+from tlbench.report.pictures import drawing
+from tlbench.report.table import per_second
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+#: Okabe and Ito's colours, which people with any colour vision tell apart, on light and on dark.
+COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#999999")
+#: So that colour is never alone.
+HATCHES = ("", "///", "...", "xxx", "\\\\\\", "ooo", "---")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+#: Entries that a picture has room for; the tables have all.
+MOST = 12
+#: Entries whose runs or rounds are drawn as lines.
+MOST_LINES = 6
+#: Height of a panel of lines, in inches.
+PANEL = 1.25
+#: Width of a picture in inches.
+WIDTH = 7.6
+#: Characters of a label in a picture.
+LENGTH = 38
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A picture and the figures that it shows.
+
+    Attributes:
+        name: Of its files and its place in the page.
+        title: What it shows.
+        about: How to read it, in a sentence or two.
+        headings: Of the table of its figures.
+        rows: Each thing that is drawn, in words and figures.
+        draw: Makes the picture; called within ``drawing()``.
+        notes: What it shows in words, if anything, a line each.
+    """
+
+    name: str
+    title: str
+    about: str
+    headings: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    draw: Callable[[], Figure]
+    notes: tuple[str, ...] = ()
+
+    def figure(self) -> Figure:
+        """The picture."""
+        with drawing():
+            return self.draw()
+
+
+def left_out(entries: Sequence[object], most: int) -> tuple[str, ...]:
+    """A note on entries that a picture has no room for."""
+    more = len(entries) - most
+    return (f"Not shown, for lack of room: the last {more:,} of {len(entries):,} entries.",) * (
+        more > 0
+    )
+
+
+def panels(titles: Sequence[str], heights: Sequence[float]) -> tuple[Figure, list[Axes]]:
+    """A picture of panels below each other.
+
+    Args:
+        titles: Above each panel.
+        heights: Of each, in inches, without title and ticks.
+    """
+    from matplotlib.figure import Figure
+
+    room = 0.62
+    figure = Figure(figsize=(WIDTH, sum(heights) + room * len(heights)))
+    grid = figure.add_gridspec(
+        len(heights), 1, height_ratios=list(heights), hspace=room * len(heights) / sum(heights)
+    )
+    found = []
+    for position, title in enumerate(titles):
+        axes = figure.add_subplot(grid[position, 0])
+        axes.set_title(short(title), loc="left", fontsize=10, fontweight="bold")
+        axes.tick_params(labelsize=9)
+        found.append(axes)
+    return figure, found
+
+
+def style(position: int) -> dict[str, str]:
+    """Colour and hatch of the entry at a position."""
+    return {"color": COLOURS[position % 7], "hatch": HATCHES[_turned(position)]}
+
+
+def marker(position: int) -> dict[str, str]:
+    """Colour and marker of the entry at a position."""
+    return {"color": COLOURS[position % 7], "marker": MARKERS[_turned(position)]}
+
+
+def _turned(position: int) -> int:
+    """From the eighth entry on, colours come again with the next hatch and marker."""
+    return (position + position // 7) % 7
+
+
+def short(text: str, length: int = LENGTH) -> str:
+    """A text from a file, in one line that fits: what tells labels apart is at either end."""
+    shown = printable(text)
+    half = length // 2
+    return shown if len(shown) <= length else f"{shown[: half - 1]}…{shown[-half:]}"
+
+
+def two_lines(text: str) -> str:
+    """A text from a file, in at most two lines."""
+    lines = textwrap.wrap(short(text, 2 * LENGTH - 4), LENGTH, break_on_hyphens=False)
+    return "\n".join(lines[:2])
+
+
+def tick(value: float, _position: float) -> str:
+    """A rate at an axis, without powers of ten."""
+    return per_second(value)
+
+
+def legend_below(axes: Sequence[Axes]) -> None:
+    """One legend below the last panel, of everything that any panel has."""
+    handles = {
+        label: handle
+        for panel in axes
+        for handle, label in zip(*panel.get_legend_handles_labels(), strict=True)
+    }
+    axes[-1].legend(
+        list(handles.values()), list(handles), loc="upper left", bbox_to_anchor=(0, -0.28),
+        ncols=2, frameon=False, fontsize=9,
+    )  # fmt: skip

@@ -1,0 +1,1 @@
+"""Result files: the row, reading, writing, validation."""

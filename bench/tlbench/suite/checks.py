@@ -1,0 +1,88 @@
+"""What must hold before a timing counts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PIL import Image
+
+from tl_core.equivalence import TOLERANCES
+from tlbench.suite.costs import WARM_UP_BATCHES
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from tl_core.data import DataSet, Split
+    from tlbench.suite.floors import Bounds
+    from tlbench.suite.job import Job
+
+#: Share of test images that may stand in the training set pixel by pixel; CIFAR-10 itself has a
+#: few such duplicates.
+LEAKAGE = 0.01
+#: How far features may be longer or shorter than the reference's, as a share.
+LENGTH = {"fp32": 1e-3, "bf16": 0.05, "int8": 0.5}
+#: Images that each check looks at.
+SAMPLE = 8
+
+
+def warm_up_split(job: Job, split: Split) -> Split:
+    """The first few batches of a split: what the long stages warm up on."""
+    return split.head(min(len(split), job.workload.batch_size * WARM_UP_BATCHES))
+
+
+def check_data(data: DataSet) -> None:
+    """Both splits hold every class's images, and hardly any test image stands in training."""
+    classes = len(data.class_names)
+    for name, split in (("training", data.train), ("test", data.test)):
+        present = len(np.unique(split.labels))
+        assert present == classes, f"{name} images of {present} classes, expected {classes}"
+    share = data.leaked / len(data.test)
+    assert share <= LEAKAGE, (
+        f"{data.leaked} of {len(data.test)} test images are training images too"
+    )
+
+
+def check_pixels(images: list[NDArray[np.uint8]], resized: NDArray[np.uint8]) -> None:
+    """Resized pixels equal Pillow's, called here image by image."""
+    height, width = resized.shape[1:3]
+    for image, pixels in zip(images[:SAMPLE], resized, strict=False):
+        reference = Image.fromarray(image).resize((width, height), Image.Resampling.LANCZOS)
+        assert np.array_equal(pixels, np.asarray(reference)), "pixels differ from Pillow's"
+
+
+def check_features(job: Job) -> None:
+    """The extractor's features equal an eager call of the module on Pillow's pixels in [0, 1]."""
+    from tl_core.models import open_module, resolve
+
+    images = job.data.train.images.head(SAMPLE)
+    size = (job.extractor.image_size,) * 2
+    lanczos = Image.Resampling.LANCZOS
+    pixels = [Image.fromarray(i).resize(size, lanczos) for i in images.take(range(len(images)))]
+    unit = np.stack([np.asarray(picture, np.float32) / 255 for picture in pixels])
+    module = open_module(resolve(job.workload.model, "features"))
+    reference = np.asarray(module(unit, training=False))
+    check_close(job.extractor.extract(images), reference, job.workload.precision)
+
+
+def check_close(
+    features: NDArray[np.float32], reference: NDArray[np.float32], precision: str = "fp32"
+) -> None:
+    """Each row points where the reference's does, and is as long, within the precision."""
+    least = TOLERANCES[precision].cosine
+    assert features.shape == reference.shape
+    norms = np.linalg.norm(features, axis=1), np.linalg.norm(reference, axis=1)
+    cosine = (features * reference).sum(axis=1) / (norms[0] * norms[1])
+    assert cosine.min() >= least, f"cosine with the reference {cosine.min():.6f}, below {least}"
+    assert np.allclose(norms[0], norms[1], rtol=LENGTH[precision]), "features are longer or shorter"
+
+
+def check_accuracy(accuracy: float, bounds: Bounds) -> None:
+    """A speed counts only at an accuracy that is neither too low nor too good to be true."""
+    assert accuracy >= bounds.floor, (
+        f"accuracy {accuracy:.4f} is below the floor {bounds.floor:.4f} ({bounds.origin})"
+    )
+    assert accuracy <= bounds.ceiling, (
+        f"accuracy {accuracy:.4f} is above the ceiling {bounds.ceiling:.4f} ({bounds.origin}): "
+        "test images or labels have leaked into training"
+    )

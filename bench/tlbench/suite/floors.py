@@ -1,0 +1,127 @@
+"""Between which bounds a test accuracy must lie for a speed to count."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from statistics import mean, stdev
+from typing import TYPE_CHECKING, Any
+
+from tl_core.models.forms import short_name
+
+if TYPE_CHECKING:
+    from tl_core.data import DataSet
+    from tlbench.suite.workloads import Workload
+
+#: The derivations, made by ``python -m bench.studies.derive_floors``.
+TABLE = "floors.json"
+#: Seeds that a floor is derived from; rounds use these and no others.
+SEEDS = 10
+#: The tutorial's own test accuracy: its job must reach it whatever the seeds say.
+TUTORIAL_ACCURACY = 0.7657
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """What a test accuracy must lie between.
+
+    Attributes:
+        floor: Below it, something was wrong: input range, channel order, labels, training.
+        ceiling: Above it, test images or labels must have leaked into training.
+        origin: Where both come from, for messages.
+    """
+
+    floor: float
+    ceiling: float
+    origin: str
+
+
+@dataclass(frozen=True)
+class Derivation:
+    """Accuracies of one job over seeds, and the bounds that follow from them.
+
+    Attributes:
+        model: Short name of the model.
+        data: Name of the data set.
+        data_fingerprint: Of its pixels at these sizes.
+        image_size: Side of the network's input in pixels.
+        train_size, test_size: Images.
+        batch_size: Images a step: more of them make fewer steps, and a lower accuracy.
+        accuracies: Test accuracy after one epoch of Adam, by seed from 0.
+        linear_probe: Test accuracy of a converged logistic regression on the same features.
+        minimum: An accuracy that the workload promises, if any.
+    """
+
+    model: str
+    data: str
+    data_fingerprint: str
+    image_size: int
+    train_size: int
+    test_size: int
+    batch_size: int
+    accuracies: tuple[float, ...]
+    linear_probe: float
+    minimum: float = 0.0
+
+    @property
+    def job(self) -> tuple[str | int, ...]:
+        """What must be the same for the bounds to hold."""
+        sizes = (self.image_size, self.train_size, self.test_size, self.batch_size)
+        return (self.model, self.data, *sizes)
+
+    @property
+    def floor(self) -> float:
+        """Four standard deviations below the mean over seeds, rounded down to 0.005.
+
+        The seed of a run is fixed, so what is left to vary is arithmetic in another order.
+        """
+        low = mean(self.accuracies) - 4 * stdev(self.accuracies)
+        return max(self.minimum, math.floor(low * 200) / 200)
+
+    @property
+    def ceiling(self) -> float:
+        """Three standard errors above the converged probe, which one epoch can't honestly beat."""
+        probe = self.linear_probe
+        high = probe + 3 * math.sqrt(probe * (1 - probe) / self.test_size)
+        return min(1.0, math.ceil(high * 200) / 200)
+
+
+@cache
+def derivations() -> tuple[Derivation, ...]:
+    """The table of known jobs."""
+    text = (resources.files("tlbench.suite") / TABLE).read_text(encoding="utf-8")
+    rows: list[dict[str, Any]] = json.loads(text)
+    return tuple(Derivation(**row | {"accuracies": tuple(row["accuracies"])}) for row in rows)
+
+
+def bounds_for(workload: Workload, data: DataSet, image_size: int) -> Bounds:
+    """The bounds for a job: from the table, or else what chance alone could reach.
+
+    Args:
+        workload: The job; its model decides.
+        data: The data set at the job's sizes.
+        image_size: Side of the network's input in pixels.
+    """
+    job = (short_name(workload.model), data.name, image_size, *data.sizes, workload.batch_size)
+    chance = chance_bounds(data)
+    for row in derivations():
+        if job != row.job:
+            continue
+        if row.data_fingerprint == data.fingerprint:
+            return Bounds(row.floor, row.ceiling, f"{len(row.accuracies)} seeds, {TABLE}")
+        origin = f"other pixels than those that {TABLE} was derived from"
+        return Bounds(max(chance.floor, row.minimum), 1.0, origin)
+    return chance
+
+
+def chance_bounds(data: DataSet) -> Bounds:
+    """For a job without a derivation: better than always naming the most common class.
+
+    The floor lies three standard errors above that answer's accuracy; there is no ceiling.
+    """
+    rate = data.majority_rate
+    margin = 3 * math.sqrt(rate * (1 - rate) / len(data.test))
+    return Bounds(min(1.0, rate + margin), 1.0, "better than the most common class; none derived")

@@ -1,0 +1,51 @@
+"""What a run will do, told before it does it."""
+
+from __future__ import annotations
+
+import textwrap
+from typing import TYPE_CHECKING, Any
+
+from tl_core.devices import usable_cpus
+from tlbench.report.table import WIDTH
+from tlbench.timing.budget import planned_seconds
+
+if TYPE_CHECKING:
+    from tlbench.suite.workloads import Workload
+    from tlbench.timing.schedule import Schedule
+
+#: A path or a model's name is to be copied whole.
+_WHOLE_WORDS: dict[str, Any] = {"break_long_words": False, "break_on_hyphens": False}
+
+
+def describe(workload: Workload) -> list[str]:
+    """Lines for the head of the run."""
+    train, test = _size(workload.train_size), _size(workload.test_size)
+    size = f" at {workload.image_size} pixels" if workload.image_size else ""
+    count = workload.threads or usable_cpus()
+    threads = "1 thread" if count == 1 else f"{count} threads"
+    job = f"{workload.name}: {workload.model}{size} on {workload.data}, {train} + {test} images"
+    how = f"engine {workload.engine} {workload.precision}, {workload.device}, {threads}, batch of "
+    return textwrap.wrap(f"tlbench: {job}; {how}{workload.batch_size}", WIDTH, **_WHOLE_WORDS)
+
+
+def plan(schedule: Schedule, started: float, budget_s: float | None) -> str:
+    """Each stage's rounds, and when the run will end.
+
+    Args:
+        schedule: The plan.
+        started: When the run began, in the schedule's seconds.
+        budget_s: What the run may take, in seconds, if that was said.
+    """
+    rounds = ", ".join(
+        f"{name.removeprefix('test_')} {count}" for name, count in schedule.rounds.items()
+    )
+    total = schedule.clock() - started + planned_seconds(schedule.costs, schedule.rounds)
+    over = ""
+    if budget_s is not None and total > budget_s:
+        over = f", more than the {budget_s:,.0f} s asked for: this is the least that measures"
+    text = f"plan: rounds: {rounds}; ends after about {total:,.0f} s{over}"
+    return "\n".join(textwrap.wrap(text, WIDTH, **_WHOLE_WORDS))
+
+
+def _size(number: int | None) -> str:
+    return "all" if number is None else f"{number:,}"

@@ -1,0 +1,87 @@
+"""How each data set's target accuracy is reached fastest: chosen on held-out training images."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tl_core.extractor import FeatureExtractor
+from tl_core.transfer import TransferModel
+
+if TYPE_CHECKING:
+    from tl_core.data import DataSet
+    from tl_core.engines import Opened
+    from tl_core.transfer import Evaluation
+
+#: The recipes, made by ``python -m bench.studies.derive_recipe``.
+TABLE = "recipes.json"
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """One way from raw images to a trained model.
+
+    Attributes:
+        data: Name of the data set.
+        model: Handle of the backbone.
+        target: Top-1 accuracy on all test images that must be reached.
+        image_size: Side of the network's input in pixels.
+        train_size: Training images, drawn anew for each seed.
+        test_size: Test images that the target is for: all.
+        strength: Of the ridge penalty that the head is solved with.
+        held_out: Mean accuracy on held-out training images when it was chosen.
+    """
+
+    data: str
+    model: str
+    target: float
+    image_size: int
+    train_size: int
+    test_size: int
+    strength: float
+    held_out: float
+
+
+@cache
+def recipes() -> tuple[Recipe, ...]:
+    """All recipes of the table."""
+    text = resources.files("tlbench.suite").joinpath(TABLE).read_text(encoding="utf-8")
+    return tuple(Recipe(**row) for row in json.loads(text))
+
+
+def recipe_for(data: DataSet) -> Recipe | None:
+    """The recipe of a data set, where there is one for its size."""
+    found = (each for each in recipes() if each.data == data.name)
+    return next((each for each in found if _fits(each, data)), None)
+
+
+def _fits(recipe: Recipe, data: DataSet) -> bool:
+    return recipe.train_size <= len(data.train) and recipe.test_size == len(data.test)
+
+
+def follow(
+    recipe: Recipe, data: DataSet, seed: int, network: dict[str, Any]
+) -> tuple[Evaluation, Opened]:
+    """The whole of it: load the model, extract, solve for the head, judge it on all test images.
+
+    Args:
+        recipe: The data set's.
+        data: Where the training images are drawn from.
+        seed: Of the drawing.
+        network: How the backbone is run, as arguments of ``FeatureExtractor``.
+
+    Returns:
+        The model's judgement, and the network that was opened.
+    """
+    train, test = data.train, data.test
+    chosen = np.random.default_rng(seed).permutation(len(train))[: recipe.train_size]
+    extractor = FeatureExtractor(recipe.model, image_size=recipe.image_size, **network)
+    model = TransferModel(extractor, data.class_names, seed=seed)
+    features = extractor.extract(train.images.pick(chosen))
+    model.fit_ridge(features, train.labels[chosen], strength=recipe.strength)
+    return model.evaluate(test.images, test.labels), extractor.opened

@@ -1,0 +1,177 @@
+"""Our part of a benchmark in the result file: pytest-benchmark's ``extra_info``."""
+
+from __future__ import annotations
+
+import dataclasses
+from statistics import median
+from typing import TYPE_CHECKING, Any
+
+from tl_core.models.forms import public_name
+from tlbench.gate.accuracy import pack
+from tlbench.machine.disturbances import disturbances
+from tlbench.machine.noise_sample import sum_samples
+from tlbench.stats.round_stats import median_interval, spread, trend
+from tlbench.timing.verdict import judge
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from tl_core.engines import Opened
+    from tlbench.suite.floors import Bounds
+    from tlbench.suite.job import Job
+    from tlbench.suite.precision import Kept
+    from tlbench.suite.recipes import Recipe
+    from tlbench.timing.rounds import Measured
+
+
+def fill_row(
+    benchmark: Any,  # noqa: ANN401 - pytest-benchmark's fixture
+    job: Job,
+    measured: Measured[Any],
+    *,
+    stage: str,
+    recipe: Recipe | None = None,
+    opened: Opened | None = None,
+    track: str | None = None,
+    accuracy: float | None = None,
+    correct: NDArray[np.bool_] | None = None,
+    bounds: Bounds | None = None,
+    samples: list[dict[str, Any]] | None = None,
+) -> None:
+    """Write a benchmark's ``extra_info``; what doesn't apply to the stage is null.
+
+    Args:
+        benchmark: pytest-benchmark's fixture, after its rounds.
+        job: What was run.
+        measured: The rounds.
+        stage: One of ``plugin.STAGES``.
+        recipe: Where it has a backbone and a number of training images of its own.
+        opened: The network that ran, where it isn't the extractor's.
+        track: ``recompute`` or ``cached``, where the stage trains.
+        accuracy: Top-1 on the test images, 0 to 1.
+        correct: Which test images that accuracy's model got right, ``(test_size,)``.
+        bounds: What the accuracy had to lie between.
+        samples: Images with what was predicted, see ``tlbench.suite.samples``.
+    """
+    workload, ran = job.workload, opened or job.extractor.opened
+    benchmark.extra_info.update(
+        workload=workload.name,
+        stage=stage,
+        track=track,
+        model=public_name(recipe.model if recipe else workload.model),
+        data=job.data.name,
+        data_fingerprint=job.data.fingerprint,
+        engine=ran.engine,
+        precision=workload.precision,
+        device=workload.device,
+        threads=job.threads,
+        batch_size=workload.batch_size,
+        image_size=ran.network.image_size,
+        train_size=recipe.train_size if recipe else len(job.data.train),
+        test_size=len(job.data.test),
+        images=measured.stage_images,
+        images_per_s=measured.stage_images / median(measured.seconds),
+        accuracy=accuracy,
+        correct=None if correct is None else pack(correct),
+        accuracy_floor=bounds.floor if bounds else None,
+        accuracy_ceiling=bounds.ceiling if bounds else None,
+        samples=samples,
+        load_s=job.load_s,
+        first_call_s=job.first_call_s,
+        peak_rss_bytes=measured.peak_rss_bytes,
+        peak_device_bytes=measured.peak_device_bytes,
+        joules_per_image=_joules(measured),
+        cost_per_million_images=_cost(measured, workload.price_per_hour),
+        **_engine(ran, None if opened else job.kept),
+        **_hardware(job, measured, stage, track),
+        **_timing(measured),
+    )
+
+
+def _engine(ran: Opened, kept: Kept | None) -> dict[str, float | int | None]:
+    """How near the engine is to the reference, and how it was set up."""
+    found, choice = ran.equivalence, ran.choice
+    return {
+        "cosine": found.cosine if found else None,
+        "top1_agreement": found.agreement if found else None,
+        "workers": choice.workers if choice else None,
+        "chunk": choice.chunk if choice else None,
+        "accuracy_kept": kept.share if kept else None,
+    }
+
+
+def _joules(measured: Measured[Any]) -> float | None:
+    """Energy an image over the timed rounds, where the machine tells it."""
+    joules = [each.joules for each in measured.timed if each.joules is not None]
+    images = measured.stage_images * len(joules)
+    return sum(joules) / images if joules else None
+
+
+def _cost(measured: Measured[Any], price_per_hour: float | None) -> float | None:
+    """What a million images cost at the median rate, in the price's currency."""
+    if price_per_hour is None:
+        return None
+    return price_per_hour / 3600 * median(measured.seconds) / measured.stage_images * 1e6
+
+
+def _hardware(
+    job: Job, measured: Measured[Any], stage: str, track: str | None
+) -> dict[str, float | None]:
+    """How close the network came to what the machine can do, for stages that run it."""
+    runs_it = stage in ("extract", "evaluate") or track == "recompute"
+    if not runs_it or job.multiply_adds is None:
+        return {"gflops_per_s": None, "peak_gflops_per_s": None, "peak_fraction": None}
+    images_per_s = measured.stage_images / median(measured.seconds)
+    rate = 2 * job.multiply_adds * images_per_s / 1e9  # an addition for each multiplication
+    peak = job.peak_gflops_per_s
+    fraction = rate / peak if peak else None
+    return {"gflops_per_s": rate, "peak_gflops_per_s": peak, "peak_fraction": fraction}
+
+
+def _timing(measured: Measured[Any]) -> dict[str, Any]:
+    """How sure the median is, and every round as it was."""
+    seconds = measured.seconds
+    interval = median_interval(seconds)
+    noise = sum_samples([each.noise for each in measured.timed if each.noise is not None])
+    verdict = judge(
+        seconds,
+        warmed=measured.warmed,
+        unfinished=measured.unfinished,
+        disturbed=disturbances(noise) if noise else (),
+    )
+    return {
+        "median_s": median(seconds),
+        "interval_s": [interval.low, interval.high] if interval else None,
+        "interval_coverage": interval.coverage if interval else None,
+        "spread": spread(seconds),
+        "warmed_up": measured.warmed,
+        "noise": {
+            "verdict": verdict.word,
+            "reasons": list(verdict.reasons),
+            "reference_kernel": _kernel(measured),
+            "seen": noise.as_dict() if noise else None,
+        },
+        "rounds": [
+            {
+                "order": order,
+                **dataclasses.asdict(dataclasses.replace(each, noise=None)),
+                "noise": each.noise.as_dict() if each.noise else None,
+            }
+            for order, each in enumerate(measured.rounds)
+        ],
+    }
+
+
+def _kernel(measured: Measured[Any]) -> dict[str, float | None] | None:
+    """The reference kernel's own middle, spread and drift over the timed rounds."""
+    seconds = [each.kernel_s for each in measured.timed if each.kernel_s is not None]
+    if not seconds:
+        return None
+    drift = trend(seconds)
+    return {
+        "median_s": median(seconds),
+        "spread": spread(seconds),
+        "drift": drift.change if drift else None,
+        "drift_p": drift.p if drift else None,
+    }

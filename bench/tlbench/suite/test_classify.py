@@ -1,0 +1,57 @@
+"""Classification: photographs in files to ImageNet labels."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tl_core.classifier import ImageClassifier
+from tl_core.models.forms import classifier_handle
+from tl_core.photographs import PORTRAIT_LABEL, photographs, portrait
+from tlbench.suite.costs import PHOTOGRAPHS
+from tlbench.suite.row_fields import fill_row
+from tlbench.suite.samples import of_photographs
+from tlbench.timing.rounds import Stage
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pytest_benchmark.fixture import BenchmarkFixture
+
+    from tl_core.classifier import Prediction
+    from tlbench.suite.conftest import Timed
+    from tlbench.suite.job import Job
+
+
+@pytest.mark.stage("classify")
+def test_classify(benchmark: BenchmarkFixture, timed: Timed, job: Job) -> None:
+    """Decoding, resizing and classifying; the portrait must be named whenever it comes."""
+    handle = classifier_handle(job.workload.model)
+    if handle is None:
+        pytest.skip(
+            "no classifier is known that belongs to this model; put its 'classification' form "
+            "beside its 'feature_vector' form, under the same name otherwise"
+        )
+    classifier = ImageClassifier(
+        handle,
+        # --image-size is for the data set; photographs are classified at the model's own.
+        fallback_size=job.workload.image_size,
+        **job.network,
+    )
+    files = [portrait(), *photographs().values()]
+
+    def from_another_on(number: int) -> list[Path]:
+        return [files[(number + i) % len(files)] for i in range(PHOTOGRAPHS)]
+
+    def classify(paths: list[Path]) -> list[tuple[Path, list[Prediction]]]:
+        answers = classifier.classify(paths, batch_size=job.workload.batch_size)
+        return list(zip(paths, answers, strict=True))
+
+    measured = timed(Stage(classify, from_another_on, PHOTOGRAPHS))
+    for answers in measured.outputs:
+        named = [[each.label for each in top] for path, top in answers if path == portrait()]
+        assert named, "no round may leave the portrait out"
+        assert {labels[0] for labels in named} == {PORTRAIT_LABEL}, f"the portrait was {named}"
+    samples = of_photographs(measured.outputs[0])
+    fill_row(benchmark, job, measured, stage="classify", opened=classifier.opened, samples=samples)

@@ -1,0 +1,55 @@
+"""Evaluation: top-1 accuracy of a trained model on raw uint8 test images."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from tlbench.suite.checks import check_accuracy, warm_up_split
+from tlbench.suite.row_fields import fill_row
+from tlbench.suite.samples import of_test
+from tlbench.timing.rounds import Stage
+
+if TYPE_CHECKING:
+    from pytest_benchmark.fixture import BenchmarkFixture
+
+    from tl_core.data import Split
+    from tl_core.transfer import Evaluation
+    from tlbench.suite.conftest import Timed
+    from tlbench.suite.floors import Bounds
+    from tlbench.suite.job import Job
+
+
+@pytest.mark.stage("evaluate")
+def test_evaluate(benchmark: BenchmarkFixture, timed: Timed, job: Job, bounds: Bounds) -> None:
+    """The reported accuracy is the share of test labels that the predictions hit."""
+    model, test, batch_size = job.new_model(), job.data.test, job.workload.batch_size
+    model.fit_features(job.train_features(), job.data.train.labels, batch_size=batch_size)
+
+    def evaluate(split: Split) -> Evaluation:
+        return model.evaluate(split.images, split.labels, batch_size=batch_size)
+
+    stage = Stage(
+        evaluate,
+        lambda _: test,
+        len(test),
+        warm_up=lambda _: warm_up_split(job, test),
+        most_warm_ups=1,
+    )
+    measured = timed(stage)
+    for result in measured.outputs:
+        assert result.accuracy == np.mean(result.predictions == test.labels)
+        check_accuracy(result.accuracy, bounds)
+    first = measured.outputs[0]
+    fill_row(
+        benchmark,
+        job,
+        measured,
+        stage="evaluate",
+        accuracy=first.accuracy,
+        correct=first.predictions == test.labels,
+        bounds=bounds,
+        samples=of_test(job.workload.data, job.data, first),
+    )

@@ -1,0 +1,35 @@
+"""Feature extraction: raw uint8 images through resizing and the frozen network."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from tlbench.suite.checks import check_features
+from tlbench.suite.row_fields import fill_row
+from tlbench.timing.rounds import Stage
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from pytest_benchmark.fixture import BenchmarkFixture
+
+    from tlbench.suite.conftest import Timed
+    from tlbench.suite.job import Job
+
+
+@pytest.mark.stage("extract")
+def test_extract(benchmark: BenchmarkFixture, timed: Timed, job: Job) -> None:
+    """Each round extracts another fifth of the training images; the features are kept."""
+
+    def extract(number: int) -> tuple[int, NDArray[np.float32]]:
+        features = job.extractor.extract(job.part(number), batch_size=job.workload.batch_size)
+        return number, features
+
+    check_features(job)
+    measured = timed(Stage(extract, lambda number: number, job.part_size))
+    for number, features in measured.outputs:
+        assert np.isfinite(features).all()
+        job.keep_part(number, features)
+    fill_row(benchmark, job, measured, stage="extract")

@@ -1,0 +1,39 @@
+"""Resizing: uint8 images at their own size to uint8 images at the network's, one thread."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+from tl_core.resize import resize_batch
+from tlbench.suite.checks import check_pixels
+from tlbench.suite.row_fields import fill_row
+from tlbench.timing.rounds import Stage
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from pytest_benchmark.fixture import BenchmarkFixture
+
+    from tlbench.suite.conftest import Timed
+    from tlbench.suite.job import Job
+
+
+@pytest.mark.stage("resize")
+def test_resize(benchmark: BenchmarkFixture, timed: Timed, job: Job) -> None:
+    """Pillow's Lanczos, checked against Pillow, timed on other images each round."""
+    source, size = job.data.train.images, job.extractor.image_size
+    images = min(job.workload.resize_images, len(source))
+
+    def chunk(number: int) -> list[NDArray[np.uint8]]:
+        return source.take((np.arange(images) + number * images) % len(source))
+
+    def resize(batch: list[NDArray[np.uint8]]) -> tuple[int, ...]:
+        return resize_batch(batch, size).shape
+
+    check_pixels(chunk(0), resize_batch(chunk(0), size))
+    stage: Stage[Any, tuple[int, ...]] = Stage(resize, chunk, images)
+    measured = timed(stage)
+    assert set(measured.outputs) == {(images, size, size, 3)}
+    fill_row(benchmark, job, measured, stage="resize")

@@ -1,0 +1,1 @@
+"""Timing a stage: rounds, warm-up, budget, memory, energy, isolation."""

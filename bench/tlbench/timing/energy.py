@@ -1,0 +1,112 @@
+"""Joules that CPUs and GPUs used during an interval, where the machine measures them.
+
+CPUs: RAPL's counters, which are Intel's name for what AMD has too; most systems let only the
+superuser read them, and virtual machines have none. GPUs: NVML's counter.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tlbench.machine.gpu import GpuReader, open_nvml
+from tlbench.machine.system_files import ROOT, read_int, read_text
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+
+@dataclass(frozen=True)
+class EnergySample:
+    """Joules during an interval; None where absent or unreadable.
+
+    Attributes:
+        cpu_j: All sockets, cores and caches, whoever used them.
+        memory_j: Memory modules, which not every CPU measures.
+        gpu_j: All NVIDIA GPUs, whoever used them.
+    """
+
+    cpu_j: float | None
+    memory_j: float | None
+    gpu_j: float | None
+
+    @property
+    def total_j(self) -> float | None:
+        """Everything that was measured; None where nothing was."""
+        known = [part for part in (self.cpu_j, self.memory_j, self.gpu_j) if part is not None]
+        return sum(known) if known else None
+
+
+class EnergyMeter:
+    """Started before work and stopped after it.
+
+    A counter that wraps around once is followed; at 250 W that takes some 17 minutes, so intervals
+    should be shorter.
+
+    Args:
+        root: The folder that stands for ``/``.
+        gpus: Reads the GPUs; None finds them.
+    """
+
+    def __init__(self, root: Path = ROOT, gpus: GpuReader | None = None) -> None:
+        self._packages = _zones(root, "intel-rapl:[0-9]*", "package")
+        self._memory = _zones(root, "intel-rapl:[0-9]*/intel-rapl:[0-9]*:[0-9]*", "dram")
+        self._gpus = gpus or GpuReader(open_nvml(root))
+        self._before: tuple[list[int | None], list[int | None], list[float | None]] | None = None
+
+    def start(self) -> None:
+        """Begin an interval."""
+        self._before = self._read()
+
+    def stop(self) -> EnergySample:
+        """End the interval.
+
+        Raises:
+            RuntimeError: ``start`` wasn't called before.
+        """
+        if self._before is None:
+            raise RuntimeError("EnergyMeter.stop: expected start before it")
+        (packages, memory, gpus), self._before = self._before, None
+        packages_after, memory_after, gpus_after = self._read()
+        return EnergySample(
+            cpu_j=_joules(self._packages, packages, packages_after),
+            memory_j=_joules(self._memory, memory, memory_after),
+            gpu_j=_difference(gpus, gpus_after),
+        )
+
+    def _read(self) -> tuple[list[int | None], list[int | None], list[float | None]]:
+        packages = [read_int(zone / "energy_uj") for zone in self._packages]
+        memory = [read_int(zone / "energy_uj") for zone in self._memory]
+        return packages, memory, [gpu.energy_j for gpu in self._gpus.read()]
+
+
+def _zones(root: Path, pattern: str, name: str) -> list[Path]:
+    """Zones of one kind. The one called psys holds the others, and is left out."""
+    found = sorted((root / "sys/class/powercap").glob(pattern))
+    zones = [zone for zone in found if (read_text(zone / "name") or "").startswith(name)]
+    # /sys/class/powercap lists inner zones beside outer ones too; each is counted once.
+    return list({zone.resolve(): zone for zone in zones}.values())
+
+
+def _joules(
+    zones: list[Path], before: Sequence[int | None], after: Sequence[int | None]
+) -> float | None:
+    total = 0
+    for zone, first, last in zip(zones, before, after, strict=True):
+        if first is None or last is None:
+            return None
+        highest = read_int(zone / "max_energy_range_uj")
+        if last < first and highest is None:
+            return None
+        total += last - first + (highest or 0) * (last < first)
+    return total / 1e6 if zones else None
+
+
+def _difference(before: Sequence[float | None], after: Sequence[float | None]) -> float | None:
+    total = 0.0
+    for first, last in zip(before, after, strict=True):
+        if first is None or last is None:
+            return None
+        total += last - first
+    return total if before else None

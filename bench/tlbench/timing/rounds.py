@@ -1,0 +1,238 @@
+"""The one place that times a stage."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field, replace
+from statistics import median
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
+
+from tlbench.stats.round_stats import converged
+from tlbench.timing.memory import (
+    device_peak_bytes,
+    peak_rss_bytes,
+    reset_device_peaks,
+    reset_peak,
+)
+from tlbench.timing.synchronise import finish
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pytest_benchmark.fixture import BenchmarkFixture
+
+Input = TypeVar("Input")
+Output = TypeVar("Output")
+#: Rounds that warm-up may take before the row is called cold.
+MOST_WARM_UPS = 6
+#: Number of the first warm-up round; timed rounds are numbered from 0, and share no number.
+FIRST_WARM_UP = 1000
+
+
+class Meter(Protocol):
+    """Records what disturbs while a round runs."""
+
+    def start(self) -> None:
+        """Begin."""
+
+    def stop(self) -> object:
+        """End; what was seen since ``start``."""
+
+
+@dataclass(frozen=True)
+class Stage(Generic[Input, Output]):
+    """What is timed.
+
+    Attributes:
+        work: The stage; only this is timed, until its result is there.
+        prepare: Makes the input of round ``i``, another one each time, untimed.
+        images: Images of a round.
+        warm_up: Makes the input of warm-up round ``i``; None takes ``prepare``.
+        most_warm_ups: After so many the row is called cold; 1 only traces and compiles.
+    """
+
+    work: Callable[[Input], Output]
+    prepare: Callable[[int], Input]
+    images: int
+    warm_up: Callable[[int], Input] | None = None
+    most_warm_ups: int = MOST_WARM_UPS
+
+
+@dataclass(frozen=True)
+class Instruments:
+    """What stands beside the rounds; all can be replaced in tests.
+
+    Attributes:
+        kernel_s: Runs the reference kernel once, before each timed round, and returns its seconds.
+        meter: Records what disturbs during a timed round.
+        energy: Counts the joules of a timed round.
+        clock: Monotonic seconds.
+        now: Unix time in seconds, for time stamps only.
+    """
+
+    kernel_s: Callable[[], float] | None = None
+    meter: Meter | None = None
+    energy: Meter | None = None
+    clock: Callable[[], float] = time.perf_counter
+    now: Callable[[], float] = time.time
+
+
+@dataclass(frozen=True)
+class Round:
+    """One run of a stage, as it was.
+
+    Attributes:
+        timed: False for a warm-up.
+        started_at: Unix time in seconds.
+        seconds: From the call until the result was there.
+        unfinished_s: Of these, after the call had returned.
+        kernel_s: The reference kernel just before, if there was one.
+        noise: What the meter saw, if there was one.
+        joules: Energy of the round, where the machine tells it.
+    """
+
+    timed: bool
+    started_at: float
+    seconds: float
+    unfinished_s: float
+    kernel_s: float | None = None
+    noise: Any = None
+    joules: float | None = None
+
+
+@dataclass
+class Measured(Generic[Output]):
+    """A measured stage.
+
+    Attributes:
+        stage_images: Images of a timed round.
+        outputs: What each timed round returned, in order.
+        rounds: Every round in order, warm-ups first.
+        warmed: Whether warm-up converged; None where there was no or one warm-up round.
+        peak_device_bytes: Largest memory on GPUs in the same pass; None without any.
+        peak_rss_bytes: Largest resident memory during a pass that wasn't timed: the first warm-up.
+            Where there was none, during the timed rounds. None where the OS can't tell.
+    """
+
+    stage_images: int
+    outputs: list[Output] = field(default_factory=list)
+    rounds: list[Round] = field(default_factory=list)
+    warmed: bool | None = None
+    peak_rss_bytes: int | None = None
+    peak_device_bytes: int | None = None
+
+    @property
+    def timed(self) -> list[Round]:
+        """The rounds that count."""
+        return [each for each in self.rounds if each.timed]
+
+    @property
+    def seconds(self) -> list[float]:
+        """Seconds of the rounds that count, in order."""
+        return [each.seconds for each in self.timed]
+
+    @property
+    def unfinished(self) -> float:
+        """Median share of a round that passed after the call had returned."""
+        return median(each.unfinished_s / each.seconds for each in self.timed)
+
+
+def measure(
+    benchmark: BenchmarkFixture,
+    stage: Stage[Input, Output],
+    rounds: int | Callable[[float], int],
+    instruments: Instruments,
+) -> Measured[Output]:
+    """Warm a stage up, then time it.
+
+    Args:
+        benchmark: pytest-benchmark's fixture, unused so far.
+        stage: What to time.
+        rounds: Timed rounds, at least 1; or a function to them from the seconds of the last
+            warm-up, which are 0 where none was as long as a round.
+        instruments: What stands beside the rounds.
+    """
+    measured: Measured[Output] = Measured(stage.images)
+    can_tell = reset_peak()
+    reset_device_peaks()
+    if stage.most_warm_ups:
+        _warm_up(stage, instruments, measured)
+    if not isinstance(rounds, int):
+        # A warm-up on other input, which is a smaller one, doesn't tell what a round takes.
+        told = measured.rounds and stage.warm_up is None
+        rounds = rounds(measured.rounds[-1].seconds if told else 0.0)
+    _time(benchmark, stage, rounds, instruments, measured)
+    _read_peaks(measured)
+    if not can_tell:
+        measured.peak_rss_bytes = None
+    return measured
+
+
+def _warm_up(
+    stage: Stage[Input, Output], instruments: Instruments, measured: Measured[Output]
+) -> None:
+    """Run until two rounds take as long as each other; memory is read after the first."""
+    prepare = stage.warm_up or stage.prepare
+    for number in range(FIRST_WARM_UP, FIRST_WARM_UP + stage.most_warm_ups):
+        _run(stage, prepare(number), instruments, measured, timed=False)
+        _read_peaks(measured)
+        if converged([each.seconds for each in measured.rounds]):
+            break
+    if stage.most_warm_ups > 1:
+        measured.warmed = converged([each.seconds for each in measured.rounds])
+
+
+def _read_peaks(measured: Measured[Output]) -> None:
+    """Read memory peaks once, after the first pass."""
+    measured.peak_rss_bytes = measured.peak_rss_bytes or peak_rss_bytes()
+    measured.peak_device_bytes = measured.peak_device_bytes or device_peak_bytes()
+
+
+def _time(
+    benchmark: BenchmarkFixture,
+    stage: Stage[Input, Output],
+    count: int,
+    instruments: Instruments,
+    measured: Measured[Output],
+) -> None:
+    """Timed rounds through pytest-benchmark, so that its statistics are of the same rounds."""
+    meters = (instruments.energy, instruments.meter)
+    kernel: list[float | None] = []
+
+    def setup() -> tuple[tuple[Input], dict[str, object]]:
+        item = stage.prepare(len(measured.outputs))
+        kernel.append(instruments.kernel_s() if instruments.kernel_s else None)
+        for each in meters:
+            if each:
+                each.start()
+        return (item,), {}
+
+    def target(item: Input) -> None:
+        measured.outputs.append(_run(stage, item, instruments, measured, timed=True))
+
+    def teardown(_: Input) -> None:
+        used, seen = (each.stop() if each else None for each in meters)
+        joules = getattr(used, "total_j", None)
+        last = measured.rounds[-1]
+        measured.rounds[-1] = replace(last, kernel_s=kernel[-1], noise=seen, joules=joules)
+
+    benchmark.pedantic(target, setup=setup, teardown=teardown, rounds=count)
+
+
+def _run(
+    stage: Stage[Input, Output],
+    item: Input,
+    instruments: Instruments,
+    measured: Measured[Output],
+    *,
+    timed: bool,
+) -> Output:
+    now, clock = instruments.now(), instruments.clock
+    finish(None)  # what a device still has to do from before isn't this round's
+    start = clock()
+    output = stage.work(item)
+    returned = clock()
+    finish(output)
+    done = clock()
+    measured.rounds.append(Round(timed, now, done - start, done - returned))
+    return output

@@ -1,0 +1,442 @@
+"""A gate's report reads the same on the terminal, in Markdown, in JUnit XML and as JSON."""
+
+import json
+import math
+from html.parser import HTMLParser
+from xml.etree import ElementTree as ET
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from markdown_it import MarkdownIt
+from rich.cells import cell_len
+
+from tlbench.gate.outcome import AccuracyChange, Estimate, Report, Verdict
+from tlbench.report.gate_text import gate_json, gate_junit, gate_markdown, gate_table
+from tlbench.report.gate_words import (
+    change,
+    explanation,
+    id_parts,
+    interval,
+    printable,
+    short_names,
+)
+from tlbench.report.table import WIDTH
+from tlbench.stats.interim_looks import LOOKS
+
+ESTIMATE = Estimate(1.013, 0.992, 1.021, 0.97, 8, 0.3)
+FASTER = Estimate(0.8, 0.78, 0.82, 0.96, 8, 1.0)
+SLOWER = Estimate(1.2, 1.15, 1.26, 0.96, 8, 0.004)
+ACCURACY = AccuracyChange(0.84375, 0.8431, 10_000, 20, 13, 0.14)
+PASSED = Verdict("a/test_a.py::test_sort", "pass", "a slowdown of 5% is excluded", 0.05, ESTIMATE)
+FAILED = Verdict("a/test_a.py::test_find", "fail", "slower by 20.0%", 0.05, SLOWER, ACCURACY)
+OPEN = Verdict("a/test_a.py::test_open", "inconclusive", "neither", 0.05, ESTIMATE, None, 0.081, 14)
+GONE = Verdict("a/test_b.py::TestX::test_gone", "not comparable", "vanished")
+REPORT = Report(
+    "ref=main", "HEAD", (PASSED, FAILED, OPEN, GONE), 412.3, ("test_new: only the head has it",)
+)
+HOSTILE = {
+    "html": "a.py::test_x[<script>alert(1)</script>&amp;]",
+    "pipes": "a.py::test_x[a|b\\|c||]",
+    "backticks": "a.py::test_x[`a``b`]",
+    "markdown": "a.py::test_x[**b** _i_ [l](http://x.y) ![i](j) ~~s~~ $m$ #1 @all]",
+    "newlines": "a.py::test_x[a\nb\r\n\n# c\u2028d]",
+    "control": "a.py::test_x[\x00\x1b[31m\x07\x7f\x85\ufffe]",
+    "bidi": "a.py::test_x[\u202egnol\u202c\u200d]",
+    "surrogate": "a.py::test_x[\udc80]",
+    "wide": "a.py::test_x[" + "\u6f22\u5b57" * 60 + "]",
+    "long": "folder/" * 40 + "test_x.py::" + "TestLong::" * 30 + "test_x[" + "p-" * 300 + "]",
+    "brackets": "a.py::test_x[a::b[c]-d]",
+    "xml end": "a.py::test_x[]]>&#0;<!--]",
+    "comment": "a.py::test_x[--></details>]",
+    "no file": "test_x",
+    "empty": "",
+}
+hostile = pytest.mark.parametrize("name", HOSTILE.values(), ids=HOSTILE.keys())
+
+
+def report_of(*verdicts, **more):
+    return Report("main", "HEAD", verdicts, **more)
+
+
+# -- on the terminal --
+
+
+def test_the_table_has_a_line_a_benchmark_then_reasons_notes_and_the_verdict():
+    assert gate_table(REPORT) == [
+        "HEAD against ref=main",
+        "benchmark        change         interval n tol.            top-1 verdict",
+        "test_sort  1.3 % slower   -0.8 .. +2.1 % 8  5 %                - PASS",
+        "test_find 20.0 % slower +15.0 .. +26.0 % 8  5 % 0.8438 -> 0.8431 FAIL",
+        "test_open  1.3 % slower   -0.8 .. +2.1 % 8  5 %                - INCONCLUSIVE",
+        "test_gone             -                - -  5 %                - NOT COMPARABLE",
+        "test_find: slower by 20.0%",
+        "test_open: neither; this much evidence would most likely have shown a slowdown",
+        "  of 8.1 %; about 14 more pairs would let it pass if nothing changed: raise the",
+        "  budget",
+        "test_gone: vanished",
+        "note: test_new: only the head has it",
+        "1 fail, 1 not comparable, 1 inconclusive, 1 pass",
+        "verdict: FAIL, took 412 s",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("estimate", "text"),
+    [
+        (None, "-"),
+        (Estimate(1.013, 1, 1, 0.95, 8), "1.3 % slower"),
+        (Estimate(0.996, 1, 1, 0.95, 8), "0.4 % faster"),
+        (Estimate(1.0004, 1, 1, 0.95, 8), "0.0 %"),
+        (Estimate(0.9996, 1, 1, 0.95, 8), "0.0 %"),
+        (Estimate(3.5, 1, 1, 0.95, 8), "250 % slower"),
+        (Estimate(1e7, 1, 1, 0.95, 8), "1.0e+09 % slower"),
+    ],
+)
+def test_a_change_is_told_in_percent_and_a_word(estimate, text):
+    assert change(estimate) == text
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "text"),
+    [
+        (0.992, 1.021, "-0.8 .. +2.1 %"),
+        (1.0, 2.5, "0.0 .. +150 %"),
+        (0.1, 0.9999, "-90.0 .. 0.0 %"),
+    ],
+)
+def test_an_interval_has_signs_of_which_plus_is_slower(low, high, text):
+    assert interval(Estimate(1, low, high, 0.95, 8)) == text
+
+
+def test_what_is_faster_shows_in_its_line_and_with_its_reason():
+    lines = gate_table(
+        report_of(Verdict("a.py::test_x", "pass", "by 20.0%", 0.05, FASTER, faster=True))
+    )
+    assert lines[2].endswith(" PASS, faster")
+    assert lines[3] == "test_x: by 20.0%"
+
+
+def test_a_gate_that_passes_tells_no_reasons():
+    assert gate_table(report_of(PASSED, seconds=9.0))[2:] == [
+        "test_sort 1.3 % slower -0.8 .. +2.1 % 8  5 % PASS",
+        "1 pass",
+        "verdict: PASS, took 9 s",
+    ]
+
+
+def test_accuracies_go_below_where_names_need_their_column():
+    name = "test_train_recompute"
+    loss = Verdict(name, "inconclusive", "neither", 0.05, ESTIMATE, ACCURACY)
+    lines = gate_table(report_of(loss))
+    assert lines[1].split() == ["benchmark", "change", "interval", "n", "tol.", "verdict"]
+    assert lines[2].startswith(f"{name} ")
+    assert lines[3] == f"{name}: top-1 0.8438 -> 0.8431 (10,000 images, 20 lost, 13 won)"
+
+
+@pytest.mark.parametrize(
+    ("verdict", "text"),
+    [
+        (GONE, "vanished"),
+        (
+            OPEN,
+            (
+                "neither; this much evidence would most likely have shown a slowdown of 8.1 %; "
+                "about 14 more pairs would let it pass if nothing changed: raise the budget"
+            ),
+        ),
+        (
+            Verdict("x", "inconclusive", "neither", 0.05, ESTIMATE, None, math.nan, 1),
+            "neither; about 1 more pair would let it pass if nothing changed: raise the budget",
+        ),
+        (
+            Verdict("x", "inconclusive", "neither", 0.05, ESTIMATE, None, None, LOOKS[-1].pairs),
+            (
+                "neither; about 32 more pairs would let it pass if nothing changed, but a gate "
+                "ends after 32: take a quieter machine or more tolerance"
+            ),
+        ),
+        (
+            Verdict("x", "inconclusive", "few", 0.05, Estimate(1.0, 0.9, 1.1, 0.5, 2)),
+            "few; its interval holds the truth with 50% confidence only",
+        ),
+    ],
+)
+def test_an_explanation_says_what_it_would_take(verdict, text):
+    assert explanation(verdict) == text
+
+
+def test_a_gate_without_benchmarks_says_so():
+    assert gate_table(report_of()) == [
+        "HEAD against main",
+        "no benchmark could be measured in both arms",
+        "verdict: NOT COMPARABLE",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("ids", "names"),
+    [
+        (["d/a.py::test_x", "d/a.py::test_y"], ["test_x", "test_y"]),
+        (["d/a.py::A::test_x", "d/a.py::B::test_x"], ["A::test_x", "B::test_x"]),
+        (["d/a.py::test_x", "d/b.py::test_x"], ["a.py::test_x", "b.py::test_x"]),
+        (["d/a.py::test_x", "e/a.py::test_x"], ["d/a.py::test_x", "e/a.py::test_x"]),
+        (["d/a.py::test_x[1]", "d/a.py::test_x[a::b]"], ["test_x[1]", "test_x[a::b]"]),
+        (["d/a.py::A::test_x", "d/a.py::test_x"], ["A::test_x", "a.py::test_x"]),
+    ],
+)
+def test_a_name_is_as_short_as_it_can_be(ids, names):
+    assert list(short_names(ids).values()) == names
+
+
+def test_long_names_are_cut_in_the_middle_and_stay_different():
+    ids = [f"a.py::test_x[{'a' * 80}{key}{'b' * 80}]" for key in "xyz"]
+    lines = gate_table(report_of(*(Verdict(each, "pass", "", 0.05, ESTIMATE) for each in ids)))
+    names = [line.split()[0] for line in lines[2:5]]
+    assert names[0].startswith("test_x[")
+    assert names[0].endswith("bbb]")
+    assert "..." in names[0]
+    assert len(set(names)) == 3
+
+
+TEXT = st.one_of(st.text(max_size=120), st.sampled_from(sorted(HOSTILE.values())))
+SHARE = st.floats(0, 1)
+RATIO = st.floats(1e-9, 1e9)
+COUNT = st.integers(0, 10**6)
+ESTIMATES = st.builds(Estimate, RATIO, RATIO, RATIO, SHARE, COUNT, st.none() | SHARE)
+VERDICTS = st.builds(
+    Verdict,
+    TEXT,
+    st.sampled_from(["pass", "fail", "inconclusive", "not comparable"]),
+    TEXT,
+    st.floats(1e-6, 10),
+    st.none() | ESTIMATES,
+    st.none() | st.builds(AccuracyChange, SHARE, SHARE, COUNT, COUNT, COUNT, SHARE),
+    st.none() | st.floats(0, 1e9) | st.just(math.inf) | st.just(math.nan),
+    st.none() | COUNT,
+)
+REPORTS = st.builds(
+    Report,
+    TEXT,
+    TEXT,
+    st.lists(VERDICTS, max_size=4, unique_by=lambda each: printable(each.name)).map(tuple),
+    st.floats(0, 1e6) | st.just(math.nan),
+    st.lists(TEXT, max_size=2).map(tuple),
+)
+
+
+@given(report=REPORTS)
+def test_no_line_is_wider_than_80_columns_nor_moves_the_cursor(report):
+    for line in gate_table(report):
+        assert cell_len(line) <= WIDTH
+        assert line.isprintable()
+
+
+# -- Markdown --
+
+
+class Cells(HTMLParser):
+    """Texts of a page: of each table cell, and of all."""
+
+    def __init__(self, html):
+        super().__init__()
+        self.rows, self.text, self.tags, self._inside = [], "", [], False
+        self.feed(html)
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.append(tag)
+        if tag == "tr":
+            self.rows.append([])
+        if tag in {"td", "th"}:
+            self._inside = True
+            self.rows[-1].append("")
+
+    def handle_endtag(self, tag):
+        if tag in {"td", "th"}:
+            self._inside = False
+
+    def handle_data(self, data):
+        self.text += data
+        if self._inside:
+            self.rows[-1][-1] += data
+
+
+def rendered(report):
+    """The page that another program makes of the Markdown."""
+    markdown = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
+    return Cells(markdown.render(gate_markdown(report)))
+
+
+def test_markdown_has_headline_table_reasons_notes_and_what_verdicts_mean():
+    page, text = rendered(REPORT), gate_markdown(REPORT)
+    assert text.startswith("## ✗ Gate: FAIL\n\n<code>HEAD</code> against <code>ref=main</code>: ")
+    assert page.rows == [
+        ["benchmark", "change", "interval", "n", "tolerance", "top-1", "verdict"],
+        ["test_sort", "1.3 % slower", "-0.8 .. +2.1 %", "8", "5 %", "-", "PASS"],
+        ["test_find", "20.0 % slower", "+15.0 .. +26.0 %", "8", "5 %", "0.8438 -> 0.8431", "FAIL"],
+        ["test_open", "1.3 % slower", "-0.8 .. +2.1 %", "8", "5 %", "-", "INCONCLUSIVE"],
+        ["test_gone", "-", "-", "-", "5 %", "-", "NOT COMPARABLE"],
+    ]
+    for said in (
+        "1 fail, 1 not comparable, 1 inconclusive, 1 pass, took 412 s",
+        "test_find: slower by 20.0%\n",
+        "test_gone: vanished\n",
+        "Note: test_new: only the head has it",
+        "What the verdicts mean",
+    ):
+        assert said in page.text
+
+
+@hostile
+def test_markdown_shows_every_name_as_it_is(name):
+    report = Report(name, name, (Verdict(name, "fail", name, 0.05, SLOWER),), 1.0, (name,))
+    page, harmless = rendered(report), rendered(report_of(FAILED, seconds=1.0, notes=("x",)))
+    shown = printable(name)
+    assert [len(row) for row in page.rows] == [7, 7]
+    assert page.rows[1][0] == short_names([name])[name]
+    assert page.tags == harmless.tags
+    # The head, the base, the reason and the note; where nobody is to be mentioned, @ is split.
+    assert page.text.replace("@\u200b", "@").count(shown) >= 4
+
+
+def test_markdown_mentions_nobody():
+    assert "@all" not in rendered(report_of(Verdict("x", "fail", "ask @all"))).text
+
+
+def test_markdown_of_a_gate_without_benchmarks_says_so():
+    page = rendered(report_of(notes=("test_x: skipped in both",)))
+    assert page.rows == []
+    assert "Gate: NOT COMPARABLE" in page.text
+    assert "No benchmark could be measured in both arms." in page.text
+    assert "test_x: skipped in both" in page.text
+
+
+@given(report=REPORTS)
+def test_markdown_tables_keep_their_shape(report):
+    rows = rendered(report).rows
+    assert [len(row) for row in rows] == [7] * (len(report.verdicts) + 1 if rows else 0)
+
+
+# -- JUnit XML --
+
+
+def parsed(report):
+    root = ET.fromstring(gate_junit(report).encode())  # as a program reads the file
+    assert root.tag == "testsuites"
+    [suite] = root
+    return suite
+
+
+def test_junit_has_a_testcase_a_benchmark_and_counts_them():
+    suite = parsed(REPORT)
+    cases = suite.findall("testcase")
+    assert [(case.get("classname"), case.get("name"), case.get("file")) for case in cases] == [
+        ("a.test_a", "test_sort", "a/test_a.py"),
+        ("a.test_a", "test_find", "a/test_a.py"),
+        ("a.test_a", "test_open", "a/test_a.py"),
+        ("a.test_b.TestX", "test_gone", "a/test_b.py"),
+    ]
+    assert [[element.tag for element in case] for case in cases] == [
+        ["system-out"],
+        ["failure"],
+        ["skipped"],
+        ["error"],
+    ]
+    assert {key: suite.get(key) for key in ("tests", "failures", "errors", "skipped", "time")} == {
+        "tests": "4",
+        "failures": "1",
+        "errors": "1",
+        "skipped": "1",
+        "time": "412.300",
+    }
+    properties = {each.get("name"): each.get("value") for each in suite.iter("property")}
+    assert properties == {"base": "ref=main", "head": "HEAD"}
+    assert suite.findtext("system-out") == "test_new: only the head has it"
+
+
+def test_junit_says_why_and_by_how_much():
+    _, failed, skipped, _ = parsed(REPORT).findall("testcase")
+    assert failed.find("failure").attrib == {"message": "slower by 20.0%", "type": "fail"}
+    assert failed.findtext("failure") == (
+        "slower by 20.0%\n20.0 % slower (+15.0 .. +26.0 %), n 8, tolerance 5 %, "
+        "top-1 0.8438 -> 0.8431 (10,000 images, 20 lost, 13 won)"
+    )
+    assert "about 14 more pairs" in skipped.find("skipped").get("message")
+
+
+def test_junit_of_a_gate_without_benchmarks_has_an_error():
+    suite = parsed(report_of())
+    assert (suite.get("tests"), suite.get("errors"), suite.get("time")) == ("1", "1", "0.000")
+    assert suite.find("testcase/error").get("type") == "not comparable"
+
+
+@hostile
+def test_junit_keeps_every_name(name):
+    report = Report(name, name, (Verdict(name, "fail", name),), 1.0, (name,))
+    suite = parsed(report)
+    case = suite.find("testcase")
+    assert case.get("name") == printable(id_parts(name)[2])
+    assert case.get("classname")
+    assert case.find("failure").get("message") == printable(name)
+    assert suite.find("properties/property").get("value") == printable(name)
+
+
+@given(report=REPORTS)
+def test_junit_counts_are_right_whatever_happened(report):
+    suite = parsed(report)
+    cases = suite.findall("testcase")
+    assert int(suite.get("tests")) == len(cases) == max(1, len(report.verdicts))
+    for counter, tag in (("failures", "failure"), ("errors", "error"), ("skipped", "skipped")):
+        assert int(suite.get(counter)) == len(suite.findall(f"testcase/{tag}"))
+
+
+@pytest.mark.parametrize(
+    ("name", "parts"),
+    [
+        ("d/a.py::test_x", ("d/a.py", (), "test_x")),
+        ("d/a.py::A::B::test_x[1]", ("d/a.py", ("A", "B"), "test_x[1]")),
+        ("d/a.py::test_x[a::b[c]]", ("d/a.py", (), "test_x[a::b[c]]")),
+        ("d[1]/a.py::test_x", ("d[1]/a.py", (), "test_x")),
+        ("test_x", ("", (), "test_x")),
+    ],
+)
+def test_an_id_has_a_file_classes_and_a_name(name, parts):
+    assert id_parts(name) == parts
+
+
+# -- JSON --
+
+
+def test_json_has_every_figure_under_stable_keys():
+    found = gate_json(Report("main", "HEAD", (FAILED, GONE), math.nan, ("n",)))
+    assert found["benchmarks"][0] == {
+        "name": "a/test_a.py::test_find",
+        "verdict": "fail",
+        "faster": False,
+        "reason": "slower by 20.0%",
+        "tolerance": 0.05,
+        "estimate": {
+            "ratio": 1.2, "low": 1.15, "high": 1.26, "coverage": 0.96, "n": 8, "p": 0.004,
+        },
+        "accuracy": {
+            "base": 0.84375, "head": 0.8431, "images": 10_000, "lost": 20, "won": 13, "p": 0.14,
+        },
+        "detectable": None,
+        "more": None,
+    }  # fmt: skip
+    assert found["benchmarks"][1]["estimate"] is None
+    del found["benchmarks"]
+    assert found == {
+        "verdict": "fail",
+        "exit_code": 1,
+        "base": "main",
+        "head": "HEAD",
+        "seconds": None,
+        "notes": ["n"],
+    }
+
+
+@given(report=REPORTS)
+def test_json_is_json(report):
+    found = gate_json(report)
+    assert json.loads(json.dumps(found, allow_nan=False)) == found

@@ -1,0 +1,345 @@
+"""The report shows what the files say, all of it as text, and asks nobody for anything."""
+
+import base64
+import io
+import json
+import re
+from datetime import date
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from PIL import Image
+
+from tlbench.cli.main import main
+from tlbench.cli.report import TITLE
+from tlbench.compare.entries import entries_of
+from tlbench.compare.reference import reference_first
+from tlbench.machine.noise_sample import NoiseSample
+from tlbench.report.html.chart import MOST, marker, style
+from tlbench.report.html.page import page as page_of
+from tlbench.report.html.page import sections
+from tlbench.runs.collect import collect
+from tlbench.runs.read import read_rows
+from tlbench.stats.change_points import LEAST_RUNS
+
+HOSTILE = "<script>alert(1)</script>\"><img src=x onerror=alert(2)>$x$</style>\x1b[31m'"
+ROOT = Path(__file__).parents[3]
+VOID = {"meta", "link", "img", "br", "input"}
+
+
+class Page(HTMLParser):
+    """Elements with their attributes and what is open around each; refuses wrong nesting."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.elements, self.open, self.text = [], [], []
+        self.feed(text)
+        assert self.open == []
+
+    def handle_starttag(self, tag, attrs):
+        self.elements.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.elements.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.text.append(data)
+
+    def all(self, tag):
+        return [attributes for name, attributes in self.elements if name == tag]
+
+
+@pytest.fixture
+def write_report(tmp_path):
+    """Runs ``tlbench report`` on the results that were written, and parses the page."""
+
+    def write(*options):
+        target = tmp_path / "out" / "report.html"
+        arguments = ["report", str(tmp_path / "results"), "-o", str(target), *options]
+        result = CliRunner().invoke(main, arguments)
+        assert result.exit_code == 0, result.output
+        text = target.read_text(encoding="utf-8")
+        return Page(text), text
+
+    return write
+
+
+def rounds(count):
+    """As many timed rounds as result files of version 2 have."""
+    return [{"order": i, "timed": i > 0, "seconds": 1 + i / 10} for i in range(count)]
+
+
+@pytest.fixture
+def many(write_run):
+    """Two machines, two engines, several runs with rounds, energy, accuracies and samples."""
+    file = io.BytesIO()
+    Image.new("RGB", (8, 8), "red").save(file, "JPEG")
+    image = base64.b64encode(file.getvalue()).decode()
+    samples = [{"image": image, "label": "cat", "predicted": "dog", "probability": 0.75}]
+    for day in range(4):
+        for engine, faster in (("tensorflow", 1.0), ("litert", 1.7)):
+            facts = {"cpu": "Intel"} if engine == "litert" else {}
+            write_run(
+                f"{engine}/{day}.json",
+                day=day,
+                faster=faster * (1 + day / 100),
+                engine=engine,
+                facts=facts,
+                rounds=rounds(6),
+                samples=samples,
+                gflops_per_s=100.0 * faster,
+                peak_gflops_per_s=500.0,
+            )
+
+
+def test_every_part_is_there_and_elements_are_nested_as_they_should_be(many, write_report):
+    page, text = write_report()
+    ids = [attributes["id"] for _, attributes in page.elements if "id" in attributes]
+    assert len(ids) == len(set(ids))
+    parts = ("throughput", "pareto", "peak", "breakdown", "rounds", "history")
+    assert [f"{part}-1" in ids for part in parts] == [True] * 6
+    assert len(page.all("svg")) == 6
+    assert {"machines", "files", "results-1"} <= set(ids)
+    labelled = [a["aria-labelledby"] for _, a in page.elements if "aria-labelledby" in a]
+    assert set(labelled) <= set(ids)
+    assert all(attributes.get("alt") for attributes in page.all("img"))
+    assert "cat, predicted dog with a probability of 75.0&nbsp;%" in text
+
+
+def test_nothing_is_asked_of_a_network(many, write_report):
+    page, text = write_report()
+    for tag, attributes in page.elements:
+        for name in ("src", "href", "xlink:href", "action", "srcset", "poster"):
+            value = attributes.get(name, "")
+            assert value.startswith(("#", "data:", "../")) or value == "", (tag, value)
+    policy = next(a["content"] for a in page.all("meta") if "http-equiv" in a)
+    assert policy.startswith("default-src 'none'")
+    assert not re.search(r"url\((?!#)|@import", text)
+
+
+def test_figures_are_the_files(many, write_report, tmp_path):
+    page, _ = write_report()
+    (comparison,) = [
+        s.comparison for s in sections(entries_of(collect([str(tmp_path / "results")]).runs))
+    ]
+    rates = [float(a["data-value"]) for a in page.all("td") if "data-value" in a]
+    for cells in comparison.cells.values():
+        for cell in cells:
+            assert cell.rate in rates
+            assert cell.ratio is None or cell.ratio.value in rates
+    links = [attributes["href"] for attributes in page.all("a") if "results" in attributes["href"]]
+    assert len(links) == 8
+    assert all((tmp_path / "out" / link).is_file() for link in links)
+
+
+def test_the_same_files_make_the_same_page(many, write_report):
+    assert write_report()[1] == write_report()[1]
+
+
+def said(text):
+    """A page's markup, with what pictures say in place of how they are drawn."""
+    drawn = re.compile(r"<svg.*?</svg>", re.DOTALL)
+    return drawn.sub(lambda svg: " ".join(re.findall(r"<text[^>]*>(.*?)</text>", svg[0])), text)
+
+
+def test_the_committed_report_is_what_the_committed_results_make(monkeypatch):
+    monkeypatch.chdir(ROOT)
+    runs = collect(["results"]).runs
+    made = page_of(TITLE, sections(reference_first(entries_of(runs))), runs, Path("results"))
+    assert said(Path("results/report.html").read_text(encoding="utf-8")) == said(made)
+    assert len(said(made)) > 10_000
+    assert said(made).count("litert 2 threads") > 10
+
+
+def test_names_from_files_are_text(write_run, write_report):
+    for day, engine in enumerate(["a", HOSTILE, HOSTILE, HOSTILE]):
+        write_run(
+            f"{day}.json", day=day, engine=engine, rounds=rounds(4), model=HOSTILE, commit=HOSTILE,
+            facts={"cpu": HOSTILE, "packages": {HOSTILE: HOSTILE}},
+            samples=[{"image": "AAAA", "label": HOSTILE, "predicted": "x", "probability": 1.0}],
+        )  # fmt: skip
+    page, text = write_report("--title", HOSTILE)
+    assert len(page.all("script")) == 1
+    assert not [a for _, a in page.elements if "onerror" in a]
+    assert page.all("img") == [each for each in page.all("img") if each["src"].startswith("data:")]
+    assert "\x1b" not in text
+    assert any("<script>alert(1)</script>" in each for each in page.text)
+
+
+@pytest.mark.parametrize(
+    "sample",
+    [
+        "no sample",
+        {"image": "AAAA"},
+        {"image": '" onload="x', "predicted": "x", "probability": 1.0},
+        {"image": "AAAA", "predicted": 7, "probability": 1.0},
+        {"image": "AAAA", "predicted": "x", "probability": 7},
+    ],
+    ids=["text", "bare", "attribute", "number", "share"],
+)
+def test_what_is_no_sample_is_left_out(sample, write_run, write_report):
+    write_run("a.json", samples=[sample])
+    assert write_report()[0].all("img") == []
+
+
+def test_files_of_version_1_have_a_report_without_what_they_lack(write_run, write_report):
+    write_run("a.json")
+    page, _ = write_report()
+    ids = {attributes.get("id") for _, attributes in page.elements}
+    assert "throughput-1" in ids
+    assert not ids & {"peak-1", "rounds-1", "pareto-1", "history-1"}
+
+
+def test_a_report_of_chosen_engines_and_threads_has_no_others(write_run, write_report):
+    for day in range(4):
+        write_run(f"{day}.json", day=day, engine="xy"[day % 2] * 3, threads=1 + day // 2)
+    page, _ = write_report("--engine", "yyy", "--threads", "2")
+    assert [a["href"] for a in page.all("a") if "results" in a["href"]] == ["../results/3.json"]
+    assert not any("xxx" in each for each in page.text)
+    text = write_report("--engine", "yyy", "--engine", "xxx")[1]
+    assert text.index("yyy 1 thread", text.index('id="table-1"')) < text.index(
+        "xxx 1 thread", text.index('id="table-1"')
+    )
+
+
+def test_the_whole_job_has_loading_in_it_as_its_parts_have(write_run, tmp_path):
+    path = write_run("a.json")
+    (section,) = sections(entries_of(collect([str(tmp_path / "results")]).runs))
+    (chart,) = (each for each in section.charts if each.name == "breakdown-1")
+    told = {row[1]: float(row[2].removesuffix(" s")) for row in chart.rows if " s" in row[2]}
+    info = next(row.info for row in read_rows(path) if row.info["stage"] == "pipeline")
+    job = info["images"] / info["images_per_s"]
+    assert told["whole job"] == pytest.approx(info["load_s"] + info["first_call_s"] + job, rel=5e-3)
+    assert info["load_s"] > 0.1 * job
+
+
+def test_only_samples_with_a_right_answer_have_a_tick(write_run, write_report):
+    sample = {"image": "AAAA", "predicted": "cat", "probability": 1.0}
+    write_run("a.json", samples=[sample])
+    assert "✓" not in write_report()[1]
+    write_run("a.json", samples=[sample | {"label": "cat"}])
+    assert "✓" in write_report()[1]
+
+
+def test_what_was_not_measured_is_said_with_its_reason(write_run, write_report):
+    path = write_run("a.json", drop=["test_extract"])
+    run = json.loads(path.read_text(encoding="utf-8"))
+    run["tlbench"]["not_measured"] = {"test_extract": "features differ <b>"}
+    path.write_text(json.dumps(run), encoding="utf-8")
+    page, _ = write_report()
+    assert "features differ <b>" in page.text
+
+
+def test_a_picture_has_room_for_so_many_entries_and_the_table_for_all(write_run, write_report):
+    for threads in range(1, MOST + 4):
+        write_run(f"{threads}.json", threads=threads)
+    _, text = write_report()
+    table = text[text.index('id="table-1"') : text.index('id="throughput-1"')]
+    assert table.count(">extract<") == MOST + 3
+    figures = text[text.index('id="throughput-1"') : text.index('id="breakdown-1"')]
+    listed = figures[figures.index("<tbody>") :]
+    assert listed.count(">extract<") == MOST
+    assert figures.count(f"Not shown, for lack of room: the last 3 of {MOST + 3} entries.") == 1
+
+
+def test_disturbed_rounds_are_ringed_and_listed_with_what_disturbed_them(write_run, tmp_path):
+    several = rounds(6)
+    busy = NoiseSample(wall_s=1.0, cpus=2, own_cpu_s=1.0, busy_s=1.5)
+    several[3]["noise"] = busy.as_dict()
+    several[4]["noise"] = NoiseSample(wall_s=1.0, cpus=2, own_cpu_s=1.0, busy_s=1.0).as_dict()
+    several[5]["noise"] = {"wall_s": "<b>", "cpus": 0}
+    write_run("a.json", rounds=several)
+    (section,) = sections(entries_of(collect([str(tmp_path / "results")]).runs))
+    (chart,) = (each for each in section.charts if each.name == "rounds-1")
+    told = {row[2]: row[5] for row in chart.rows if row[0] == "extract"}
+    assert told == {"4": "others used 25% of the CPUs"} | dict.fromkeys("12356", "")
+    for panel in chart.figure().axes:
+        (ring,) = (line for line in panel.get_lines() if line.get_label() == "disturbed")
+        assert list(ring.get_xdata()) == [4]
+
+
+def test_a_change_in_the_history_is_drawn_where_it_is_and_listed(write_run, write_report, tmp_path):
+    scatter = np.random.default_rng(0).normal(0, 0.01, 24)
+    for day, each in enumerate(scatter):
+        faster = float(np.exp(each)) * (0.8 if day >= 14 else 1)
+        write_run(f"{day:02d}.json", day=day, faster=faster, commit=f"{day:02d}" * 20)
+    (section,) = sections(entries_of(collect([str(tmp_path / "results")]).runs))
+    (chart,) = (each for each in section.charts if each.name == "history-1")
+    page, _ = write_report()
+    (told,) = (each for each in page.text if re.search(r"extract: -(19|20|21)\.\d %", each))
+    assert "from 2026-11-15 on, commits 131313131313..141414141414" in told
+    changed = {panel: [] for panel in chart.figure().axes}
+    for panel in changed:
+        series, *changes = panel.get_lines()
+        name = panel.get_title(loc="left")
+        rates = [row[3] for row in chart.rows if row[0] == name]
+        drawn = [f"{rate:,.0f}" if rate >= 100 else f"{rate:.3g}" for rate in series.get_ydata()]
+        assert drawn[::-1] == rates
+        assert [line.get_xdata()[0].date() for line in changes] == [date(2026, 11, 15)]
+    assert sum("commits 131313131313" in row[5] for row in chart.rows) == len(changed)
+
+
+def test_a_history_without_a_change_says_so_and_one_that_is_short_too(write_run, write_report):
+    for day in range(LEAST_RUNS):
+        write_run(f"{day:02d}.json", day=day)
+    write_run("other.json", engine="litert")
+    page, _ = write_report()
+    assert "No change was found." in page.text
+    assert not any("too few" in each for each in page.text)
+    for day in range(3):
+        write_run(f"other{day}.json", day=day, engine="litert")
+    assert any("too few" in each for each in write_report()[0].text)
+
+
+def test_pictures_are_written_as_files(many, write_report, tmp_path):
+    write_report("--plots", str(tmp_path / "plots"))
+    names = {path.name for path in (tmp_path / "plots").iterdir()}
+    assert {"throughput-1.svg", "throughput-1.png", "pareto-1.svg", "rounds-1.png"} <= names
+    with Image.open(tmp_path / "plots" / "throughput-1.png") as picture:
+        assert picture.size[0] > 800
+        assert picture.convert("RGB").getpixel((0, 0)) == (255, 255, 255)
+
+
+def test_no_run_is_nothing_to_report(tmp_path):
+    (tmp_path / "results").mkdir()
+    arguments = ["report", str(tmp_path / "results"), "-o", str(tmp_path / "r.html")]
+    result = CliRunner().invoke(main, arguments)
+    assert result.exit_code == 4
+    assert not (tmp_path / "r.html").exists()
+
+
+def test_unreadable_files_are_passed_over_and_said(write_run, tmp_path):
+    write_run("a.json")
+    (tmp_path / "results" / "b.json").write_text("{", encoding="utf-8")
+    arguments = ["report", str(tmp_path / "results"), "-o", str(tmp_path / "r.html")]
+    result = CliRunner().invoke(main, arguments)
+    assert result.exit_code == 0
+    assert "passed over" in result.stderr
+    assert "1 run(s)" in result.stdout
+
+
+def test_no_two_entries_look_alike():
+    looks = [(style(i)["color"], style(i)["hatch"]) for i in range(49)]
+    marks = [(marker(i)["color"], marker(i)["marker"]) for i in range(49)]
+    assert len(set(looks)) == len(set(marks)) == 49
+
+
+def test_a_job_begins_with_its_entries_the_fastest_at_the_whole_job_first(write_run, write_report):
+    for number, (engine, faster) in enumerate({"slow": 0.5, "fast": 2.0, "middle": 1.0}.items()):
+        write_run(f"{number}.json", day=number, engine=engine, faster=faster)
+    page, _ = write_report()
+    text = " ".join(" ".join(page.text).split())
+    places = [text.index(f"{engine} ") for engine in ("fast", "middle", "slow")]
+    told = re.findall(r"([\d.]+) s, top-1 0\.\d{4} for the whole job(: the fastest)?", text)
+    times = [float(seconds) for seconds, _ in told]
+    assert places == sorted(places)
+    assert times == pytest.approx([times[0], 2 * times[0], 4 * times[0]], rel=0.02)
+    assert [bool(first) for _, first in told] == [True, False, False]

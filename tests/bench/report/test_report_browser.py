@@ -1,0 +1,164 @@
+"""The report in a real browser: what people see, sort and filter."""
+
+import json
+import shutil
+
+import pytest
+from click.testing import CliRunner
+
+from tlbench.cli.main import main
+
+HOSTILE = "<img src=x onerror=document.title='broken'>"
+BROWSER = shutil.which("chromium") or shutil.which("google-chrome")
+DRIVER = shutil.which("chromedriver")
+pytestmark = pytest.mark.skipif(
+    not (BROWSER and DRIVER), reason="no Chromium and chromedriver on this machine"
+)
+
+
+@pytest.fixture
+def report(write_run, tmp_path):
+    """A page about several engines, one of which has markup for a name."""
+    several = [{"order": i, "timed": i > 1, "seconds": 1 + i / 10} for i in range(6)]
+    for day in range(3):
+        for engine, faster in (("tensorflow", 1.0), ("litert", 1.7), (HOSTILE, 0.8)):
+            write_run(
+                f"{faster}/{day}.json", day=day, faster=faster * (1 + day / 50), engine=engine,
+                rounds=several, gflops_per_s=100.0, peak_gflops_per_s=400.0,
+                facts={"settings": {"A_VERY_LONG_NAME_OF_A_VARIABLE": f"{faster}"}},
+            )  # fmt: skip
+    target = tmp_path / "report.html"
+    result = CliRunner().invoke(main, ["report", str(tmp_path / "results"), "-o", str(target)])
+    assert result.exit_code == 0, result.output
+    return target
+
+
+@pytest.fixture
+def browse(report):
+    """Opens the page at a width in pixels, light or dark."""
+    from selenium import webdriver
+    from selenium.webdriver.chrome.service import Service
+
+    opened = []
+
+    def browse(width=1280, *, dark=False):
+        options = webdriver.ChromeOptions()
+        options.binary_location = BROWSER
+        for argument in (
+            *("--headless=new", "--no-sandbox", "--disable-quic", "--disable-dev-shm-usage"),
+            *("--disable-background-networking", f"--window-size={width},900"),
+        ):
+            options.add_argument(argument)
+        options.set_capability("goog:loggingPrefs", {"performance": "ALL", "browser": "ALL"})
+        driver = webdriver.Chrome(options=options, service=Service(DRIVER))
+        opened.append(driver)
+        driver.execute_cdp_cmd(
+            "Emulation.setDeviceMetricsOverride",
+            {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False},
+        )
+        scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
+        driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [scheme]})
+        driver.get(report.as_uri())
+        return driver
+
+    yield browse
+    for driver in opened:
+        driver.quit()
+
+
+def column(driver, number):
+    script = (
+        "return [...document.querySelectorAll('#table-1 tbody tr:not([hidden])')]"
+        f".map(row => row.cells[{number}].textContent.trim())"
+    )
+    return driver.execute_script(script)
+
+
+def test_it_opens_from_disk_without_an_error_and_asks_for_nothing(browse, report):
+    driver = browse()
+    assert driver.get_log("browser") == []
+    asked = [
+        json.loads(entry["message"])["message"]["params"]["request"]["url"]
+        for entry in driver.get_log("performance")
+        if '"Network.requestWillBeSent"' in entry["message"]
+    ]
+    assert [url for url in asked if not url.startswith("data:")] == [report.as_uri()]
+
+
+def test_markup_in_names_is_shown_as_text(browse):
+    driver = browse()
+    assert driver.title != "broken"
+    assert HOSTILE in driver.execute_script("return document.body.innerText")
+    assert driver.execute_script("return document.querySelectorAll('img[src=x]').length") == 0
+
+
+def test_every_picture_has_its_data(browse):
+    driver = browse()
+    drawn = driver.execute_script(
+        "return Object.fromEntries([...document.querySelectorAll('figure.picture')].map(figure =>"
+        "[figure.querySelector('[role=img]').getAttribute('aria-labelledby'),"
+        "[figure.querySelectorAll('svg [id*=\"-bar-\"]').length,"
+        "figure.querySelectorAll('svg use').length,"
+        "figure.querySelectorAll('table.figures tbody tr').length]]))"
+    )
+    bars, _, rows = drawn["throughput-1"]
+    assert bars == rows > 0
+    bars, _, rows = drawn["peak-1"]
+    assert bars == rows == 3
+    assert drawn["rounds-1"][1] >= drawn["rounds-1"][2] > 0
+    assert drawn["pareto-1"][2] == 3
+    assert drawn["history-1"][1] >= drawn["history-1"][2] > 0
+    assert all(sum(counts[:2]) for counts in drawn.values())
+
+
+def test_tables_are_sorted_by_mouse_and_by_keyboard(browse):
+    from selenium.webdriver.common.by import By
+    from selenium.webdriver.common.keys import Keys
+
+    driver = browse()
+    button = driver.find_elements(By.CSS_SELECTOR, "#table-1 th button")[2]
+    head = driver.find_elements(By.CSS_SELECTOR, "#table-1 thead th")[2]
+    button.click()
+    assert head.get_attribute("aria-sort") == "ascending"
+    rates = [float(text.replace(",", "")) for text in column(driver, 2)]
+    assert rates == sorted(rates)
+    button.send_keys(Keys.ENTER)
+    assert head.get_attribute("aria-sort") == "descending"
+    rates = [float(text.replace(",", "")) for text in column(driver, 2)]
+    assert rates == sorted(rates, reverse=True)
+
+
+def test_a_filter_leaves_the_rows_that_have_it(browse):
+    from selenium.webdriver.common.by import By
+
+    driver = browse()
+    every = len(column(driver, 0))
+    field = driver.find_element(By.CSS_SELECTOR, "input[type=search]")
+    field.send_keys("LiteRT")
+    assert set(column(driver, 1)) == {"litert"}
+    field.clear()
+    field.send_keys("litert  EXTRACT")  # every word, in any order
+    assert (column(driver, 0), column(driver, 1)) == (["extract"], ["litert"])
+    field.clear()
+    field.send_keys(" \b")
+    assert len(column(driver, 0)) == every
+
+
+@pytest.mark.parametrize("width", [360, 1280])
+def test_the_page_never_scrolls_sideways(browse, width):
+    driver = browse(width)
+    wide = driver.execute_script("return document.documentElement.scrollWidth")
+    assert wide <= width
+
+
+def test_it_is_dark_where_that_is_preferred(browse):
+    script = "const s = getComputedStyle(document.body); return [s.backgroundColor, s.color]"
+    light, dark = (browse(dark=dark).execute_script(script) for dark in (False, True))
+
+    def brightness(colour):
+        return sum(int(part) for part in colour[4:-1].split(",")[:3])
+
+    assert brightness(light[0]) > brightness(light[1])
+    assert brightness(dark[0]) < brightness(dark[1])
+    text = "return getComputedStyle(document.querySelector('.picture svg text')).fill"
+    assert brightness(browse(dark=True).execute_script(text)) > 382

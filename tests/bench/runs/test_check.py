@@ -1,0 +1,183 @@
+"""A result file that isn't right gets one line that names the file and the field, never a crash."""
+
+import copy
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tlbench.cli.main import main
+from tlbench.runs.check import problems
+from tlbench.runs.read import ResultError, read_rows
+from tlbench.runs.schema import CURRENT, VERSIONS
+
+ROOT = Path(__file__).parents[3]
+ROUND = {
+    "order": 0, "timed": True, "started_at": 1.7e9, "seconds": 2.0, "unfinished_s": 0.0,
+    "kernel_s": 0.04, "noise": None, "joules": None,
+}  # fmt: skip
+ROW = {
+    "workload": "quick", "stage": "extract", "track": None, "model": "m", "data": "d",
+    "data_fingerprint": "0123456789abcdef", "engine": "tensorflow", "precision": "fp32",
+    "device": "cpu", "threads": 2, "batch_size": 32, "image_size": 160, "train_size": 9,
+    "test_size": 9, "images": 10, "images_per_s": 5.0, "accuracy": None, "accuracy_floor": None,
+    "accuracy_ceiling": None, "load_s": 1.0, "first_call_s": 1.0, "peak_rss_bytes": 1000,
+    "median_s": 2.0, "interval_s": [2.0, 2.0], "interval_coverage": 0.5, "spread": None,
+    "warmed_up": True,
+    "noise": {"verdict": "steady", "reasons": [], "reference_kernel": None, "seen": None},
+    "peak_device_bytes": None, "joules_per_image": None, "cost_per_million_images": None,
+    "gflops_per_s": 2.0, "peak_gflops_per_s": 100.0, "peak_fraction": 0.02,
+    "rounds": [{**ROUND, "timed": False}, {**ROUND, "order": 1}],
+}  # fmt: skip
+RUN = {
+    "datetime": "2026-11-24T05:00:00+00:00",
+    "version": "5.3.1",
+    "machine_info": {"tlbench": {"cpu": "x", "packages": {}}},
+    "benchmarks": [
+        {"name": "t", "fullname": "f", "stats": {"data": [2.0]}, "extra_info": ROW},
+        {"name": "o", "fullname": "other", "stats": {"data": [1.0]}, "extra_info": {}},
+    ],
+    "tlbench": {"version": CURRENT, "not_measured": {}},
+}
+
+
+def written(folder, run):
+    path = folder / "run.json"
+    path.write_text(run if isinstance(run, str) else json.dumps(run))
+    return path
+
+
+def changed(keys, value):
+    """A copy of ``RUN`` with the field that ``keys`` lead to set, or taken out (``...``)."""
+    run = copy.deepcopy(RUN)
+    place = run
+    for key in keys[:-1]:
+        place = place[key]
+    if value is ...:
+        del place[keys[-1]]
+    else:
+        place[keys[-1]] = value
+    return run
+
+
+INFO = ("benchmarks", 0, "extra_info")
+
+
+def test_a_right_file_has_no_problems(tmp_path):
+    assert problems(written(tmp_path, RUN)) == []
+
+
+@pytest.mark.parametrize("path", sorted(ROOT.glob("results/*/*_*.json")), ids=lambda p: p.name[:30])
+def test_every_committed_result_is_right(path):
+    assert problems(path) == []
+
+
+@pytest.mark.parametrize(
+    ("keys", "value", "message"),
+    [
+        ((*INFO, "images_per_s"), "fast", "benchmarks[0].extra_info.images_per_s: 'fast' is not"),
+        ((*INFO, "images_per_s"), 5.1, "extra_info.images_per_s: 5.1, its rounds say 5"),
+        ((*INFO, "images_per_s"), ..., "extra_info: 'images_per_s' is a required property"),
+        ((*INFO, "stage"), "sleep", "extra_info.stage: 'sleep' is not one of"),
+        ((*INFO, "accuracy"), 1.5, "extra_info.accuracy: 1.5 is greater than the maximum"),
+        ((*INFO, "rounds", 1, "seconds"), -1, "extra_info.rounds[1].seconds: -1 is less"),
+        ((*INFO, "rounds", 1, "timed"), False, "extra_info.rounds: 0 timed rounds, stats.data"),
+        ((*INFO, "noise", "verdict"), "fine", "extra_info.noise.verdict: 'fine' is not"),
+        (("benchmarks", 0, "stats", "data"), [], "benchmarks[0].stats.data: []"),
+        (("machine_info",), ..., "file: 'machine_info' is a required property"),
+        (("tlbench", "version"), 99, "tlbench.version: 99, expected one of 1, 2"),
+        (("tlbench",), ..., "tlbench.version: None, expected one of"),
+    ],
+)
+def test_each_mistake_is_named_with_its_place(tmp_path, keys, value, message):
+    path = written(tmp_path, changed(keys, value))
+    found = problems(path)
+    assert any(line.startswith(f"{path}: ") and message in line for line in found), found
+    assert all("\n" not in line for line in found)
+
+
+def test_an_accuracy_below_its_floor_is_a_problem(tmp_path):
+    run = changed((*INFO, "accuracy"), 0.4)
+    run["benchmarks"][0]["extra_info"]["accuracy_floor"] = 0.5
+    assert "accuracy: 0.4 is below its floor 0.5" in problems(written(tmp_path, run))[0]
+
+
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3)
+    ),
+    max_leaves=6,
+)
+QUICK = settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture],
+                 deadline=None)  # fmt: skip
+
+
+def places(value, path=()):
+    """Every place in a JSON value."""
+    yield path
+    if isinstance(value, dict):
+        children = list(value.items())
+    else:
+        children = list(enumerate(value)) if isinstance(value, list) else []
+    for key, child in children:
+        yield from places(child, (*path, key))
+
+
+@QUICK
+@given(st.sampled_from([p for p in places(RUN) if p]), ANYTHING)
+def test_a_file_with_any_field_replaced_never_crashes_a_reader(tmp_path, keys, value):
+    path = written(tmp_path, changed(keys, value))
+    for line in problems(path):
+        assert line.startswith(str(path))
+        assert "\n" not in line
+    read_or_refuse(path)
+
+
+@QUICK
+@given(st.integers(0, len(json.dumps(RUN))))
+def test_a_truncated_file_never_crashes_a_reader(tmp_path, length):
+    path = written(tmp_path, json.dumps(RUN)[:length])
+    if length < len(json.dumps(RUN)):
+        (line,) = problems(path)
+        assert "not a readable JSON file" in line
+    read_or_refuse(path)
+
+
+@QUICK
+@given(st.binary(max_size=200))
+def test_bytes_of_any_kind_never_crash_a_reader(tmp_path, content):
+    path = tmp_path / "run.json"
+    path.write_bytes(content)
+    assert problems(path)
+    read_or_refuse(path)
+
+
+def read_or_refuse(path):
+    try:
+        read_rows(path)
+    except ResultError as error:
+        message = str(error)
+    else:
+        message = str(path)
+    assert message.startswith(str(path))
+    assert "\n" not in message
+
+
+def test_the_published_schema_is_the_one_that_is_checked():
+    published = json.loads((ROOT / "results" / "schema" / f"tlbench-{CURRENT}.json").read_text())
+    assert published == VERSIONS[CURRENT]
+
+
+def test_the_command_exits_with_2_and_names_each_problem(tmp_path):
+    good, bad = tmp_path / "good.json", tmp_path / "bad.json"
+    good.write_text(json.dumps(RUN))
+    bad.write_text("{")
+    assert CliRunner().invoke(main, ["check", str(good)]).exit_code == 0
+    done = CliRunner().invoke(main, ["check", str(tmp_path)])
+    assert done.exit_code == 2
+    assert done.stderr.startswith(f"{bad}: not a readable JSON file")
+    assert CliRunner().invoke(main, ["check", str(tmp_path / "empty")]).exit_code == 2

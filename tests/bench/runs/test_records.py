@@ -1,0 +1,133 @@
+"""Result files say what was measured, and a broken one is named."""
+
+import json
+from datetime import UTC, datetime
+
+import pytest
+
+from tl_core.models.forms import classifier_handle, public_name, short_name
+from tlbench.machine.fingerprint import fingerprint, machine_name
+from tlbench.runs.read import ResultError, read_rows
+from tlbench.runs.write import file_name
+from tlbench.suite.workloads import QUICK, TUTORIAL
+
+WHEN = datetime(2026, 11, 24, 4, 12, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("handle", "name"),
+    [
+        ("efficientnet-lite0", "efficientnet-lite0"),
+        ("https://tfhub.dev/google/imagenet/mobilenet_v2_100_224/feature_vector/5",
+         "mobilenet_v2_100_224"),
+        ("https://www.kaggle.com/models/google/mobilenet-v2/TensorFlow2/100-224-feature-vector/2",
+         "100-224"),
+        ("/a/mobilenet_v2_100_224-feature_vector.tar.gz", "mobilenet_v2_100_224"),
+        ("models/mine/", "mine"),
+        ("keras:VGG16", "keras-VGG16"),
+        ("https://host/module?tf-hub-format=compressed", "module"),
+    ],
+)  # fmt: skip
+def test_a_model_has_a_short_name(handle, name):
+    assert short_name(handle) == name
+
+
+@pytest.mark.parametrize(
+    ("handle", "name"),
+    [
+        ("/home/me/secret/model.tar.gz", "model.tar.gz"),
+        ("models/mine/", "mine"),
+        ("efficientnet-lite0", "efficientnet-lite0"),
+        ("keras:VGG16", "keras:VGG16"),
+        (TUTORIAL.model, TUTORIAL.model),
+    ],
+)
+def test_results_do_not_show_where_a_person_keeps_models(handle, name):
+    assert public_name(handle) == name
+
+
+@pytest.mark.parametrize(
+    ("handle", "other"),
+    [
+        ("efficientnet-lite0", "efficientnet-lite0"),
+        ("keras:VGG16", "keras:VGG16"),
+        (TUTORIAL.model,
+         "https://tfhub.dev/google/imagenet/mobilenet_v2_100_224/classification/5"),
+        ("/nowhere/feature_vector", None),
+        ("/nowhere/my-model", None),
+    ],
+)  # fmt: skip
+def test_an_extractor_has_a_classifier_or_none(handle, other):
+    assert classifier_handle(handle) == other
+
+
+def test_a_file_beside_the_extractor_is_its_classifier(tmp_path):
+    other = tmp_path / "m-classification.tar.gz"
+    other.touch()
+    assert classifier_handle(str(tmp_path / "m-feature_vector.tar.gz")) == str(other)
+
+
+def test_file_names_say_what_was_run():
+    assert file_name(QUICK, WHEN) == (
+        "quick_efficientnet-lite0_photo-patches_tensorflow_fp32_cpu_20261124T041200Z.json"
+    )
+
+
+@pytest.mark.parametrize(
+    ("cpu", "name"),
+    [
+        ("Intel(R) Xeon(R) CPU E5-2670 v3 @ 2.30GHz", "intel-xeon-e5-2670-v3-4-cpus"),
+        ("AMD EPYC 7B13 64-Core Processor", "amd-epyc-7b13-64-core-4-cpus"),
+        ("Apple M2", "apple-m2-4-cpus"),
+        ("", "machine-4-cpus"),
+    ],
+)
+def test_a_machine_has_a_folder_name(cpu, name):
+    assert machine_name({"cpu": cpu, "cpus_usable": 4}) == name
+
+
+def test_the_same_machine_is_described_the_same_twice():
+    assert fingerprint() == fingerprint()
+
+
+def written(path, value):
+    path.write_text(value if isinstance(value, str) else json.dumps(value))
+    return path
+
+
+def benchmark_row(**extra):
+    return {
+        "name": "test_x",
+        "extra_info": {"stage": "extract", **extra},
+        "stats": {"data": [1, 2]},
+    }
+
+
+def test_rows_are_ours_only_and_in_order(tmp_path):
+    strange = {"name": "other", "extra_info": {}, "stats": {"data": [9]}}
+    run = {"benchmarks": [benchmark_row(track="cached"), strange, benchmark_row()]}
+    rows = read_rows(written(tmp_path / "run.json", run))
+    assert [row.label for row in rows] == ["extract (cached)", "extract"]
+    assert rows[0].seconds == (1.0, 2.0)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("", "not a readable JSON file"),
+        ('{"benchmarks": [', "not a readable JSON file"),
+        ([], "no list under 'benchmarks'"),
+        ({"benchmarks": {}}, "no list under 'benchmarks'"),
+        ({"benchmarks": [{"extra_info": {"stage": "x"}}]}, r"benchmarks\[0\]: KeyError"),
+        ({"benchmarks": [7]}, r"benchmarks\[0\]: TypeError"),
+    ],
+)
+def test_a_broken_file_is_named_with_the_place(tmp_path, content, message):
+    path = written(tmp_path / "run.json", content)
+    with pytest.raises(ResultError, match=f"run.json: {message}"):
+        read_rows(path)
+
+
+def test_an_absent_file_is_named(tmp_path):
+    with pytest.raises(ResultError, match=r"none\.json: not a readable"):
+        read_rows(tmp_path / "none.json")

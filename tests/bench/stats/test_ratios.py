@@ -1,0 +1,107 @@
+"""Ratios of rates agree with SciPy's tests, and call nothing real that chance makes."""
+
+import math
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from tlbench.stats.ratios import ALARM, RUN_SD, geometric_mean, ratio
+
+BASE, HEAD = [100.0, 104.0, 98.0, 101.0], [109.0, 113.0, 108.0]
+
+
+def test_p_and_interval_are_those_of_welchs_test_on_logarithms():
+    found = ratio(BASE, HEAD)
+    expected = stats.ttest_ind(np.log(HEAD), np.log(BASE), equal_var=False)
+    interval = expected.confidence_interval(0.95)
+    assert found.p == pytest.approx(expected.pvalue, rel=1e-9)
+    assert (found.low, found.high) == pytest.approx(tuple(np.exp(interval)), rel=1e-9)
+    assert found.value == pytest.approx(stats.gmean(HEAD) / stats.gmean(BASE))
+    assert (found.runs, found.basis) == ((4, 3), "runs")
+
+
+def test_the_other_way_round_is_the_reciprocal():
+    one, other = ratio(BASE, HEAD), ratio(HEAD, BASE)
+    assert other.value == pytest.approx(1 / one.value)
+    assert (other.low, other.high) == pytest.approx((1 / one.high, 1 / one.low))
+    assert other.p == pytest.approx(one.p)
+
+
+@pytest.mark.parametrize(("base", "head"), [([100.0], [110.0]), ([100.0, 101.0, 99.0], [110.0])])
+def test_with_one_run_a_side_an_assumed_scatter_is_used(base, head):
+    found = ratio(base, head)
+    error = RUN_SD * math.sqrt(1 / len(base) + 1 / len(head))
+    middle = math.log(found.value)
+    assert found.basis == "assumed"
+    assert found.p == pytest.approx(2 * stats.norm.sf(abs(middle) / error))
+    assert math.log(found.high) == pytest.approx(stats.norm.ppf(0.975, middle, error))
+
+
+def test_ten_percent_between_single_runs_is_not_told_apart_and_three_times_is():
+    assert ratio([100.0], [110.0]).word() == "not told apart"
+    assert ratio([100.0], [300.0]).word(20) == "faster"
+    assert ratio([300.0], [100.0]).word(20) == "slower"
+
+
+def test_equal_runs_are_equal():
+    found = ratio([5.0, 5.0], [5.0, 5.0])
+    assert (found.value, found.p, found.word()) == (1.0, 1.0, "not told apart")
+
+
+def test_runs_without_any_scatter_differ_for_sure():
+    assert ratio([5.0, 5.0], [6.0, 6.0]).word(100) == "faster"
+
+
+def test_a_side_without_runs_is_refused():
+    with pytest.raises(ValueError, match="at least one run"):
+        ratio([], [1.0])
+
+
+def test_three_runs_convince_at_least_as_much_as_one():
+    single = ratio([100.0], [210.0]).word(100)
+    assert ratio([90.0, 101.0, 110.0], [190.0, 211.0, 230.0]).word(100) == single == "faster"
+    # By their own scatter alone, which three runs hardly know, they would not.
+    assert ratio([90.0, 101.0, 110.0], [190.0, 211.0, 230.0]).p > ALARM / 200
+
+
+def test_runs_that_scatter_more_than_is_usual_convince_by_their_own_scatter_only():
+    wild = ratio([50.0, 100.0, 200.0], [110.0, 220.0, 440.0])
+    assert wild.p_usual == pytest.approx(
+        2 * stats.norm.sf(math.log(2.2), scale=math.log(2) * math.sqrt(2 / 3))
+    )
+    assert wild.word() == "not told apart"
+
+
+@pytest.mark.parametrize(
+    ("scatter", "runs"), [(0.01, 2), (0.05, 4), (0.12, 2), (0.12, 3), (0.12, 6)]
+)
+def test_of_ratios_that_are_shown_together_hardly_any_is_called_real_by_chance(scatter, runs):
+    rng = np.random.default_rng(1)
+    together, tables = 20, 300
+    alarms = 0
+    for _ in range(tables):
+        sides = np.exp(rng.normal(0, scatter, (together, 2, runs)))
+        words = {ratio(list(base), list(head)).word(together) for base, head in sides}
+        alarms += words != {"not told apart"}
+    # Above this only once in a thousand times, were the promise just kept.
+    assert alarms <= stats.binom.ppf(0.999, tables, ALARM)
+
+
+def test_assumed_scatter_is_at_least_what_was_seen_under_load():
+    import json
+    from pathlib import Path
+
+    folder = Path(__file__).parents[3] / "results/studies/gates/unchanged-loaded"
+    logs = [
+        math.log(np.median(pair["benchmarks"]["bench/suite/test_extract.py::test_extract"]["base"]))
+        for file in sorted(folder.glob("*.json"))
+        for gate in json.loads(file.read_text(encoding="utf-8"))["gates"]
+        for pair in gate["pairs"]
+    ]
+    assert round(float(np.std(logs, ddof=1)), 3) == 0.117
+    assert np.std(logs, ddof=1) <= RUN_SD
+
+
+def test_the_geometric_mean_is_scipys():
+    assert geometric_mean([1.0, 2.0, 7.5]) == pytest.approx(stats.gmean([1.0, 2.0, 7.5]))

@@ -1,0 +1,116 @@
+"""p-values and intervals are what trying every outcome of the coins gives."""
+
+from itertools import combinations, product
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+
+from tlbench.stats.sign_flip import ALL_UP_TO, as_slow_p, bounds, outcomes, slower_p
+
+
+def by_hand(logs):
+    """The step-down max-T of Westfall and Young, written as its definition says."""
+    pairs, benchmarks = logs.shape
+
+    def score(signs, column):
+        return np.dot(signs, logs[:, column]) / np.linalg.norm(logs[:, column])
+
+    happened = [score(np.ones(pairs), column) for column in range(benchmarks)]
+    left, adjusted, before = set(range(benchmarks)), {}, 0.0
+    while left:
+        column = max(left, key=lambda each: happened[each])
+        everything = [
+            max(score(np.array(signs), each) for each in left)
+            for signs in product((1, -1), repeat=pairs)
+        ]
+        share = np.mean([each >= happened[column] - 1e-12 for each in everything])
+        before = adjusted[column] = max(before, share)
+        left.remove(column)
+    return [adjusted[column] for column in range(benchmarks)]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_p_is_the_definitions(seed):
+    rng = np.random.default_rng(seed)
+    logs = rng.normal(0, 0.05, (7, 4)) + rng.choice([0, 0.1], 4)
+    assert slower_p(logs) == pytest.approx(by_hand(logs))
+
+
+def test_one_benchmarks_p_is_scipys_permutation_test():
+    logs = np.random.default_rng(3).normal(0.02, 0.05, (9, 1))
+    found = stats.permutation_test(
+        (logs[:, 0],), np.mean, permutation_type="samples", alternative="greater"
+    )
+    assert slower_p(logs)[0] == pytest.approx(found.pvalue)
+
+
+@pytest.mark.parametrize("pairs", [1, 6, 10])
+def test_no_p_is_below_one_outcomes_share(pairs):
+    assert slower_p(np.full((pairs, 2), 0.1)) == pytest.approx([0.5**pairs] * 2)
+
+
+def test_equal_arms_have_p_one():
+    assert slower_p(np.zeros((8, 3))) == pytest.approx([1, 1, 1])
+
+
+def test_a_speed_up_is_no_evidence_for_a_slowdown():
+    assert slower_p(np.full((8, 1), -0.1)) == pytest.approx([1])
+
+
+def test_a_benchmark_that_is_surely_slower_does_not_hide_a_second_one():
+    """Once the first is out, the second is only compared with what is left."""
+    rng = np.random.default_rng(0)
+    logs = rng.normal([0.2, 0.06], [0.001, 0.03], (10, 2))
+    assert (slower_p(logs) <= 3 / 1024).all()
+
+
+def test_many_pairs_are_judged_by_random_outcomes_with_what_happened_among_them():
+    signs = outcomes(ALL_UP_TO + 4)
+    assert (signs[0] == 1).all()
+    assert set(np.unique(signs)) == {-1, 1}
+    assert slower_p(np.full((ALL_UP_TO + 4, 1), 0.1))[0] == pytest.approx(1 / len(signs))
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.floats(-1, 1), min_size=3, max_size=7), st.sampled_from([0.05, 0.1, 0.25]))
+def test_bounds_are_means_of_subsets(values, level):
+    """Every subset by hand, in place of matrix products."""
+    logs = np.array(values)
+    means = sorted(
+        np.mean(chosen) for k in range(1, len(logs) + 1) for chosen in combinations(values, k)
+    )
+    place = int(level * 2 ** len(logs) + 1e-12)
+    found = bounds(logs, level)
+    if place < 1:
+        assert found is None
+    else:
+        assert found == pytest.approx((means[place - 1], means[-place], place / 2 ** len(logs)))
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    st.lists(st.floats(-1, 1), min_size=5, max_size=8),
+    st.floats(-0.5, 0.5),
+    st.integers(1, 8),
+)
+def test_a_slowdown_is_excluded_exactly_where_the_upper_bound_is_below_it(values, limit, place):
+    logs, level = np.array(values), place / 2 ** len(values)
+    p = as_slow_p(logs[:, None], np.array([limit]))[0]
+    assert (p <= level) == (bounds(logs, level)[1] < limit - 1e-12)
+
+
+@pytest.mark.parametrize("noise", ["normal", "t3", "laplace"])
+def test_an_end_misses_the_truth_as_often_as_it_says(noise):
+    rng = np.random.default_rng(1)
+    draw = {"normal": rng.standard_normal, "t3": lambda n: rng.standard_t(3, n)}
+    draw["laplace"] = lambda n: rng.laplace(size=n)
+    found = [bounds(0.3 + draw[noise](8), 0.05) for _ in range(4000)]
+    level = found[0][2]
+    assert level == 12 / 256
+    above = sum(low > 0.3 for low, _, _ in found)
+    below = sum(high < 0.3 for _, high, _ in found)
+    for missed in (above, below):
+        assert stats.binomtest(missed, 4000, level).pvalue > 0.001

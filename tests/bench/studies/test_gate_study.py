@@ -1,0 +1,150 @@
+"""The gate's studies count what happened, and the guide shows what their files say."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from bench.studies.blocks import STUDIES, replaced
+from bench.studies.gate_study import BLOCKS, GUIDE, real_gates
+from bench.studies.gate_table import RULES, mann_whitney, mean_grew, rate, scenario, welch
+
+ROOT = Path(__file__).parents[3]
+
+
+def test_the_guides_tables_are_what_their_files_make():
+    text = (ROOT / GUIDE).read_text()
+    assert replaced(text, BLOCKS, ROOT) == text
+
+
+def test_other_figures_make_another_table():
+    study = json.loads((ROOT / STUDIES / "gate.json").read_text())
+    before = real_gates(study)
+    study["scenarios"]["unchanged"]["verdicts"]["fail"] = 99
+    assert real_gates(study) != before
+
+
+def test_a_guide_without_a_place_for_them_is_an_error():
+    with pytest.raises(ValueError, match="to put a table in"):
+        replaced("nothing", BLOCKS, ROOT)
+
+
+def test_no_simulated_noise_raises_more_alarms_than_promised():
+    study = json.loads((ROOT / STUDIES / "gate-simulation.json").read_text())
+    assert len(study["unchanged"]) >= 6
+    for each in study["unchanged"].values():
+        assert each["gates"] >= 4_000
+        assert each["alarms"] / each["gates"] <= study["promised"] == 0.01
+    found = {(each["slower"], each["sd"]): each for each in study["slower"]}
+    assert found[0.10, 0.045]["within_pairs"] == 16
+    assert found[0.10, 0.03]["within_pairs"] == 10
+    for key in ((0.10, 0.045), (0.10, 0.03)):
+        assert found[key]["found"] >= 0.9 * found[key]["gates"]
+
+
+def test_the_committed_table_is_made_of_the_committed_gates():
+    study = json.loads((ROOT / STUDIES / "gate.json").read_text())
+    for name, found in study["scenarios"].items():
+        files = sorted((ROOT / STUDIES / "gates" / name).glob("*.json"))
+        gates = [json.loads(path.read_text())["gates"][0] for path in files]
+        slowed = ("test_extract",) if name.startswith("slower") else ()
+        assert counts(scenario(gates, slowed)) == counts(found)
+
+
+def counts(found):
+    """What doesn't depend on the last bit of an interval's end."""
+    rules = {
+        f"{rule} {when} {what}": rate and (rate["count"], rate["of"])
+        for rule, told in found["rules"].items()
+        for when, rates in told.items()
+        for what, rate in rates.items()
+    }
+    return rules, found["verdicts"], found["pairs"], found["seconds"]
+
+
+def rounds(seed, ratio, n=6):
+    rng = np.random.default_rng(seed)
+    return list(rng.normal(1, 0.03, n)), list(ratio * rng.normal(1, 0.03, n))
+
+
+@pytest.mark.parametrize("ratio", [0.8, 1.0, 1.04, 1.2])
+@pytest.mark.parametrize("seed", range(5))
+def test_the_rules_are_scipys_and_pytest_benchmarks(seed, ratio):
+    base, head = rounds(seed, ratio)
+    slower = np.median(head) > np.median(base)
+    assert mann_whitney(base, head) == (stats.mannwhitneyu(base, head).pvalue < 0.05 and slower)
+    p = stats.ttest_ind(base, head, equal_var=False).pvalue
+    assert welch(base, head) == (p < 0.05 and np.mean(head) > np.mean(base))
+    assert mean_grew(base, head) == (np.mean(head) / np.mean(base) - 1 > 0.05)
+
+
+def test_equal_rounds_are_never_slower():
+    assert not any(rule([1.0] * 5, [1.0] * 5) for rule in (mean_grew, mann_whitney))
+
+
+def _by_arm(pair):
+    return {name: {"base": base, "head": head} for name, (base, head) in pair.items()}
+
+
+def gate(verdicts, *pairs):
+    """A gate whose pairs have (base, head) seconds of each benchmark."""
+    benchmarks = [{"name": f"f::{name}", "verdict": word} for name, word in verdicts.items()]
+    words = set(verdicts.values())
+    return {
+        "report": {
+            "verdict": "fail" if "fail" in words else "pass",
+            "seconds": 10.0,
+            "benchmarks": benchmarks,
+        },
+        "pairs": [
+            {
+                "benchmarks": {
+                    f"f::{name}": {arm: [s, 1.001 * s, 0.999 * s] for arm, s in timed.items()}
+                    for name, timed in _by_arm(pair).items()
+                }
+            }
+            for pair in pairs
+        ],
+    }
+
+
+def test_what_was_slowed_is_found_and_anything_else_is_a_false_alarm():
+    steady = {"a": (1.0, 1.2), "b": (1.0, 1.0)}
+    # The machine was slow by half in the second pair: side by side it doesn't show.
+    slow = {"a": (1.5, 1.8), "b": (1.5, 1.5)}
+    gates = [
+        gate({"a": "fail", "b": "pass"}, steady, slow),
+        gate({"a": "pass", "b": "fail"}, steady, steady),
+    ]
+    found = scenario(gates, ("a",))
+    assert found["verdicts"] == {"fail": 2}
+    assert found["pairs"] == [2, 2]
+    assert (found["ours"]["found"]["count"], found["ours"]["false"]["count"]) == (1, 1)
+    rule = found["rules"]["mean:5%"]
+    assert [rule["same_time"][key]["count"] for key in ("found", "false")] == [4, 0]
+    assert [rule["in_turn"][key]["count"] for key in ("found", "false")] == [2, 1]
+    assert rule["in_turn"]["found"]["of"] == 2
+    assert found["benchmarks"]["a"]["ratio"] == pytest.approx(1.2)
+    assert set(found["rules"]) == set(RULES)
+
+
+def test_nothing_was_slowed_where_nothing_changed():
+    found = scenario([gate({"a": "pass"}, {"a": (1.0, 1.0)}, {"a": (2.0, 2.1)})], ())
+    assert found["ours"]["found"] is None
+    assert found["ours"]["false"]["count"] == 0
+
+
+def test_a_benchmark_that_was_left_out_of_later_pairs_is_no_alarm():
+    gates = [gate({"a": "pass", "b": "fail"}, {"a": (1, 1), "b": (1, 2)}, {"a": (1, 1)})]
+    assert scenario(gates, ())["rules"]["mean:5%"]["in_turn"]["false"]["count"] == 0
+
+
+def test_a_rate_has_its_exact_interval():
+    assert rate([True, False, False]) == {
+        "count": 1,
+        "of": 3,
+        "interval": list(stats.binomtest(1, 3).proportion_ci(method="exact")),
+    }
+    assert rate([])["interval"] is None

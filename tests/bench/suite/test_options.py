@@ -1,0 +1,84 @@
+"""Options mean the same on pytest's command line, in its ini file and for tlbench."""
+
+import pytest
+
+from tlbench.suite.options import OPTIONS, OptionError, parse_share, workload_from
+from tlbench.suite.workloads import QUICK, TUTORIAL, WORKLOADS, Workload
+
+
+@pytest.mark.parametrize("name", WORKLOADS)
+def test_without_options_a_workload_is_itself(name):
+    assert workload_from(name, {}) == WORKLOADS[name]
+
+
+@pytest.mark.parametrize(
+    ("option", "text", "value"),
+    [
+        ("model", "keras:VGG16", "keras:VGG16"),
+        ("data", "/a/folder", "/a/folder"),
+        ("engine", "litert", "litert"),
+        ("device", "gpu:1", "gpu:1"),
+        ("image_size", "96", 96),
+        ("batch_size", "64", 64),
+        ("train_size", "10", 10),
+        ("test_size", "20", 20),
+        ("threads", "1", 1),
+        ("price_per_hour", "0.25", 0.25),
+    ],
+)
+def test_an_option_replaces_its_value(option, text, value):
+    assert getattr(workload_from("quick", {option: text}), option) == value
+
+
+def test_every_option_is_a_field_of_a_workload():
+    assert {option.name for option in OPTIONS} <= set(Workload.__dataclass_fields__)
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "1.5", "many", "1e3", ""])
+def test_counts_must_be_whole_and_positive(text):
+    with pytest.raises(OptionError, match=r"--train-size .*expected a whole number, at least 1"):
+        workload_from("quick", {"train_size": text})
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "free", "inf", "nan"])
+def test_a_price_must_be_above_nothing(text):
+    with pytest.raises(OptionError, match=r"--price-per-hour .*expected a number above 0"):
+        workload_from("quick", {"price_per_hour": text})
+
+
+def test_an_unknown_workload_names_the_known_ones():
+    with pytest.raises(OptionError, match="slow: expected one of quick, tutorial, full"):
+        workload_from("slow", {})
+
+
+def test_other_data_is_taken_whole_unless_sizes_are_given():
+    other = workload_from("quick", {"data": "digits"})
+    assert (other.train_size, other.test_size) == (None, None)
+    assert workload_from("quick", {"data": "digits", "train_size": "9"}).train_size == 9
+
+
+def test_another_model_has_its_own_image_size():
+    assert workload_from("quick", {"model": "keras:VGG16"}).image_size is None
+    assert workload_from("quick", {"model": QUICK.model}).image_size == QUICK.image_size
+
+
+def test_the_tutorials_job_is_the_tutorials():
+    sizes = (TUTORIAL.train_size, TUTORIAL.test_size, TUTORIAL.image_size, TUTORIAL.batch_size)
+    assert sizes == (30_000, 10_000, 224, 32)
+    assert "mobilenet_v2_100_224/feature_vector" in TUTORIAL.model
+
+
+@pytest.mark.parametrize(
+    ("text", "share"),
+    [("5%", 0.05), ("5 %", 0.05), ("0.5%", 0.005), ("0.05", 0.05), (".1", 0.1), ("0", 0.0),
+     ("100%", 1.0), (0.1, 0.1), (1e-5, 1e-5), (0, 0.0)],
+)  # fmt: skip
+def test_a_share_is_a_percentage_or_a_number_below_1(text, share):
+    assert parse_share(text) == pytest.approx(share)
+
+
+@pytest.mark.parametrize("text", ["5", "1", "-1%", "101%", "", "%", "five", "nan", "inf", 5, True,
+                                  None])  # fmt: skip
+def test_what_is_no_share_is_refused(text):
+    with pytest.raises(OptionError, match=r"expected a share such as 5% or 0\.05"):
+        parse_share(text)
