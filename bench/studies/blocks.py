@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tl_core.storage import atomic_file
+from tlbench.runs.files import write_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -55,8 +55,7 @@ def replaced(text: str, blocks: Iterable[Block], root: Path) -> str:
 def rewrite(file: Path, blocks: Iterable[Block]) -> None:
     """Make every table of a file in this folder anew."""
     text = replaced(file.read_text(encoding="utf-8"), blocks, Path())
-    with atomic_file(file) as part:
-        part.write_text(text, encoding="utf-8")
+    write_file(file, text)
 
 
 def cell_line(cells: Sequence[str]) -> str:

@@ -20,7 +20,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from bench.studies.gate_table import rate
-from tl_core.storage import atomic_file
+from tlbench.runs.files import write_file
 from tlbench.stats.change_points import ALARM, LEVEL, MOST_RUNS, change_points, proposals
 
 if TYPE_CHECKING:
@@ -260,8 +260,7 @@ def main() -> None:
     # Such small arrays are faster on one thread.
     with threadpool_limits(1):
         whole = study(Otava(given.otava) if given.otava else None)
-    with atomic_file(given.file) as part:
-        part.write_text(json.dumps(whole, indent=1) + "\n", encoding="utf-8")
+    write_file(given.file, json.dumps(whole, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -12,9 +12,9 @@ import json
 from pathlib import Path
 
 from tl_core.errors import TransferLearningError
-from tl_core.models.forms import short_name
-from tl_core.storage import atomic_file
 from tl_core.transfer import TransferModel, evaluation
+from tlbench.runs.files import write_file
+from tlbench.runs.model_name import short_name
 from tlbench.suite.floors import SEEDS, TABLE, TUTORIAL_ACCURACY, Derivation, derivations
 from tlbench.suite.job import Job, open_data, open_job
 from tlbench.suite.options import OptionError, add_options, chosen_workload
@@ -61,9 +61,8 @@ def save(derivation: Derivation) -> Path:
     rows = [row for row in derivations() if row.job != derivation.job]
     rows = sorted([*rows, derivation], key=lambda row: tuple(map(str, row.job)))
     target = Path(__file__).with_name(TABLE)
-    with atomic_file(target) as part:
-        listed = [dataclasses.asdict(row) for row in rows]
-        part.write_text(json.dumps(listed, indent=1) + "\n", encoding="utf-8")
+    listed = [dataclasses.asdict(row) for row in rows]
+    write_file(target, json.dumps(listed, indent=1) + "\n")
     return target
 
 

@@ -21,7 +21,7 @@ import numpy as np
 from tl_core.errors import TransferLearningError
 from tl_core.extractor import FeatureExtractor
 from tl_core.ridge import ridge_head
-from tl_core.storage import atomic_file
+from tlbench.runs.files import write_file
 from tlbench.suite.job import open_data
 from tlbench.suite.options import OptionError, add_options, chosen_workload, parse_share
 from tlbench.suite.recipes import TABLE, Recipe, recipes
@@ -102,9 +102,8 @@ def save(recipe: Recipe) -> Path:
     rows = [row for row in recipes() if row.data != recipe.data]
     rows = sorted([*rows, recipe], key=lambda row: row.data)
     target = Path(__file__).with_name(TABLE)
-    with atomic_file(target) as part:
-        listed = [dataclasses.asdict(row) for row in rows]
-        part.write_text(json.dumps(listed, indent=1) + "\n", encoding="utf-8")
+    listed = [dataclasses.asdict(row) for row in rows]
+    write_file(target, json.dumps(listed, indent=1) + "\n")
     return target
 
 

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tl_core.models.forms import public_name
-from tl_core.storage import atomic_file
 from tlbench.machine.fingerprint import fingerprint
+from tlbench.runs.files import write_file
 from tlbench.suite.options import OPTIONS, OptionError, add_options, workload_from
 
 if TYPE_CHECKING:
@@ -72,8 +72,7 @@ def study(
         parser.error(str(error))
     found = rounds_of(arguments, chosen) | {"options": _public(chosen), "machine": fingerprint()}
     if arguments.file:
-        with atomic_file(arguments.file) as part:
-            part.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+        write_file(arguments.file, json.dumps(found, indent=1) + "\n")
 
 
 def as_workload(chosen: Task, **others: str) -> Workload:

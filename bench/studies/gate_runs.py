@@ -17,7 +17,7 @@ from multiprocessing import Process
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tl_core.storage import atomic_file
+from tlbench.runs.files import write_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -89,8 +89,7 @@ def _gate(scenario: Scenario, target: Path) -> None:
     with _load(on=scenario.load):
         subprocess.run([*command, "--save", str(whole), *FAST], check=False)  # noqa: S603 - ours
     if whole.exists():
-        with atomic_file(target) as part:
-            part.write_text(json.dumps(compact(json.loads(whole.read_text()))) + "\n")
+        write_file(target, json.dumps(compact(json.loads(whole.read_text()))) + "\n")
         whole.unlink()
     print(f"{scenario.name} {target.stem}", flush=True)  # noqa: T201
 

@@ -17,8 +17,8 @@ import numpy as np
 from scipy import stats
 from threadpoolctl import threadpool_limits
 
-from tl_core.storage import atomic_file
 from tlbench.gate.decide import Decisions
+from tlbench.runs.files import write_file
 from tlbench.stats.interim_looks import ALARM, LOOKS
 
 if TYPE_CHECKING:
@@ -188,8 +188,7 @@ def _main() -> None:
     for each in power:
         print(each, flush=True)  # noqa: T201
     whole = {"promised": ALARM, "benchmarks": BENCHMARKS, "unchanged": alarms, "slower": power}
-    with atomic_file(Path(sys.argv[1])) as part:
-        part.write_text(json.dumps(whole, indent=1) + "\n", encoding="utf-8")
+    write_file(Path(sys.argv[1]), json.dumps(whole, indent=1) + "\n")
 
 
 def _recorded(path: Path) -> Noise:

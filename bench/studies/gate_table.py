@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from scipy import stats
 
 from bench.studies.gate_runs import SCENARIOS
-from tl_core.storage import atomic_file
+from tlbench.runs.files import write_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Sequence
@@ -164,8 +164,7 @@ def main() -> None:
             whole["machine"] = whole["machine"] or files[0]["machine"]
             slowed = ("test_extract",) if known.slower else ()
             whole["scenarios"][known.name] = scenario([each["gates"][0] for each in files], slowed)
-    with atomic_file(target) as part:
-        part.write_text(json.dumps(whole, indent=1) + "\n", encoding="utf-8")
+    write_file(target, json.dumps(whole, indent=1) + "\n")
     for name, each in whole["scenarios"].items():
         print(name, each["verdicts"], each["ours"])  # noqa: T201
 

@@ -16,8 +16,8 @@ from pathlib import Path
 from statistics import mean, median, stdev
 from typing import TYPE_CHECKING
 
-from tl_core.storage import atomic_file
 from tlbench.machine.fingerprint import fingerprint
+from tlbench.runs.files import write_file
 from tlbench.runs.read import read_rows
 
 if TYPE_CHECKING:
@@ -79,8 +79,7 @@ def main() -> None:
     for name, each in summarize(runs).items():
         print(f"{name}: n = {each['n']}, raw {each['raw']:.1%}, corrected {each['corrected']:.1%}")  # noqa: T201
     if len(sys.argv) > 1:
-        with atomic_file(Path(sys.argv[1])) as part:
-            part.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+        write_file(Path(sys.argv[1]), json.dumps(found, indent=1) + "\n")
 
 
 if __name__ == "__main__":

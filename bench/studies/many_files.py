@@ -18,8 +18,8 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-from tl_core.storage import atomic_file
 from tlbench.machine.fingerprint import fingerprint
+from tlbench.runs.files import write_file
 
 #: Most runs of a machine; as many machines as it takes, at least two.
 RUNS_OF_A_MACHINE = 500
@@ -93,9 +93,8 @@ def main() -> None:
                 several = [measured(command) for _ in range(arguments.rounds)]
                 found.append({"files": count, "bytes": size, "command": name, "runs": several})
                 print(found[-1], flush=True)  # noqa: T201
-    with atomic_file(arguments.file) as part:
-        told = {"found": found, "machine": fingerprint()}
-        part.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
+    told = {"found": found, "machine": fingerprint()}
+    write_file(arguments.file, json.dumps(told, indent=1) + "\n")
 
 
 if __name__ == "__main__":

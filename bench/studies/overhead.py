@@ -16,8 +16,8 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from bench.studies.standalone import standalone_fixture
-from tl_core.storage import atomic_file
 from tlbench.machine.fingerprint import fingerprint
+from tlbench.runs.files import write_file
 from tlbench.stats.round_stats import median_interval
 from tlbench.suite.job import open_data, open_job
 from tlbench.suite.quiet import import_tensorflow
@@ -88,8 +88,7 @@ def main() -> None:
     ratio = found["median_ratio"]
     print(f"harness / bare loop: {ratio:.4f} ({low:.4f} to {high:.4f}, {PAIRS} pairs)")  # noqa: T201
     if len(sys.argv) > 1:
-        with atomic_file(Path(sys.argv[1])) as part:
-            part.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+        write_file(Path(sys.argv[1]), json.dumps(found, indent=1) + "\n")
 
 
 if __name__ == "__main__":

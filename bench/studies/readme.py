@@ -12,8 +12,8 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from tl_core.engines.names import RUNTIMES
-from tl_core.models.forms import short_name
 from tlbench.report.table import gigabytes, seconds, share
+from tlbench.runs.model_name import short_name
 from tlbench.runs.read import ResultError, read_rows, read_run
 
 if TYPE_CHECKING:

@@ -10,12 +10,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tl_core.storage import atomic_file
 from tlbench.compare.comparison import compared
 from tlbench.compare.entries import entries_of
 from tlbench.report.html.bars import throughput
 from tlbench.report.pictures import drawing, write_picture
 from tlbench.runs.collect import collect
+from tlbench.runs.files import write_file
 from tlbench.runs.read import ResultError
 
 if TYPE_CHECKING:
@@ -76,8 +76,7 @@ def main() -> None:
     FOLDER.mkdir(parents=True, exist_ok=True)
     with drawing():
         write_picture(shown.draw(), FOLDER, NAME, ["svg"])
-    with atomic_file(README) as part:
-        part.write_text(replaced(text, shown), encoding="utf-8")
+    write_file(README, replaced(text, shown))
 
 
 if __name__ == "__main__":

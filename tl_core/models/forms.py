@@ -14,7 +14,6 @@ _ENDING = re.compile(r"\.(tar\.gz|tgz)$")
 #: What classifiers' handles say: Hub's form, alone or at a name's end, or "classifier" alone.
 _CLASSIFIES = re.compile(r"(^|[-_])classification$|^classifier$", re.IGNORECASE)
 _URL = ("http://", "https://")
-_FORM = re.compile(r"[-_]?(feature[-_]vector|classification)$")
 
 
 def classifier_handle(handle: str) -> str | None:
@@ -31,14 +30,6 @@ def classifier_handle(handle: str) -> str | None:
         return None
     is_url = handle.startswith(_URL)
     return other if is_url or Path(other).expanduser().exists() else None
-
-
-def short_name(handle: str) -> str:
-    """A model without host, form, version and file ending, such as ``mobilenet_v2_100_224``."""
-    text = _ENDING.sub("", handle.split("?", maxsplit=1)[0].rstrip("/\\"))
-    parts = [_FORM.sub("", part) for part in re.split(r"[/\\]", text)]
-    named = [part for part in parts if part and not part.isdecimal()]
-    return named[-1].replace(":", "-") if named else "model"
 
 
 def says_classification(handle: str) -> bool:

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tl_core.storage import atomic_file
 from tlbench.cli.runs import chosen, named_runs
 from tlbench.compare.comparison import compared
 from tlbench.compare.entries import entries_of, labelled
@@ -17,6 +16,7 @@ from tlbench.report.comparison_records import as_json as in_json
 from tlbench.report.comparison_text import as_lines, as_markdown
 from tlbench.report.gate_words import printable
 from tlbench.report.table import indented
+from tlbench.runs.files import write_file
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -56,8 +56,7 @@ def run(
     alone = [entry for entry in found if all(entry.job != each.job for each in comparisons)]
     for path, text in ((markdown, as_markdown), (csv, as_csv)):
         if path is not None:
-            with atomic_file(path) as part:
-                part.write_text(text(comparisons), encoding="utf-8")
+            write_file(path, text(comparisons))
     if as_json:
         click.echo(in_json(comparisons))
         return

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 import click
 import numpy as np
 
-from tl_core.storage import atomic_file, cache_dir
 from tlbench.cli.command_line import INTERRUPTED, BadInput
 from tlbench.gate.arm_process import ArmDied
 from tlbench.gate.arm_setup import prepared
@@ -24,6 +23,7 @@ from tlbench.gate.run import Gate, Settings
 from tlbench.gate.tolerances import parse_tolerances
 from tlbench.report.gate_text import gate_json, gate_junit, gate_markdown, gate_table
 from tlbench.report.tint import VERDICTS, tinted
+from tlbench.runs.files import cache_dir, write_file
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -186,8 +186,7 @@ def _save(path: Path | None, what: dict[str, Any], gates: list[tuple[list[Pair],
 
 def _write(path: Path | None, text: str) -> None:
     if path is not None:
-        with atomic_file(path) as part:
-            part.write_text(text, encoding="utf-8")
+        write_file(path, text)
 
 
 def _say(text: str) -> None:

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tl_core.storage import atomic_file
 from tlbench.cli.runs import chosen, runs_to_show
 from tlbench.compare.entries import entries_of
 from tlbench.compare.reference import reference_first
 from tlbench.report.html.page import page, sections, write_plots
+from tlbench.runs.files import write_file
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -42,8 +42,7 @@ def run(
     runs = sorted((run for entry in entries for run in entry.runs), key=lambda run: run.when)
     found = sections(entries)
     text = page(title or TITLE, found, runs, output.parent)
-    with atomic_file(output) as part:
-        part.write_text(text, encoding="utf-8")
+    write_file(output, text)
     click.echo(f"{output}: {len(runs):,} run(s), {output.stat().st_size / 1e6:.1f} MB")
     if plots is not None:
         for name in write_plots(found, plots):

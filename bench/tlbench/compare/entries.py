@@ -8,9 +8,9 @@ from functools import cached_property
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
-from tl_core.models.forms import short_name
 from tlbench.compare.jobs import JOB
 from tlbench.machine.difference import compare_fingerprints
+from tlbench.runs.model_name import short_name
 from tlbench.stats.ratios import geometric_mean
 
 if TYPE_CHECKING:

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tl_core.storage import atomic_file
 from tlbench.compare.entries import by_job, entries_of
 from tlbench.runs.collect import collect
+from tlbench.runs.files import write_file
 from tlbench.stats.ratios import geometric_mean
 
 if TYPE_CHECKING:
@@ -117,8 +117,7 @@ def reference_of(names: Sequence[str]) -> dict[str, Any]:
 
 def main() -> None:
     """Write the reference."""
-    with atomic_file(FILE) as part:
-        part.write_text(json.dumps(reference_of(sys.argv[1:]), indent=1) + "\n", encoding="utf-8")
+    write_file(FILE, json.dumps(reference_of(sys.argv[1:]), indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from tlbench.errors import InputError
 from tlbench.suite.options import OPTIONS, OptionError, workload_from
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ _COMMA = re.compile(rf",\s*(?=(?:{_KNOWN.pattern})=)")
 _LOOKS_LIKE_KEY = re.compile(r",\s*([A-Za-z_][\w.-]*)=")
 
 
-class ArmError(ValueError):
+class ArmError(InputError):
     """An arm that can't be: what was received, what was expected, in one line."""
 
 

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
-from tl_core.storage import atomic_file
+from tlbench.errors import InputError
 from tlbench.gate.comparable import JOB, other_isolation, other_job, other_machine
+from tlbench.runs.files import write_file
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,7 +30,7 @@ KEPT = (*JOB, "stage", "accuracy", "correct")
 Run = dict[str, Any]
 
 
-class BaselineError(ValueError):
+class BaselineError(InputError):
     """A baseline that can't be read: which, where in it, what was expected."""
 
 
@@ -104,8 +105,7 @@ def write_baseline(path: Path, baseline: Baseline) -> None:
         "command": list(baseline.command),
         "runs": list(baseline.runs),
     }
-    with atomic_file(path) as part:
-        part.write_text(json.dumps(whole) + "\n", encoding="utf-8")
+    write_file(path, json.dumps(whole) + "\n")
 
 
 def run_problem(run: object) -> str | None:

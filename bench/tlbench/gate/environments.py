@@ -19,10 +19,10 @@ from dataclasses import dataclass
 from importlib import metadata
 from typing import TYPE_CHECKING
 
-from tl_core.storage import atomic_file
 from tlbench.gate import locks
 from tlbench.gate.arms import ArmError
 from tlbench.gate.requirements import local, state
+from tlbench.runs.files import write_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -115,8 +115,7 @@ def _kept(recipe: Recipe, place: Path, digest: str) -> Environment:
         if not marker.is_file():
             try:
                 _build(recipe, place, lock)
-                with atomic_file(marker) as file:
-                    file.write_text(json.dumps(_installed(place)), encoding="utf-8")
+                write_file(marker, json.dumps(_installed(place)))
             except BaseException:
                 shutil.rmtree(place, ignore_errors=True)
                 raise

@@ -9,14 +9,15 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from tl_core.storage import atomic_file
+from tlbench.errors import InputError
 from tlbench.gate.pair import Outcome, Timed
+from tlbench.runs.files import write_file
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 
-class JournalError(ValueError):
+class JournalError(InputError):
     """A journal that can't be read: which line, what was expected."""
 
 
@@ -95,8 +96,7 @@ class Journal:
         text = self.path.read_text(encoding="utf-8")
         whole = text[: text.rfind("\n") + 1]
         if whole != text:
-            with atomic_file(self.path) as part:
-                part.write_text(whole, encoding="utf-8")
+            write_file(self.path, whole)
         return [json.loads(line) for line in whole.splitlines()]
 
     def _append(self, line: dict[str, Any]) -> None:

@@ -8,7 +8,7 @@ import warnings
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from tl_core.storage import atomic_file
+from tlbench.runs.files import write_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -71,9 +71,10 @@ def write_picture(
 ) -> None:
     """``name.svg`` and ``name.png`` on white, for a README or a slide."""
     for form in forms:
-        with atomic_file(folder / f"{name}.{form}") as part:
-            about = {"Date": None} if form == "svg" else None
-            figure.savefig(
-                part, format=form, facecolor="white", bbox_inches="tight", pad_inches=0.15,
-                dpi=DPI, metadata=about,
-            )  # fmt: skip
+        about = {"Date": None} if form == "svg" else None
+        content = io.BytesIO()
+        figure.savefig(
+            content, format=form, facecolor="white", bbox_inches="tight", pad_inches=0.15,
+            dpi=DPI, metadata=about,
+        )  # fmt: skip
+        write_file(folder / f"{name}.{form}", content.getvalue())

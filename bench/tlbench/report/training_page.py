@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tl_core.storage import atomic_file
 from tlbench.report.pages import template
 from tlbench.report.per_class import (
     class_results,
@@ -15,6 +14,7 @@ from tlbench.report.per_class import (
     confusion_matrix,
     wilson,
 )
+from tlbench.runs.files import write_file
 from tlbench.suite.samples import thumbnail
 
 if TYPE_CHECKING:
@@ -69,8 +69,7 @@ def write_training_page(file: Path, trained: Trained) -> None:
         OSError: It can't be written.
     """
     text = training_page(trained)
-    with atomic_file(file) as part:
-        part.write_text(text, encoding="utf-8")
+    write_file(file, text)
 
 
 def training_page(trained: Trained) -> str:

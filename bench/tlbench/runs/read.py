@@ -6,11 +6,13 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from tlbench.errors import InputError
+
 if TYPE_CHECKING:
     from pathlib import Path
 
 
-class ResultError(ValueError):
+class ResultError(InputError):
     """A result file that can't be read: which, where in it, what was expected."""
 
 

@@ -8,9 +8,9 @@ import re
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from tl_core.models.forms import short_name
-from tl_core.storage import atomic_file
 from tlbench.machine.fingerprint import machine_name
+from tlbench.runs.files import write_file
+from tlbench.runs.model_name import short_name
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -45,8 +45,7 @@ def write_results(session: Any, workload: Workload, folder: Path) -> Path:  # no
         if not target.exists():
             break
         target = target.with_stem(f"{target.stem.split('+')[0]}+{number}")
-    with atomic_file(target) as part:
-        part.write_text(json.dumps(run, indent=1, default=str) + "\n", encoding="utf-8")
+    write_file(target, json.dumps(run, indent=1, default=str) + "\n")
     return target
 
 

@@ -10,7 +10,7 @@ from importlib import resources
 from statistics import mean, stdev
 from typing import TYPE_CHECKING, Any
 
-from tl_core.models.forms import short_name
+from tlbench.runs.model_name import short_name
 
 if TYPE_CHECKING:
     from tl_core.data import DataSet

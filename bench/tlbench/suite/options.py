@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tlbench.errors import InputError
 from tlbench.suite.workloads import WORKLOADS, Workload
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
 
 
-class OptionError(ValueError):
+class OptionError(InputError):
     """An option's value that can't be used: what was received, what was expected."""
 
 

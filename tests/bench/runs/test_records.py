@@ -5,8 +5,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from tl_core.models.forms import classifier_handle, public_name, short_name
+from tl_core.models.forms import classifier_handle, public_name
 from tlbench.machine.fingerprint import fingerprint, machine_name
+from tlbench.runs.model_name import short_name
 from tlbench.runs.read import ResultError, read_rows
 from tlbench.runs.write import file_name
 from tlbench.suite.workloads import QUICK, TUTORIAL
