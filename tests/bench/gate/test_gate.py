@@ -81,7 +81,7 @@ def start(suite, environ):
         command = [
             sys.executable,
             "-m",
-            "tlbench.cli.main",
+            "tlbench",
             "gate",
             *arguments,
             "--",
