@@ -43,6 +43,62 @@ def own_cache(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
+def tiny_model(tmp_path_factory):
+    """Handle of a tiny image model, for tests of anything but the embedded model itself.
+
+    A SavedModel folder as Hub serves it, as text: two convolutions of fixed weights from float32
+    RGB in [0, 1] of any size (its own is 32 pixels) to 2048 features. Every engine runs it, in
+    milliseconds. A head that learns from the first 400 photo-patches beats the floor for jobs
+    without a derivation (about 0.4 of 60 test images; fewer images don't do). It is made once per
+    test process, in about a second.
+
+    In this process: ``FeatureExtractor(tiny_model)``. For a run of the suite or a command:
+    ``--model`` with it, as in ``pytester.runpytest("--benchmark", "--model", tiny_model)``.
+    Its classifier of 1000 outputs lies beside it, so that the stage ``classify`` runs too: see
+    ``tiny_classifier``. The folders' names are what results show: ``tiny-feature-vector``.
+    """
+    folder = tmp_path_factory.mktemp("models")
+    for name, classes in (("tiny-feature-vector", None), ("tiny-classification", 1000)):
+        (folder / name).mkdir()
+        _save_tiny_model(folder / name, classes)
+    return str(folder / "tiny-feature-vector")
+
+
+@pytest.fixture(scope="session")
+def tiny_classifier(tiny_model):
+    """Handle of ``tiny_model``'s classifier: as many logits as ImageNet has classes, untrained."""
+    return tiny_model.replace("feature-vector", "classification")
+
+
+def _save_tiny_model(folder, classes):
+    """Write two convolutions and a random projection, and a classifier where it has classes."""
+    import numpy as np
+    import tensorflow as tf
+
+    from tl_core.models.export import save_module
+
+    rng = np.random.default_rng(20180307)
+    shapes = {"stem": (3, 3, 3, 32), "depthwise": (3, 3, 32, 1), "projection": (32, 2048)}
+    if classes:
+        shapes["classifier"] = (2048, classes)
+    spread = {"projection": 1.5, "classifier": 0.05}
+    weights = {
+        name: tf.Variable(rng.normal(0, spread.get(name, 0.5), shape).astype(np.float32), name=name)
+        for name, shape in shapes.items()
+    }
+
+    def forward(images, training):
+        del training
+        x = tf.nn.relu6(tf.nn.conv2d(2 * images - 1, weights["stem"], 2, "SAME"))
+        x = tf.nn.relu6(tf.nn.depthwise_conv2d(x, weights["depthwise"], (1, 2, 2, 1), "SAME"))
+        x = tf.tanh(tf.matmul(tf.reduce_mean(x, (1, 2)) - 0.5, weights["projection"]))
+        return tf.matmul(x, weights["classifier"]) if classes else x
+
+    variables = list(weights.values())
+    save_module(folder, forward, variables, image_shape=(None, None, 3), image_size=32)
+
+
+@pytest.fixture(scope="session")
 def shared_models():
     """Folder of the real MobileNetV2 modules, beside the checkout."""
     folder = ROOT.parent / "shared" / "models"
