@@ -13,11 +13,12 @@ from pathlib import Path
 
 from tl_core.errors import TransferLearningError
 from tl_core.transfer import TransferModel, evaluation
+from tlbench.errors import OptionError
 from tlbench.runs.files import write_file
 from tlbench.runs.model_name import short_name
 from tlbench.suite.floors import SEEDS, TABLE, TUTORIAL_ACCURACY, Derivation, derivations
 from tlbench.suite.job import Job, open_data, open_job
-from tlbench.suite.options import OptionError, add_options, chosen_workload
+from tlbench.suite.options import add_options, chosen_workload
 from tlbench.suite.workloads import QUICK, TUTORIAL
 
 

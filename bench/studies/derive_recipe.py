@@ -21,9 +21,11 @@ import numpy as np
 from tl_core.errors import TransferLearningError
 from tl_core.extractor import FeatureExtractor
 from tl_core.ridge import ridge_head
+from tlbench.errors import OptionError
+from tlbench.gate.tolerances import parse_share
 from tlbench.runs.files import write_file
 from tlbench.suite.job import open_data
-from tlbench.suite.options import OptionError, add_options, chosen_workload, parse_share
+from tlbench.suite.options import add_options, chosen_workload
 from tlbench.suite.recipes import TABLE, Recipe, recipes
 from tlbench.suite.workloads import TUTORIAL
 

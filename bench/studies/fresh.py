@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tl_core.models.forms import public_name
+from tlbench.errors import OptionError
 from tlbench.machine.fingerprint import fingerprint
 from tlbench.runs.files import write_file
-from tlbench.suite.options import OPTIONS, OptionError, add_options, workload_from
+from tlbench.suite.options import OPTIONS, add_options, workload_from
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

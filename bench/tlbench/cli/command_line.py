@@ -12,8 +12,8 @@ import click
 from click.shell_completion import CompletionItem
 
 from tl_core.errors import TransferLearningError
+from tlbench.errors import OptionError
 from tlbench.runs.read import ResultError
-from tlbench.suite.options import OptionError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

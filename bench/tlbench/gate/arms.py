@@ -6,8 +6,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tlbench.errors import InputError
-from tlbench.suite.options import OPTIONS, OptionError, workload_from
+from tlbench.errors import InputError, OptionError
+from tlbench.suite.options import OPTIONS, workload_from
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
+from tlbench.errors import OptionError
 from tlbench.gate.outcome import ACCURACY_TOLERANCE, TOLERANCE
 from tlbench.gate.verdicts import unusable
-from tlbench.suite.options import OptionError, parse_share
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -71,6 +72,24 @@ class Tolerances:
             for name in pilot.benchmarks
             if name not in bad
         }
+
+
+def parse_share(value: object) -> float:
+    """A share from 0 to 1, written as ``5%`` or ``0.05``, or a number such as 0.05.
+
+    Raises:
+        OptionError: Anything else; a bare 5 could be either.
+    """
+    text = str(value).strip()
+    percent = text.endswith("%")
+    try:
+        share = float(text.removesuffix("%")) / (100 if percent else 1)
+    except ValueError:
+        share = math.nan
+    # 1 without a sign could be meant as one percent.
+    if isinstance(value, bool) or not 0 <= share <= 1 or (share == 1 and not percent):
+        raise OptionError(f"{value}: expected a share such as 5% or 0.05")
+    return share
 
 
 def parse_tolerances(texts: Iterable[str], accuracy: str | None) -> Tolerances:

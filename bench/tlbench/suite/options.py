@@ -9,15 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tlbench.errors import InputError
+from tlbench.errors import OptionError
 from tlbench.suite.workloads import WORKLOADS, Workload
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
-
-
-class OptionError(InputError):
-    """An option's value that can't be used: what was received, what was expected."""
 
 
 @dataclass(frozen=True)
@@ -70,24 +66,6 @@ class Option:
         if not 0 < value < math.inf:
             raise OptionError(f"{self.flag} {text}: expected a number above 0")
         return value
-
-
-def parse_share(value: object) -> float:
-    """A share from 0 to 1, written as ``5%`` or ``0.05``, or a number such as 0.05.
-
-    Raises:
-        OptionError: Anything else; a bare 5 could be either.
-    """
-    text = str(value).strip()
-    percent = text.endswith("%")
-    try:
-        share = float(text.removesuffix("%")) / (100 if percent else 1)
-    except ValueError:
-        share = math.nan
-    # 1 without a sign could be meant as one percent.
-    if isinstance(value, bool) or not 0 <= share <= 1 or (share == 1 and not percent):
-        raise OptionError(f"{value}: expected a share such as 5% or 0.05")
-    return share
 
 
 OPTIONS = (

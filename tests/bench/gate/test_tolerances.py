@@ -2,8 +2,8 @@
 
 import pytest
 
+from tlbench.errors import OptionError
 from tlbench.gate.tolerances import Allowed, Tolerances, parse_tolerances
-from tlbench.suite.options import OptionError
 
 NAME = "bench_a.py::TestIt::test_sort[big-1]"
 

@@ -2,7 +2,9 @@
 
 import pytest
 
-from tlbench.suite.options import OPTIONS, OptionError, parse_share, workload_from
+from tlbench.errors import OptionError
+from tlbench.gate.tolerances import parse_share
+from tlbench.suite.options import OPTIONS, workload_from
 from tlbench.suite.workloads import QUICK, TUTORIAL, WORKLOADS, Workload
 
 

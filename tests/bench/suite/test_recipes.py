@@ -10,8 +10,8 @@ from bench.studies import derive_recipe
 from bench.studies.derive_recipe import candidates, cheapest, save
 from tl_core.data import Split, load_data
 from tl_core.sources import ArraySource
+from tlbench.errors import OptionError
 from tlbench.suite import recipes
-from tlbench.suite.options import OptionError
 from tlbench.suite.recipes import Recipe, follow, recipe_for
 from tlbench.suite.workloads import QUICK
 

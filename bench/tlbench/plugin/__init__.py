@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tlbench.suite.options import OPTIONS, OptionError, check_names, workload_from
+from tlbench.errors import OptionError
+from tlbench.suite.options import OPTIONS, check_names, workload_from
 from tlbench.suite.session import Suite, gated
 from tlbench.suite.workloads import QUICK, WORKLOADS
 
 if TYPE_CHECKING:
     from tlbench.suite.workloads import Workload
 
-SUITE = Path(__file__).parent / "suite"
+SUITE = Path(__file__).parents[1] / "suite"
 #: pytest-benchmark's options that ask for its own table or files: then it isn't silenced.
 _ITS_OUTPUT = ("save", "autosave", "json", "compare", "histogram", "csv", "verbose", "cprofile")
 
@@ -132,14 +133,14 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def _register_gate(config: pytest.Config) -> None:
     """Plugins that describe the machine and judge against a baseline."""
-    from tlbench.gate.machine_plugin import Described
+    from tlbench.plugin.machine import Described
 
     described = Described()
     if not config.getoption("--benchmark"):  # the suite describes its machine itself
         config.pluginmanager.register(described, "tlbench-machine")
     if not gated(config):
         return
-    from tlbench.gate.pytest_plugin import StoredGate
+    from tlbench.plugin.stored_gate import StoredGate
 
     config.pluginmanager.register(StoredGate(config, described), "tlbench-gate")
 

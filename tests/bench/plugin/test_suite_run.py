@@ -10,7 +10,7 @@ import pytest
 
 from tlbench.report.table import WIDTH
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 #: The whole suite on a job small enough for a test.
 SMALL = ("--train-size", "400", "--test-size", "60", "--image-size", "64", "--budget", "10")
 STAGES = [
@@ -241,7 +241,7 @@ job.open_data = leaked
 def test_plain_pytest_does_not_benchmark(tmp_path):
     done = run_pytest(ROOT, "--collect-only", "-q", "--rootdir", str(ROOT))
     assert "bench/suite" not in done.stdout
-    assert "tests/bench/test_plugin.py" in done.stdout
+    assert "tests/bench/plugin/test_suite_run.py" in done.stdout
 
 
 def test_benchmarks_need_nothing_that_only_the_tests_need(tmp_path):
@@ -255,7 +255,7 @@ def test_benchmarks_need_nothing_that_only_the_tests_need(tmp_path):
 
 
 def test_a_benchmark_file_named_by_hand_is_skipped_without_the_option(tmp_path):
-    done = run_pytest(tmp_path, str(ROOT / "bench" / "suite" / "test_resize.py"))
+    done = run_pytest(tmp_path, str(ROOT / "bench" / "tlbench" / "suite" / "test_resize.py"))
     assert "1 skipped" in done.stdout
 
 

@@ -12,8 +12,8 @@ import pytest
 
 from tlbench.gate.baseline_verdicts import Seen, accuracy_lost, look, verdicts
 from tlbench.gate.comparable import other_isolation, other_machine
-from tlbench.gate.options import allowed_to, asked_of, is_narrowed
 from tlbench.gate.outcome import Report, Verdict
+from tlbench.plugin.gate_options import allowed_to, asked_of, is_narrowed
 from tlbench.suite.session import KEEPS_TIMING, SUITE_NAME
 from tlbench.timing.isolation import IsolatedItem
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from _pytest.terminal import TerminalReporter
 
-    from tlbench.gate.machine_plugin import Described
+    from tlbench.plugin.machine import Described
 
 #: Exit statuses of sessions that ran to their end.
 _ENDED = (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.NO_TESTS_COLLECTED)

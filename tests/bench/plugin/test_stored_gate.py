@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 # Kept loaded: pytester forgets what a run imports, and compiled packages can't be imported twice.
-import tlbench.gate.pytest_plugin
+import tlbench.plugin.stored_gate
 import tlbench.report.gate_text  # noqa: F401 - for its imports
 from tlbench.gate.accuracy import pack, unpack
 from tlbench.gate.baseline import Baseline, write_baseline

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tlbench.errors import OptionError
 from tlbench.gate.baseline import (
     LEAST_RUNS,
     Baseline,
@@ -18,8 +19,7 @@ from tlbench.gate.baseline import (
     read_baseline,
 )
 from tlbench.gate.outcome import ACCURACY_TOLERANCE, TOLERANCE
-from tlbench.gate.tolerances import Allowed, Tolerances
-from tlbench.suite.options import OptionError, parse_share
+from tlbench.gate.tolerances import Allowed, Tolerances, parse_share
 
 
 @dataclass(frozen=True)
