@@ -17,44 +17,46 @@ from tlbench.errors import OptionError
 from tlbench.runs.files import write_file
 from tlbench.runs.model_name import short_name
 from tlbench.suite.floors import SEEDS, TABLE, TUTORIAL_ACCURACY, Derivation, derivations
-from tlbench.suite.job import Job, open_data, open_job
+from tlbench.suite.loaded_workload import LoadedWorkload, load_workload, open_data
 from tlbench.suite.options import add_options, chosen_workload
 from tlbench.suite.workloads import QUICK, TUTORIAL
 
 
-def derive(job: Job, seeds: int = SEEDS) -> Derivation:
+def derive(workload: LoadedWorkload, seeds: int = SEEDS) -> Derivation:
     """Accuracies of ``job`` over seeds and of a converged linear probe."""
-    workload, data = job.workload, job.data
+    options, data = workload.options, workload.data
     promised = data.name == TUTORIAL.data and len(data.train) >= (TUTORIAL.train_size or 0)
     accuracies = []
     for seed in range(seeds):
-        model = TransferModel(job.extractor, data.class_names, seed=seed)
-        model.fit_features(job.train_features(), data.train.labels, batch_size=workload.batch_size)
-        probabilities = model.head.predict(job.test_features())
+        model = TransferModel(workload.extractor, data.class_names, seed=seed)
+        model.fit_features(
+            workload.train_features(), data.train.labels, batch_size=workload.batch_size
+        )
+        probabilities = model.head.predict(workload.test_features())
         accuracies.append(evaluation(probabilities, data.test.labels).accuracy)
     return Derivation(
-        model=short_name(workload.model),
+        model=short_name(options.model),
         data=data.name,
         data_fingerprint=data.fingerprint,
-        image_size=job.extractor.image_size,
+        image_size=workload.extractor.image_size,
         train_size=len(data.train),
         test_size=len(data.test),
         batch_size=workload.batch_size,
         accuracies=tuple(round(accuracy, 6) for accuracy in accuracies),
-        linear_probe=round(linear_probe(job), 6),
+        linear_probe=round(linear_probe(workload), 6),
         minimum=TUTORIAL_ACCURACY if promised else 0.0,
     )
 
 
-def linear_probe(job: Job) -> float:
+def linear_probe(workload: LoadedWorkload) -> float:
     """Test accuracy of scikit-learn's logistic regression on standardised features."""
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
     probe = make_pipeline(StandardScaler(), LogisticRegression(C=0.01, max_iter=500))
-    probe.fit(job.train_features(), job.data.train.labels)
-    return float(probe.score(job.test_features(), job.data.test.labels))
+    probe.fit(workload.train_features(), workload.data.train.labels)
+    return float(probe.score(workload.test_features(), workload.data.test.labels))
 
 
 def save(derivation: Derivation) -> Path:
@@ -73,8 +75,8 @@ def main(arguments: list[str] | None = None) -> None:
     add_options(parser, QUICK.name)
     given = parser.parse_args(arguments)
     try:
-        workload = chosen_workload(given)
-        derivation = derive(open_job(workload, open_data(workload)))
+        options = chosen_workload(given)
+        derivation = derive(load_workload(options, open_data(options)))
     except (OptionError, TransferLearningError) as error:
         parser.error(str(error))
     print(derivation, derivation.floor, derivation.ceiling, save(derivation), sep="\n")  # noqa: T201

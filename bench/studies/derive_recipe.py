@@ -24,7 +24,7 @@ from tl_core.ridge import ridge_head
 from tlbench.errors import OptionError
 from tlbench.gate.tolerances import parse_share
 from tlbench.runs.files import write_file
-from tlbench.suite.job import open_data
+from tlbench.suite.loaded_workload import open_data
 from tlbench.suite.options import add_options, chosen_workload
 from tlbench.suite.recipes import TABLE, Recipe, recipes
 from tlbench.suite.workloads import TUTORIAL

@@ -25,9 +25,9 @@ from tl_core.extractor import FeatureExtractor
 from tl_core.resize import resize_batch
 from tl_core.streaming import BATCH_SIZE
 from tlbench.suite.flops import multiply_adds
-from tlbench.suite.job import open_data, open_job
+from tlbench.suite.loaded_workload import load_workload, open_data
 from tlbench.suite.peak import peak_here
-from tlbench.suite.precision import accuracy_kept
+from tlbench.suite.precision import precision_accuracy
 from tlbench.timing.memory import peak_rss_bytes
 
 if TYPE_CHECKING:
@@ -90,7 +90,8 @@ def kept(*, options: Task, engine: str, precision: str) -> Task:
     """What a lower precision keeps of the accuracy, as the suite's own check measures it."""
     workload = as_workload(options, engine=engine, precision=precision)
     try:
-        found = accuracy_kept(open_job(workload, open_data(workload), probe=False))
+        loaded = load_workload(workload, open_data(workload), probe=False)
+        found = precision_accuracy(loaded.extractor, loaded.data, workload)
     except TransferLearningError as error:
         return {"refused": str(error)}
     return {"accuracy": found.accuracy, "reference": found.reference, "share": found.share}

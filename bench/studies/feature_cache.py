@@ -14,7 +14,7 @@ import numpy as np
 
 from bench.studies.fresh import Task, as_workload, run_fresh, study
 from tl_core.extractor import FeatureExtractor
-from tlbench.suite.job import open_data
+from tlbench.suite.loaded_workload import open_data
 
 if TYPE_CHECKING:
     import argparse

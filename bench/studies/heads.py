@@ -15,7 +15,7 @@ from scipy import stats
 from bench.studies.fresh import Task, as_workload, run_fresh, study
 from tl_core.extractor import FeatureExtractor
 from tl_core.transfer import TransferModel, evaluation
-from tlbench.suite.job import open_data
+from tlbench.suite.loaded_workload import open_data
 
 if TYPE_CHECKING:
     import argparse

@@ -17,30 +17,32 @@ from typing import TYPE_CHECKING, Any
 
 from bench.studies.standalone import standalone_fixture
 from tlbench.machine.fingerprint import fingerprint
+from tlbench.machine.noise import NoiseMeter
 from tlbench.runs.files import write_file
 from tlbench.stats.round_stats import median_interval
-from tlbench.suite.job import open_data, open_job
+from tlbench.suite.loaded_workload import load_workload, open_data
 from tlbench.suite.quiet import import_tensorflow
 from tlbench.suite.workloads import QUICK
 from tlbench.timing.rounds import Instruments, Stage, measure
 
 if TYPE_CHECKING:
-    from tlbench.suite.job import Job
+    from tlbench.suite.loaded_workload import LoadedWorkload
 
 PAIRS, CALLS, IMAGES = 40, 6, 32
 
 
-def run(job: Job) -> dict[str, Any]:
+def run(workload: LoadedWorkload) -> dict[str, Any]:
     """Measure, and say what was found."""
-    _bare(job)
-    _harness(job)
+    meter = NoiseMeter()
+    _bare(workload)
+    _harness(workload, meter)
     ratios = []
     for pair in range(PAIRS):
         # ABBA: whoever comes second finds the machine as the first has left it.
         if pair % 2:
-            harness, bare = _harness(job), _bare(job)
+            harness, bare = _harness(workload, meter), _bare(workload)
         else:
-            bare, harness = _bare(job), _harness(job)
+            bare, harness = _bare(workload), _harness(workload, meter)
         ratios.append(harness / bare)
     interval = median_interval(ratios)
     assert interval is not None  # noqa: S101 - forty pairs
@@ -57,33 +59,33 @@ def run(job: Job) -> dict[str, Any]:
     }
 
 
-def _bare(job: Job) -> float:
+def _bare(workload: LoadedWorkload) -> float:
     """Median seconds of a call."""
-    images, seconds = job.data.train.images.head(IMAGES), []
+    images, seconds = workload.data.train.images.head(IMAGES), []
     for _ in range(CALLS):
         start = perf_counter()
-        job.extractor.extract(images, batch_size=IMAGES)
+        workload.extractor.extract(images, batch_size=IMAGES)
         seconds.append(perf_counter() - start)
     return median(seconds)
 
 
-def _harness(job: Job) -> float:
+def _harness(workload: LoadedWorkload, meter: NoiseMeter) -> float:
     """Median seconds of a round of the same call."""
-    images = job.data.train.images.head(IMAGES)
+    images = workload.data.train.images.head(IMAGES)
     stage = Stage(
-        lambda _: job.extractor.extract(images, batch_size=IMAGES),
+        lambda _: workload.extractor.extract(images, batch_size=IMAGES),
         lambda number: number,
         IMAGES,
         most_warm_ups=0,
     )
-    instruments = Instruments(meter=job.instruments.meter)
+    instruments = Instruments(meter=meter)
     return median(measure(standalone_fixture("overhead"), stage, CALLS, instruments).seconds)
 
 
 def main() -> None:
     """Run from the command line."""
     import_tensorflow("cpu")
-    found = run(open_job(QUICK, open_data(QUICK))) | {"machine": fingerprint()}
+    found = run(load_workload(QUICK, open_data(QUICK))) | {"machine": fingerprint()}
     low, high = found["interval"]
     ratio = found["median_ratio"]
     print(f"harness / bare loop: {ratio:.4f} ({low:.4f} to {high:.4f}, {PAIRS} pairs)")  # noqa: T201

@@ -16,7 +16,7 @@ from bench.studies.fresh import Task, as_workload, run_fresh, study
 from tl_core.extractor import FeatureExtractor
 from tl_core.resampling import FILTERS
 from tl_core.resize import resize_batch
-from tlbench.suite.job import open_data
+from tlbench.suite.loaded_workload import open_data
 
 if TYPE_CHECKING:
     import argparse

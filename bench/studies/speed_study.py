@@ -10,7 +10,7 @@ from bench.studies.blocks import Block, cell_line, rewrite
 from bench.studies.readme import runtime_text
 from tl_core.engines.names import RUNTIMES
 from tlbench.report.table import gigabytes, seconds, share
-from tlbench.suite.precision import LEAST_KEPT
+from tlbench.suite.precision import LEAST_SHARE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -56,7 +56,7 @@ def _kept(study: Study) -> Iterable[str]:
     for name, found in study["accuracy kept"].items():
         if "refused" in found:
             continue
-        enough = "admitted" if found["share"] >= LEAST_KEPT else "refused"
+        enough = "admitted" if found["share"] >= LEAST_SHARE else "refused"
         yield (
             f"{name} keeps {found['share']:.1%} of the accuracy of the reference's features "
             f"({share(found['accuracy'])} of {share(found['reference'])}), and is {enough}."

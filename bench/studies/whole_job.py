@@ -19,7 +19,7 @@ from tl_core.devices import set_threads, usable_cpus
 from tl_core.extractor import FeatureExtractor
 from tl_core.models import resolve
 from tl_core.transfer import TransferModel
-from tlbench.suite.job import open_data
+from tlbench.suite.loaded_workload import open_data
 from tlbench.suite.recipes import follow, recipe_for
 from tlbench.timing.memory import peak_rss_bytes, reset_peak
 

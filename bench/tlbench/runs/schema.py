@@ -70,7 +70,8 @@ NOISE: Schema = _object(
         "reasons": {"type": "array", "items": TEXT},
         "reference_kernel": _or_null(KERNEL),
         "seen": {"type": ["object", "null"]},
-    }
+    },
+    ("reference_kernel",),
 )
 ROUND: Schema = _object(
     {
@@ -82,7 +83,8 @@ ROUND: Schema = _object(
         "kernel_s": _or_null(POSITIVE),
         "noise": {"type": ["object", "null"]},
         "joules": _or_null(NUMBER),
-    }
+    },
+    ("kernel_s",),
 )
 SAMPLE: Schema = _object(
     {

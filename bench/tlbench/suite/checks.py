@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from tl_core.data import DataSet, Split
     from tlbench.suite.floors import Bounds
-    from tlbench.suite.job import Job
+    from tlbench.suite.loaded_workload import LoadedWorkload
 
 #: Share of test images that may stand in the training set pixel by pixel; CIFAR-10 itself has a
 #: few such duplicates.
@@ -26,9 +26,9 @@ LENGTH = {"fp32": 1e-3, "bf16": 0.05, "int8": 0.5}
 SAMPLE = 8
 
 
-def warm_up_split(job: Job, split: Split) -> Split:
+def warm_up_split(workload: LoadedWorkload, split: Split) -> Split:
     """The first few batches of a split: what the long stages warm up on."""
-    return split.head(min(len(split), job.workload.batch_size * WARM_UP_BATCHES))
+    return split.head(min(len(split), workload.batch_size * WARM_UP_BATCHES))
 
 
 def check_data(data: DataSet) -> None:
@@ -51,18 +51,18 @@ def check_pixels(images: list[NDArray[np.uint8]], resized: NDArray[np.uint8]) ->
         assert np.array_equal(pixels, np.asarray(reference)), "pixels differ from Pillow's"
 
 
-def check_features(job: Job) -> None:
+def check_features(workload: LoadedWorkload) -> None:
     """The extractor's features equal an eager call of the module on Pillow's pixels in [0, 1]."""
     from tl_core.models import open_module, resolve
 
-    images = job.data.train.images.head(SAMPLE)
-    size = (job.extractor.image_size,) * 2
+    images = workload.data.train.images.head(SAMPLE)
+    size = (workload.extractor.image_size,) * 2
     lanczos = Image.Resampling.LANCZOS
     pixels = [Image.fromarray(i).resize(size, lanczos) for i in images.take(range(len(images)))]
     unit = np.stack([np.asarray(picture, np.float32) / 255 for picture in pixels])
-    module = open_module(resolve(job.workload.model, "features"))
+    module = open_module(resolve(workload.options.model, "features"))
     reference = np.asarray(module(unit, training=False))
-    check_close(job.extractor.extract(images), reference, job.workload.precision)
+    check_close(workload.extractor.extract(images), reference, workload.options.precision)
 
 
 def check_close(

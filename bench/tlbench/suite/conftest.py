@@ -1,4 +1,4 @@
-"""What the benchmark tests share: the data, the opened job, and what its accuracy must be."""
+"""What the benchmark tests share: the loaded workload, its schedule and its accuracy bounds."""
 
 from __future__ import annotations
 
@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tl_core.errors import TransferLearningError
+from tlbench.machine.noise import NoiseMeter
 from tlbench.suite.checks import check_data
-from tlbench.suite.costs import stage_costs
+from tlbench.suite.costs import run_pilot, stage_costs
 from tlbench.suite.floors import Bounds, bounds_for
-from tlbench.suite.job import Job, open_data, open_job
+from tlbench.suite.loaded_workload import LoadedWorkload, load_workload, open_data
 from tlbench.suite.plan import plan
-from tlbench.suite.precision import check_kept
+from tlbench.suite.precision import check_precision
 from tlbench.suite.session import SUITE_NAME
+from tlbench.timing.energy import EnergyMeter
 from tlbench.timing.rounds import Instruments, Measured, Stage, measure
 from tlbench.timing.schedule import Schedule, make_schedule
 
@@ -31,34 +33,43 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture(scope="session")
-def job(tlbench_suite: Suite) -> Job:
-    """The run's data and model, opened once and checked."""
-    workload = tlbench_suite.workload
+def workload(tlbench_suite: Suite) -> LoadedWorkload:
+    """The run's data and model, loaded once and checked."""
+    options = tlbench_suite.workload
     try:
-        data = open_data(workload, download=tlbench_suite.download)
+        data = open_data(options, download=tlbench_suite.download)
         check_data(data)
-        return open_job(workload, data, probe=not tlbench_suite.takes_turns)
+        return load_workload(options, data, probe=not tlbench_suite.takes_turns)
     except TransferLearningError as error:
-        # Bad input ends the run in one line, as a bad option does, not in a traceback a stage.
+        # Bad input ends the run in one line, as a bad option does, not in a traceback per stage.
         pytest.exit(f"tlbench: {error}", returncode=pytest.ExitCode.USAGE_ERROR)
 
 
 @pytest.fixture(scope="session")
-def schedule(tlbench_suite: Suite, job: Job) -> Schedule:
+def schedule(tlbench_suite: Suite, workload: LoadedWorkload) -> Schedule:
     """How often each selected stage is run; printed before the first."""
-    costs = {name: cost for name, cost in stage_costs(job).items() if name in tlbench_suite.chosen}
+    expected = stage_costs(workload, run_pilot(workload))
+    costs = {name: cost for name, cost in expected.items() if name in tlbench_suite.chosen}
     budget, started = tlbench_suite.budget_s, tlbench_suite.started
-    made = make_schedule(costs, budget_s=budget, started=started, clock=perf_counter)
-    tlbench_suite.say(plan(made, started, budget))
-    return made
+    schedule = make_schedule(costs, budget_s=budget, started=started, clock=perf_counter)
+    tlbench_suite.say(plan(schedule, started, budget))
+    return schedule
+
+
+@pytest.fixture(scope="session")
+def instruments() -> Instruments:
+    """What stands beside the rounds of every stage."""
+    return Instruments(NoiseMeter(), EnergyMeter())
 
 
 @pytest.fixture
 def timed(
     request: pytest.FixtureRequest,
     benchmark: BenchmarkFixture,
-    job: Job,
+    *,
+    workload: LoadedWorkload,
     schedule: Schedule,
+    instruments: Instruments,
     tlbench_suite: Suite,
 ) -> Timed:
     """Measures a stage with the rounds that were planned for its test."""
@@ -67,12 +78,13 @@ def timed(
     benchmark.fullname = f"{SUITE_NAME}{item.path.name}::{item.name}"
 
     def run(stage: Stage[Any, Any]) -> Measured[Any]:
-        if job.kept is not None:
-            check_kept(job.kept, job.workload.precision)
+        accuracy = workload.precision_accuracy
+        if accuracy is not None:
+            check_precision(accuracy, workload.options.precision)
         if tlbench_suite.takes_turns:
             # Two processes that warm up at once would only disturb each other.
             return measure(benchmark, replace(stage, most_warm_ups=0), 1, Instruments())
-        measured = measure(benchmark, stage, schedule.rounds_for(item.name), job.instruments)
+        measured = measure(benchmark, stage, schedule.rounds_for(item.name), instruments)
         schedule.learn(item.name, measured.seconds)
         return measured
 
@@ -80,6 +92,6 @@ def timed(
 
 
 @pytest.fixture(scope="session")
-def bounds(job: Job) -> Bounds:
+def bounds(workload: LoadedWorkload) -> Bounds:
     """Floor and ceiling of the test accuracy."""
-    return bounds_for(job.workload, job.data, job.extractor.image_size)
+    return bounds_for(workload.options, workload.data, workload.extractor.image_size)

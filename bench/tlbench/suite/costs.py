@@ -1,17 +1,19 @@
-"""What each benchmark test of a job is expected to take, from the job's pilot."""
+"""What each benchmark test is expected to take, from a short pilot of the loaded workload."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from time import perf_counter
 from typing import TYPE_CHECKING
 
+from tl_core.resize import resize_batch
+from tl_core.transfer import TransferModel
 from tlbench.suite.recipes import recipe_for
 from tlbench.timing.budget import StageCost
-from tlbench.timing.reference import SETTLE_S, TARGET_S
 
 if TYPE_CHECKING:
-    from tlbench.suite.job import Job
+    from tlbench.suite.loaded_workload import LoadedWorkload
 
 #: Rounds of a repeated stage at least, where a budget was given.
 LEAST = 3
@@ -29,6 +31,43 @@ CACHED_PER_S = 50_000.0
 PHOTOGRAPHS = 64
 #: Time of a photograph, with decoding it, as a multiple of an image's: only planning depends on it.
 DECODED = 5.0
+#: Batches that the pilot times.
+PILOT_BATCHES = 4
+
+
+@dataclass(frozen=True)
+class Pilot:
+    """What a short look at the loaded workload tells.
+
+    Attributes:
+        images_per_s: Rate of extraction.
+        resized_per_s: Rate of resizing alone.
+        compile_s: Seconds to make a new head and trace its training step.
+    """
+
+    images_per_s: float
+    resized_per_s: float
+    compile_s: float
+
+
+def run_pilot(workload: LoadedWorkload) -> Pilot:
+    """Time a few batches and the making of a head."""
+    data, extractor, batch_size = workload.data, workload.extractor, workload.batch_size
+    images = data.train.images.head(batch_size * PILOT_BATCHES)
+    start = perf_counter()
+    extractor.extract(images, batch_size=batch_size)
+    extracted = perf_counter()
+    resize_batch(images.take(range(len(images))), extractor.image_size)
+    resized = perf_counter()
+    TransferModel(extractor, data.class_names).compile()  # the first one sets TensorFlow up
+    set_up = perf_counter()
+    TransferModel(extractor, data.class_names).compile()
+    compiled = perf_counter()
+    return Pilot(
+        images_per_s=len(images) / (extracted - start),
+        resized_per_s=len(images) / (resized - extracted),
+        compile_s=compiled - set_up,
+    )
 
 
 def cached_heads(train: int) -> int:
@@ -36,60 +75,51 @@ def cached_heads(train: int) -> int:
     return min(MOST_HEADS, math.ceil(CACHED_IMAGES / train))
 
 
-def stage_costs(job: Job) -> dict[str, StageCost]:
+def stage_costs(workload: LoadedWorkload, pilot: Pilot) -> dict[str, StageCost]:
     """Expected seconds by benchmark test, in the order in which they run."""
-    pilot, workload = job.pilot, job.workload
-    train, test = len(job.data.train), len(job.data.test)
+    load_s, (train, test) = workload.load_s, workload.data.sizes
     image_s, model_s, heads = 1 / pilot.images_per_s, pilot.compile_s, cached_heads(train)
     warm_s = workload.batch_size * WARM_UP_BATCHES * image_s
     return {
-        "test_resize": _quick(min(workload.resize_images, train) / pilot.resized_per_s),
-        "test_extract": _network(job.part_size * image_s, job.load_s),
-        "test_train_recompute": _long(train * image_s + model_s, warm_s + test * image_s),
-        "test_train_cached": _quick(
-            heads * train / CACHED_PER_S, overhead_s=heads * pilot.compile_s
+        "test_resize": _repeated(min(workload.options.resize_images, train) / pilot.resized_per_s),
+        # A repeated stage that is the network's alone, and tells how fast that is.
+        "test_extract": replace(
+            _repeated(workload.part_size * image_s, fixed_s=load_s), runs_network=True
         ),
+        "test_train_recompute": _long(train * image_s + model_s, warm_s + test * image_s),
+        "test_train_cached": _repeated(heads * train / CACHED_PER_S, overhead_s=heads * model_s),
         "test_evaluate": _long(test * image_s, warm_s + model_s),
-        "test_classify": _quick(
-            DECODED * PHOTOGRAPHS * image_s, fixed_s=2 * job.load_s + job.first_call_s
+        "test_classify": _repeated(
+            DECODED * PHOTOGRAPHS * image_s, fixed_s=2 * load_s + workload.first_call_s
         ),
         "test_pipeline": _long((train + test) * image_s + model_s, warm_s + model_s),
-        **_time_to_accuracy(job, image_s),
+        **_time_to_accuracy(workload, image_s),
     }
 
 
-def _time_to_accuracy(job: Job, image_s: float) -> dict[str, StageCost]:
-    recipe = recipe_for(job.data)
+def _time_to_accuracy(workload: LoadedWorkload, image_s: float) -> dict[str, StageCost]:
+    data = workload.data
+    recipe = recipe_for(data)
     if recipe is None:
         return {}
-    images = recipe.train_size + len(job.data.test)
-    pixels = (recipe.image_size / job.extractor.image_size) ** 2
-    round_s = job.load_s + images * image_s * pixels
+    images = recipe.train_size + len(data.test)
+    pixels = (recipe.image_size / workload.extractor.image_size) ** 2
+    round_s = workload.load_s + images * image_s * pixels
     return {"test_time_to_accuracy": _long(round_s, round_s)}
 
 
-def _quick(round_s: float, *, fixed_s: float = 0.0, overhead_s: float = 0.0) -> StageCost:
+def _repeated(round_s: float, *, fixed_s: float = 0.0, overhead_s: float = 0.0) -> StageCost:
     """A stage that is warmed up and repeated."""
-    untimed = overhead_s + TARGET_S + SETTLE_S
+    whole_s = round_s + overhead_s
     return StageCost(
-        round_s=round_s + untimed,
-        fixed_s=fixed_s + WARM_UPS * (round_s + overhead_s),
-        overhead_s=untimed,
+        round_s=whole_s,
+        fixed_s=fixed_s + WARM_UPS * whole_s,
+        overhead_s=overhead_s,
         least=LEAST,
         usual=USUAL_SHORT if round_s < SHORT_S else USUAL,
     )
 
 
-def _network(round_s: float, fixed_s: float) -> StageCost:
-    """A repeated stage that is the network's alone, and tells how fast that is."""
-    return replace(_quick(round_s, fixed_s=fixed_s), runs_network=True)
-
-
 def _long(round_s: float, fixed_s: float) -> StageCost:
     """A stage that runs once, and again only where a budget leaves room."""
-    return StageCost(
-        round_s=round_s + TARGET_S + SETTLE_S,
-        fixed_s=fixed_s,
-        overhead_s=TARGET_S + SETTLE_S,
-        runs_network=True,
-    )
+    return StageCost(round_s=round_s, fixed_s=fixed_s, runs_network=True)

@@ -10,8 +10,8 @@ from tl_core.models.forms import public_name
 from tlbench.gate.accuracy import pack
 from tlbench.machine.disturbances import disturbances
 from tlbench.machine.noise_sample import sum_samples
-from tlbench.stats.round_stats import median_interval, spread, trend
-from tlbench.timing.verdict import judge
+from tlbench.stats.round_stats import median_interval, spread
+from tlbench.timing.quality import timing_quality
 
 if TYPE_CHECKING:
     import numpy as np
@@ -19,15 +19,15 @@ if TYPE_CHECKING:
 
     from tl_core.engines import Opened
     from tlbench.suite.floors import Bounds
-    from tlbench.suite.job import Job
-    from tlbench.suite.precision import Kept
+    from tlbench.suite.loaded_workload import LoadedWorkload
+    from tlbench.suite.precision import PrecisionAccuracy
     from tlbench.suite.recipes import Recipe
     from tlbench.timing.rounds import Measured
 
 
 def fill_row(
     benchmark: Any,  # noqa: ANN401 - pytest-benchmark's fixture
-    job: Job,
+    workload: LoadedWorkload,
     measured: Measured[Any],
     *,
     stage: str,
@@ -43,7 +43,7 @@ def fill_row(
 
     Args:
         benchmark: pytest-benchmark's fixture, after its rounds.
-        job: What was run.
+        workload: What was run.
         measured: The rounds.
         stage: One of ``plugin.STAGES``.
         recipe: Where it has a backbone and a number of training images of its own.
@@ -54,22 +54,22 @@ def fill_row(
         bounds: What the accuracy had to lie between.
         samples: Images with what was predicted, see ``tlbench.suite.samples``.
     """
-    workload, ran = job.workload, opened or job.extractor.opened
+    options, ran = workload.options, opened or workload.extractor.opened
     benchmark.extra_info.update(
-        workload=workload.name,
+        workload=options.name,
         stage=stage,
         track=track,
-        model=public_name(recipe.model if recipe else workload.model),
-        data=job.data.name,
-        data_fingerprint=job.data.fingerprint,
+        model=public_name(recipe.model if recipe else options.model),
+        data=workload.data.name,
+        data_fingerprint=workload.data.fingerprint,
         engine=ran.engine,
-        precision=workload.precision,
-        device=workload.device,
-        threads=job.threads,
+        precision=options.precision,
+        device=options.device,
+        threads=workload.threads,
         batch_size=workload.batch_size,
         image_size=ran.network.image_size,
-        train_size=recipe.train_size if recipe else len(job.data.train),
-        test_size=len(job.data.test),
+        train_size=recipe.train_size if recipe else len(workload.data.train),
+        test_size=len(workload.data.test),
         images=measured.stage_images,
         images_per_s=measured.stage_images / median(measured.seconds),
         accuracy=accuracy,
@@ -77,19 +77,19 @@ def fill_row(
         accuracy_floor=bounds.floor if bounds else None,
         accuracy_ceiling=bounds.ceiling if bounds else None,
         samples=samples,
-        load_s=job.load_s,
-        first_call_s=job.first_call_s,
+        load_s=workload.load_s,
+        first_call_s=workload.first_call_s,
         peak_rss_bytes=measured.peak_rss_bytes,
         peak_device_bytes=measured.peak_device_bytes,
         joules_per_image=_joules(measured),
-        cost_per_million_images=_cost(measured, workload.price_per_hour),
-        **_engine(ran, None if opened else job.kept),
-        **_hardware(job, measured, stage, track),
+        cost_per_million_images=_cost(measured, options.price_per_hour),
+        **_engine(ran, None if opened else workload.precision_accuracy),
+        **_hardware(workload, measured, stage, track),
         **_timing(measured),
     )
 
 
-def _engine(ran: Opened, kept: Kept | None) -> dict[str, float | int | None]:
+def _engine(ran: Opened, accuracy: PrecisionAccuracy | None) -> dict[str, float | int | None]:
     """How near the engine is to the reference, and how it was set up."""
     found, choice = ran.equivalence, ran.choice
     return {
@@ -97,7 +97,7 @@ def _engine(ran: Opened, kept: Kept | None) -> dict[str, float | int | None]:
         "top1_agreement": found.agreement if found else None,
         "workers": choice.workers if choice else None,
         "chunk": choice.chunk if choice else None,
-        "accuracy_kept": kept.share if kept else None,
+        "accuracy_kept": accuracy.share if accuracy else None,
     }
 
 
@@ -116,15 +116,15 @@ def _cost(measured: Measured[Any], price_per_hour: float | None) -> float | None
 
 
 def _hardware(
-    job: Job, measured: Measured[Any], stage: str, track: str | None
+    workload: LoadedWorkload, measured: Measured[Any], stage: str, track: str | None
 ) -> dict[str, float | None]:
     """How close the network came to what the machine can do, for stages that run it."""
     runs_it = stage in ("extract", "evaluate") or track == "recompute"
-    if not runs_it or job.multiply_adds is None:
+    if not runs_it or workload.multiply_adds is None:
         return {"gflops_per_s": None, "peak_gflops_per_s": None, "peak_fraction": None}
     images_per_s = measured.stage_images / median(measured.seconds)
-    rate = 2 * job.multiply_adds * images_per_s / 1e9  # an addition for each multiplication
-    peak = job.peak_gflops_per_s
+    rate = 2 * workload.multiply_adds * images_per_s / 1e9  # an addition for each multiplication
+    peak = workload.peak_gflops_per_s
     fraction = rate / peak if peak else None
     return {"gflops_per_s": rate, "peak_gflops_per_s": peak, "peak_fraction": fraction}
 
@@ -134,11 +134,11 @@ def _timing(measured: Measured[Any]) -> dict[str, Any]:
     seconds = measured.seconds
     interval = median_interval(seconds)
     noise = sum_samples([each.noise for each in measured.timed if each.noise is not None])
-    verdict = judge(
+    quality = timing_quality(
         seconds,
         warmed=measured.warmed,
         unfinished=measured.unfinished,
-        disturbed=disturbances(noise) if noise else (),
+        disturbances=disturbances(noise) if noise else (),
     )
     return {
         "median_s": median(seconds),
@@ -147,9 +147,8 @@ def _timing(measured: Measured[Any]) -> dict[str, Any]:
         "spread": spread(seconds),
         "warmed_up": measured.warmed,
         "noise": {
-            "verdict": verdict.word,
-            "reasons": list(verdict.reasons),
-            "reference_kernel": _kernel(measured),
+            "verdict": quality.label,
+            "reasons": list(quality.reasons),
             "seen": noise.as_dict() if noise else None,
         },
         "rounds": [
@@ -160,18 +159,4 @@ def _timing(measured: Measured[Any]) -> dict[str, Any]:
             }
             for order, each in enumerate(measured.rounds)
         ],
-    }
-
-
-def _kernel(measured: Measured[Any]) -> dict[str, float | None] | None:
-    """The reference kernel's own middle, spread and drift over the timed rounds."""
-    seconds = [each.kernel_s for each in measured.timed if each.kernel_s is not None]
-    if not seconds:
-        return None
-    drift = trend(seconds)
-    return {
-        "median_s": median(seconds),
-        "spread": spread(seconds),
-        "drift": drift.change if drift else None,
-        "drift_p": drift.p if drift else None,
     }

@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 
     from tl_core.classifier import Prediction
     from tlbench.suite.conftest import Timed
-    from tlbench.suite.job import Job
+    from tlbench.suite.loaded_workload import LoadedWorkload
 
 
 @pytest.mark.stage("classify")
-def test_classify(benchmark: BenchmarkFixture, timed: Timed, job: Job) -> None:
+def test_classify(benchmark: BenchmarkFixture, timed: Timed, workload: LoadedWorkload) -> None:
     """Decoding, resizing and classifying; the portrait must be named whenever it comes."""
-    handle = classifier_handle(job.workload.model)
+    handle = classifier_handle(workload.options.model)
     if handle is None:
         pytest.skip(
             "no classifier is known that belongs to this model; put its 'classification' form "
@@ -36,8 +36,8 @@ def test_classify(benchmark: BenchmarkFixture, timed: Timed, job: Job) -> None:
     classifier = ImageClassifier(
         handle,
         # --image-size is for the data set; photographs are classified at the model's own.
-        fallback_size=job.workload.image_size,
-        **job.network,
+        fallback_size=workload.options.image_size,
+        **workload.network,
     )
     files = [portrait(), *photographs().values()]
 
@@ -45,7 +45,7 @@ def test_classify(benchmark: BenchmarkFixture, timed: Timed, job: Job) -> None:
         return [files[(number + i) % len(files)] for i in range(PHOTOGRAPHS)]
 
     def classify(paths: list[Path]) -> list[tuple[Path, list[Prediction]]]:
-        answers = classifier.classify(paths, batch_size=job.workload.batch_size)
+        answers = classifier.classify(paths, batch_size=workload.batch_size)
         return list(zip(paths, answers, strict=True))
 
     measured = timed(Stage(classify, from_another_on, PHOTOGRAPHS))
@@ -54,4 +54,11 @@ def test_classify(benchmark: BenchmarkFixture, timed: Timed, job: Job) -> None:
         assert named, "no round may leave the portrait out"
         assert {labels[0] for labels in named} == {PORTRAIT_LABEL}, f"the portrait was {named}"
     samples = of_photographs(measured.outputs[0])
-    fill_row(benchmark, job, measured, stage="classify", opened=classifier.opened, samples=samples)
+    fill_row(
+        benchmark,
+        workload,
+        measured,
+        stage="classify",
+        opened=classifier.opened,
+        samples=samples,
+    )

@@ -19,14 +19,16 @@ if TYPE_CHECKING:
     from tl_core.transfer import Evaluation
     from tlbench.suite.conftest import Timed
     from tlbench.suite.floors import Bounds
-    from tlbench.suite.job import Job
+    from tlbench.suite.loaded_workload import LoadedWorkload
 
 
 @pytest.mark.stage("evaluate")
-def test_evaluate(benchmark: BenchmarkFixture, timed: Timed, job: Job, bounds: Bounds) -> None:
+def test_evaluate(
+    benchmark: BenchmarkFixture, timed: Timed, workload: LoadedWorkload, bounds: Bounds
+) -> None:
     """The reported accuracy is the share of test labels that the predictions hit."""
-    model, test, batch_size = job.new_model(), job.data.test, job.workload.batch_size
-    model.fit_features(job.train_features(), job.data.train.labels, batch_size=batch_size)
+    model, test, batch_size = workload.new_model(), workload.data.test, workload.batch_size
+    model.fit_features(workload.train_features(), workload.data.train.labels, batch_size=batch_size)
 
     def evaluate(split: Split) -> Evaluation:
         return model.evaluate(split.images, split.labels, batch_size=batch_size)
@@ -35,7 +37,7 @@ def test_evaluate(benchmark: BenchmarkFixture, timed: Timed, job: Job, bounds: B
         evaluate,
         lambda _: test,
         len(test),
-        warm_up=lambda _: warm_up_split(job, test),
+        warm_up=lambda _: warm_up_split(workload, test),
         most_warm_ups=1,
     )
     measured = timed(stage)
@@ -45,11 +47,11 @@ def test_evaluate(benchmark: BenchmarkFixture, timed: Timed, job: Job, bounds: B
     first = measured.outputs[0]
     fill_row(
         benchmark,
-        job,
+        workload,
         measured,
         stage="evaluate",
         accuracy=first.accuracy,
         correct=first.predictions == test.labels,
         bounds=bounds,
-        samples=of_test(job.workload.data, job.data, first),
+        samples=of_test(workload.options.data, workload.data, first),
     )

@@ -16,20 +16,20 @@ if TYPE_CHECKING:
     from pytest_benchmark.fixture import BenchmarkFixture
 
     from tlbench.suite.conftest import Timed
-    from tlbench.suite.job import Job
+    from tlbench.suite.loaded_workload import LoadedWorkload
 
 
 @pytest.mark.stage("extract")
-def test_extract(benchmark: BenchmarkFixture, timed: Timed, job: Job) -> None:
-    """Each round extracts another fifth of the training images; the features are kept."""
+def test_extract(benchmark: BenchmarkFixture, timed: Timed, workload: LoadedWorkload) -> None:
+    """Each round extracts another fifth of the training images; the features are stored."""
 
     def extract(number: int) -> tuple[int, NDArray[np.float32]]:
-        features = job.extractor.extract(job.part(number), batch_size=job.workload.batch_size)
+        features = workload.extractor.extract(workload.part(number), batch_size=workload.batch_size)
         return number, features
 
-    check_features(job)
-    measured = timed(Stage(extract, lambda number: number, job.part_size))
+    check_features(workload)
+    measured = timed(Stage(extract, lambda number: number, workload.part_size))
     for number, features in measured.outputs:
         assert np.isfinite(features).all()
-        job.keep_part(number, features)
-    fill_row(benchmark, job, measured, stage="extract")
+        workload.store_part(number, features)
+    fill_row(benchmark, workload, measured, stage="extract")

@@ -17,28 +17,31 @@ if TYPE_CHECKING:
     from tl_core.data import Split
     from tlbench.suite.conftest import Timed
     from tlbench.suite.floors import Bounds
-    from tlbench.suite.job import Job
+    from tlbench.suite.loaded_workload import LoadedWorkload
 
 
 @pytest.mark.stage("pipeline", track="recompute")
-def test_pipeline(benchmark: BenchmarkFixture, timed: Timed, job: Job, bounds: Bounds) -> None:
+def test_pipeline(
+    benchmark: BenchmarkFixture, timed: Timed, workload: LoadedWorkload, bounds: Bounds
+) -> None:
     """What the tutorial does, head and optimizer made within the time."""
-    workload, train, test = job.workload, job.data.train, job.data.test
+    data, batch_size = workload.data, workload.batch_size
 
-    def run(given: tuple[int, Split, Split]) -> Evaluation:
-        seed, learn, judge = given
-        model = TransferModel(job.extractor, job.data.class_names, seed=seed)
-        model.fit(learn.images, learn.labels, batch_size=workload.batch_size)
-        return model.evaluate(judge.images, judge.labels, batch_size=workload.batch_size)
+    def run(job: tuple[int, Split, Split]) -> Evaluation:
+        seed, train, test = job
+        model = TransferModel(workload.extractor, data.class_names, seed=seed)
+        model.fit(train.images, train.labels, batch_size=batch_size)
+        return model.evaluate(test.images, test.labels, batch_size=batch_size)
 
     def small(_: int) -> tuple[int, Split, Split]:
-        return workload.seed, warm_up_split(job, train), warm_up_split(job, test)
+        splits = warm_up_split(workload, data.train), warm_up_split(workload, data.test)
+        return workload.seed(0), *splits
 
-    job.forget_features()
+    workload.forget_features()
     stage = Stage(
         run,
-        lambda number: (job.seed(number), train, test),
-        len(train) + len(test),
+        lambda number: (workload.seed(number), data.train, data.test),
+        sum(data.sizes),
         warm_up=small,
         most_warm_ups=1,
     )
@@ -47,11 +50,11 @@ def test_pipeline(benchmark: BenchmarkFixture, timed: Timed, job: Job, bounds: B
         check_accuracy(result.accuracy, bounds)
     fill_row(
         benchmark,
-        job,
+        workload,
         measured,
         stage="pipeline",
         track="recompute",
         accuracy=measured.outputs[0].accuracy,
-        correct=measured.outputs[0].predictions == test.labels,
+        correct=measured.outputs[0].predictions == data.test.labels,
         bounds=bounds,
     )

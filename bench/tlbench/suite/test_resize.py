@@ -17,14 +17,14 @@ if TYPE_CHECKING:
     from pytest_benchmark.fixture import BenchmarkFixture
 
     from tlbench.suite.conftest import Timed
-    from tlbench.suite.job import Job
+    from tlbench.suite.loaded_workload import LoadedWorkload
 
 
 @pytest.mark.stage("resize")
-def test_resize(benchmark: BenchmarkFixture, timed: Timed, job: Job) -> None:
+def test_resize(benchmark: BenchmarkFixture, timed: Timed, workload: LoadedWorkload) -> None:
     """Pillow's Lanczos, checked against Pillow, timed on other images each round."""
-    source, size = job.data.train.images, job.extractor.image_size
-    images = min(job.workload.resize_images, len(source))
+    source, size = workload.data.train.images, workload.extractor.image_size
+    images = min(workload.options.resize_images, len(source))
 
     def chunk(number: int) -> list[NDArray[np.uint8]]:
         return source.take((np.arange(images) + number * images) % len(source))
@@ -36,4 +36,4 @@ def test_resize(benchmark: BenchmarkFixture, timed: Timed, job: Job) -> None:
     stage: Stage[Any, tuple[int, ...]] = Stage(resize, chunk, images)
     measured = timed(stage)
     assert set(measured.outputs) == {(images, size, size, 3)}
-    fill_row(benchmark, job, measured, stage="resize")
+    fill_row(benchmark, workload, measured, stage="resize")

@@ -18,26 +18,28 @@ if TYPE_CHECKING:
     from tl_core.engines import Opened
     from tl_core.transfer import Evaluation
     from tlbench.suite.conftest import Timed
-    from tlbench.suite.job import Job
+    from tlbench.suite.loaded_workload import LoadedWorkload
 
 
 @pytest.mark.stage("time_to_accuracy", track="cached")
-def test_time_to_accuracy(benchmark: BenchmarkFixture, timed: Timed, job: Job) -> None:
+def test_time_to_accuracy(
+    benchmark: BenchmarkFixture, timed: Timed, workload: LoadedWorkload
+) -> None:
     """The model is loaded, images are resized and extracted, a head is solved and judged.
 
     Open in how: the recipe has its own backbone, image size, number of training images and head.
     What is fixed is the target, on all test images.
     """
-    recipe = recipe_for(job.data)
+    recipe = recipe_for(workload.data)
     if recipe is None:
         pytest.skip(f"no recipe in bench/{TABLE} for this data set at this size")
-    test = job.data.test
+    test = workload.data.test
 
     def run(seed: int) -> tuple[Evaluation, Opened]:
-        return follow(recipe, job.data, seed, job.network)
+        return follow(recipe, workload.data, seed, workload.network)
 
-    job.forget_features()
-    stage = Stage(run, job.seed, recipe.train_size + len(test), most_warm_ups=1)
+    workload.forget_features()
+    stage = Stage(run, workload.seed, recipe.train_size + len(test), most_warm_ups=1)
     measured = timed(stage)
     bounds = Bounds(recipe.target, 1.0, f"the target in bench/{TABLE}")
     for result, _ in measured.outputs:
@@ -45,7 +47,7 @@ def test_time_to_accuracy(benchmark: BenchmarkFixture, timed: Timed, job: Job) -
     first, opened = measured.outputs[0]
     fill_row(
         benchmark,
-        job,
+        workload,
         measured,
         stage="time_to_accuracy",
         recipe=recipe,

@@ -14,7 +14,7 @@ from tlbench.timing.memory import (
     reset_device_peaks,
     reset_peak,
 )
-from tlbench.timing.synchronise import finish
+from tlbench.timing.synchronise import synchronise
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -63,14 +63,12 @@ class Instruments:
     """What stands beside the rounds; all can be replaced in tests.
 
     Attributes:
-        kernel_s: Runs the reference kernel once, before each timed round, and returns its seconds.
         meter: Records what disturbs during a timed round.
         energy: Counts the joules of a timed round.
         clock: Monotonic seconds.
         now: Unix time in seconds, for time stamps only.
     """
 
-    kernel_s: Callable[[], float] | None = None
     meter: Meter | None = None
     energy: Meter | None = None
     clock: Callable[[], float] = time.perf_counter
@@ -86,7 +84,6 @@ class Round:
         started_at: Unix time in seconds.
         seconds: From the call until the result was there.
         unfinished_s: Of these, after the call had returned.
-        kernel_s: The reference kernel just before, if there was one.
         noise: What the meter saw, if there was one.
         joules: Energy of the round, where the machine tells it.
     """
@@ -95,7 +92,6 @@ class Round:
     started_at: float
     seconds: float
     unfinished_s: float
-    kernel_s: float | None = None
     noise: Any = None
     joules: float | None = None
 
@@ -197,11 +193,9 @@ def _time(
 ) -> None:
     """Timed rounds through pytest-benchmark, so that its statistics are of the same rounds."""
     meters = (instruments.energy, instruments.meter)
-    kernel: list[float | None] = []
 
     def setup() -> tuple[tuple[Input], dict[str, object]]:
         item = stage.prepare(len(measured.outputs))
-        kernel.append(instruments.kernel_s() if instruments.kernel_s else None)
         for each in meters:
             if each:
                 each.start()
@@ -214,7 +208,7 @@ def _time(
         used, seen = (each.stop() if each else None for each in meters)
         joules = getattr(used, "total_j", None)
         last = measured.rounds[-1]
-        measured.rounds[-1] = replace(last, kernel_s=kernel[-1], noise=seen, joules=joules)
+        measured.rounds[-1] = replace(last, noise=seen, joules=joules)
 
     benchmark.pedantic(target, setup=setup, teardown=teardown, rounds=count)
 
@@ -228,11 +222,11 @@ def _run(
     timed: bool,
 ) -> Output:
     now, clock = instruments.now(), instruments.clock
-    finish(None)  # what a device still has to do from before isn't this round's
+    synchronise(None)  # what a device still has to do from before isn't this round's
     start = clock()
     output = stage.work(item)
     returned = clock()
-    finish(output)
+    synchronise(output)
     done = clock()
     measured.rounds.append(Round(timed, now, done - start, done - returned))
     return output

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 
-def finish(result: Any) -> None:  # noqa: ANN401 - whatever a stage returns
+def synchronise(result: Any) -> None:  # noqa: ANN401 - whatever a stage returns
     """Wait for every device and every part of ``result``.
 
     Futures are waited for, tensors are brought to the host, containers are searched. A stage that

@@ -166,14 +166,14 @@ def test_a_wrong_resize_filter_is_red_in_resizing_too(tmp_path):
 
 def test_a_precision_that_loses_accuracy_is_red_and_leaves_no_timing(tmp_path):
     plugin = """
-import tlbench.suite.job as job
-from tlbench.suite.precision import Kept
-job.accuracy_kept = lambda job: Kept(0.70, 0.80)
+import tlbench.suite.loaded_workload as loaded_workload
+from tlbench.suite.precision import PrecisionAccuracy
+loaded_workload.precision_accuracy = lambda *_: PrecisionAccuracy(0.70, 0.80)
 """
     options = ("--engine", "litert", "--precision", "int8", "-k", "resize or extract", "-Werror")
     done = run_pytest(tmp_path, "--benchmark", *SMALL, *options, plugin=plugin)
     assert done.returncode == 1
-    reason = "int8 keeps 87.50% of the accuracy (0.7000 of 0.8000)"
+    reason = "int8 has 87.50% of the accuracy of single precision (0.7000 of 0.8000)"
     assert reason in done.stdout
     assert f"test_resize: not measured: AssertionError: {reason}" in " ".join(done.stdout.split())
     assert "2 failed" in done.stdout
@@ -183,14 +183,14 @@ job.accuracy_kept = lambda job: Kept(0.70, 0.80)
 
 def test_labels_off_by_one_are_red_and_keep_no_timing_of_training(tmp_path):
     plugin = """
-import tlbench.suite.job as job
-original = job.open_data
+import tlbench.suite.loaded_workload as loaded_workload
+original = loaded_workload.open_data
 def shifted(*a, **k):
     import dataclasses
     data = original(*a, **k)
     return dataclasses.replace(data, test=dataclasses.replace(
         data.test, labels=(data.test.labels + 1) % 10))
-job.open_data = shifted
+loaded_workload.open_data = shifted
 """
     options = ("--benchmark", *SMALL, "-k", "cached or resize", "--benchmark-json", "own.json")
     done = run_pytest(tmp_path, *options, plugin=plugin)
@@ -225,13 +225,13 @@ rounds._run = interrupted
 
 def test_test_images_in_the_training_set_are_red(tmp_path):
     plugin = """
-import tlbench.suite.job as job
-original = job.open_data
+import tlbench.suite.loaded_workload as loaded_workload
+original = loaded_workload.open_data
 def leaked(*a, **k):
     import dataclasses
     data = original(*a, **k)
     return dataclasses.replace(data, test=data.train.head(60))
-job.open_data = leaked
+loaded_workload.open_data = leaked
 """
     done = run_pytest(tmp_path, "--benchmark", *SMALL, "-k", "resize", plugin=plugin)
     assert done.returncode == 1

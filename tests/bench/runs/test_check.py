@@ -17,7 +17,7 @@ from tlbench.runs.schema import CURRENT, VERSIONS
 ROOT = Path(__file__).parents[3]
 ROUND = {
     "order": 0, "timed": True, "started_at": 1.7e9, "seconds": 2.0, "unfinished_s": 0.0,
-    "kernel_s": 0.04, "noise": None, "joules": None,
+    "noise": None, "joules": None,
 }  # fmt: skip
 ROW = {
     "workload": "quick", "stage": "extract", "track": None, "model": "m", "data": "d",
@@ -27,7 +27,7 @@ ROW = {
     "accuracy_ceiling": None, "load_s": 1.0, "first_call_s": 1.0, "peak_rss_bytes": 1000,
     "median_s": 2.0, "interval_s": [2.0, 2.0], "interval_coverage": 0.5, "spread": None,
     "warmed_up": True,
-    "noise": {"verdict": "steady", "reasons": [], "reference_kernel": None, "seen": None},
+    "noise": {"verdict": "steady", "reasons": [], "seen": None},
     "peak_device_bytes": None, "joules_per_image": None, "cost_per_million_images": None,
     "gflops_per_s": 2.0, "peak_gflops_per_s": 100.0, "peak_fraction": 0.02,
     "rounds": [{**ROUND, "timed": False}, {**ROUND, "order": 1}],

@@ -10,34 +10,34 @@ from bench.studies import derive_floors
 from bench.studies.derive_floors import derive, save
 from tl_core.transfer import TransferModel
 from tlbench.suite.floors import Derivation
-from tlbench.suite.job import open_data, open_job
+from tlbench.suite.loaded_workload import load_workload, open_data
 from tlbench.suite.options import workload_from
 
 
 @pytest.fixture(scope="module")
-def job():
+def workload():
     sizes = {"train_size": "100", "test_size": "50", "image_size": "64"}
-    workload = workload_from("quick", sizes)
-    return open_job(workload, open_data(workload))
+    options = workload_from("quick", sizes)
+    return load_workload(options, open_data(options))
 
 
-def test_each_accuracy_is_that_of_a_model_trained_from_its_seed(job):
-    derivation = derive(job, seeds=2)
+def test_each_accuracy_is_that_of_a_model_trained_from_its_seed(workload):
+    derivation = derive(workload, seeds=2)
     assert len(derivation.accuracies) == 2
-    model = TransferModel(job.extractor, job.data.class_names, seed=1)
-    model.fit(job.data.train.images, job.data.train.labels, track="cached")
-    result = model.evaluate(job.data.test.images, job.data.test.labels)
+    model = TransferModel(workload.extractor, workload.data.class_names, seed=1)
+    model.fit(workload.data.train.images, workload.data.train.labels, track="cached")
+    result = model.evaluate(workload.data.test.images, workload.data.test.labels)
     assert derivation.accuracies[1] == pytest.approx(result.accuracy, abs=0.02)
-    assert derivation.data_fingerprint == job.data.fingerprint
+    assert derivation.data_fingerprint == workload.data.fingerprint
     assert derivation.minimum == 0
 
 
-def test_the_linear_probe_is_scikit_learns(job):
-    scaler = StandardScaler().fit(job.train_features())
+def test_the_linear_probe_is_scikit_learns(workload):
+    scaler = StandardScaler().fit(workload.train_features())
     probe = LogisticRegression(C=0.01, max_iter=500)
-    probe.fit(scaler.transform(job.train_features()), job.data.train.labels)
-    expected = probe.score(scaler.transform(job.test_features()), job.data.test.labels)
-    assert derive_floors.linear_probe(job) == pytest.approx(expected)
+    probe.fit(scaler.transform(workload.train_features()), workload.data.train.labels)
+    expected = probe.score(scaler.transform(workload.test_features()), workload.data.test.labels)
+    assert derive_floors.linear_probe(workload) == pytest.approx(expected)
 
 
 def test_a_derivation_replaces_its_own_and_keeps_the_others(tmp_path, monkeypatch):

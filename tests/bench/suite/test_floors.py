@@ -21,7 +21,7 @@ from tlbench.suite.floors import (
     chance_bounds,
     derivations,
 )
-from tlbench.suite.job import Job
+from tlbench.suite.loaded_workload import LoadedWorkload
 from tlbench.suite.workloads import QUICK, TUTORIAL, WORKLOADS
 
 
@@ -119,7 +119,7 @@ def test_a_promise_lifts_the_floor():
 
 def test_rounds_use_no_seed_that_floors_are_not_derived_from():
     """Another seed's accuracy may lie below the floor although nothing is wrong."""
-    job = SimpleNamespace(workload=QUICK)
-    seeds = [Job.seed(job, number) for number in (0, 1, 9, 10, 1000, 10_007)]
+    workload = SimpleNamespace(options=QUICK)
+    seeds = [LoadedWorkload.seed(workload, number) for number in (0, 1, 9, 10, 1000, 10_007)]
     assert seeds == [0, 1, 9, 0, 0, 7]
     assert set(seeds) <= set(range(SEEDS))

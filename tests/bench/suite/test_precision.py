@@ -5,8 +5,13 @@ import dataclasses
 import pytest
 
 from tl_core.devices import usable_cpus
-from tlbench.suite.job import open_data, open_job
-from tlbench.suite.precision import LEAST_KEPT, Kept, accuracy_kept, check_kept
+from tlbench.suite.loaded_workload import load_workload, open_data
+from tlbench.suite.precision import (
+    LEAST_SHARE,
+    PrecisionAccuracy,
+    check_precision,
+    precision_accuracy,
+)
 from tlbench.suite.workloads import QUICK
 
 
@@ -15,23 +20,25 @@ from tlbench.suite.workloads import QUICK
     [(0.80, 0.80, True), (0.793, 0.80, True), (0.791, 0.80, False), (0.82, 0.80, True)],
 )
 def test_ninety_nine_percent_must_be_kept(accuracy, reference, good):
-    kept = Kept(accuracy, reference)
-    assert kept.share == pytest.approx(accuracy / reference)
-    assert (kept.share >= LEAST_KEPT) == good
+    result = PrecisionAccuracy(accuracy, reference)
+    assert result.share == pytest.approx(accuracy / reference)
+    assert (result.share >= LEAST_SHARE) == good
     if good:
-        check_kept(kept, "int8")
+        check_precision(result, "int8")
         return
-    with pytest.raises(AssertionError, match=r"int8 keeps 98\.88% of the accuracy"):
-        check_kept(kept, "int8")
+    with pytest.raises(
+        AssertionError, match=r"int8 has 98\.88% of the accuracy of single precision"
+    ):
+        check_precision(result, "int8")
 
 
 def test_the_reference_keeps_all_of_its_own_accuracy():
-    workload = dataclasses.replace(QUICK, image_size=64, train_size=200, test_size=50)
-    job = open_job(workload, open_data(workload), probe=False)
-    assert job.kept is None, "single precision isn't compared"
-    kept = accuracy_kept(job)
-    assert kept.share == 1
-    assert kept.accuracy > 0.2
+    options = dataclasses.replace(QUICK, image_size=64, train_size=200, test_size=50)
+    workload = load_workload(options, open_data(options), probe=False)
+    assert workload.precision_accuracy is None, "single precision isn't compared"
+    result = precision_accuracy(workload.extractor, workload.data, options)
+    assert result.share == 1
+    assert result.accuracy > 0.2
 
 
 def test_accuracies_are_compared_however_many_threads_tensorflow_has_already(monkeypatch, tmp_path):
@@ -40,8 +47,10 @@ def test_accuracies_are_compared_however_many_threads_tensorflow_has_already(mon
     tf.constant(1.0) + 1  # TensorFlow runs from here on
     monkeypatch.setenv("TLBENCH_CACHE", str(tmp_path))
     threads = usable_cpus() + 1
-    workload = dataclasses.replace(
+    options = dataclasses.replace(
         QUICK, image_size=64, train_size=200, test_size=50, engine="litert", threads=threads
     )
-    kept = accuracy_kept(open_job(workload, open_data(workload), probe=False))
-    assert kept.share == pytest.approx(1, abs=0.05)
+    workload = load_workload(options, open_data(options), probe=False)
+    assert workload.precision_accuracy is None
+    result = precision_accuracy(workload.extractor, workload.data, options)
+    assert result.share == pytest.approx(1, abs=0.05)

@@ -15,9 +15,9 @@ from tlbench.timing.memory import (
     reset_device_peaks,
     reset_peak,
 )
+from tlbench.timing.quality import timing_quality
 from tlbench.timing.rounds import Instruments, Stage, measure
-from tlbench.timing.synchronise import finish
-from tlbench.timing.verdict import judge
+from tlbench.timing.synchronise import synchronise
 
 
 class FakeClock:
@@ -75,7 +75,7 @@ def test_a_stage_that_never_gets_steady_is_flagged(timed, clock):
     measured = measure(timed, stage, 4, Instruments(clock=clock))
     assert len(measured.rounds) == 6 + 4
     assert measured.warmed is False
-    assert judge(measured.seconds, warmed=measured.warmed).word == "cold"
+    assert timing_quality(measured.seconds, warmed=measured.warmed).label == "cold"
 
 
 def test_time_stamps_are_those_of_the_rounds_start(timed, clock):
@@ -84,7 +84,7 @@ def test_time_stamps_are_those_of_the_rounds_start(timed, clock):
     assert [each.started_at for each in measured.rounds] == [1000, 1001, 1002, 1003]
 
 
-def test_the_kernel_and_the_meter_stand_beside_each_timed_round(timed, clock):
+def test_the_meter_stands_beside_each_timed_round(timed, clock):
     seen = []
 
     class Meter:
@@ -95,14 +95,9 @@ def test_the_kernel_and_the_meter_stand_beside_each_timed_round(timed, clock):
             seen.append(clock.now - self.begun)
             return len(seen)
 
-    def kernel():
-        clock.now += 0.5
-        return 0.5
-
     stage = Stage(lasting(clock, [1, 1, 7, 8]), lambda number: number, images=1)
-    measured = measure(timed, stage, 2, Instruments(kernel, Meter(), clock=clock))
+    measured = measure(timed, stage, 2, Instruments(Meter(), clock=clock))
     assert seen == [7, 8]
-    assert [each.kernel_s for each in measured.rounds] == [None, None, 0.5, 0.5]
     assert [each.noise for each in measured.rounds] == [None, None, 1, 2]
     assert timed.stats.stats.data == [7, 8]
 
@@ -157,9 +152,9 @@ def test_a_stage_that_returns_before_it_is_done_is_waited_for_and_caught(timed, 
         timed, Stage(work, lambda number: number, images=1), 5, Instruments(clock=clock)
     )
     assert timed.stats.stats.data == pytest.approx([10.1] * 5)
-    verdict = judge(measured.seconds, warmed=True, unfinished=measured.unfinished)
-    assert verdict.word == "unsynchronised"
-    assert "99% of a round came after the return" in str(verdict)
+    quality = timing_quality(measured.seconds, warmed=True, unfinished=measured.unfinished)
+    assert quality.label == "unsynchronised"
+    assert "99% of a round came after the return" in str(quality)
 
 
 def test_futures_are_waited_for():
@@ -168,7 +163,7 @@ def test_futures_are_waited_for():
         pending = pool.submit(done.wait, 10)
         pool.submit(lambda: None)
         done.set()
-        finish({"work": [pending]})
+        synchronise({"work": [pending]})
         assert pending.done()
 
 
@@ -177,7 +172,7 @@ def test_an_error_in_unfinished_work_is_not_lost():
         raise RuntimeError("late")
 
     with ThreadPoolExecutor(1) as pool, pytest.raises(RuntimeError, match="late"):
-        finish(pool.submit(broken))
+        synchronise(pool.submit(broken))
 
 
 def test_a_stage_that_fails_leaves_no_statistics_to_be_stored(timed, clock):
