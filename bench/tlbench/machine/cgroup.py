@@ -7,26 +7,12 @@ absent here; then the mount's root is the container's own group.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from tlbench.machine.system_files import ROOT, read_fields, read_int, read_text
 
 #: Where the second version is mounted: alone, or beside the first.
 V2_MOUNTS = ("", "unified")
-
-
-@dataclass(frozen=True)
-class Throttling:
-    """How often and how long a group was stopped for using up its CPU quota.
-
-    Attributes:
-        times: Periods in which it was stopped.
-        seconds: Time stopped, summed over CPUs.
-    """
-
-    times: int
-    seconds: float
 
 
 def cpu_quota(root: Path = ROOT) -> float | None:
@@ -63,19 +49,27 @@ def stat_file(root: Path = ROOT) -> Path | None:
     return None
 
 
-def throttling(stat: Path | None) -> Throttling | None:
-    """What a ``cpu.stat`` has counted so far; None where nothing counts it."""
+def throttling(stat: Path | None) -> dict[str, float]:
+    """How often and how long the CPU quota has stopped a group so far.
+
+    Args:
+        stat: What ``stat_file`` returned.
+
+    Returns:
+        ``throttled_times``: periods; ``throttled_s``: seconds summed over CPUs. Empty where
+        nothing counts them.
+    """
     fields = read_fields(stat) if stat else {}
     if "nr_throttled" not in fields:
-        return None
+        return {}
     # The second version counts microseconds, the first nanoseconds.
     seconds = fields.get("throttled_usec", 0) / 1e6 + fields.get("throttled_time", 0) / 1e9
-    return Throttling(fields["nr_throttled"], seconds)
+    return {"throttled_times": fields["nr_throttled"], "throttled_s": seconds}
 
 
 def groups(controller: str, root: Path = ROOT) -> list[Path]:
     """Folders of this process's groups that may limit a resource, the innermost first."""
-    found: list[Path] = []
+    folders: list[Path] = []
     base = root / "sys/fs/cgroup"
     for line in (read_text(root / "proc/self/cgroup") or "").splitlines():
         _, names, path = line.split(":", 2)
@@ -88,8 +82,8 @@ def groups(controller: str, root: Path = ROOT) -> list[Path]:
         for mount in mounts:
             # Without a mount of its own, the folder above would stand for another version.
             if mount.is_dir():
-                found += [folder for folder in _upward(mount, path) if folder not in found]
-    return found
+                folders += [each for each in _upward(mount, path) if each not in folders]
+    return folders
 
 
 def _upward(mount: Path, path: str) -> list[Path]:

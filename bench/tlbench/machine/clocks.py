@@ -1,9 +1,10 @@
-"""Clock rates, temperatures and throttling of the CPUs, where the kernel tells them."""
+"""Clock rates, temperatures and throttling of the CPUs, where the machine tells them."""
 
 from __future__ import annotations
 
-from statistics import median
 from typing import TYPE_CHECKING
+
+import psutil
 
 from tlbench.machine.cpu import cpuinfo_blocks
 from tlbench.machine.system_files import ROOT, read_int
@@ -12,12 +13,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-#: CPUs whose clocks are read: enough for a median, and reading one may interrupt it.
-MOST_CPUS = 32
-
 
 class ClockReader:
-    """Reads the clocks of some CPUs; finds out once where they are told.
+    """Reads the clocks of some CPUs; finds out once whether they are measured at all.
 
     Args:
         cpus: Numbers of the CPUs.
@@ -25,25 +23,23 @@ class ClockReader:
     """
 
     def __init__(self, cpus: Iterable[int], root: Path = ROOT) -> None:
-        self._root = root
-        self._cpus = set(list(cpus)[:MOST_CPUS])
-        folder = root / "sys/devices/system/cpu"
-        files = [folder / f"cpu{cpu}/cpufreq/scaling_cur_freq" for cpu in sorted(self._cpus)]
-        self._files = [file for file in files if file.exists()]
-        # Without these counters (most virtual machines) the kernel prints the nominal clock.
-        self._in_cpuinfo = not self._files and any(
+        self._cpus = frozenset(cpus)
+        # With neither (most virtual machines, other systems) psutil has the nominal clock.
+        self._measured = any((root / "sys/devices/system/cpu").glob("cpu*/cpufreq")) or any(
             "aperfmperf" in block.get("flags", "").split() for block in cpuinfo_blocks(root)
         )
 
     def read(self) -> tuple[float, ...]:
         """MHz of each CPU; empty where the machine doesn't tell."""
-        if self._files:
-            kilohertz = (read_int(file) for file in self._files)
-            return tuple(value / 1e3 for value in kilohertz if value is not None)
-        if not self._in_cpuinfo:
+        if not self._measured:
             return ()
-        blocks = (b for b in cpuinfo_blocks(self._root) if int(b["processor"]) in self._cpus)
-        return tuple(float(block["cpu MHz"]) for block in blocks if "cpu MHz" in block)
+        try:
+            clocks = [each.current for each in psutil.cpu_freq(percpu=True)]
+        except (OSError, NotImplementedError):
+            return ()
+        # Where several CPUs share a clock, there are fewer clocks than CPUs.
+        mine = [clock for cpu, clock in enumerate(clocks) if cpu in self._cpus]
+        return tuple(mine if len(clocks) > max(self._cpus) else clocks)
 
 
 class ThrottleReader:
@@ -66,16 +62,7 @@ class ThrottleReader:
         return sum(counts) if counts else None
 
 
-def temperature_c(root: Path = ROOT) -> float | None:
-    """The hottest sensor that the kernel lists as a thermal zone or CPU sensor, in Celsius."""
-    files = [
-        *(root / "sys/class/thermal").glob("thermal_zone*/temp"),
-        *(root / "sys/class/hwmon").glob("hwmon*/temp*_input"),
-    ]
-    values = [value for file in files if (value := read_int(file)) is not None]
-    return max(values) / 1e3 if values else None
-
-
-def middle(values: tuple[float, ...]) -> float | None:
-    """The median, or None of nothing."""
-    return median(values) if values else None
+def temperature_c() -> float | None:
+    """The hottest sensor in Celsius; None without one."""
+    sensors = psutil.sensors_temperatures() if hasattr(psutil, "sensors_temperatures") else {}
+    return max((each.current for several in sensors.values() for each in several), default=None)

@@ -3,138 +3,89 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from tlbench.machine.gpu_noise import GpuNoise
     from tlbench.machine.noise_sample import NoiseSample
 
+Noise = TypeVar("Noise")
+
 
 @dataclass(frozen=True)
-class Threshold:
+class Threshold(Generic[Noise]):
     """From where on something disturbs.
 
     Attributes:
-        name: What is limited, unique in ``THRESHOLDS``.
-        value: Reads it from a sample; None where the machine doesn't tell.
+        value: Reads it; None where the machine doesn't tell.
         limit: The most that doesn't disturb, in the value's unit.
-        reason: Why this limit.
         words: What is said beyond it; ``{}`` stands for the value.
-        uncertain: Whether the sample's resolution is granted on top of the limit.
+        resolution: Reads by how much the value may be off, which is added to the limit.
     """
 
-    name: str
-    value: Callable[[NoiseSample], float | None]
+    value: Callable[[Noise], float | None]
     limit: float
-    reason: str
     words: str
-    uncertain: bool = False
+    resolution: Callable[[Noise], float] = lambda _: 0.0
 
 
-@dataclass(frozen=True)
-class GpuThreshold:
-    """The same for one GPU."""
-
-    name: str
-    value: Callable[[GpuNoise], float | None]
-    limit: float
-    reason: str
-    words: str
+def _fall(change: float | None) -> float | None:
+    """Rising clocks only say that the processor was idle before."""
+    return None if change is None else -change
 
 
-THRESHOLDS = (
+def _involuntary(sample: NoiseSample) -> float | None:
+    """A program's own threads take turns too: only where nothing says what others used.
+
+    And two or three switches, in a round of milliseconds, are no rate.
+    """
+    if sample.busy_s is not None or (sample.involuntary_switches or 0) < 10:
+        return None
+    return (sample.involuntary_per_s or 0) / sample.cpus
+
+
+THRESHOLDS: tuple[Threshold[NoiseSample], ...] = (
+    # An idle system's own services use 1 to 2 %; 5 % is the least change that gates look for.
     Threshold(
-        "others",
         lambda sample: sample.others,
         0.05,
-        "an idle system's own services use 1 to 2 %; 5 % is the least change that gates look for",
         "others used {:.0%} of the CPUs",
-        uncertain=True,
+        lambda sample: sample.resolution,
     ),
+    # Time that no process on this machine can have back, and that comes in bursts.
     Threshold(
-        "steal",
         lambda sample: sample.steal,
         0.01,
-        "time that no process on this machine can have back, and that comes in bursts",
         "the hypervisor stole {:.0%} of the CPUs",
-        uncertain=True,
+        lambda sample: sample.resolution,
     ),
+    # Linux hands the CPU out for 3 ms and more: 20 per second take 6 % of it, or more.
+    Threshold(_involuntary, 20, "{:.0f} involuntary switches/s on each CPU"),
+    # A speed falls with the clock.
+    Threshold(lambda sample: _fall(sample.clock_change), 0.05, "the CPU's clock fell by {:.0%}"),
+    # The kernel counts one only where heat really held the clock down.
     Threshold(
-        "involuntary",
-        # A program's own threads take turns too: only where the machine doesn't tell what others
-        # used. And two or three switches, in a round of milliseconds, are no rate.
-        lambda sample: (
-            (sample.involuntary_per_s or 0) / sample.cpus
-            if sample.busy_s is None and (sample.involuntary_switches or 0) >= 10
-            else None
-        ),
-        20,
-        "Linux hands the CPU out for 3 ms and more: 20 a second take 6 % of it, or more",
-        "{:.0f} involuntary switches/s on each CPU",
+        lambda sample: sample.thermal_throttles, 0, "heat held the CPU's clock down {:.0f} times"
     ),
+    # A machine with enough memory never waits for it.
+    Threshold(lambda sample: sample.memory_pressure, 0.01, "memory was short {:.0%} of the time"),
+    # Each is a disk read of 0.1 to 10 ms: ten per second take 0.1 to 10 %.
+    Threshold(lambda sample: sample.major_faults_per_s, 10, "{:.0f} pages/s were read from a disk"),
+    # Work stands still meanwhile.
     Threshold(
-        "clock",
-        lambda sample: None if sample.clock_change is None else -sample.clock_change,
-        0.05,
-        "a speed falls with the clock; rising clocks only say that the CPU was idle before",
-        "the CPU's clock fell by {:.0%}",
-    ),
-    Threshold(
-        "thermal",
-        lambda sample: sample.thermal_throttles,
-        0,
-        "the kernel counts one only where heat really held the clock down",
-        "heat held the CPU's clock down {:.0f} times",
-    ),
-    Threshold(
-        "memory",
-        lambda sample: sample.memory_pressure,
-        0.01,
-        "a machine with enough memory never waits for it",
-        "memory was short {:.0%} of the time",
-    ),
-    Threshold(
-        "faults",
-        lambda sample: sample.major_faults_per_s,
-        10,
-        "each is a disk read of 0.1 to 10 ms: ten a second take 0.1 to 10 %",
-        "{:.0f} pages/s were read from a disk",
-    ),
-    Threshold(
-        "quota",
         lambda sample: sample.cgroup_throttled,
         0.01,
-        "work stands still meanwhile",
         "the CPU quota stopped {:.0%} of the CPUs' time",
     ),
 )
-
-GPU_THRESHOLDS = (
-    GpuThreshold(
-        "others",
-        lambda gpu: gpu.others,
-        0.05,
-        "as for the CPUs",
-        "others used {:.0%} of it",
-    ),
-    GpuThreshold(
-        "clock",
-        lambda gpu: None if gpu.clock_change is None else -gpu.clock_change,
-        0.05,
-        "as for the CPUs",
-        "its clock fell by {:.0%}",
-    ),
-    GpuThreshold(
-        "thermal",
-        lambda gpu: gpu.thermal_s,
-        0,
-        "the driver counts time only where heat really held the clock down",
-        "heat held its clock down for {:.2g} s",
-    ),
+#: Limits as for the CPUs.
+GPU_THRESHOLDS: tuple[Threshold[GpuNoise], ...] = (
+    Threshold(lambda gpu: gpu.others, 0.05, "others used {:.0%} of it"),
+    Threshold(lambda gpu: _fall(gpu.clock_change), 0.05, "its clock fell by {:.0%}"),
+    Threshold(lambda gpu: gpu.thermal_s, 0, "heat held its clock down for {:.2g} s"),
 )
-
 #: What GPUs do under any full load, and no disturbance.
 USUAL = "power limit"
 
@@ -143,24 +94,19 @@ def disturbances(sample: NoiseSample) -> tuple[str, ...]:
     """What disturbed, such as ``others used 23% of the CPUs``; empty where nothing did.
 
     Args:
-        sample: What was counted; facts that the machine doesn't tell are passed over.
+        sample: What was counted; facts that the machine doesn't tell count as no disturbance.
     """
-    found = []
-    for threshold in THRESHOLDS:
-        value = threshold.value(sample)
-        limit = threshold.limit + (sample.resolution if threshold.uncertain else 0)
-        if value is not None and value > limit:
-            found.append(threshold.words.format(value))
+    texts = _beyond(THRESHOLDS, sample)
     for number, gpu in enumerate(sample.gpus):
-        found += [f"GPU {number}: {words}" for words in _of_gpu(gpu)]
-    return tuple(found)
+        held = ", ".join(reason for reason in gpu.throttle or () if reason != USUAL)
+        of_gpu = _beyond(GPU_THRESHOLDS, gpu) + ([f"clock held down by {held}"] if held else [])
+        texts += [f"GPU {number}: {text}" for text in of_gpu]
+    return tuple(texts)
 
 
-def _of_gpu(gpu: GpuNoise) -> list[str]:
-    found = []
-    for threshold in GPU_THRESHOLDS:
-        value = threshold.value(gpu)
-        if value is not None and value > threshold.limit:
-            found.append(threshold.words.format(value))
-    held = [words for words in gpu.throttle or () if words != USUAL]
-    return found + ([f"clock held down by {', '.join(held)}"] if held else [])
+def _beyond(thresholds: Iterable[Threshold[Noise]], noise: Noise) -> list[str]:
+    return [
+        each.words.format(value)
+        for each in thresholds
+        if (value := each.value(noise)) is not None and value > each.limit + each.resolution(noise)
+    ]

@@ -96,7 +96,7 @@ def _processor(cpu: Cpu, root: Path) -> dict[str, Any]:
 def _resources(cpu: Cpu, root: Path) -> dict[str, Any]:
     """What of the machine this process may use: fewer CPUs make another machine of it."""
     allowed, quota = allowed_cpus(), cpu_quota(root)
-    total = _memory(root)
+    total = psutil.virtual_memory().total
     return {
         "cpus_affinity": len(allowed),
         "cores_affinity": cpu.cores_among(allowed),
@@ -112,13 +112,6 @@ def _gpus(root: Path) -> dict[str, Any]:
     # TensorFlow's wheel for Linux is built for CUDA; without a GPU that changes nothing.
     build = cuda_build() if facts["gpus"] else {"cuda": None, "cudnn": None}
     return {**facts, **build}
-
-
-def _memory(root: Path) -> int:
-    first = (read_text(root / "proc/meminfo") or "").partition("\n")[0].split()
-    if len(first) == 3 and first[0] == "MemTotal:":
-        return int(first[1]) * 1024
-    return int(psutil.virtual_memory().total)
 
 
 def _os_name(root: Path) -> str | None:

@@ -1,32 +1,27 @@
 """What disturbed a piece of timed work: other processes, the hypervisor, heat, limits.
 
-``NoiseMeter`` reads the kernel's counters before and after; a ``NoiseSample`` holds the
-differences. What the machine doesn't tell is None, never 0.
+``NoiseMeter`` reads counters before and after; a ``NoiseSample`` holds the differences. What the
+machine doesn't tell is None, never 0.
 """
 
 from __future__ import annotations
 
 import time
+from statistics import median
 from typing import TYPE_CHECKING, Any
 
-from tlbench.machine.clocks import middle
-from tlbench.machine.counters import CounterReader, Counters
+from tlbench.machine.clocks import ClockReader
+from tlbench.machine.counters import CounterReader
 from tlbench.machine.cpu import allowed_cpus
 from tlbench.machine.gpu import GpuReader, open_nvml, own_pid
-from tlbench.machine.gpu_noise import GpuNoise, gpu_noise
+from tlbench.machine.gpu_noise import gpu_noise
 from tlbench.machine.noise_sample import NoiseSample
 from tlbench.machine.system_files import ROOT
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-#: A sample's name for each of ``OwnUse``'s counters.
-OWN = {
-    "own_cpu_s": "cpu_s",
-    "involuntary_switches": "involuntary",
-    "voluntary_switches": "voluntary",
-    "major_faults": "major_faults",
-}
+    from tlbench.machine.gpu import GpuState
 
 
 class NoiseMeter:
@@ -41,15 +36,20 @@ class NoiseMeter:
 
     def __init__(self, root: Path = ROOT, gpus: GpuReader | None = None) -> None:
         self._cpus = allowed_cpus()
-        self._reader = CounterReader(self._cpus, root)
+        self._counters, self._clocks = (
+            CounterReader(self._cpus, root),
+            ClockReader(self._cpus, root),
+        )
         self._gpus = gpus or GpuReader(open_nvml(root), own_pid(root))
-        self._before: Counters | None = None
+        self._before: dict[str, float] | None = None
 
     def start(self) -> None:
         """Begin an interval."""
         self._since_us = time.time_ns() // 1000
-        self._gpus_before = self._gpus.read(self._since_us)
-        self._before = self._reader.read()
+        self._gpus_before: tuple[GpuState, ...] = self._gpus.read(self._since_us)
+        self._clocks_before = self._clocks.read()
+        self._before = self._counters.read()
+        self._clock = time.perf_counter()  # last, so that reading isn't timed
 
     def stop(self) -> NoiseSample:
         """End the interval.
@@ -60,57 +60,18 @@ class NoiseMeter:
         clock = time.perf_counter()
         if self._before is None:
             raise RuntimeError("NoiseMeter.stop: expected start before it")
-        before, after = self._before, self._reader.read(clock=clock)
-        self._before = None
+        before, after, self._before = self._before, self._counters.read(), None
+        counts: dict[str, Any] = {n: after[n] - before[n] for n in before if n in after}
+        clocks = self._clocks_before, self._clocks.read()
+        medians = [median(each) if each else None for each in clocks]
         gpus = zip(self._gpus_before, self._gpus.read(self._since_us), strict=True)
-        return difference(
-            before,
-            after,
+        return NoiseSample(
+            wall_s=clock - self._clock,
             cpus=len(self._cpus),
-            tick_s=self._reader.tick,
+            tick_s=self._counters.tick_s,
+            clock_before_mhz=medians[0],
+            clock_after_mhz=medians[1],
+            clock_lowest_mhz=min((*clocks[0], *clocks[1]), default=None),
             gpus=tuple(gpu_noise(*pair) for pair in gpus),
+            **counts,
         )
-
-
-def difference(
-    before: Counters,
-    after: Counters,
-    *,
-    cpus: int,
-    tick_s: float,
-    gpus: tuple[GpuNoise, ...] = (),
-) -> NoiseSample:
-    """What was counted between two moments.
-
-    Args:
-        before: The earlier one.
-        after: The later one.
-        cpus: CPUs that this process may run on.
-        tick_s: Seconds of one count of CPU time.
-        gpus: What the GPUs counted meanwhile.
-    """
-    clocks = (*before.clocks_mhz, *after.clocks_mhz)
-    busy, steal = (_passed(before.cpus, after.cpus, name) for name in ("busy", "steal"))
-    own = {ours: _passed(before.own, after.own, name) for ours, name in OWN.items()}
-    return NoiseSample(
-        wall_s=after.clock - before.clock,
-        cpus=cpus,
-        tick_s=tick_s,
-        busy_s=busy,
-        steal_s=steal,
-        clock_before_mhz=middle(before.clocks_mhz),
-        clock_after_mhz=middle(after.clocks_mhz),
-        clock_lowest_mhz=min(clocks, default=None),
-        thermal_throttles=_passed(before, after, "thermal"),
-        pressure_s=_passed(before, after, "pressure_s"),
-        throttled_times=_passed(before.throttled, after.throttled, "times"),
-        throttled_s=_passed(before.throttled, after.throttled, "seconds"),
-        gpus=gpus,
-        **own,
-    )
-
-
-def _passed(before: object, after: object, name: str) -> Any:  # noqa: ANN401 - int or float
-    """What a counter rose by; None where either moment doesn't tell it."""
-    first, last = getattr(before, name, None), getattr(after, name, None)
-    return None if first is None or last is None else last - first

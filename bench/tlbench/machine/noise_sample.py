@@ -2,33 +2,35 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields
 from statistics import fmean
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
-from tlbench.machine.gpu_noise import GpuNoise, gpu_of, is_number, sum_gpus
+import msgspec
+
+from tlbench.machine.gpu_noise import GpuNoise, sum_gpus
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 #: Shares from counts whose rounding could be more than this say nothing.
 COARSEST = 0.2
-
 #: Derived figures, which a sample's dictionary has beside what was counted.
 SHARES = (
     *("others", "steal", "memory_pressure", "cgroup_throttled"),
     *("involuntary_per_s", "major_faults_per_s", "clock_change", "resolution"),
 )
+T = TypeVar("T")
+Positive = Annotated[float, msgspec.Meta(gt=0)]
+Count = Annotated[int, msgspec.Meta(gt=0)]
 
 
-@dataclass(frozen=True)
-class NoiseSample:
-    """What was counted during an interval.
+class NoiseSample(msgspec.Struct, frozen=True, kw_only=True):
+    """What was counted during an interval; None where the machine doesn't tell.
 
     Attributes:
         wall_s: Its length in seconds.
         cpus: CPUs that this process may run on.
-        tick_s: Seconds of CPU time of one count, to which ``busy_s`` and ``steal_s`` are rounded
+        tick_s: Seconds of CPU time per count, to which ``busy_s`` and ``steal_s`` are rounded
             once per CPU and interval.
         intervals: How many intervals were summed up.
         own_cpu_s: CPU seconds of this process's threads and of its ended children.
@@ -39,7 +41,7 @@ class NoiseSample:
         major_faults: Pages that had to be read from a disk.
         clock_before_mhz: Median clock of these CPUs before.
         clock_after_mhz: Median clock after.
-        clock_lowest_mhz: The lowest seen before or after.
+        clock_lowest_mhz: The lowest before or after.
         thermal_throttles: Times that heat held a clock down.
         pressure_s: Seconds in which something on the machine waited for memory.
         throttled_times: Periods in which the CPU quota stopped this process's group.
@@ -47,10 +49,10 @@ class NoiseSample:
         gpus: The same of each NVIDIA GPU.
     """
 
-    wall_s: float
-    cpus: int
-    tick_s: float = 0.01
-    intervals: int = 1
+    wall_s: Positive
+    cpus: Count
+    tick_s: Positive = 0.01
+    intervals: Count = 1
     own_cpu_s: float | None = None
     busy_s: float | None = None
     steal_s: float | None = None
@@ -99,12 +101,12 @@ class NoiseSample:
 
     @property
     def involuntary_per_s(self) -> float | None:
-        """Involuntary context switches a second."""
+        """Involuntary context switches per second."""
         return self._per_s(self.involuntary_switches)
 
     @property
     def major_faults_per_s(self) -> float | None:
-        """Pages read from a disk a second."""
+        """Pages read from a disk per second."""
         return self._per_s(self.major_faults)
 
     @property
@@ -116,7 +118,8 @@ class NoiseSample:
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON: what was counted, and the shares made from it."""
-        return asdict(self) | {name: getattr(self, name) for name in SHARES}
+        counts: dict[str, Any] = msgspec.to_builtins(self)
+        return counts | {name: getattr(self, name) for name in SHARES}
 
     def _per_s(self, count: float | None) -> float | None:
         return None if count is None or self.wall_s <= 0 else count / self.wall_s
@@ -127,21 +130,20 @@ class NoiseSample:
         return min(1.0, seconds / (self.wall_s * self.cpus))
 
 
-def sample_of(told: object) -> NoiseSample | None:
+def sample_of(stored: object) -> NoiseSample | None:
     """The sample that ``as_dict`` made this of; None where it is something else, as in a file."""
-    if not isinstance(told, dict):
+    if not isinstance(stored, dict):
         return None
-    counted = {field.name: told.get(field.name) for field in fields(NoiseSample)}
-    counted.pop("gpus")
-    given = {name: value for name, value in counted.items() if value is not None}
-    # What is divided by is above 0; the last two have values where they aren't told.
-    above = [given.get("wall_s", 0), given.get("cpus", 0)]
-    above += [given.get(name, 1) for name in ("tick_s", "intervals")]
-    if not all(map(is_number, [*given.values(), *above])) or min(above) <= 0:
+    several = stored.get("gpus")
+    gpus = [_converted(each, GpuNoise) for each in several] if isinstance(several, list) else []
+    return _converted(stored | {"gpus": [each for each in gpus if each]}, NoiseSample)
+
+
+def _converted(stored: object, kind: type[T]) -> T | None:
+    try:
+        return msgspec.convert(stored, kind)
+    except msgspec.ValidationError:
         return None
-    several = told.get("gpus")
-    gpus = map(gpu_of, several if isinstance(several, list | tuple) else ())
-    return NoiseSample(**given, gpus=tuple(gpu for gpu in gpus if gpu is not None))
 
 
 def sum_samples(samples: Sequence[NoiseSample]) -> NoiseSample | None:
@@ -152,16 +154,11 @@ def sum_samples(samples: Sequence[NoiseSample]) -> NoiseSample | None:
     if not samples:
         return None
     merged: dict[str, Any] = {"cpus": samples[0].cpus, "tick_s": samples[0].tick_s}
-    for name in (field.name for field in fields(NoiseSample) if field.name not in merged):
+    for name in (name for name in NoiseSample.__struct_fields__ if name not in merged):
         values = [getattr(sample, name) for sample in samples]
         if name == "gpus":
             merged[name] = sum_gpus(values)
         elif None not in values:
-            merged[name] = _merge(name, values)
+            clock = min if name == "clock_lowest_mhz" else fmean
+            merged[name] = clock(values) if name.startswith("clock") else sum(values)
     return NoiseSample(**merged)
-
-
-def _merge(name: str, values: list[float]) -> float:
-    if name == "clock_lowest_mhz":
-        return min(values)
-    return fmean(values) if name.startswith("clock") else sum(values)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+import time
 from dataclasses import asdict
 from datetime import UTC, datetime
+from statistics import median
 from typing import TYPE_CHECKING, Any
 
 import psutil
 
-from tlbench.machine.clocks import ClockReader, ThrottleReader, middle, temperature_c
+from tlbench.machine.clocks import ClockReader, ThrottleReader, temperature_c
 from tlbench.machine.cpu import allowed_cpus
 from tlbench.machine.gpu import GpuReader, open_nvml, own_pid
 from tlbench.machine.system_files import ROOT, read_text
@@ -32,29 +34,24 @@ def momentary_state(root: Path = ROOT) -> dict[str, Any]:
     memory, swap = psutil.virtual_memory(), psutil.swap_memory()
     return {
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
-        "uptime_s": _first_number(root / "proc/uptime"),
+        "uptime_s": round(time.time() - psutil.boot_time()),
         "load_1_minute": os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
         "memory_available_bytes": memory.available,
         "swap_used_bytes": swap.used,
-        "clock_mhz": middle(clocks),
+        "clock_mhz": median(clocks) if clocks else None,
         "clock_lowest_mhz": min(clocks, default=None),
         "governor": read_text(root / "sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
         "turbo": _turbo(root / "sys/devices/system/cpu"),
-        "temperature_c": temperature_c(root),
+        "temperature_c": temperature_c(),
         "thermal_throttles": ThrottleReader(cpus, root).read(),
         "gpu_states": [asdict(gpu) for gpu in GpuReader(open_nvml(root), own_pid(root)).read()],
     }
 
 
 def _turbo(folder: Path) -> bool | None:
-    """Whether clocks may rise above the nominal one; Intel's driver tells the opposite."""
+    """Whether clocks may rise above the nominal one; Intel's driver says the opposite."""
     off = read_text(folder / "intel_pstate/no_turbo")
     if off is not None:
         return off == "0"
     boost = read_text(folder / "cpufreq/boost")
     return None if boost is None else boost == "1"
-
-
-def _first_number(path: Path) -> float | None:
-    text = read_text(path)
-    return float(text.split()[0]) if text else None

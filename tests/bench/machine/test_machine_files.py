@@ -2,7 +2,7 @@
 
 import pytest
 
-from tlbench.machine.cgroup import Throttling, cpu_quota, memory_limit, stat_file, throttling
+from tlbench.machine.cgroup import cpu_quota, memory_limit, stat_file, throttling
 from tlbench.machine.cpu import caches, last_level_cache, read_cpu
 from tlbench.machine.virtualization import container, hypervisor
 
@@ -124,12 +124,12 @@ def test_the_memory_limit_is_one_below_the_machines_memory(tree, files, limit):
     [
         ({"proc/self/cgroup": "0::/a",
           "sys/fs/cgroup/a/cpu.stat": "usage_usec 9\nnr_throttled 7\nthrottled_usec 2500000"},
-         Throttling(7, 2.5)),
+         {"throttled_times": 7, "throttled_s": 2.5}),
         ({"proc/self/cgroup": "1:cpu:/",
           "sys/fs/cgroup/cpu/cpu.stat": "nr_periods 9\nnr_throttled 3\nthrottled_time 500000000"},
-         Throttling(3, 0.5)),
-        ({"proc/self/cgroup": "0::/", "sys/fs/cgroup/cpu.stat": "usage_usec 9"}, None),
-        ({}, None),
+         {"throttled_times": 3, "throttled_s": 0.5}),
+        ({"proc/self/cgroup": "0::/", "sys/fs/cgroup/cpu.stat": "usage_usec 9"}, {}),
+        ({}, {}),
     ],
     ids=["v2 in µs", "v1 in ns", "the root counts none", "no groups"],
 )  # fmt: skip
