@@ -51,7 +51,7 @@ def measured(arguments: list[str]) -> dict[str, Any]:
         RuntimeError: It failed.
     """
     start = perf_counter()
-    command = [sys.executable, "-c", RUN, "tlbench.cli.main", *arguments]
+    command = [sys.executable, "-c", RUN, "tlbench", *arguments]
     done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - ours
     seconds = perf_counter() - start
     if done.returncode:

@@ -12,11 +12,19 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tlbench.cli.command_line import INTERRUPTED
+from tlbench.cli.command_line import NOTHING, USAGE, Failure, Interrupted
+from tlbench.cli.options import (
+    as_arguments,
+    json_option,
+    output_option,
+    pytest_arguments,
+    suite_options,
+    workload_option,
+)
+from tlbench.errors import InputError
 from tlbench.gate.baseline import (
     LEAST_RUNS,
     Baseline,
-    BaselineError,
     Run,
     disagreement,
     facts_of,
@@ -24,106 +32,90 @@ from tlbench.gate.baseline import (
     run_problem,
     write_baseline,
 )
-from tlbench.suite.options import OPTIONS
+from tlbench.gate.comparable import other_machine
+from tlbench.machine.fingerprint import fingerprint
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 #: Lines of a failed run's output that are shown.
 SHOWN_LINES = 40
-#: Fewer complete runs aren't worth keeping after an interruption.
-KEPT_RUNS = 2
+#: Fewer complete runs aren't worth storing after an interruption.
+WORTH_STORING = 2
 
 
-class RunFailed(click.ClickException):
-    """Tests failed: there is no baseline of it."""
-
-    exit_code = 1
-
-
-class BadUse(click.ClickException):
-    """Options or a file that can't be used."""
-
-    exit_code = 2
-
-
-class NotComparable(click.ClickException):
-    """Nothing was measured, or runs that can't be in one baseline."""
-
-    exit_code = 4
-
-
-def run(
+@click.command(epilog="Example: tlbench baseline -o baseline.json -- bench_sort.py")
+@pytest_arguments
+@output_option
+@click.option(
+    "--runs",
+    "count",
+    type=click.IntRange(1),
+    default=5,
+    show_default=True,
+    metavar="N",
+    help="number of runs",
+)
+@click.option("--add", is_flag=True, help="add to the runs in FILE")
+@json_option
+@workload_option
+@suite_options()
+def baseline(
     *,
+    arguments: tuple[str, ...],
     output: Path,
-    runs: int,
-    add: bool,
+    count: int,
     workload: str | None,
-    given: Mapping[str, str],
-    arguments: Sequence[str],
+    suite: dict[str, str],
+    add: bool,
     as_json: bool,
 ) -> None:
-    """Measure several runs, each in a process of its own, and write them to a file.
+    """Run a suite several times and store the runs as a baseline.
 
-    Args:
-        output: The file.
-        runs: How many.
-        add: Append to the file's runs.
-        workload: Of this suite; None takes its own default.
-        given: Options of this suite that were given, as texts.
-        arguments: pytest's, for another suite; none for this one.
-        as_json: Print JSON in place of text.
+    pytest --gate FILE judges later runs by it. Without PYTEST ARGUMENTS the built-in suite runs,
+    each benchmark in a process of its own. Add runs from other days with --add: days differ more
+    than runs do.
 
-    Raises:
-        ClickException: A run failed, measured nothing, or doesn't fit the others; nothing was
-            written, and an older file is left as it was.
+    Exit code 0: written; 1: tests failed; 2: bad input; 4: nothing measured or not comparable.
     """
-    if arguments and (given or workload):
-        raise BadUse("options of tlbench's suite don't go with pytest arguments: give either")
-    command = tuple(arguments) or _own_suite(workload, given)
-    old = _old(output, add=add)
+    if arguments and (suite or workload):
+        raise InputError("options of the built-in suite don't go with pytest arguments: use either")
+    command = arguments or _own_suite(workload, suite)
+    runs = list(_stored(output)) if add else []
     output.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryFile(dir=output.parent):
         pass  # a place that can't be written is found before measuring
-    done: list[Run] = []
+    stored = len(runs)
     try:
-        for number in range(1, runs + 1):
-            click.echo(f"run {number} of {runs}: ...", err=True)
+        for number in range(1, count + 1):
             started = perf_counter()
-            done.append(_measured(command, own=not arguments))
-            _check_fits((*old, *done))
-            benchmarks, seconds = len(done[-1]["benchmarks"]), perf_counter() - started
-            click.echo(
-                f"run {number} of {runs}: {benchmarks} benchmark(s), {seconds:.0f} s", err=True
-            )
+            click.echo(f"run {number} of {count}: ...", err=True)
+            runs.append(_measured(command, own=not arguments))
+            _check_fits(runs)
+            benchmarks, seconds = len(runs[-1]["benchmarks"]), perf_counter() - started
+            line = f"run {number} of {count}: {benchmarks} benchmarks, {seconds:.0f} s"
+            click.echo(line, err=True)
     except KeyboardInterrupt:
-        _interrupted(output, command, old, done, add=add)
-    _write(output, command, (*old, *done))
-    _tell(output, (*old, *done), as_json=as_json)
+        worth = len(runs) > stored and len(runs) >= WORTH_STORING
+        if not worth or (output.exists() and not add):
+            raise Interrupted("interrupted: nothing was written") from None
+        write_baseline(output, Baseline(command, tuple(runs)))
+        raise Interrupted("interrupted: complete runs are stored; add more with --add") from None
+    write_baseline(output, Baseline(command, tuple(runs)))
+    _summarise(output, runs, as_json=as_json)
 
 
-def _own_suite(workload: str | None, given: Mapping[str, str]) -> tuple[str, ...]:
-    flags = {option.name: option.flag for option in OPTIONS}
-    options = [f"{flags[name]}={text}" for name, text in given.items()]
-    chosen = [f"--workload={workload}"] if workload else []
-    return ("--benchmark", "--isolate", *chosen, *options)
+def _own_suite(workload: str | None, suite: Mapping[str, str]) -> tuple[str, ...]:
+    chosen = (f"--workload={workload}",) if workload else ()
+    return ("--benchmark", "--isolate", *chosen, *as_arguments(suite))
 
 
-def _old(output: Path, *, add: bool) -> tuple[Run, ...]:
-    """The runs that stay."""
-    if not add:
-        return ()
-    from tlbench.gate.comparable import other_machine
-    from tlbench.machine.fingerprint import fingerprint
-
-    try:
-        runs = read_baseline(output).runs
-    except BaselineError as error:
-        raise BadUse(str(error)) from error
-    if runs:
-        reason = other_machine(facts_of(runs[-1]), fingerprint())
-        if reason and reason.startswith("another machine"):  # before anything is measured in vain
-            raise NotComparable(f"{output}: {reason}; nothing was added")
+def _stored(output: Path) -> tuple[Run, ...]:
+    """The runs to add to, if they are of this machine: found out before anything is measured."""
+    runs = read_baseline(output).runs
+    reason = other_machine(facts_of(runs[-1]), fingerprint()) if runs else None
+    if reason and reason.startswith("another machine"):
+        raise Failure(f"{output}: {reason}; nothing was added", NOTHING)
     return runs
 
 
@@ -145,10 +137,10 @@ def _measured(command: Sequence[str], *, own: bool) -> Run:
         files = list(folder.rglob("*.json"))
         measured = json.loads(files[0].read_text(encoding="utf-8")) if files else None
     if measured is None or not measured.get("benchmarks"):
-        raise NotComparable("the tests passed, but nothing was measured: no baseline")
+        raise Failure("the tests passed, but nothing was measured: no baseline", NOTHING)
     problem = run_problem(measured)
     if problem:
-        raise NotComparable(f"a run that can't be compared: {problem}")
+        raise Failure(f"a run that can't be compared: {problem}", NOTHING)
     run: Run = measured
     return run
 
@@ -161,45 +153,28 @@ def _check_ended(status: int, output: str) -> None:
         raise KeyboardInterrupt
     last = "\n".join(output.splitlines()[-SHOWN_LINES:])
     if status == 4:
-        raise BadUse(f"{last}\npytest refused its options")
+        raise Failure(f"{last}\npytest refused its options", USAGE)
     if status == 5:
-        raise NotComparable(f"{last}\npytest found no tests")
-    raise RunFailed(f"{last}\ntests failed, and a failed run is no baseline")
+        raise Failure(f"{last}\npytest found no tests", NOTHING)
+    raise Failure(f"{last}\ntests failed, and a failed run is no baseline", 1)
 
 
 def _check_fits(runs: Sequence[Run]) -> None:
     reason = disagreement(runs[0], runs[-1])
     if reason:
-        raise NotComparable(f"the new run doesn't fit the first: {reason}; nothing was written")
+        raise Failure(f"the new run doesn't fit the first: {reason}; nothing was written", NOTHING)
 
 
-def _interrupted(
-    output: Path, command: Sequence[str], old: Sequence[Run], done: Sequence[Run], *, add: bool
-) -> None:
-    """Keep what is complete, unless that would replace an older baseline or hardly be one."""
-    if len(done) and len(old) + len(done) >= KEPT_RUNS and (add or not output.exists()):
-        _write(output, command, (*old, *done))
-        click.echo("interrupted: complete runs were kept; --add makes more", err=True)
-    else:
-        click.echo("interrupted: nothing was written", err=True)
-    raise SystemExit(INTERRUPTED)
-
-
-def _write(output: Path, command: Sequence[str], runs: Sequence[Run]) -> None:
-    write_baseline(output, Baseline(tuple(command), tuple(runs)))
-
-
-def _tell(output: Path, runs: Sequence[Run], *, as_json: bool) -> None:
+def _summarise(output: Path, runs: Sequence[Run], *, as_json: bool) -> None:
     if as_json:
-        names = [each["fullname"] for each in runs[-1]["benchmarks"]]
-        told = {
+        summary = {
             "baseline": str(output),
             "runs": len(runs),
             "runs_needed": LEAST_RUNS,
-            "benchmarks": names,
+            "benchmarks": [each["fullname"] for each in runs[-1]["benchmarks"]],
         }
-        click.echo(json.dumps(told, indent=1))
+        click.echo(json.dumps(summary, indent=1))
         return
-    click.echo(f"baseline: {output}, {len(runs)} run(s)")
+    click.echo(f"baseline: {output}, {len(runs)} runs")
     if len(runs) < LEAST_RUNS:
-        click.echo(f"a gate needs at least {LEAST_RUNS}: add some with --add")
+        click.echo(f"a gate needs at least {LEAST_RUNS}: add more with --add")

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, TextIO
 
 import click
 
-from tl_core.errors import ImageError
-from tl_core.photographs import portrait
-from tlbench.suite.options import check_names
+from tl_core.errors import TransferLearningError
+from tlbench.cli.options import NETWORK, json_option, own_images, suite_options
+from tlbench.errors import InputError
+from tlbench.suite.extra import check_installed
 from tlbench.suite.quiet import import_tensorflow
 
 if TYPE_CHECKING:
@@ -24,55 +25,74 @@ if TYPE_CHECKING:
 BAR = 20
 
 
-def run(
+@click.command(epilog="Example: tlbench classify photo.jpg --top 3")
+@click.argument("images", nargs=-1, type=click.Path(), metavar="[IMAGE]...")
+@click.option(
+    "--top",
+    type=click.IntRange(1),
+    default=5,
+    show_default=True,
+    metavar="N",
+    help="labels per image",
+)
+@click.option(
+    "--labels", type=click.File(), metavar="FILE", help="file with one class name per line"
+)
+@json_option
+@suite_options(*NETWORK, "image_size", "batch_size")
+def classify(
     *,
     images: tuple[str, ...],
     top: int,
     labels: TextIO | None,
+    suite: dict[str, str],
     as_json: bool,
-    options: Workload,
-    given: dict[str, str],
 ) -> None:
-    """Classify pictures and print their most probable labels.
+    """Classify images with a pretrained model.
 
-    Args:
-        images: Files; none means the embedded photograph.
-        top: Labels an image.
-        labels: File with one class name a line, or None for ImageNet's.
-        as_json: Print JSON in place of text.
-        options: Model, engine, device and sizes.
-        given: Which of these the user set.
+    Without IMAGE it classifies an embedded photograph.
+
+    Exit code 0: classified; 2: bad input.
     """
-    check_names(options)
+    check_installed("tlbench classify")
+    options = own_images(suite)
+    names = [line.strip() for line in labels if line.strip()] if labels else None
+    try:
+        answers = _answers(images, top, names, options)
+    except TransferLearningError as error:
+        raise InputError(str(error)) from error
+    if as_json:
+        rows = [
+            {"image": path, "predictions": [asdict(prediction) for prediction in row]}
+            for path, row in answers
+        ]
+        click.echo(json.dumps(rows, indent=1))
+        return
+    for path, row in answers:
+        click.echo("\n".join([path, *map(_line, row)]))
+
+
+def _answers(
+    images: Sequence[str], top: int, labels: Sequence[str] | None, options: Workload
+) -> list[tuple[str, list[Prediction]]]:
+    """Files, each with its most probable labels."""
+    from tl_core.photographs import portrait
+
     paths = list(images) or [str(portrait())]
     for path in paths:  # before a model is loaded in vain
         if not Path(path).is_file():
-            raise ImageError(f"{path}: no such file; expected a picture")
+            raise InputError(f"{path}: no such file; expected an image")
     import_tensorflow(options.device)
     from tl_core.classifier import ImageClassifier
 
     classifier = ImageClassifier(
-        options.model,
-        labels=[line.strip() for line in labels if line.strip()] if labels else None,
-        # The quick workload's smaller images are for its patches, not for photographs.
-        image_size=options.image_size if "image_size" in given else None,
-        **options.network,
+        options.model, labels=labels, image_size=options.image_size, **options.network
     )
-    answers = classifier.classify(paths, top=top, batch_size=options.batch_size)
-    if as_json:
-        rows = [
-            {"image": path, "predictions": [asdict(prediction) for prediction in row]}
-            for path, row in zip(paths, answers, strict=True)
-        ]
-        click.echo(json.dumps(rows, indent=1))
-        return
-    for path, row in zip(paths, answers, strict=True):
-        click.echo("\n".join([path, *lines(row)]))
+    rows = classifier.classify(paths, top=top, batch_size=options.batch_size)
+    return list(zip(paths, rows, strict=True))
 
 
-def lines(predictions: Sequence[Prediction]) -> list[str]:
-    """One line a prediction: probability, bar, label."""
-    return [
-        f"  {p.probability:6.1%} {'█' * round(p.probability * BAR):<{BAR}} {p.label}"
-        for p in predictions
-    ]
+def _line(prediction: Prediction) -> str:
+    """Probability, bar, label."""
+    bar = "█" * round(prediction.probability * BAR)
+    return f"  {prediction.probability:6.1%} {bar:<{BAR}} {prediction.label}"

@@ -1,4 +1,4 @@
-"""How ``tlbench`` behaves as a whole: errors of one line, closest matches, completion."""
+"""How ``tlbench`` behaves as a whole: commands loaded when called, errors of one line."""
 
 from __future__ import annotations
 
@@ -6,45 +6,39 @@ import os
 import sys
 from contextlib import contextmanager, suppress
 from difflib import get_close_matches
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import click
-from click.shell_completion import CompletionItem
 
-from tl_core.errors import TransferLearningError
-from tlbench.errors import OptionError
-from tlbench.runs.read import ResultError
+from tlbench.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Mapping
 
-    Complete = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
+    from click.shell_completion import CompletionItem
 
-#: Exit code of bad options and bad input, which scripts rely on.
-USAGE = 2
+#: Exit codes that scripts rely on: bad options or input; nothing measured or comparable.
+USAGE, NOTHING = 2, 4
 #: Exit code after Ctrl-C, as shells have it: 128 and the signal's number.
 INTERRUPTED = 130
-#: Shells that completion is there for.
-SHELLS = ("bash", "zsh", "fish")
-#: What ``--device`` is completed to; machines with more GPUs have more numbers.
-DEVICES = ("cpu", "gpu", "gpu:0")
 #: What newer versions of click raise for a group without a command: its text is the whole help.
 _HELP: Any = getattr(click.exceptions, "NoArgsIsHelpError", ())
 
 
-class BadInput(click.ClickException):
-    """Bad input: one line on stderr, exit code 2."""
+class Failure(click.ClickException):
+    """The end of a command: one line on stderr, and an exit code."""
 
-    exit_code = USAGE
+    def __init__(self, message: str, exit_code: int) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code  # type: ignore[misc] # one class for all codes
 
 
-class Interrupted(click.ClickException):
+class Interrupted(Failure):
     """Ctrl-C: one line on stderr, exit code 130."""
 
-    exit_code = INTERRUPTED
-
-    def __init__(self) -> None:
-        super().__init__("interrupted")
+    def __init__(self, message: str = "interrupted") -> None:
+        super().__init__(message, INTERRUPTED)
 
     def show(self, file: Any = None) -> None:  # noqa: ANN401 - as click has it
         """Print it; on a terminal below the ``^C`` that is shown there."""
@@ -60,16 +54,53 @@ def one_line_errors() -> Iterator[None]:
     """
     try:
         yield
-    except (OptionError, TransferLearningError, ResultError) as error:
-        raise BadInput(str(error)) from error
+    except InputError as error:
+        raise Failure(str(error), USAGE) from error
     except BrokenPipeError:
         raise
     except (OSError, UnicodeError) as error:
-        raise BadInput(f"a file can't be read or written: {error}") from error
+        raise Failure(f"a file can't be read or written: {error}", USAGE) from error
 
 
 class CommandLine(click.Group):
-    """A group of commands whose every error is one line with a hint."""
+    """Commands that are loaded when called; every error is one line with a hint.
+
+    Args:
+        short_helps: What each command does, by name: all that ``--help`` and completion need. The
+            command is the object of that name in the module of that name in ``tlbench.cli``.
+        attributes: Of ``click.Group``.
+    """
+
+    def __init__(self, *, short_helps: Mapping[str, str], **attributes: Any) -> None:  # noqa: ANN401
+        super().__init__(**attributes)
+        self.short_helps = short_helps
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Names of the commands."""
+        del ctx
+        return sorted(self.short_helps)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import a command; None where there is none of that name."""
+        del ctx
+        if cmd_name not in self.short_helps:
+            return None
+        command: click.Command = getattr(import_module(f"tlbench.cli.{cmd_name}"), cmd_name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the commands' part of the help."""
+        del ctx
+        with formatter.section("Commands"):
+            formatter.write_dl(sorted(self.short_helps.items()))
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Commands and options that begin so."""
+        from click.shell_completion import CompletionItem
+
+        names = [name for name in self.list_commands(ctx) if name.startswith(incomplete)]
+        items = [CompletionItem(name, help=self.short_helps[name]) for name in names]
+        return [*items, *click.Command.shell_complete(self, ctx, incomplete)]
 
     def main(self, *args: Any, standalone_mode: bool = True, **extra: Any) -> Any:  # noqa: ANN401
         """Run a command and end the process, as click does; see ``click.Group.main``."""
@@ -85,7 +116,7 @@ class CommandLine(click.Group):
             code = result if isinstance(result, int) else 0
         except click.ClickException as error:
             code = error.exit_code
-            _tell(error)
+            _show(error)
         except click.Abort:
             code = INTERRUPTED
         sys.exit(code)
@@ -101,17 +132,15 @@ class CommandLine(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """The command of that name, or an error that names the closest."""
-        name = args[0]
-        unknown = self.get_command(ctx, name) is None and not name.startswith("-")
-        if unknown and not ctx.resilient_parsing:
-            names = self.list_commands(ctx)
+        name, names = args[0], self.list_commands(ctx)
+        if name not in names and not name.startswith("-") and not ctx.resilient_parsing:
             close = get_close_matches(name, names, n=1)
             hint = f"Did you mean '{close[0]}'?" if close else f"Known are {', '.join(names)}."
             raise click.UsageError(f"No such command '{name}'. {hint}", ctx)
         return super().resolve_command(ctx, args)
 
 
-def _tell(error: click.ClickException) -> None:
+def _show(error: click.ClickException) -> None:
     """Print an error; a usage error in a line, where click prints three."""
     with suppress(OSError):
         _drop_unwritten()
@@ -123,78 +152,9 @@ def _tell(error: click.ClickException) -> None:
 
 
 def _drop_unwritten() -> None:
-    """After a full disk: what can't be written would be tried again, and told of, at the end."""
+    """After a full disk: what can't be written would be tried again, and reported, at the end."""
     try:
         sys.stdout.flush()
     except OSError:
         with suppress(OSError, ValueError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-def completing(name: str) -> Complete | None:
-    """How values of one of the suite's options are completed; None where they aren't known.
-
-    Args:
-        name: The option's, with underscores.
-    """
-    values = {
-        "engine": _engines,
-        "precision": _precisions,
-        "data": _data,
-        "device": lambda: DEVICES,
-        "model": _models,
-    }.get(name)
-    if values is None:
-        return None
-    # A value may also be a folder, or a file.
-    otherwise = {"data": "dir", "model": "file"}.get(name)
-
-    def complete(
-        ctx: click.Context, parameter: click.Parameter, incomplete: str
-    ) -> list[CompletionItem]:
-        del ctx, parameter
-        found = [CompletionItem(each) for each in values() if each.startswith(incomplete)]
-        if found or otherwise is None:
-            return found
-        return [CompletionItem(incomplete, type=otherwise)]
-
-    return complete
-
-
-def completion_script(command: click.Command, shell: str) -> str:
-    """The script that teaches a shell to complete ``tlbench``.
-
-    Args:
-        command: The whole command line.
-        shell: One of ``SHELLS``.
-    """
-    from click.shell_completion import get_completion_class
-
-    known = get_completion_class(shell)
-    if known is None:
-        raise BadInput(f"{shell}: expected one of {', '.join(SHELLS)}")
-    return known(command, {}, "tlbench", "_TLBENCH_COMPLETE").source()
-
-
-def _engines() -> Sequence[str]:
-    from tl_core.engines.names import engine_names
-
-    return engine_names()
-
-
-def _precisions() -> Sequence[str]:
-    from tl_core.engines.protocol import PRECISIONS
-
-    return PRECISIONS
-
-
-def _data() -> Sequence[str]:
-    from tl_core.data import data_names
-
-    return data_names()
-
-
-def _models() -> Sequence[str]:
-    from tl_core.extractor import DEFAULT_MODEL
-
-    return (DEFAULT_MODEL, "https://", "keras:")

@@ -6,7 +6,16 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tlbench.cli.runs import chosen, named_runs
+from tlbench.cli.command_line import NOTHING, Failure
+from tlbench.cli.options import (
+    engine_filter,
+    file_option,
+    json_option,
+    results_option,
+    runs_argument,
+    threads_filter,
+)
+from tlbench.cli.runs import filtered, named_runs
 from tlbench.compare.comparison import compared
 from tlbench.compare.entries import entries_of, labelled
 from tlbench.compare.jobs import JOB
@@ -26,34 +35,48 @@ if TYPE_CHECKING:
 
 #: Facts that runs may differ in for ``--mix`` to be proposed: with more, it is another question.
 MOST_MIXED = 2
-#: Exit code where nothing can be compared.
-NOT_COMPARABLE = 4
 
 
-def run(
+@click.command(epilog="Example: tlbench compare laptop.json server/ --markdown summary.md")
+@runs_argument
+@results_option
+@click.option(
+    "--mix",
+    "mixed",
+    multiple=True,
+    type=click.Choice(JOB),
+    help="compare jobs that differ in this; repeatable",
+)
+@engine_filter
+@threads_filter
+@file_option("--markdown", "Markdown summary to write")
+@file_option("--csv", "CSV file of all figures to write")
+@json_option
+def compare(
     *,
-    names: Sequence[str],
+    names: tuple[str, ...],
     results: Path,
-    mixed: Sequence[str],
-    engines: Sequence[str],
-    thread_counts: Sequence[int],
-    as_json: bool,
+    mixed: tuple[str, ...],
+    engines: tuple[str, ...],
+    thread_counts: tuple[int, ...],
     markdown: Path | None,
     csv: Path | None,
+    as_json: bool,
 ) -> None:
-    """Compare runs, print a table, and write it where asked; see ``tlbench compare --help``.
+    """Compare runs: speed ratios and whether they are significant.
 
-    Raises:
-        ResultError: A name is nothing, or a named file no run.
-        BadInput: An engine or a number of threads that no run has.
-        SystemExit: With 4 where no two runs are of the same job.
+    A RUN is a result file, a folder of them, or a machine's name; without one, all results. Runs
+    of one job on one machine with one setup become one entry, if one RUN names them all; the
+    first entry is what the others are compared with. Differences between entries are listed
+    before any number. Runs of other jobs, data copies or precisions are in tables of their own,
+    unless --mix allows it.
+
+    Exit code 0: compared; 2: bad input; 4: no two runs of the same job.
     """
-    found = chosen(_entries(names or [str(results)], results, mixed), engines, thread_counts)
-    comparisons = [each for each in compared(found) if len(each.entries) > 1]
+    entries = filtered(_entries(names or [str(results)], results, mixed), engines, thread_counts)
+    comparisons = [each for each in compared(entries) if len(each.entries) > 1]
     if not comparisons:
-        click.echo(_nothing(found, mixed), err=True)
-        raise SystemExit(NOT_COMPARABLE)
-    alone = [entry for entry in found if all(entry.job != each.job for each in comparisons)]
+        raise Failure(_nothing(entries, mixed), NOTHING)
     for path, text in ((markdown, as_markdown), (csv, as_csv)):
         if path is not None:
             write_file(path, text(comparisons))
@@ -61,11 +84,13 @@ def run(
         click.echo(in_json(comparisons))
         return
     click.echo("\n".join(as_lines(comparisons)))
+    jobs = [each.job for each in comparisons]
+    alone = [entry for entry in entries if entry.job not in jobs]
     if alone:
         click.echo("\nleft out, since no other run is of the same job:", err=True)
-        for entry in labelled(alone):
-            told = indented(printable(f"{entry.label}; {entry.job}"))
-            click.echo("\n".join(told), err=True)
+    for entry in labelled(alone):
+        lines = indented(printable(f"{entry.label}; {entry.job}"))
+        click.echo("\n".join(lines), err=True)
 
 
 def _entries(names: Sequence[str], results: Path, mixed: Sequence[str]) -> list[Entry]:
@@ -73,25 +98,25 @@ def _entries(names: Sequence[str], results: Path, mixed: Sequence[str]) -> list[
 
     Several names say what is compared with what; of one, the reference machine comes first.
     """
-    found = []
-    for name in names:
-        found += entries_of(named_runs([name], results), mixed)
-    return reference_first(found) if len(names) == 1 else found
+    entries = [entry for name in names for entry in entries_of(named_runs([name], results), mixed)]
+    return reference_first(entries) if len(names) == 1 else entries
 
 
-def _nothing(found: Sequence[Entry], mixed: Sequence[str]) -> str:
+def _nothing(entries: Sequence[Entry], mixed: Sequence[str]) -> str:
     """Why there is no comparison, and what would make one."""
-    if len(found) < 2:
+    if len(entries) < 2:
         return (
-            f"{len(found)} kind of run: expected at least two that differ in machine, engine, "
+            f"{len(entries)} kind of run: expected at least two that differ in machine, engine, "
             "device or threads, or two files; name more runs"
         )
-    jobs = [dict(entry.job.facts) for entry in found]
-    names = [name for name in JOB if name not in mixed and len({job.get(name) for job in jobs}) > 1]
-    told = {name: " / ".join(dict.fromkeys(str(job.get(name)) for job in jobs)) for name in names}
-    listed = "; ".join(f"{name} {values}" for name, values in told.items())
-    mixing = f", or allow it with {' '.join(f'--mix {name}' for name in names)}"
+    jobs = [dict(entry.job.facts) for entry in entries]
+    values = {
+        name: dict.fromkeys(str(job.get(name)) for job in jobs) for name in JOB if name not in mixed
+    }
+    differing = {name: each for name, each in values.items() if len(each) > 1}
+    listed = "; ".join(f"{name} {' / '.join(each)}" for name, each in differing.items())
+    mixing = f", or allow it with {' '.join(f'--mix {name}' for name in differing)}"
     return (
-        f"no two set-ups here ran the same job ({listed}): speeds of different jobs aren't "
-        f"compared. Measure them alike{mixing if len(names) <= MOST_MIXED else ''}"
+        f"no two setups ran the same job ({listed}): speeds of different jobs aren't "
+        f"compared. Measure the same job{mixing if len(differing) <= MOST_MIXED else ''}"
     )

@@ -13,26 +13,33 @@ from typing import TYPE_CHECKING, Any
 import click
 import numpy as np
 
-from tlbench.cli.command_line import INTERRUPTED, BadInput
+from tlbench.cli.command_line import NOTHING, Failure, Interrupted
+from tlbench.cli.options import (
+    as_arguments,
+    file_option,
+    json_option,
+    pytest_arguments,
+    suite_options,
+    workload_option,
+)
+from tlbench.errors import InputError
 from tlbench.gate.arm_process import ArmDied
 from tlbench.gate.arm_setup import prepared
-from tlbench.gate.arms import ArmError, parse_arm
-from tlbench.gate.false_alarms import false_alarms
-from tlbench.gate.journal import Journal, JournalError, Pair
-from tlbench.gate.run import Gate, Settings
-from tlbench.gate.tolerances import parse_tolerances
+from tlbench.gate.arms import parse_arm
+from tlbench.machine.fingerprint import fingerprint
 from tlbench.report.gate_text import gate_json, gate_junit, gate_markdown, gate_table
 from tlbench.report.tint import VERDICTS, tinted
 from tlbench.runs.files import cache_dir, write_file
+from tlbench.suite.workloads import QUICK
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tlbench.gate.arm_setup import Prepared
+    from tlbench.gate.journal import Pair
     from tlbench.gate.outcome import Report
+    from tlbench.gate.run import Gate, Settings
 
-#: Exit codes: a process that ended early measured nothing.
-NOTHING_MEASURED = 4
 #: Version of what ``--save`` writes.
 SAVED = 1
 
@@ -46,59 +53,130 @@ class Outputs:
         as_json: Print JSON in place of the table.
     """
 
-    markdown: Path | None = None
-    junit: Path | None = None
-    save: Path | None = None
-    as_json: bool = False
+    markdown: Path | None
+    junit: Path | None
+    save: Path | None
+    as_json: bool
 
 
-def run(
+@click.command(epilog="Example: tlbench gate --base ref=main --head ref=HEAD -- bench_sort.py")
+@pytest_arguments
+@click.option("--base", default="", metavar="ARM", help="base: reference side")
+@click.option("--head", default="", metavar="ARM", help="candidate: side under test")
+@workload_option
+@click.option(
+    "--tolerance",
+    multiple=True,
+    metavar="[NAME=]SHARE",
+    show_default="5%",
+    help="allowed slowdown, such as 5% or test_sort=10%; repeatable",
+)
+@click.option(
+    "--accuracy-tolerance",
+    metavar="SHARE",
+    show_default="1%",
+    help="allowed loss of accuracy, in percentage points",
+)
+@click.option(
+    "--budget",
+    type=click.FloatRange(0, min_open=True),
+    default=600.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="time limit for all process pairs",
+)
+@click.option(
+    "--aa",
+    "repeat",
+    type=click.IntRange(1),
+    metavar="N",
+    help="gate the candidate against itself N times; count false alarms",
+)
+@click.option("--resume", is_flag=True, help="resume an interrupted gate")
+@click.option("--seed", type=click.IntRange(0), metavar="N", help="random seed of the turn order")
+@file_option("--markdown", "Markdown summary to write")
+@file_option("--junit", "JUnit XML file to write")
+@file_option("--save", "JSON file of every raw pair to write")
+@json_option
+@suite_options()
+def gate(
     *,
+    arguments: tuple[str, ...],
     base: str,
     head: str,
-    settings: Settings,
-    outputs: Outputs,
+    workload: str | None,
+    suite: dict[str, str],
+    tolerance: tuple[str, ...],
+    accuracy_tolerance: str | None,
+    budget: float,
     repeat: int | None,
-    resume: bool,
     seed: int | None,
+    markdown: Path | None,
+    junit: Path | None,
+    save: Path | None,
+    resume: bool,
+    as_json: bool,
 ) -> None:
-    """Compare two arms, or one with itself.
+    """Decide whether a candidate is slower or less accurate than a base.
 
-    Args:
-        base: Arm as the user wrote it.
-        head: As ``base``.
-        settings: What is run.
-        outputs: Where the report goes.
-        repeat: Gates of the head against itself; None compares base and head.
-        resume: Go on with an interrupted gate.
-        seed: Of the coins; None takes the system's randomness.
+    An ARM is key=value, several joined by commas: ref=main, python=/path/to/python,
+    pip=numpy==2.1.0, env.NAME=value, engine=litert or another option of the suite. Without one it
+    is the working tree as it is. Two processes at a time take turns round by round, pair after
+    pair, until every benchmark is decided or the budget is spent.
 
-    Raises:
-        BadInput: An arm that can't be prepared.
-        SystemExit: With the report's exit code.
+    Exit code 0: pass; 1: fail; 2: bad input; 3: inconclusive; 4: nothing measured or not
+    comparable.
     """
-    signal.signal(signal.SIGTERM, _terminated)
+    # Here and below: SciPy's statistics take long to import, and --help doesn't need them.
+    from tlbench.gate.run import Settings
+    from tlbench.gate.tolerances import parse_tolerances
+
+    tolerances = parse_tolerances(tolerance, accuracy_tolerance)
+    settings = Settings(_pytest_arguments(arguments, workload, suite), tolerances, budget)
+    outputs = Outputs(markdown, junit, save, as_json)
     texts = (head, head) if repeat else (base, head)
     try:
-        code = _run(texts, settings, outputs, repeat, resume=resume, seed=seed)
-    except (ArmError, JournalError) as error:
-        raise BadInput(str(error)) from error
+        reports = _run(texts, settings, save, repeat, resume=resume, seed=seed)
     except ArmDied as error:
-        click.echo(f"tlbench gate: {error}", err=True)
-        raise SystemExit(NOTHING_MEASURED) from error
+        raise Failure(str(error), NOTHING) from error
+    code = _show_itself(reports, outputs) if repeat else _show(reports[0], outputs)
     raise SystemExit(code)
+
+
+def _pytest_arguments(
+    arguments: tuple[str, ...], workload: str | None, suite: dict[str, str]
+) -> tuple[str, ...]:
+    """What both sides run: the built-in suite, unless there are arguments.
+
+    Raises:
+        InputError: Suite options beside arguments for another suite.
+    """
+    options = as_arguments(suite)
+    if not arguments:
+        return ("--benchmark", f"--workload={workload or QUICK.name}", *options)
+    if options and "--benchmark" not in arguments:
+        raise InputError(
+            f"{options[0]}: an option of the built-in suite, but {arguments[0]} is run; "
+            "give pytest's options after --"
+        )
+    return (*arguments, *options)
 
 
 def _run(
     texts: tuple[str, str],
     settings: Settings,
-    outputs: Outputs,
+    save: Path | None,
     repeat: int | None,
     *,
     resume: bool,
     seed: int | None,
-) -> int:
-    coins = np.random.default_rng(seed)
+) -> list[Report]:
+    """Run the gate of two arms, as the user wrote them, ``repeat`` times or once."""
+    from tlbench.gate.journal import Journal
+    from tlbench.gate.run import Gate
+
+    signal.signal(signal.SIGTERM, _terminated)
+    turns = np.random.default_rng(seed)
     store, here = cache_dir() / "gate", Path.cwd()
     with ExitStack() as stack:
         base, head = (
@@ -113,65 +191,72 @@ def _run(
         }
         journal = Journal.of(store / "journals", what)
         gates: list[tuple[list[Pair], Report]] = []
-        for number in range(repeat or 1):
-            gate = Gate(base, head, settings, journal, coins, _say)
+        for number in range(1, (repeat or 1) + 1):
             if repeat:
-                _say(f"gate {number + 1} of {repeat}: {head.label} against itself")
-            try:
-                report = gate.run(resume=resume)
-            except (KeyboardInterrupt, SystemExit) as error:
-                _say(f"interrupted after {len(gate.pairs)} pair(s); {_hint(base, head)}")
-                if isinstance(error, KeyboardInterrupt):  # all is said
-                    raise SystemExit(INTERRUPTED) from None
-                raise
-            gates.append((gate.pairs, report))
-            _save(outputs.save, what, gates)
-    reports = [report for _, report in gates]
-    return _tell_itself(reports, outputs) if repeat else _tell(reports[0], outputs)
+                _say(f"gate {number} of {repeat}: {head.label} against itself")
+            one = Gate(base, head, settings, journal, turns, _say)
+            gates.append((one.pairs, _finished(one, resume=resume)))
+            _save(save, what, gates)
+    return [report for _, report in gates]
+
+
+def _finished(gate: Gate, *, resume: bool) -> Report:
+    """A gate's report; an interruption says how to resume."""
+    try:
+        return gate.run(resume=resume)
+    except (KeyboardInterrupt, SystemExit) as error:
+        line = f"interrupted after {len(gate.pairs)} pairs; {_hint(gate.base, gate.head)}"
+        if isinstance(error, KeyboardInterrupt):
+            raise Interrupted(line) from None
+        _say(line)
+        raise
 
 
 def _hint(base: Prepared, head: Prepared) -> str:
     if any(arm.identity["commit"] is None for arm in (base, head)):
-        return "outside a git repository nothing tells whether files change, so it can't go on"
-    return "--resume goes on with them"
+        return "it can't be resumed: outside a git repository no commit says which files ran"
+    return "resume with --resume"
 
 
-def _tell(report: Report, outputs: Outputs) -> int:
-    """Print the report, write its files, and give its exit code."""
+def _show(report: Report, outputs: Outputs) -> int:
+    """Print the report, write its files, and return its exit code."""
     summary = os.environ.get("GITHUB_STEP_SUMMARY")
     if summary:
         with Path(summary).open("a", encoding="utf-8") as file:
             file.write(gate_markdown(report) + "\n")
-    for path, text in (
-        (outputs.markdown, gate_markdown(report)),
-        (outputs.junit, gate_junit(report)),
-    ):
-        _write(path, text)
+    for path, text in ((outputs.markdown, gate_markdown), (outputs.junit, gate_junit)):
+        if path is not None:
+            write_file(path, text(report))
     if outputs.as_json:
         click.echo(json.dumps(gate_json(report), indent=1))
     else:
-        click.echo("\n".join(tinted(line, VERDICTS) for line in gate_table(report)))
+        _print_table(report)
     return report.exit_code
 
 
-def _tell_itself(reports: Sequence[Report], outputs: Outputs) -> int:
-    found = false_alarms(reports)
+def _show_itself(reports: Sequence[Report], outputs: Outputs) -> int:
+    """Print the reports of a candidate against itself, and return 1 for too many false alarms."""
+    from tlbench.gate.false_alarms import false_alarms
+
+    alarms = false_alarms(reports)
     if outputs.as_json:
-        whole = dataclasses.asdict(found) | {"reports": [gate_json(each) for each in reports]}
+        whole = dataclasses.asdict(alarms) | {"reports": [gate_json(each) for each in reports]}
         click.echo(json.dumps(whole, indent=1))
     else:
         for report in reports:
-            click.echo("\n".join(tinted(line, VERDICTS) for line in gate_table(report)))
-        click.echo(str(found))
-    return 0 if found.holds else 1
+            _print_table(report)
+        click.echo(str(alarms))
+    return 0 if alarms.holds else 1
+
+
+def _print_table(report: Report) -> None:
+    click.echo("\n".join(tinted(line, VERDICTS) for line in gate_table(report)))
 
 
 def _save(path: Path | None, what: dict[str, Any], gates: list[tuple[list[Pair], Report]]) -> None:
     """Every raw pair, with the machine and the reports; anew after each gate."""
     if path is None:
         return
-    from tlbench.machine.fingerprint import fingerprint
-
     whole = {
         "tlbench_gates": SAVED,
         "what": what,
@@ -181,12 +266,7 @@ def _save(path: Path | None, what: dict[str, Any], gates: list[tuple[list[Pair],
             for pairs, report in gates
         ],
     }
-    _write(path, json.dumps(whole, default=str) + "\n")
-
-
-def _write(path: Path | None, text: str) -> None:
-    if path is not None:
-        write_file(path, text)
+    write_file(path, json.dumps(whole, default=str) + "\n")
 
 
 def _say(text: str) -> None:
@@ -196,38 +276,3 @@ def _say(text: str) -> None:
 def _terminated(number: int, _: object) -> None:
     """A polite end, so that worktrees and processes are cleared away."""
     raise SystemExit(128 + number)
-
-
-def settings_of(
-    arguments: tuple[str, ...],
-    *,
-    workload: str,
-    given: dict[str, str],
-    tolerance: tuple[str, ...],
-    accuracy_tolerance: str | None,
-    budget: float,
-) -> Settings:
-    """What is run, from the command line.
-
-    Args:
-        arguments: pytest's, after ``--``; none runs our own suite.
-        workload: Its workload.
-        given: Suite options that were given, name to text.
-        tolerance: As ``parse_tolerances`` takes them.
-        accuracy_tolerance: As it takes that.
-        budget: Seconds.
-
-    Raises:
-        BadInput: Suite options beside arguments for another suite.
-        OptionError: A tolerance that is none.
-    """
-    options = [f"--{name.replace('_', '-')}={text}" for name, text in given.items()]
-    if not arguments:
-        arguments = ("--benchmark", f"--workload={workload}")
-    elif options and "--benchmark" not in arguments:
-        raise BadInput(
-            f"{options[0]}: an option of tlbench's own suite, but {arguments[0]} is run; "
-            "give pytest's options after --"
-        )
-    tolerances = parse_tolerances(tolerance, accuracy_tolerance)
-    return Settings((*arguments, *options), tolerances, budget)

@@ -6,11 +6,18 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tlbench.cli.command_line import BadInput
-from tlbench.cli.runs import chosen, runs_to_show
+from tlbench.cli.options import (
+    engine_filter,
+    json_option,
+    results_option,
+    runs_argument,
+    threads_filter,
+)
+from tlbench.cli.runs import filtered, runs_to_show
 from tlbench.compare.entries import by_job, entries_of, labelled
 from tlbench.compare.history import histories
-from tlbench.report import history_text as history
+from tlbench.errors import InputError
+from tlbench.report import history_text
 from tlbench.report.gate_words import printable
 
 if TYPE_CHECKING:
@@ -20,33 +27,46 @@ if TYPE_CHECKING:
     from tlbench.compare.entries import Entry
 
 
-def run(
+@click.command(epilog="Example: tlbench history --benchmark extract")
+@runs_argument
+@results_option
+@click.option(
+    "--benchmark",
+    "benchmarks",
+    multiple=True,
+    metavar="NAME",
+    help="only this benchmark, such as 'train (cached)'; repeatable",
+)
+@engine_filter
+@threads_filter
+@json_option
+def history(
     *,
-    names: Sequence[str],
+    names: tuple[str, ...],
     results: Path,
-    benchmarks: Sequence[str],
-    engines: Sequence[str],
-    thread_counts: Sequence[int],
+    benchmarks: tuple[str, ...],
+    engines: tuple[str, ...],
+    thread_counts: tuple[int, ...],
     as_json: bool,
 ) -> None:
-    """Show results over time; see ``tlbench history --help``.
+    """Show results over time and where they changed.
 
-    Raises:
-        ResultError: A name is nothing, or a named file no run.
-        BadInput: A benchmark, an engine or a number of threads that no run has.
-        SystemExit: With 4 where there is no run.
+    The report names the commits at which a benchmark became faster or slower. A RUN is a result
+    file, a folder of them, or a machine's name; without one, all results. Runs of one job on one
+    machine with one setup are one history.
+
+    Exit code 0: shown; 2: bad input; 4: no run.
     """
-    found_entries = entries_of(runs_to_show(names, results))
-    jobs = by_job(chosen(found_entries, engines, thread_counts)).values()
-    entries = [entry for found in jobs for entry in labelled(found)]
-    _known(benchmarks, entries)
-    found = histories(entries, benchmarks)
-    click.echo(history.as_json(found) if as_json else "\n".join(history.as_lines(found)))
+    chosen = filtered(entries_of(runs_to_show(names, results)), engines, thread_counts)
+    entries = [entry for of_job in by_job(chosen).values() for entry in labelled(of_job)]
+    _check_known(benchmarks, entries)
+    shown = histories(entries, benchmarks)
+    click.echo(history_text.as_json(shown) if as_json else "\n".join(history_text.as_lines(shown)))
 
 
-def _known(benchmarks: Sequence[str], entries: Sequence[Entry]) -> None:
+def _check_known(benchmarks: Sequence[str], entries: Sequence[Entry]) -> None:
     known = list(dict.fromkeys(name for entry in entries for name in entry.benchmarks))
     for name in benchmarks:
         if name not in known:
             listed = ", ".join(printable(each) for each in known)
-            raise BadInput(f"--benchmark {name}: no run has it; expected one of {listed}")
+            raise InputError(f"--benchmark {name}: no run has it; expected one of {listed}")

@@ -9,8 +9,11 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from tlbench.cli.command_line import Failure
+from tlbench.cli.options import json_option
 from tlbench.machine.fact_format import facts_lines
 from tlbench.machine.fingerprint import fingerprint
+from tlbench.machine.probes import ProbeError, peak, probes_json, run_probes
 from tlbench.machine.state import momentary_state
 from tlbench.report.table import WIDTH
 
@@ -20,21 +23,17 @@ if TYPE_CHECKING:
     from tlbench.machine.probes import Probe
 
 
-def run(*, as_json: bool, no_probes: bool) -> None:
-    """Print the machine's fingerprint, its state and its probes.
-
-    Args:
-        as_json: Print JSON in place of tables.
-        no_probes: Leave the probes out.
-    """
+@click.command(epilog="Example: tlbench machine --json --no-probes")
+@json_option
+@click.option("--no-probes", is_flag=True, help="skip the speed probes, which take seconds")
+def machine(*, as_json: bool, no_probes: bool) -> None:
+    """Describe this machine and measure its peak speeds."""
     facts, state = fingerprint(), momentary_state()
     if not as_json:
         _show(facts_table("fingerprint", facts))
         _show(facts_table("now", state))
     probes = [] if no_probes else _probes()
     if as_json:
-        from tlbench.machine.probes import probes_json
-
         whole = {"fingerprint": facts, "state": state, "probes": probes_json(probes)}
         click.echo(json.dumps(whole, indent=1))
     elif probes:
@@ -43,7 +42,7 @@ def run(*, as_json: bool, no_probes: bool) -> None:
 
 
 def facts_table(title: str, facts: Mapping[str, Any]) -> Table:
-    """Names and values of what is told."""
+    """Names and values of facts."""
     table = _table(title, "")
     for line in facts_lines(facts):
         table.add_row(*line)
@@ -64,25 +63,21 @@ def probe_table(probes: Sequence[Probe]) -> Table:
 
 def peak_lines(probes: Sequence[Probe]) -> list[str]:
     """The fastest matrix multiply at each number of threads, which shares of the peak refer to."""
-    from tlbench.machine.probes import peak
-
-    found = (peak(probes, count) for count in dict.fromkeys(probe.threads for probe in probes))
+    peaks = (peak(probes, count) for count in dict.fromkeys(probe.threads for probe in probes))
     return [
         f"peak with {best.threads} thread{'s' * (best.threads > 1)}: "
         f"{best.best:,.1f} {best.unit} by {best.by}"
         + (f"; too low: it got {best.cpus_busy:.1f} CPUs" if best.disturbed else "")
-        for best in found
+        for best in peaks
         if best is not None
     ]
 
 
 def _probes() -> Sequence[Probe]:
-    from tlbench.machine.probes import ProbeError, run_probes
-
     try:
         return run_probes()
     except ProbeError as error:
-        raise click.ClickException(str(error)) from error
+        raise Failure(str(error), 1) from error
 
 
 def _table(*headings: str) -> Table:

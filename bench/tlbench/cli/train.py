@@ -2,96 +2,146 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
-import os
 import tempfile
 from importlib.metadata import version
 from pathlib import Path
-from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from tl_core.errors import ModelError
-from tlbench.suite.options import check_names
-from tlbench.suite.quiet import import_tensorflow
+from tl_core.errors import TransferLearningError
+from tlbench.cli.options import NETWORK, complete, json_option, own_images, suite_options
+from tlbench.errors import InputError
+from tlbench.runs.files import write_file
+from tlbench.suite.extra import check_installed
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    import numpy as np
-    from numpy.typing import NDArray
-
-    from tl_core.data import DataSet
-    from tl_core.transfer import Track, TransferModel
-    from tlbench.suite.workloads import Workload
+    from tl_core.transfer import Track
+    from tlbench.suite.training import Training, TrainingJob
 
 #: Steps of Adam below which a head has hardly left where it began: a step moves a weight by about
 #: the learning rate, 0.001, and weights begin at up to 0.07 (Glorot's limit for 1,280 features).
 FEW_STEPS = 100
 
 
-def run(
+@click.command(
+    epilog="Example: tlbench train my-photos/ --epochs 3 --report page.html --save my-model"
+)
+@click.argument("data", metavar="DATA", shell_complete=complete("data"))
+@click.option(
+    "--epochs",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    metavar="N",
+    help="passes over the training images",
+)
+@click.option(
+    "--fine-tune",
+    type=click.IntRange(0),
+    default=0,
+    metavar="N",
+    help="further epochs with the extractor unfrozen",
+)
+@click.option(
+    "--seed",
+    type=click.IntRange(0),
+    default=0,
+    show_default=True,
+    metavar="N",
+    help="random seed of head, shuffling and split",
+)
+@click.option(
+    "--track",
+    type=click.Choice(["recompute", "cached"]),
+    default="cached",
+    show_default=True,
+    help="extract features in every epoch, or once",
+)
+@click.option(
+    "--save", type=click.Path(path_type=Path), metavar="DIR", help="folder for the SavedModel"
+)
+@click.option(
+    "--report",
+    "page",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="HTML page to write: confusion matrix, classes, wrong predictions",
+)
+@click.option(
+    "--min-accuracy",
+    type=click.FloatRange(0, 1),
+    metavar="SHARE",
+    help="exit with 1 if test accuracy is below this",
+)
+@click.option("--download", is_flag=True, help="allow the data set to be downloaded")
+@click.option(
+    "--cache/--no-cache", default=True, show_default=True, help="read and store cached features"
+)
+@json_option
+@suite_options(*NETWORK, "image_size", "batch_size", "train_size", "test_size")
+def train(
     *,
     data: str,
     epochs: int,
     fine_tune: int,
     seed: int,
     track: Track,
-    save: str | None,
+    save: Path | None,
     page: Path | None,
     min_accuracy: float | None,
+    suite: dict[str, str],
     download: bool,
     cache: bool,
     as_json: bool,
-    options: Workload,
-    given: dict[str, str],
 ) -> None:
-    """Train, evaluate, report and save; see ``tlbench train --help`` for the arguments.
+    """Train a classifier on DATA and report its test accuracy.
 
-    Raises:
-        SystemExit: With 1 where the accuracy is below ``min_accuracy``.
+    DATA is photo-patches, digits, cifar10, or a folder of class/image files, with or without
+    train/ and test/.
+
+    Exit code 0: trained; 1: accuracy below --min-accuracy; 2: bad input.
     """
-    check_names(options)
-    _check_targets(Path(save) if save else None, page)
-    images = _data(data, given, seed, options, download=download)
-    import_tensorflow(options.device)
-    model = _model(images, given, seed, options, cache=cache)
-    if fine_tune:
-        from tl_core.training_checks import check_trains
+    from tlbench.suite.training import TrainingJob
 
-        check_trains(model.extractor)  # rather than after the head was trained
-    start = perf_counter()
-    losses = _fit(
-        model,
-        images,
-        epochs=epochs,
-        fine_tune=fine_tune,
-        track=track,
-        batch_size=options.batch_size,
-    )
-    seconds = perf_counter() - start
-    answers = model.predict(images.test.images, batch_size=options.batch_size)
-    report = _report(model, images, answers, losses=losses, seconds=seconds, track=track)
-    report["steps"] = len(losses) * -(-len(images.train) // options.batch_size)
-    if page is not None:
-        asked = {"epochs": epochs, "epochs of fine-tuning": fine_tune, "seed": seed}
-        _write_page(page, model, images, answers, _facts(model, report, asked, options, track))
-        report["report"] = str(page)
-    if save:
-        model.save(save)
-        report["saved"] = save
-    click.echo(json.dumps(report, indent=1) if as_json else _text(model, report))
-    if min_accuracy is not None and report["accuracy"] < min_accuracy:
-        click.echo(f"accuracy {report['accuracy']:.4f} is below {min_accuracy}", err=True)
+    check_installed("tlbench train")
+    options = dataclasses.replace(own_images(suite), data=data)
+    job = TrainingJob(options, epochs, fine_tune, seed, track, download, cache)
+    _check_targets(save, page)
+    try:
+        training, record = _trained(job, save, page)
+    except TransferLearningError as error:
+        raise InputError(str(error)) from error
+    click.echo(json.dumps(record, indent=1) if as_json else _text(training, record))
+    if min_accuracy is not None and record["accuracy"] < min_accuracy:
+        click.echo(f"accuracy {record['accuracy']:.4f} is below {min_accuracy}", err=True)
         raise SystemExit(1)
+
+
+def _trained(
+    job: TrainingJob, save: Path | None, page: Path | None
+) -> tuple[Training, dict[str, Any]]:
+    """Train, write what is to be written, and return what is printed as JSON, too."""
+    from tlbench.suite import training as suite_training
+
+    training = suite_training.train(job)
+    record = _record(job, training)
+    if page is not None:
+        _write_page(page, job, training)
+        record["report"] = str(page)
+    if save is not None:
+        training.model.save(save)
+        record["saved"] = str(save)
+    return training, record
 
 
 def _check_targets(folder: Path | None, page: Path | None) -> None:
     """Find out before training whether the model and the page can be written.
 
     Raises:
-        ModelError: The model's folder holds something.
+        InputError: The model's folder holds something.
         OSError: A place that can't be written.
     """
     if page is not None:
@@ -101,70 +151,14 @@ def _check_targets(folder: Path | None, page: Path | None) -> None:
     if folder is not None:
         folder.mkdir(parents=True, exist_ok=True)
         if any(folder.iterdir()):
-            raise ModelError(f"--save {folder}: exists already and isn't empty; name a new folder")
+            raise InputError(f"--save {folder}: exists already and isn't empty; name a new folder")
 
 
-def _data(
-    name: str, given: dict[str, str], seed: int, options: Workload, *, download: bool
-) -> DataSet:
-    """The whole data set, or as much of it as was asked for."""
-    from tl_core.data import load_data
-
-    train = options.train_size if "train_size" in given else None
-    test = options.test_size if "test_size" in given else None
-    return load_data(name, download=download, seed=seed).head(train, test)
-
-
-def _model(
-    data: DataSet, given: dict[str, str], seed: int, options: Workload, *, cache: bool
-) -> TransferModel:
-    from tl_core.extractor import FeatureExtractor
-    from tl_core.transfer import TransferModel
-
-    extractor = FeatureExtractor(
-        options.model,
-        # The quick workload's smaller images are for its patches.
-        image_size=options.image_size if "image_size" in given else None,
-        cache=cache,
-        **options.network,
-    )
-    return TransferModel(extractor, data.class_names, seed=seed)
-
-
-def _fit(
-    model: TransferModel,
-    data: DataSet,
-    *,
-    epochs: int,
-    fine_tune: int,
-    track: Track,
-    batch_size: int,
-) -> list[float]:
-    """The head first; an untrained one would wreck an unfrozen extractor."""
-    images, labels = data.train.images, data.train.labels
-    losses = model.fit(images, labels, epochs=epochs, batch_size=batch_size, track=track)
-    if fine_tune:
-        model.unfreeze()
-        losses += model.fit(images, labels, epochs=fine_tune, batch_size=batch_size)
-    return losses
-
-
-def _report(
-    model: TransferModel,
-    data: DataSet,
-    answers: NDArray[np.float32],
-    *,
-    losses: list[float],
-    seconds: float,
-    track: Track,
-) -> dict[str, Any]:
-    """What is printed as JSON; ``answers`` are the test images' probabilities."""
-    from tl_core.evaluation import evaluation
-    from tlbench.report.per_class import as_json, class_results, confusion_matrix, wilson
-
-    result = evaluation(answers, data.test.labels)
-    matrix = confusion_matrix(data.test.labels, result.predictions, len(data.class_names))
+def _record(job: TrainingJob, training: Training) -> dict[str, Any]:
+    """What is printed as JSON."""
+    model, data, counts = training.model, training.data, training.confusion
     summary = model.summary()
+    batches = -(-len(data.train) // job.workload.batch_size)
     return {
         "data": data.name,
         "data_fingerprint": data.fingerprint,
@@ -173,91 +167,76 @@ def _report(
         "test_size": len(data.test),
         "frozen_parameters": summary.frozen,
         "trainable_parameters": summary.trainable,
-        "epoch_losses": losses,
-        "train_s": seconds,
-        "features_kept": model.extractor.cache and track == "cached",
-        "test_loss": result.loss,
-        "accuracy": result.accuracy,
-        "accuracy_interval_95": list(wilson(int(matrix.trace()), len(data.test))),
+        "epoch_losses": training.losses,
+        "train_s": training.seconds,
+        "features_kept": model.extractor.cache and job.track == "cached",
+        "test_loss": training.result.loss,
+        "accuracy": training.result.accuracy,
+        "accuracy_interval_95": list(counts.interval),
         "most_common_class": data.majority_rate,
-        "per_class": as_json(class_results(matrix, data.class_names)),
+        "per_class": [
+            {
+                "class": each.name,
+                "test_size": each.n,
+                "correct": each.correct,
+                "accuracy": each.accuracy,
+                "accuracy_interval_95": list(each.interval) if each.interval else None,
+            }
+            for each in counts.classes
+        ],
         # A row for each true class, a column for each predicted one, both in the classes' order.
-        "confusion": matrix.tolist(),
+        "confusion": counts.matrix.tolist(),
         "report": None,
         "saved": None,
+        "steps": len(training.losses) * batches,
     }
 
 
-def _facts(
-    model: TransferModel,
-    report: dict[str, Any],
-    asked: dict[str, int],
-    options: Workload,
-    track: Track,
-) -> dict[str, str]:
-    """How the model was trained, as the page tells it."""
-    extractor = model.extractor
-    losses = ", ".join(f"{loss:.3f}" for loss in report["epoch_losses"])
+def _write_page(page: Path, job: TrainingJob, training: Training) -> None:
+    from tlbench.report.training_page import training_page
+    from tlbench.suite.training import missed_images
+
+    data = training.data
+    missed = missed_images(data.test, training.result, data.class_names)
+    facts = _facts(job, training)
+    write_file(page, training_page(facts, training.confusion, missed, data.majority_rate))
+
+
+def _facts(job: TrainingJob, training: Training) -> dict[str, str]:
+    """How the model was trained, as the page has it."""
+    data, extractor = training.data, training.model.extractor
     return {
-        "data": report["data"],
-        "images": f"{report['train_size']:,} to train, {report['test_size']:,} to test",
-        "classes": f"{len(report['classes'])}",
+        "data": data.name,
+        "images": f"{len(data.train):,} for training, {len(data.test):,} for test",
+        "classes": f"{len(data.class_names)}",
         "model": extractor.handle,
-        "run by": f"{extractor.engine}, {extractor.precision}, {extractor.device}",
+        "engine": f"{extractor.engine}, {extractor.precision}, {extractor.device}",
         "image size": f"{extractor.image_size} pixels",
-        **{name: f"{number}" for name, number in asked.items()},
-        "batch": f"{options.batch_size} images",
-        "track": track,
-        "loss of each epoch": losses,
-        "training took": f"{report['train_s']:.1f} s",
-        "data fingerprint": report["data_fingerprint"],
-        "made by": f"tlbench {version('tlbench')}",
+        "epochs": f"{job.epochs}",
+        "epochs of fine-tuning": f"{job.fine_tune}",
+        "seed": f"{job.seed}",
+        "batch size": f"{job.workload.batch_size} images",
+        "track": job.track,
+        "loss per epoch": ", ".join(f"{loss:.3f}" for loss in training.losses),
+        "training time": f"{training.seconds:.1f} s",
+        "data fingerprint": data.fingerprint,
+        "tlbench": version("tlbench"),
     }
 
 
-def _write_page(
-    page: Path,
-    model: TransferModel,
-    data: DataSet,
-    answers: NDArray[np.float32],
-    facts: dict[str, str],
-) -> None:
-    from tlbench.report.training_page import Trained, write_training_page
-
-    paths = getattr(data.test.images, "paths", None)
-    trained = Trained(
-        class_names=model.class_names,
-        images=data.test.images,
-        labels=data.test.labels,
-        probabilities=answers,
-        files=None if paths is None else _within(paths),
-        facts=facts,
-        majority_rate=data.majority_rate,
-    )
-    write_training_page(page, trained)
-
-
-def _within(paths: Sequence[Path]) -> list[str]:
-    """Files' names within the folder that has them all: where that lies is nobody's concern."""
-    if len(paths) < 2:
-        return [path.name for path in paths]
-    whole = os.path.commonpath(paths)
-    return [path.relative_to(whole).as_posix() for path in paths]
-
-
-def _text(model: TransferModel, report: dict[str, Any]) -> str:
-    low, high = report["accuracy_interval_95"]
-    train, test = report["train_size"], report["test_size"]
-    kept = " (features that were kept are not extracted again)" * report["features_kept"]
-    losses = " → ".join(f"{loss:.3f}" for loss in report["epoch_losses"])
+def _text(training: Training, record: dict[str, Any]) -> str:
+    low, high = record["accuracy_interval_95"]
+    train, test = record["train_size"], record["test_size"]
+    reused = "; cached features reused" * record["features_kept"]
+    losses = " → ".join(f"{loss:.3f}" for loss in training.losses)
     lines = [
-        str(model.summary()),
-        f"{report['data']}: {len(report['classes'])} classes, {train:,} + {test:,} images",
-        f"trained in {report['train_s']:.1f} s{kept}; loss {losses}",
-        f"test accuracy {report['accuracy']:.4f}, 95 % interval {low:.4f} to {high:.4f}",
-        f"(always the most common class: {report['most_common_class']:.4f})",
+        str(training.model.summary()),
+        f"{record['data']}: {len(record['classes'])} classes, {train:,} + {test:,} images",
+        f"trained in {training.seconds:.1f} s{reused}; loss {losses}",
+        f"test accuracy {record['accuracy']:.4f}, 95 % interval {low:.4f} to {high:.4f}",
+        f"majority-class baseline: {record['most_common_class']:.4f}",
     ]
-    if report["steps"] < FEW_STEPS:
-        lines.append(f"only {report['steps']} steps of training: take more --epochs")
-    lines += [f"{name}: {report[name]}" for name in ("report", "saved") if report[name]]
+    if record["steps"] < FEW_STEPS:
+        lines.append(f"only {record['steps']} training steps: increase --epochs")
+    lines += [f"{name}: {record[name]}" for name in ("report", "saved") if record[name]]
     return "\n".join(lines)

@@ -14,6 +14,7 @@ from tlbench.suite.workloads import WORKLOADS, Workload
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
+    from collections.abc import Callable, Sequence
 
 
 @dataclass(frozen=True)
@@ -79,34 +80,32 @@ OPTIONS = (
     ),
     Option(
         "engine",
-        "program that runs the network: tensorflow, tensorflow-xla, litert, onnxruntime, openvino, "
-        "or auto, the fastest of those installed",
+        "runtime of the network: tensorflow, tensorflow-xla, litert, onnxruntime, openvino or "
+        "auto (fastest)",
         "NAME",
     ),
     Option("precision", "fp32, or bf16 or int8 where the engine has it", "NAME"),
     Option("device", "cpu, gpu (all GPUs) or gpu:N; never falls back", "DEVICE"),
     Option("image_size", "side of the network's input in pixels", "PIXELS", integer=True),
-    Option("batch_size", "images a step", "N", integer=True),
+    Option("batch_size", "images per step", "N", integer=True),
     Option("train_size", "the first N training images", "N", integer=True),
     Option("test_size", "the first N test images", "N", integer=True),
     Option(
         "threads",
-        "threads of all workers together (default: the CPUs this process may use)",
+        "threads of all workers together (default: the usable CPUs)",
         "N",
         integer=True,
     ),
     Option(
         "workers",
-        "replicas of the network that share the threads (default: a pilot chooses)",
+        "network replicas that share the threads (default: chosen by a pilot)",
         "N",
         integer=True,
     ),
-    Option(
-        "chunk", "images that a worker runs at once (default: a pilot chooses)", "N", integer=True
-    ),
+    Option("chunk", "images per call of a worker (default: chosen by a pilot)", "N", integer=True),
     Option(
         "price_per_hour",
-        "what the machine costs an hour, for the cost of a million images",
+        "the machine's price per hour, for the cost per million images",
         "PRICE",
         positive=True,
     ),
@@ -159,6 +158,26 @@ def _sized(workload: Workload, parsed: dict[str, Any]) -> Workload:
     if parsed.get("model", workload.model) != workload.model:
         parsed = {"image_size": None} | parsed
     return dataclasses.replace(workload, **parsed)
+
+
+def known_values(name: str) -> Sequence[str]:
+    """Values of an option that can be listed; some options take others too, such as folders.
+
+    Args:
+        name: The option's, with underscores.
+    """
+    from tl_core.data import data_names
+    from tl_core.engines.names import engine_names
+    from tl_core.engines.protocol import PRECISIONS
+
+    known: dict[str, Callable[[], Sequence[str]]] = {
+        "engine": engine_names,
+        "precision": lambda: PRECISIONS,
+        "data": data_names,
+        "device": lambda: ("cpu", "gpu", "gpu:0"),
+        "model": lambda: (WORKLOADS["quick"].model, "https://", "keras:"),
+    }
+    return known[name]() if name in known else ()
 
 
 def check_names(workload: Workload) -> None:

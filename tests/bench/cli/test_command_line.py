@@ -1,5 +1,6 @@
 """``tlbench`` as a whole: the same options everywhere, one line where something is wrong."""
 
+import inspect
 import json
 import os
 import re
@@ -16,13 +17,14 @@ from click.testing import CliRunner
 
 from tl_core.data import data_names
 from tl_core.engines.names import engine_names
-from tlbench.cli.command_line import INTERRUPTED, SHELLS
-from tlbench.cli.main import main
+from tlbench.cli.command_line import INTERRUPTED
+from tlbench.cli.completion import SHELLS
+from tlbench.cli.main import SHORT_HELPS, main
 from tlbench.suite.options import OPTIONS
 
 ROOT = Path(__file__).parents[3]
 RESULTS = ROOT / "results"
-COMMANDS = sorted(main.commands)
+COMMANDS = {name: main.get_command(click.Context(main), name) for name in SHORT_HELPS}
 #: Those whose answer is a program for a shell.
 NO_JSON = {"completion", "report"}
 #: What takes long to import.
@@ -30,6 +32,11 @@ HEAVY = (
     "tensorflow", "scipy.stats", "matplotlib", "sklearn", "skimage", "numba", "jinja2", "ruptures",
     "openvino", "onnxruntime",
 )  # fmt: skip
+#: What the list of commands does without.
+UNNEEDED = {"numpy", "rich", "msgspec", "tl_core", "json", "tempfile", "importlib.metadata"}
+OF_HELP = ["tlbench.cli", "tlbench.cli.command_line", "tlbench.cli.main", "tlbench.errors"]
+MOST_WORDS = 12
+SUITE = {option.name for option in OPTIONS}
 START = "import sys; from tlbench.cli.main import main; "
 
 
@@ -61,26 +68,57 @@ def test_every_command_has_an_example_that_names_it(name):
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_option_of_an_example_exists(name):
-    command = main.commands[name]
+    command = COMMANDS[name]
     known = {flag for each in command.params for flag in each.opts}
     own = command.epilog.partition(" -- ")[0]
     assert set(re.findall(r"(?<!\S)--?[a-z-]+", own)) <= known
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_every_option_says_what_it_does(name):
-    options = [each for each in main.commands[name].params if isinstance(each, click.Option)]
-    assert [each.name for each in options if not each.help] == []
+def test_the_list_of_commands_says_what_a_commands_own_help_begins_with(name):
+    first = COMMANDS[name].help.partition("\n")[0]
+    assert SHORT_HELPS[name] == first
+    assert len(first.split()) <= MOST_WORDS
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_option_says_in_a_few_words_what_it_does(name):
+    helps = {
+        each.name: each.help for each in COMMANDS[name].params if isinstance(each, click.Option)
+    }
+    assert [name for name, text in helps.items() if not text] == []
+    assert [text for text in helps.values() if len(text.split()) > MOST_WORDS] == []
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_commands_parameters_are_its_functions(name):
+    command = COMMANDS[name]
+    passed = {each.name for each in command.params}
+    signature = set(inspect.signature(command.callback).parameters) - {"ctx", "suite"}
+    assert signature <= passed
+    assert passed - signature <= SUITE
+
+
+def test_the_list_of_commands_imports_little_more_than_click():
+    code = START + (
+        "\ntry:\n    main(['--help'])\nfinally:\n"
+        "    print(*(name for name in sys.modules if name.startswith('tlbench.')), file=sys.stderr)"
+        f"\n    print({{*{UNNEEDED}}} & {{*sys.modules}}, file=sys.stderr)"
+    )
+    done = fresh(code=code)
+    modules, heavy = done.stderr.splitlines()
+    assert sorted(modules.split()) == OF_HELP
+    assert heavy == "set()"
 
 
 @pytest.mark.parametrize("name", [name for name in COMMANDS if name not in NO_JSON])
 def test_every_command_prints_json_where_asked(name):
-    assert any("--json" in each.opts for each in main.commands[name].params)
+    assert any("--json" in each.opts for each in COMMANDS[name].params)
 
 
 def test_an_option_of_two_commands_is_the_same_in_both():
     seen = {}
-    for command in main.commands.values():
+    for command in COMMANDS.values():
         for each in command.params:
             if isinstance(each, click.Option) and each.name in {o.name for o in OPTIONS}:
                 seen.setdefault(each.name, set()).add((each.help, each.metavar))
@@ -125,15 +163,13 @@ def test_the_program_has_one_name_however_it_is_started():
 
 
 @pytest.mark.parametrize(
-    "where", ["tlbench.machine.fingerprint.fingerprint", "tlbench.cli.options.workload_from"]
+    ("name", "where"), [("machine", "fingerprint"), ("classify", "own_images")]
 )
-def test_an_interruption_is_one_line_and_exit_code_130(monkeypatch, where):
+def test_an_interruption_is_one_line_and_exit_code_130(monkeypatch, name, where):
     def interrupted(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(where, interrupted)
-    monkeypatch.setattr("tlbench.cli.machine.fingerprint", interrupted)
-    name = "classify" if "workload" in where else "machine"
+    monkeypatch.setattr(f"tlbench.cli.{name}.{where}", interrupted)
     done = tlbench(name)
     assert done.exit_code == INTERRUPTED == 130
     assert done.stderr == "interrupted\n"

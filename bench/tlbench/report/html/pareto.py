@@ -15,8 +15,8 @@ from tlbench.report.html.chart import (
     short,
     tick,
 )
-from tlbench.report.per_class import wilson
 from tlbench.report.table import per_second
+from tlbench.stats.proportions import wilson
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -1,0 +1,24 @@
+"""``tlbench completion``."""
+
+from __future__ import annotations
+
+import click
+from click.shell_completion import get_completion_class
+
+#: Shells that completion is there for.
+SHELLS = ("bash", "zsh", "fish")
+
+
+@click.command(epilog='Example: eval "$(tlbench completion bash)", in ~/.bashrc')
+@click.argument("shell", type=click.Choice(SHELLS))
+@click.pass_context
+def completion(ctx: click.Context, shell: str) -> None:
+    """Print a shell's completion script.
+
+    It completes commands, options and names. bash, zsh: eval "$(tlbench completion bash)" in
+    ~/.bashrc, or zsh in ~/.zshrc. fish: tlbench completion fish >
+    ~/.config/fish/completions/tlbench.fish
+    """
+    script = get_completion_class(shell)
+    assert script is not None  # noqa: S101 - click has all of SHELLS
+    click.echo(script(ctx.find_root().command, {}, "tlbench", "_TLBENCH_COMPLETE").source())
