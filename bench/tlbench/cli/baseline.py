@@ -93,7 +93,7 @@ def baseline(
             runs.append(_measured(command, own=not arguments))
             _check_fits(runs)
             benchmarks, seconds = len(runs[-1]["benchmarks"]), perf_counter() - started
-            line = f"run {number} of {count}: {benchmarks} benchmarks, {seconds:.0f} s"
+            line = f"run {number} of {count}: {benchmarks} benchmark{'s' * (benchmarks != 1)}, {seconds:.0f} s"
             click.echo(line, err=True)
     except KeyboardInterrupt:
         worth = len(runs) > stored and len(runs) >= WORTH_STORING

@@ -19,6 +19,8 @@ from tlbench.compare.reference import reference_first
 from tlbench.report.html.page import page, sections, write_plots
 from tlbench.runs.files import write_file
 
+TITLE = "Transfer learning benchmarks"
+
 
 @click.command(epilog="Example: tlbench report results/ -o report.html --plots pictures/")
 @runs_argument
@@ -32,7 +34,7 @@ from tlbench.runs.files import write_file
 )
 @engine_filter
 @threads_filter
-@click.option("--title", default="Transfer learning benchmarks", metavar="TEXT", help="page title")
+@click.option("--title", default=TITLE, metavar="TEXT", help="page title")
 def report(
     *,
     names: tuple[str, ...],

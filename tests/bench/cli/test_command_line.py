@@ -319,3 +319,8 @@ def test_what_is_piped_has_no_colour(variable):
     done = fresh("machine", "--no-probes", code=code)
     assert done.returncode == 0
     assert "\x1b" not in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("name", ["classify", "train", "baseline", "gate"])
+def test_commands_that_run_the_suites_network_take_its_options(name):
+    assert "--model HANDLE" in tlbench(name, "--help").output

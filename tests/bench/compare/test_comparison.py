@@ -188,8 +188,8 @@ def test_engines_and_threads_are_chosen(write_run, compare):
 @pytest.mark.parametrize(
     ("option", "message"),
     [
-        ("--engine=openvino", "--engine openvino: no run has it; there are tensorflow"),
-        ("--threads=3", "--threads 3: no run has it; there are 2"),
+        ("--engine=openvino", "--engine openvino: no run has it; expected one of tensorflow"),
+        ("--threads=3", "--threads 3: no run has it; expected one of 2"),
     ],
 )
 def test_what_no_run_has_is_refused(option, message, write_run, compare):

@@ -155,7 +155,7 @@ def test_engines_and_threads_are_chosen(write_run, history):
     assert history("--engine=c").exit_code == 2
 
 
-def test_unreadable_files_are_passed_over_with_a_line_on_stderr(write_run, history, tmp_path):
+def test_unreadable_files_are_skipped_with_a_line_on_stderr(write_run, history, tmp_path):
     write_run("1.json")
     (tmp_path / "results" / "broken.json").write_text("{")
     (tmp_path / "results" / "other.json").write_text("[]")
@@ -163,7 +163,7 @@ def test_unreadable_files_are_passed_over_with_a_line_on_stderr(write_run, histo
     assert done.exit_code == 0
     lines = done.stderr.splitlines()
     assert len(lines) == 2
-    assert all(line.startswith("passed over: ") for line in lines)
+    assert all(line.startswith("skipped: ") for line in lines)
     assert "broken.json" in lines[0]
 
 

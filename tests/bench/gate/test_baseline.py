@@ -184,12 +184,12 @@ def stored(tmp_path):
     return read_baseline(tmp_path / "b.json")
 
 
-def test_so_many_runs_are_kept_with_the_command(tmp_path, baseline, run):
+def test_all_runs_are_stored_with_the_command(tmp_path, baseline, run):
     arguments = ("bench_sort.py", "-k", "sort", "--gate=x")
     done, fake = baseline(*[run] * 4, options=("--runs", "4"), arguments=arguments)
     assert done.exit_code == 0, done.output
     assert stored(tmp_path) == Baseline(arguments, (run,) * 4)
-    assert "run 4 of 4: 1 benchmark(s)" in done.stderr
+    assert "run 4 of 4: 1 benchmark, " in done.stderr
     for command in fake.commands:
         assert command[3:7] == list(arguments)
         assert "--describe-machine" in command
@@ -209,7 +209,7 @@ def test_without_arguments_it_is_our_suite_isolated(tmp_path, baseline, run):
     assert fake.commands[0][3:8] == list(stored(tmp_path).command)
 
 
-def test_few_runs_are_kept_but_said_to_be_few(baseline, run):
+def test_few_runs_are_stored_with_a_warning(baseline, run):
     done, _ = baseline(run, options=("--runs", "1"))
     assert done.exit_code == 0
     assert "a gate needs at least 3" in done.output
@@ -296,16 +296,16 @@ def test_add_to_what_is_no_baseline_is_bad_input(tmp_path, baseline):
     assert "not a readable baseline" in done.stderr
 
 
-def test_an_interruption_keeps_complete_runs(tmp_path, baseline, run):
+def test_an_interruption_stores_complete_runs(tmp_path, baseline, run):
     done, _ = baseline(run, run, KeyboardInterrupt)
     assert done.exit_code == 130
-    assert "complete runs were kept; --add makes more" in done.stderr
+    assert "complete runs are stored; add more with --add" in done.stderr
     assert stored(tmp_path).runs == (run, run)
 
 
 def test_an_interrupted_pytest_is_an_interruption(tmp_path, baseline, run):
     done, _ = baseline(run, run, (2, "!!! KeyboardInterrupt !!!"))
-    assert "complete runs were kept" in done.stderr
+    assert "complete runs are stored" in done.stderr
     assert stored(tmp_path).runs == (run, run)
 
 
@@ -316,7 +316,7 @@ def test_an_interrupted_replacement_leaves_the_old_baseline(tmp_path, baseline, 
     assert stored(tmp_path).command == ("old",)
 
 
-def test_an_interrupted_addition_keeps_what_came(tmp_path, baseline, run):
+def test_an_interrupted_addition_stores_complete_runs(tmp_path, baseline, run):
     write_baseline(tmp_path / "b.json", Baseline(("old",), (run,) * 3))
     baseline(run, KeyboardInterrupt, options=("--add",))
     assert len(stored(tmp_path).runs) == 4
@@ -325,8 +325,8 @@ def test_an_interrupted_addition_keeps_what_came(tmp_path, baseline, run):
 @pytest.mark.parametrize(
     ("options", "arguments", "message"),
     [
-        (("--engine", "tensorflow"), ("bench_sort.py",), "give either"),
-        (("--workload", "quick"), ("bench_sort.py",), "give either"),
+        (("--engine", "tensorflow"), ("bench_sort.py",), "use either"),
+        (("--workload", "quick"), ("bench_sort.py",), "use either"),
         (("--train-size", "no"), (), "expected a whole number"),
         (("--workload", "slow"), (), "'slow' is not one of"),
         (("--runs", "0"), (), "--runs"),

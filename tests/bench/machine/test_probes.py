@@ -145,7 +145,7 @@ def tlbench(*arguments):
 
 
 def test_the_command_prints_json_in_three_parts(monkeypatch):
-    monkeypatch.setattr(probes, "run_probes", lambda: FOUND)
+    monkeypatch.setattr("tlbench.cli.machine.run_probes", lambda: FOUND)
     whole = json.loads(tlbench("--json").stdout)
     assert list(whole) == ["fingerprint", "state", "probes"]
     assert whole["fingerprint"]["cpus_usable"] > 0
@@ -154,12 +154,12 @@ def test_the_command_prints_json_in_three_parts(monkeypatch):
 
 
 def test_without_probes_none_are_run(monkeypatch):
-    monkeypatch.setattr(probes, "run_probes", lambda: pytest.fail("ran"))
+    monkeypatch.setattr("tlbench.cli.machine.run_probes", lambda: pytest.fail("ran"))
     assert json.loads(tlbench("--json", "--no-probes").stdout)["probes"] == []
 
 
 def test_the_tables_fit_the_terminal_and_end_with_the_peak(monkeypatch):
-    monkeypatch.setattr(probes, "run_probes", lambda: FOUND)
+    monkeypatch.setattr("tlbench.cli.machine.run_probes", lambda: FOUND)
     lines = tlbench().output.splitlines()
     assert max(map(len, lines)) <= WIDTH
     assert lines[-2:] == [
@@ -178,7 +178,7 @@ def test_a_failed_probe_is_one_line(monkeypatch):
     def fail():
         raise ProbeError("NumPy's BLAS runs 7 threads, not 1")
 
-    monkeypatch.setattr(probes, "run_probes", fail)
+    monkeypatch.setattr("tlbench.cli.machine.run_probes", fail)
     done = tlbench()
     assert done.exit_code == 1
     assert done.stderr == "Error: NumPy's BLAS runs 7 threads, not 1\n"

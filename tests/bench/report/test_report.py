@@ -316,13 +316,13 @@ def test_no_run_is_nothing_to_report(tmp_path):
     assert not (tmp_path / "r.html").exists()
 
 
-def test_unreadable_files_are_passed_over_and_said(write_run, tmp_path):
+def test_skipped_files_are_listed(write_run, tmp_path):
     write_run("a.json")
     (tmp_path / "results" / "b.json").write_text("{", encoding="utf-8")
     arguments = ["report", str(tmp_path / "results"), "-o", str(tmp_path / "r.html")]
     result = CliRunner().invoke(main, arguments)
     assert result.exit_code == 0
-    assert "passed over" in result.stderr
+    assert "skipped" in result.stderr
     assert "1 run(s)" in result.stdout
 
 

@@ -4,26 +4,24 @@ import html.parser
 import json
 import re
 import xml.etree.ElementTree as ET
+from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from scipy.stats import binomtest
-from sklearn.metrics import confusion_matrix as reference_matrix
 
+from tl_core.data import Split
+from tl_core.evaluation import evaluation
 from tl_core.sources import ArraySource
 from tlbench.cli.main import main
 from tlbench.report.confusion_picture import NAMED, NUMBERED, confusion_picture
-from tlbench.report.per_class import class_results, confused_pairs, confusion_matrix, wilson
-from tlbench.report.training_page import SHOWN, Trained, training_page
+from tlbench.report.training_page import training_page
+from tlbench.stats.confusion import confusion
+from tlbench.stats.proportions import wilson
+from tlbench.suite.training import SHOWN, missed_images
 
 EVIL = '<script>alert("1")</script>$x^2$&\u202e'
-
-
-def wilson_interval(correct, n):
-    """The score interval, by SciPy."""
-    found = binomtest(correct, n).proportion_ci(0.95, method="wilson")
-    return found.low, found.high
 
 
 class Page(html.parser.HTMLParser):
@@ -44,58 +42,47 @@ class Page(html.parser.HTMLParser):
         return [attrs for name, attrs in self.tags if name == tag]
 
 
-def trained(classes=4, n=40, wrong=9, *, names=None, files=True):
+@dataclass(frozen=True)
+class Files(ArraySource):
+    """Images in memory that say which files they are."""
+
+    paths: tuple[Path, ...] = field(default=())
+
+
+class Example:
     """Random answers of which ``wrong`` are wrong, each with its own probability."""
-    rng = np.random.default_rng(0)
-    labels = np.arange(n) % classes
-    said = labels.copy()
-    missed = rng.choice(n, wrong, replace=False)
-    said[missed] = (said[missed] + rng.integers(1, classes, wrong)) % classes
-    probabilities = np.full((n, classes), 0.1 / classes, np.float32)
-    probabilities[np.arange(n), said] = rng.permutation(np.linspace(0.5, 0.99, n))
-    names = names or [f"class {i}" for i in range(classes)]
-    pixels = rng.integers(0, 256, (n, 32, 32, 3)).astype(np.uint8)
-    return Trained(
-        class_names=names,
-        images=ArraySource(pixels),
-        labels=labels.astype(np.int64),
-        probabilities=probabilities,
-        files=[f"{names[label]}/{i}.jpg" for i, label in enumerate(labels)] if files else None,
-        facts={"data": "my photos", "seed": "0"},
-        majority_rate=0.25,
-    )
 
+    def __init__(self, classes=4, n=40, wrong=9, *, names=None, files=True):
+        rng = np.random.default_rng(0)
+        self.labels = np.arange(n) % classes
+        predicted = self.labels.copy()
+        missed = rng.choice(n, wrong, replace=False)
+        predicted[missed] = (predicted[missed] + rng.integers(1, classes, wrong)) % classes
+        probabilities = np.full((n, classes), 0.1 / classes, np.float32)
+        probabilities[np.arange(n), predicted] = rng.permutation(np.linspace(0.5, 0.99, n))
+        self.names = names or [f"class {i}" for i in range(classes)]
+        pixels = rng.integers(0, 256, (n, 32, 32, 3)).astype(np.uint8)
+        paths = [
+            Path("photos") / self.names[label] / f"{i}.jpg" for i, label in enumerate(self.labels)
+        ]
+        images = Files(pixels, tuple(paths)) if files else ArraySource(pixels)
+        self.files = [path.relative_to("photos").as_posix() for path in paths]
+        self.result = evaluation(probabilities, self.labels)
+        self.confusion = confusion(self.labels, self.result.predictions, self.names)
+        self.missed = missed_images(Split(images, self.labels), self.result, self.names)
 
-def test_the_matrix_is_scikit_learns():
-    one = trained(classes=7, n=200, wrong=90)
-    ours = confusion_matrix(one.labels, one.predictions, 7)
-    expected = reference_matrix(one.labels, one.predictions, labels=range(7))
-    np.testing.assert_array_equal(ours, expected)
-
-
-@pytest.mark.parametrize(("correct", "n"), [(0, 1), (3, 7), (50, 50), (499, 1000)])
-def test_the_interval_is_wilsons(correct, n):
-    assert wilson(correct, n) == pytest.approx(wilson_interval(correct, n), abs=1e-12)
-
-
-def test_each_class_has_its_own_share_and_what_it_was_taken_for():
-    matrix = np.array([[8, 2, 0], [0, 0, 0], [1, 3, 6]])
-    first, none, last = class_results(matrix, ["a", "b", "c"])
-    assert (first.n, first.correct, first.accuracy, first.taken_for) == (10, 8, 0.8, ("b", 2))
-    assert first.interval == pytest.approx(wilson_interval(8, 10))
-    assert (none.n, none.accuracy, none.interval, none.taken_for) == (0, None, None, None)
-    assert (last.accuracy, last.taken_for) == (0.6, ("b", 3))
-    assert confused_pairs(matrix) == [(2, 1, 3), (0, 1, 2), (2, 0, 1)]
+    def page(self):
+        return training_page({"data": "my photos", "seed": "0"}, self.confusion, self.missed, 0.25)
 
 
 def test_the_page_shows_what_was_missed_the_most_confident_first():
-    one = trained()
-    page = Page(training_page(one))
+    one = Example()
+    page = Page(one.page())
     shown = [each["alt"] for each in page.all("img")]
-    sure = one.probabilities.max(axis=1)
-    wrong = np.flatnonzero(one.predictions != one.labels)
+    predicted, sure = one.result.predictions, one.result.confidences
+    wrong = np.flatnonzero(predicted != one.labels)
     expected = [
-        f"class {one.labels[i]}, called class {one.predictions[i]} with a probability of "
+        f"class {one.labels[i]}, predicted class {predicted[i]} with probability "
         f"{100 * sure[i]:.1f}\xa0%"
         for i in sorted(wrong, key=lambda i: -sure[i])
     ]
@@ -105,33 +92,33 @@ def test_the_page_shows_what_was_missed_the_most_confident_first():
 
 
 def test_the_pages_figures_are_the_answers():
-    page = Page(training_page(trained(n=40, wrong=9)))
+    page = Page(Example(n=40, wrong=9).page())
     text = " ".join(page.text.split())
-    low, high = wilson_interval(31, 40)
+    low, high = wilson(31, 40)
     assert "77.5 % of 40 test images recognised (31)" in text
-    assert f"between {100 * low:.1f} % and {100 * high:.1f} %" in text
+    assert f"interval: {100 * low:.1f} % to {100 * high:.1f} %" in text
     assert "gives 25.0 %" in text
 
 
 def test_a_page_without_mistakes_says_so():
-    page = Page(training_page(trained(wrong=0)))
+    page = Page(Example(wrong=0).page())
     assert page.all("img") == []
-    assert "None of 40." in page.text
+    assert "None of 40 images." in page.text
 
 
 def test_no_more_images_are_shown_than_fit():
-    page = Page(training_page(trained(classes=10, n=400, wrong=300)))
+    page = Page(Example(classes=10, n=400, wrong=300).page())
     assert len(page.all("img")) == SHOWN
-    assert f"300 of 400; the {SHOWN} that the model was most sure of are shown" in page.text
+    assert f"300 of 400 images; the {SHOWN} most confident are shown" in page.text
 
 
 def test_images_without_files_have_no_file_names():
-    assert ".jpg" not in Page(training_page(trained(files=False))).text
+    assert ".jpg" not in Page(Example(files=False).page()).text
 
 
 def test_what_names_contain_is_text():
     names = [EVIL, "b\u0000\n\u001b[31m", "</svg><img src=x onerror=alert(1)>", "ok"]
-    text = training_page(trained(names=names))
+    text = Example(names=names).page()
     page = Page(text)
     assert page.all("script") == []
     assert all(each["src"].startswith("data:image/jpeg;base64,") for each in page.all("img"))
@@ -143,7 +130,7 @@ def test_what_names_contain_is_text():
 
 
 def test_the_page_asks_for_nothing_outside_itself():
-    page = Page(training_page(trained()))
+    page = Page(Example().page())
     policy = next(m["content"] for m in page.all("meta") if "http-equiv" in m)
     assert "default-src 'none'" in policy
     assert "script" not in policy
@@ -157,7 +144,7 @@ def test_the_page_asks_for_nothing_outside_itself():
 
 
 def test_the_page_can_be_read_without_seeing_it():
-    page = Page(training_page(trained()))
+    page = Page(Example().page())
     assert page.all("html")[0]["lang"] == "en"
     assert all(each["alt"] for each in page.all("img"))
     regions = [each for _, each in page.tags if each.get("role") == "region"]
@@ -173,9 +160,9 @@ def test_the_page_can_be_read_without_seeing_it():
 
 @pytest.mark.parametrize("classes", [2, NUMBERED, NUMBERED + 1, NAMED, NAMED + 1])
 def test_the_picture_has_numbers_or_names_as_many_classes_as_there_are(classes):
-    one = trained(classes=classes, n=3 * classes, wrong=classes)
-    matrix = confusion_matrix(one.labels, one.predictions, classes)
-    svg = ET.fromstring(confusion_picture(matrix, one.class_names))
+    one = Example(classes=classes, n=3 * classes, wrong=classes)
+    matrix = one.confusion.matrix
+    svg = ET.fromstring(confusion_picture(matrix, one.names))
     texts = [each.text for each in svg.iter("{http://www.w3.org/2000/svg}text")]
     named = [text for text in texts if text and text.startswith("class ")]
     assert len(named) == (2 * classes if classes <= NAMED else 0)
@@ -197,22 +184,22 @@ def test_any_class_name_can_be_drawn(name):
     assert shown in texts or name == ""
 
 
-def test_train_writes_the_page_and_the_same_figures_as_json(tmp_path):
+def test_train_writes_the_page_and_the_same_figures_as_json(tmp_path, tiny_model):
     page = tmp_path / "new" / "page.html"
-    options = ("--image-size", "64", "--train-size", "100", "--test-size", "80", "--json")
+    options = ("--model", tiny_model, "--train-size", "100", "--test-size", "80", "--json")
     done = CliRunner().invoke(main, ["train", "digits", *options, "--report", str(page)])
     assert done.exit_code == 0, done.output
-    told = json.loads(done.stdout)
-    assert told["report"] == str(page)
-    matrix = np.array(told["confusion"])
+    result = json.loads(done.stdout)
+    assert result["report"] == str(page)
+    matrix = np.array(result["confusion"])
     assert matrix.shape == (10, 10)
     assert matrix.sum() == 80
-    assert matrix.trace() / 80 == pytest.approx(told["accuracy"])
-    assert [each["test_size"] for each in told["per_class"]] == matrix.sum(axis=1).tolist()
-    assert [each["correct"] for each in told["per_class"]] == np.diag(matrix).tolist()
+    assert matrix.trace() / 80 == pytest.approx(result["accuracy"])
+    assert [each["test_size"] for each in result["per_class"]] == matrix.sum(axis=1).tolist()
+    assert [each["correct"] for each in result["per_class"]] == np.diag(matrix).tolist()
     text = Page(page.read_text()).text
-    assert f"{100 * told['accuracy']:.1f} %" in text
-    assert "efficientnet-lite0" in text
+    assert f"{100 * result['accuracy']:.1f} %" in text
+    assert "tiny-feature-vector" in text
 
 
 def test_a_page_that_cannot_be_written_is_found_before_training(tmp_path):
