@@ -92,9 +92,9 @@ def baseline(
             click.echo(f"run {number} of {count}: ...", err=True)
             runs.append(_measured(command, own=not arguments))
             _check_fits(runs)
-            benchmarks, seconds = len(runs[-1]["benchmarks"]), perf_counter() - started
-            line = f"run {number} of {count}: {benchmarks} benchmark{'s' * (benchmarks != 1)}, {seconds:.0f} s"
-            click.echo(line, err=True)
+            n, seconds = len(runs[-1]["benchmarks"]), perf_counter() - started
+            benchmarks = f"{n} benchmark{'s' * (n != 1)}"
+            click.echo(f"run {number} of {count}: {benchmarks}, {seconds:.0f} s", err=True)
     except KeyboardInterrupt:
         worth = len(runs) > stored and len(runs) >= WORTH_STORING
         if not worth or (output.exists() and not add):
