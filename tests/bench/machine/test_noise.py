@@ -18,19 +18,18 @@ COUNTED = ("busy_s", "steal_s", "thermal_throttles", "pressure_s", "throttled_ti
         "clock_before_mhz", "clock_after_mhz", "clock_lowest_mhz")  # fmt: skip
 
 
-FIELDS = [
-    "user",
-    "nice",
-    "system",
-    "idle",
-    "iowait",
-    "irq",
-    "softirq",
-    "steal",
-    "guest",
-    "guest_nice",
-]
-Times = NamedTuple("Times", [(name, float) for name in FIELDS])
+class Times(NamedTuple):
+    """As psutil's on Linux."""
+
+    user: float
+    nice: float
+    system: float
+    idle: float
+    iowait: float
+    irq: float
+    softirq: float
+    steal: float
+    guest: float
 
 
 class Machine:
