@@ -11,6 +11,7 @@ import dataclasses
 import json
 from pathlib import Path
 
+from bench.studies.options import add_options, chosen_workload
 from tl_core.errors import TransferLearningError
 from tl_core.transfer import TransferModel, evaluation
 from tlbench.errors import OptionError
@@ -18,7 +19,6 @@ from tlbench.runs.files import write_file
 from tlbench.runs.model_name import short_name
 from tlbench.suite.floors import SEEDS, TABLE, TUTORIAL_ACCURACY, Derivation, derivations
 from tlbench.suite.loaded_workload import LoadedWorkload, load_workload, open_data
-from tlbench.suite.options import add_options, chosen_workload
 from tlbench.suite.workloads import QUICK, TUTORIAL
 
 

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from bench.studies.options import add_options, chosen_workload
 from tl_core.errors import TransferLearningError
 from tl_core.extractor import FeatureExtractor
 from tl_core.ridge import ridge_head
@@ -25,7 +26,6 @@ from tlbench.errors import OptionError
 from tlbench.gate.tolerances import parse_share
 from tlbench.runs.files import write_file
 from tlbench.suite.loaded_workload import open_data
-from tlbench.suite.options import add_options, chosen_workload
 from tlbench.suite.recipes import TABLE, Recipe, recipes
 from tlbench.suite.workloads import TUTORIAL
 

@@ -9,11 +9,12 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bench.studies.options import add_options
 from tl_core.models.forms import public_name
 from tlbench.errors import OptionError
 from tlbench.machine.fingerprint import fingerprint
 from tlbench.runs.files import write_file
-from tlbench.suite.options import OPTIONS, add_options, workload_from
+from tlbench.suite.options import OPTIONS, workload_from
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -126,10 +126,19 @@ def _measured(command: Sequence[str], *, own: bool) -> Run:
         where = (
             (f"--results={folder}", "-p", "no:cacheprovider")
             if own
-            else (f"--benchmark-json={folder / 'run.json'}", "--describe-machine")
+            else (f"--benchmark-json={folder / 'run.json'}", "--tlbench-describe-machine")
         )
         # It is measured here, not judged, whatever settings say.
-        whole = [sys.executable, "-m", "pytest", *command, *where, "--gate=", "-o", "tlbench_gate="]
+        whole = [
+            sys.executable,
+            "-m",
+            "pytest",
+            *command,
+            *where,
+            "--tlbench-gate=",
+            "-o",
+            "tlbench_gate=",
+        ]
         done = subprocess.run(  # noqa: S603 - our own command
             whole, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
         )

@@ -20,6 +20,7 @@ from tlbench.gate.baseline import (
 )
 from tlbench.gate.outcome import ACCURACY_TOLERANCE, TOLERANCE
 from tlbench.gate.tolerances import Allowed, Tolerances, parse_share
+from tlbench.plugin.options import option, setting
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,7 @@ def asked_of(config: pytest.Config) -> Asked:
         UsageError: A baseline that can't be used, or a bad share.
     """
     path, explicit = _path(config)
-    names = _given(config, "allow_changed").split(",")
+    names = str(setting(config, "allow_changed")).split(",")
     baseline = _baseline(path)
     return Asked(
         path,
@@ -79,7 +80,7 @@ def asked_of(config: pytest.Config) -> Asked:
             _share(config, "accuracy_tolerance", ACCURACY_TOLERANCE),
         ),
         tuple(name.strip() for name in names if name.strip()),
-        bool(config.getoption("tlbench_allow_new") or config.getini("tlbench_allow_new")),
+        bool(setting(config, "allow_new")),
     )
 
 
@@ -104,12 +105,8 @@ def is_narrowed(config: pytest.Config) -> bool:
     return chosen or any("::" in str(arg) for arg in config.args)
 
 
-def _given(config: pytest.Config, name: str) -> str:
-    return str(config.getoption(f"tlbench_{name}") or config.getini(f"tlbench_{name}"))
-
-
 def _share(config: pytest.Config, name: str, default: float) -> float:
-    text = _given(config, name)
+    text = setting(config, name)
     try:
         return parse_share(text) if text else default
     except OptionError as error:
@@ -118,9 +115,9 @@ def _share(config: pytest.Config, name: str, default: float) -> float:
 
 def _path(config: pytest.Config) -> tuple[Path, bool]:
     """The file, and whether an option named it; a setting's path starts at its ini file."""
-    given = config.getoption("tlbench_gate")
-    if given:
-        return config.invocation_params.dir / Path(given).expanduser(), True
+    path = option(config, "gate")
+    if path:
+        return config.invocation_params.dir / Path(path).expanduser(), True
     folder = config.inipath.parent if config.inipath else config.rootpath
     return folder / Path(str(config.getini("tlbench_gate"))).expanduser(), False
 

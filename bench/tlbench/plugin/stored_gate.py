@@ -14,7 +14,7 @@ from tlbench.gate.baseline_verdicts import Seen, accuracy_lost, look, verdicts
 from tlbench.gate.comparable import other_isolation, other_machine
 from tlbench.gate.outcome import Report, Verdict
 from tlbench.plugin.gate_options import allowed_to, asked_of, is_narrowed
-from tlbench.suite.session import KEEPS_TIMING, SUITE_NAME
+from tlbench.suite.session import KEEPS_TIMING, SUITE, name_of
 from tlbench.timing.isolation import IsolatedItem
 
 if TYPE_CHECKING:
@@ -91,9 +91,9 @@ class StoredGate:
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Which benchmarks will be judged; a bad marker is told before anything runs."""
-        self.items = {_name_of(item): item for item in session.items}
+        self.items = {name_of(item): item for item in session.items}
         self.names = {item.nodeid: name for name, item in self.items.items()}
-        for item in session.items:
+        for item in filter(_is_benchmark, session.items):
             allowed_to(item, self.asked.tolerances)
         concerned = self.asked.explicit or bool(self.items.keys() & self.past.keys())
         self.active = concerned and not self.config.option.collectonly
@@ -108,14 +108,14 @@ class StoredGate:
             new = rows[before:]
             for row in new:
                 self._check(item, row)
-            if not new and _name_of(item) in self.past:
-                self._turn_red(item, self._refused(item, _name_of(item), "nothing was measured"))
+            if not new and name_of(item) in self.past:
+                self._turn_red(item, self._refused(item, name_of(item), "nothing was measured"))
         return result
 
     def _rows(self, item: pytest.Item) -> list[Any]:
         """The growing list in which the test's rows will be."""
         if isinstance(item, IsolatedItem):
-            return item.suite.isolated
+            return item.rows
         rows: list[Any] = self.config._benchmarksession.benchmarks  # type: ignore[attr-defined]  # noqa: SLF001
         return rows
 
@@ -158,17 +158,18 @@ class StoredGate:
     def _drop(self, item: pytest.Item, measured: Any) -> None:  # noqa: ANN401 - pytest-benchmark's
         """A speed at a lost accuracy must not become anybody's baseline."""
         if isinstance(item, IsolatedItem):
-            item.suite.isolated.remove(measured)
+            item.rows.remove(measured)
         else:
             measured.fixture.has_error = True
 
     def _other_conditions(self, *, ours: bool) -> str | None:
         """Why this run isn't like the baseline's."""
-        suite = self.config.pluginmanager.getplugin("tlbench-suite")
+        hooks = self.config.pluginmanager.getplugin(SUITE)
+        isolated = hooks is not None and hooks.suite.isolate
         for run in self.asked.origins:
             found = other_machine(run.facts, self.described.facts, self.asked.allowed, hint=_ALLOW)
             if found is None and ours:
-                found = other_isolation(run.isolated, getattr(suite, "isolate", False))
+                found = other_isolation(run.isolated, isolated)
             if found:
                 return found
         return None
@@ -231,11 +232,9 @@ class StoredGate:
             terminalreporter.write_line(line, yellow=loud, bold=loud)
 
 
-def _name_of(item: pytest.Item) -> str:
-    """The full name under which a test's row will be filed."""
-    if item.get_closest_marker("stage"):
-        return f"{SUITE_NAME}{item.path.name}::{item.name}"
-    return item.nodeid
+def _is_benchmark(item: pytest.Item) -> bool:
+    """Whether the test measures, so that a marker ``tolerance`` on it is meant for the gate."""
+    return isinstance(item, IsolatedItem) or "benchmark" in getattr(item, "fixturenames", ())
 
 
 def _row(measured: Any) -> _Row:  # noqa: ANN401

@@ -16,7 +16,7 @@ from tlbench.suite.floors import Bounds, bounds_for
 from tlbench.suite.loaded_workload import LoadedWorkload, load_workload, open_data
 from tlbench.suite.plan import plan
 from tlbench.suite.precision import check_precision
-from tlbench.suite.session import SUITE_NAME
+from tlbench.suite.session import SUITE, name_of
 from tlbench.timing.energy import EnergyMeter
 from tlbench.timing.rounds import Instruments, Measured, Stage, measure
 from tlbench.timing.schedule import Schedule, make_schedule
@@ -30,6 +30,21 @@ if TYPE_CHECKING:
 
     #: The fixture ``timed``.
     Timed = Callable[[Stage[Any, Any]], Measured[Any]]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Register the markers of the benchmark tests."""
+    config.addinivalue_line("markers", "stage(name, track=None): what a benchmark test measures")
+
+
+@pytest.fixture(scope="session")
+def tlbench_suite(pytestconfig: pytest.Config) -> Suite:
+    """The benchmark run that a benchmark test belongs to; absent without ``--benchmark``."""
+    hooks = pytestconfig.pluginmanager.getplugin(SUITE)
+    if hooks is None:
+        pytest.skip("benchmarks run only with pytest --benchmark")
+    suite: Suite = hooks.suite
+    return suite
 
 
 @pytest.fixture(scope="session")
@@ -75,7 +90,7 @@ def timed(
     """Measures a stage with the rounds that were planned for its test."""
     item = request.node
     # The same name wherever the package is installed and pytest is started.
-    benchmark.fullname = f"{SUITE_NAME}{item.path.name}::{item.name}"
+    benchmark.fullname = name_of(item)
 
     def run(stage: Stage[Any, Any]) -> Measured[Any]:
         accuracy = workload.precision_accuracy

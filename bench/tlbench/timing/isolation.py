@@ -1,24 +1,17 @@
-"""``--isolate``: each benchmark in a fresh process.
-
-None inherits another's memory, caches, threads or compiled graphs.
-"""
+"""A benchmark test in a fresh process: it inherits no memory, cache, thread or compiled graph."""
 
 from __future__ import annotations
 
 import json
 import subprocess
-import sys
 import tempfile
 from pathlib import Path
-from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tlbench.suite.options import OPTIONS
-
 if TYPE_CHECKING:
-    from tlbench.suite.session import Suite
+    from collections.abc import Callable
 
 #: Lines of a failed process's output that the report shows.
 SHOWN_LINES = 60
@@ -29,40 +22,49 @@ class IsolatedError(Exception):
 
 
 class IsolatedItem(pytest.Item):
-    """Stands for a benchmark test: runs it in a process of its own and takes over its rows."""
+    """Stands for a benchmark test: runs it in a process of its own and takes over its rows.
+
+    Attributes:
+        inner: The test.
+        command: Given the test and a folder, the command that runs it and writes
+            pytest-benchmark's JSON into the folder.
+        rows: What such processes measured, as pytest-benchmark writes it; this one's are added.
+    """
 
     inner: pytest.Item
-    suite: Suite
+    command: Callable[[pytest.Item, Path], list[str]]
+    rows: list[dict[str, Any]]
 
     @classmethod
-    def of(cls, inner: pytest.Item, suite: Suite) -> IsolatedItem:
+    def of(
+        cls,
+        inner: pytest.Item,
+        command: Callable[[pytest.Item, Path], list[str]],
+        rows: list[dict[str, Any]],
+    ) -> IsolatedItem:
         """An item that runs ``inner`` elsewhere, with its name and markers."""
         assert inner.parent is not None  # noqa: S101 - a collected test has a module
         item: IsolatedItem = cls.from_parent(inner.parent, name=inner.name)
-        item.inner, item.suite = inner, suite
+        item.inner, item.command, item.rows = inner, command, rows
         for marker in inner.iter_markers():
             item.add_marker(getattr(pytest.mark, marker.name)(*marker.args, **marker.kwargs))
         return item
 
     def runtest(self) -> None:
-        """Run the process, and keep the rows that it wrote.
+        """Run the process, and add the rows that it wrote.
 
         Raises:
             IsolatedError: It failed, or wrote none.
         """
-        with tempfile.TemporaryDirectory(prefix="tlbench-") as folder:
+        with tempfile.TemporaryDirectory(prefix="tlbench-") as name:
+            folder = Path(name)
             done = subprocess.run(  # noqa: S603 - our own command
-                command(self.suite, self.inner, Path(folder)),
-                stdout=subprocess.PIPE,
-                text=True,
-                check=False,
+                self.command(self.inner, folder), stdout=subprocess.PIPE, text=True, check=False
             )
-            self.suite.left -= 1
-            files = list(Path(folder).rglob("*.json"))
+            files = list(folder.rglob("*.json"))
             if done.returncode != 0 or not files:
                 raise IsolatedError("\n".join(done.stdout.splitlines()[-SHOWN_LINES:]))
-            run = json.loads(files[0].read_text(encoding="utf-8"))
-        self.suite.isolated += run["benchmarks"]
+            self.rows += json.loads(files[0].read_text(encoding="utf-8"))["benchmarks"]
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:  # noqa: ANN401
         """What the process printed, in place of a traceback through this module."""
@@ -73,21 +75,3 @@ class IsolatedItem(pytest.Item):
     def reportinfo(self) -> tuple[Path, int | None, str]:
         """Where the benchmark test stands."""
         return self.inner.path, None, self.name
-
-
-def command(suite: Suite, inner: pytest.Item, folder: Path) -> list[str]:
-    """The command that runs one benchmark test in a fresh process with the same options."""
-    workload = suite.workload
-    given = {option.flag: getattr(workload, option.name) for option in OPTIONS}
-    options = [f"{flag}={value}" for flag, value in given.items() if value is not None]
-    if suite.budget_s is not None:
-        left = suite.budget_s - (perf_counter() - suite.started)
-        options.append(f"--budget={max(1.0, left / max(1, suite.left)):.1f}")
-    if suite.download:
-        options.append("--download")
-    # Judged here, not there; and settings or PYTEST_ADDOPTS that ask for isolation count here only.
-    options += ["--no-isolate", "--gate=", "-o", "tlbench_gate="]
-    return [
-        sys.executable, "-m", "pytest", "--benchmark", f"--workload={workload.name}", *options,
-        f"--results={folder}", "-p", "no:cacheprovider", f"{inner.path}::{inner.name}",
-    ]  # fmt: skip

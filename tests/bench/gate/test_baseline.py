@@ -192,10 +192,10 @@ def test_all_runs_are_stored_with_the_command(tmp_path, baseline, run):
     assert "run 4 of 4: 1 benchmark, " in done.stderr
     for command in fake.commands:
         assert command[3:7] == list(arguments)
-        assert "--describe-machine" in command
+        assert "--tlbench-describe-machine" in command
         assert "--benchmark" not in command
         # Whatever the arguments or settings say, a baseline isn't judged.
-        assert command[-3:] == ["--gate=", "-o", "tlbench_gate="]
+        assert command[-3:] == ["--tlbench-gate=", "-o", "tlbench_gate="]
 
 
 def test_without_arguments_it_is_our_suite_isolated(tmp_path, baseline, run):

@@ -477,7 +477,7 @@ def test_without_the_option_nothing_of_it_is_loaded(pytester):
     text += "    assert not gates + [n for n in ('scipy', 'numpy') if n in sys.modules]\n"
     (pytester.path / FILE).write_text(text)
     options = ("-p", "no:cacheprovider", "--strict-markers", "-W", "error")
-    done = pytester.runpytest_subprocess(FILE, *options)
+    done = pytester.runpytest_subprocess(FILE, *options, "-o", "markers=tolerance: the gate's")
     assert done.ret == 0
     assert "gate" not in done.stdout.str()
 

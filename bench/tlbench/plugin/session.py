@@ -1,0 +1,217 @@
+"""Sessions that ask for the suite or a gate: how they are parsed, and what they register."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import re
+import sys
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tlbench.errors import InputError, OptionError
+from tlbench.plugin import options
+from tlbench.plugin.machine import Described
+from tlbench.suite.hooks import SuiteHooks
+from tlbench.suite.options import OPTIONS, Option, check_names, workload_from
+from tlbench.suite.session import FOLDER, SUITE, Suite
+from tlbench.suite.workloads import QUICK
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+#: pytest-benchmark's options that ask for files, and whether they take a value: they count in a run
+#: of the suite even where an ini file asks for them.
+_FILES = {
+    "--benchmark-json": True,
+    "--benchmark-save": True,
+    "--benchmark-storage": True,
+    "--benchmark-autosave": False,
+    "--benchmark-save-data": False,
+}
+#: Its options that ask for its own table or files: then it isn't silenced.
+_ITS_OUTPUT = ("save", "autosave", "json", "compare", "histogram", "csv", "verbose", "cprofile")
+
+
+def asks_for_suite(config: pytest.Config, parser: pytest.Parser, typed: Iterable[str]) -> bool:
+    """Whether the suite is to be run: ``--benchmark`` was typed and is nobody else's option.
+
+    Conftests aren't loaded in a run of the suite, whose environment may lack what they need. So
+    their text is searched for an option of that name.
+    """
+    short, long = options.BENCHMARK.names
+    if long in typed:
+        return True
+    return (
+        short in typed
+        and short not in options.taken(parser)
+        and not any(_defines(path, short) for path in _first_conftests(config))
+    )
+
+
+def _first_conftests(config: pytest.Config) -> set[Path]:
+    """Where the conftests may lie that pytest loads before it parses the command line."""
+    known, here = config.known_args_namespace, config.invocation_params.dir
+    starts = known.file_or_dir or config.getini("testpaths")
+    folders = [here, *(here / str(start).partition("::")[0] for start in starts)]
+    above = {each for folder in folders for each in (folder, *folder.parents)}
+    inside = {each for each in above if each.is_relative_to(config.rootpath)}
+    return {
+        path
+        for folder in inside | {here}
+        for pattern in ("conftest.py", "test*/conftest.py")
+        for path in folder.glob(pattern)
+    }
+
+
+def _defines(conftest: Path, name: str) -> bool:
+    with contextlib.suppress(OSError, UnicodeDecodeError):
+        text = conftest.read_text(encoding="utf-8")
+        return bool(re.search(rf"addoption\([^)]*[\"']{name}[\"']", text))
+    return False
+
+
+def parse_again(config: pytest.Config, parser: pytest.Parser, args: list[str]) -> None:
+    """Find the root folder and the first tests again, now that our options are known.
+
+    pytest looks for both before it loads plugins, and takes the ``PATH`` of ``--data PATH`` for a
+    test path then: its ini file would be used, its conftest loaded, and a cache written there.
+    """
+    # Not pytest's public interface: where a later one differs, ``--data=PATH`` still works.
+    from _pytest.config.findpaths import determine_setup
+
+    _, rest = options.split(args, options.valued(options.taken(parser)))
+    known = parser.parse_known_args(rest, namespace=copy.copy(config.option))
+    root, ini, values, ignored = determine_setup(
+        inifile=known.inifilename,
+        override_ini=known.override_ini,
+        args=known.file_or_dir,
+        rootdir_cmd_arg=known.rootdir or None,
+        invocation_dir=config.invocation_params.dir,
+    )
+    known.confcutdir = known.confcutdir or str(ini.parent if ini else root)
+    config.known_args_namespace = known
+    config._rootpath, config._inipath = root, ini  # noqa: SLF001
+    config._ignored_config_files = ignored  # noqa: SLF001
+    settings = _settings(config)
+    settings.clear()
+    settings.update(values)
+    config._inicache.clear()  # noqa: SLF001
+
+
+def _settings(config: pytest.Config) -> dict[str, Any]:
+    """What the ini file and ``-o`` say; its name was another one in pytest 9.0."""
+    settings: dict[str, Any] = vars(config)["_inicfg" if hasattr(config, "_inicfg") else "inicfg"]
+    return settings
+
+
+def keep_own_rules(config: pytest.Config, parser: pytest.Parser, args: list[str]) -> None:
+    """Let nothing but what was typed, and settings of ours, decide how the suite runs.
+
+    A project's ini file is about the project's own tests. Of its ``addopts`` only our options and
+    those that ask for files count, unless they ask for the suite themselves.
+
+    Raises:
+        UsageError: The extra that the suite needs isn't installed.
+    """
+    if not config.known_args_namespace.help:
+        _check_installed()
+    for path in config.getini("pythonpath"):
+        with contextlib.suppress(ValueError):
+            sys.path.remove(str(path))
+    addopts = config.getini("addopts")
+    by_hand = args[len(addopts) :]
+    if not set(options.BENCHMARK.names) & set(addopts):
+        kept, dropped = options.split(addopts, _FILES | options.valued(options.taken(parser)))
+        _load_blocked(config, parser, dropped, by_hand)
+        args[:] = [*kept, *by_hand]
+    parse_again(config, parser, args)
+    known = config.known_args_namespace
+    overridden = {text.partition("=")[0] for text in known.override_ini or ()}
+    settings = _settings(config)
+    for name in settings.keys() - overridden:
+        if not name.startswith("tlbench_"):
+            del settings[name]
+    config._inicache.clear()  # noqa: SLF001
+    known.confcutdir = str(FOLDER)
+    if not known.file_or_dir:
+        known.file_or_dir = [str(FOLDER)]
+        args.insert(0, str(FOLDER))
+
+
+def _check_installed() -> None:
+    from tlbench.suite.extra import check_installed
+
+    try:
+        check_installed("pytest --benchmark")
+    except InputError as error:
+        raise pytest.UsageError(str(error)) from error
+
+
+def _load_blocked(
+    config: pytest.Config, parser: pytest.Parser, dropped: list[str], by_hand: list[str]
+) -> None:
+    """Load the plugins that an ini file's ``-p no:NAME`` has blocked."""
+    blocked, again = (
+        set(parser.parse_known_args(args, namespace=copy.copy(config.option)).plugins)
+        for args in (dropped, by_hand)
+    )
+    for name in sorted(blocked - again):
+        if name.startswith("no:"):
+            config.pluginmanager.consider_pluginarg(name.removeprefix("no:"))
+
+
+def begin(config: pytest.Config) -> None:
+    """Register the plugins that run the suite, judge, and describe the machine.
+
+    Raises:
+        UsageError: Bad options, or a plugin that is needed or in the way.
+    """
+    runs_suite = options.option(config, "benchmark")
+    gated = bool(options.setting(config, "gate"))
+    if not hasattr(config.option, "benchmark_quiet"):
+        raise pytest.UsageError("tlbench needs the plugin pytest-benchmark: don't disable it")
+    if (runs_suite or gated) and config.getoption("dist", "no") != "no":  # pytest-xdist's workers
+        raise pytest.UsageError("benchmarks beside each other measure each other; give -n 0")
+    config.addinivalue_line(
+        "markers", "tolerance(share, accuracy=share): what --gate allows this benchmark to lose"
+    )
+    described = Described()
+    if not runs_suite:  # which describes its machine itself
+        config.pluginmanager.register(described, "tlbench-machine")
+    if gated:
+        from tlbench.plugin.stored_gate import StoredGate
+
+        config.pluginmanager.register(StoredGate(config, described), "tlbench-gate")
+    if runs_suite:
+        if not any(config.getoption(f"benchmark_{name}", None) for name in _ITS_OUTPUT):
+            config.option.benchmark_quiet = True
+        config.pluginmanager.register(SuiteHooks(_suite(config, gated=gated)), SUITE)
+
+
+def _suite(config: pytest.Config, *, gated: bool) -> Suite:
+    """What options and ini settings ask for; what can't be is a usage error."""
+    values = {each.name: options.setting(config, each.name) for each in OPTIONS}
+    isolate = options.option(config, "isolate")
+    try:
+        workload = workload_from(
+            options.setting(config, "workload") or QUICK.name,
+            {name: text for name, text in values.items() if text},
+        )
+        check_names(workload)
+        return Suite(
+            config,
+            workload,
+            config.invocation_params.dir / (options.setting(config, "results") or "results"),
+            budget_s=_seconds(options.setting(config, "budget")),
+            isolate=gated if isolate is None else isolate,
+            download=bool(options.option(config, "download")),
+        )
+    except OptionError as error:
+        raise pytest.UsageError(str(error)) from error
+
+
+def _seconds(text: str) -> float | None:
+    """``--budget``'s value."""
+    return float(Option("budget", "", "", float).parse(text)) if text else None
