@@ -6,7 +6,7 @@ import importlib
 import os
 import sys
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from tlbench.machine.system_files import ROOT, read_text
 
@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+#: The module pynvml and its handles of GPUs, which have no types.
+Nvml: TypeAlias = Any
+Handle: TypeAlias = Any
 #: Inode of the first process namespace (PROC_PID_INIT_INO): only there are the process numbers
 #: that the driver tells the ones that this process knows itself by.
 FIRST_PID_NAMESPACE = 0xEFFFFFFC
@@ -61,7 +64,7 @@ def has_driver(root: Path = ROOT) -> bool:
     return any((root / name).exists() for name in ("proc/driver/nvidia", "dev/dxg"))
 
 
-def open_nvml(root: Path = ROOT) -> Any:  # noqa: ANN401 - nvidia-ml-py has no types
+def open_nvml(root: Path = ROOT) -> Nvml:
     """The started NVML module, or None without a driver or without nvidia-ml-py."""
     if not has_driver(root):
         return None
@@ -76,21 +79,24 @@ def open_nvml(root: Path = ROOT) -> Any:  # noqa: ANN401 - nvidia-ml-py has no t
     return nvml
 
 
-def gpu_facts(nvml: Any, root: Path = ROOT) -> dict[str, Any]:  # noqa: ANN401 - as above
+def gpu_facts(nvml: Nvml, root: Path = ROOT) -> dict[str, Any]:
     """Models, memory and driver: what the machine's GPUs are.
 
     Args:
-        nvml: What ``open_nvml`` gave.
-        root: The folder that stands for ``/``; its driver folder tells without NVML.
+        nvml: What ``open_nvml`` returned.
+        root: The folder that stands for ``/``; its driver folder names GPUs without NVML.
     """
     if nvml is None:
         driver = root / "proc/driver/nvidia"
         texts = [read_text(file) or "" for file in sorted(driver.glob("gpus/*/information"))]
         models = [model for text in texts if (model := _field(text, "Model"))]
-        found = models if models or not has_driver(root) else None
         version = read_text(driver / "version") or ""
         words = (word for word in version.split() if word.replace(".", "").isdecimal())
-        return {"gpus": found, "gpu_memory_bytes": None, "gpu_driver": next(words, None)}
+        return {
+            "gpus": models if models or not has_driver(root) else None,
+            "gpu_memory_bytes": None,
+            "gpu_driver": next(words, None),
+        }
     handles = _handles(nvml)
     memory = [_ask(nvml, lambda h=h: nvml.nvmlDeviceGetMemoryInfo(h).total) for h in handles]
     return {
@@ -104,11 +110,11 @@ class GpuReader:
     """Reads every GPU's state; none at all where there is no NVML.
 
     Args:
-        nvml: What ``open_nvml`` gave.
-        own_pid: This process as the driver knows it, or None where it can't be told.
+        nvml: What ``open_nvml`` returned.
+        own_pid: This process as the driver knows it; None where that isn't known.
     """
 
-    def __init__(self, nvml: Any, own_pid: int | None = None) -> None:  # noqa: ANN401 - as above
+    def __init__(self, nvml: Nvml, own_pid: int | None = None) -> None:
         self._nvml, self._own_pid = nvml, own_pid
         self._handles = [] if nvml is None else _handles(nvml)
 
@@ -120,7 +126,7 @@ class GpuReader:
         """
         return tuple(self._read(handle, since_us) for handle in self._handles)
 
-    def _read(self, handle: Any, since_us: int) -> GpuState:  # noqa: ANN401 - NVML's handle
+    def _read(self, handle: Handle, since_us: int) -> GpuState:
         nvml = self._nvml
 
         def ask(name: str, *rest: int) -> Any:  # noqa: ANN401 - NVML's answers
@@ -133,18 +139,20 @@ class GpuReader:
             clock_mhz=ask("nvmlDeviceGetClockInfo", nvml.NVML_CLOCK_SM),
             temperature_c=ask("nvmlDeviceGetTemperature", nvml.NVML_TEMPERATURE_GPU),
             power_w=None if power is None else power / 1e3,
-            throttle=None if bits is None else _reasons(bits),
+            throttle=None
+            if bits is None
+            else tuple(reason for bit, reason in REASONS.items() if bits & bit),
             thermal_s=self._held(handle, nvml.NVML_PERF_POLICY_THERMAL),
             power_capped_s=self._held(handle, nvml.NVML_PERF_POLICY_POWER),
             energy_j=None if energy is None else energy / 1e3,
             others=self._others(handle, since_us),
         )
 
-    def _held(self, handle: Any, policy: int) -> float | None:  # noqa: ANN401 - as above
+    def _held(self, handle: Handle, policy: int) -> float | None:
         status = _ask(self._nvml, self._nvml.nvmlDeviceGetViolationStatus, handle, policy)
         return None if status is None else status.violationTime / 1e9
 
-    def _others(self, handle: Any, since_us: int) -> float | None:  # noqa: ANN401 - as above
+    def _others(self, handle: Handle, since_us: int) -> float | None:
         nvml = self._nvml
         if self._own_pid is None:
             return None
@@ -165,20 +173,16 @@ def own_pid(root: Path = ROOT) -> int | None:
     return os.getpid() if namespace == FIRST_PID_NAMESPACE else None
 
 
-def _handles(nvml: Any) -> list[Any]:  # noqa: ANN401 - as above
+def _handles(nvml: Nvml) -> list[Handle]:
     count = _ask(nvml, nvml.nvmlDeviceGetCount) or 0
     handles = (_ask(nvml, nvml.nvmlDeviceGetHandleByIndex, number) for number in range(count))
     return [handle for handle in handles if handle is not None]
 
 
-def _reasons(bits: int) -> tuple[str, ...]:
-    return tuple(words for bit, words in REASONS.items() if bits & bit)
-
-
-def _ask(nvml: Any, question: Callable[..., Any], *given: Any) -> Any:  # noqa: ANN401 - as above
+def _ask(nvml: Nvml, question: Callable[..., Any], *arguments: object) -> Any:  # noqa: ANN401
     """NVML's answer; None where this GPU or driver doesn't support the question."""
     try:
-        return question(*given)
+        return question(*arguments)
     except nvml.NVMLError:
         return None
 

@@ -20,22 +20,23 @@ def probe(threads: int) -> Probe:
     """Measure in this process.
 
     Raises:
-        ProbeError: TensorFlow didn't take that number of threads.
+        ProbeError: Below 1, or TensorFlow didn't take that number of threads.
     """
+    if threads < 1:
+        raise ProbeError(f"{threads} threads: expected at least 1")
     import tensorflow as tf
 
-    from tl_core.devices import set_threads
-
-    set_threads(threads)
-    tf.config.threading.set_intra_op_parallelism_threads(threads)  # also where it is the default
+    threading = tf.config.threading
+    threading.set_intra_op_parallelism_threads(threads)
+    threading.set_inter_op_parallelism_threads(1)
     tf.config.list_logical_devices("CPU")  # the runtime starts, and threads are fixed
-    taken = tf.config.threading.get_intra_op_parallelism_threads()
-    if taken != threads:
-        raise ProbeError(f"TensorFlow runs {taken} threads, not {threads}")
-    found = matmul(product, "tensorflow", threads)
-    if threads == 1 and found.cpus_busy > 1.5:
-        raise ProbeError(f"TensorFlow kept {found.cpus_busy:.1f} CPUs busy with one thread")
-    return found
+    running = threading.get_intra_op_parallelism_threads()
+    if running != threads:
+        raise ProbeError(f"TensorFlow runs {running} threads, expected {threads}")
+    measured = matmul(product, "tensorflow", threads)
+    if threads == 1 and measured.cpus_busy > 1.5:
+        raise ProbeError(f"TensorFlow used {measured.cpus_busy:.1f} CPUs with one thread")
+    return measured
 
 
 def product(side: int) -> Callable[[], object]:

@@ -1,7 +1,7 @@
 """What the machine can do at most: matrix multiplies and memory bandwidth.
 
-Speeds of networks are told as a share of the matrix-multiply peak. NumPy's BLAS and TensorFlow
-bring kernels of their own, and either may be the faster one (an ``OPENBLAS_CORETYPE`` for an older
+Speeds of networks are shown as a share of the matrix-multiply peak. NumPy's BLAS and TensorFlow
+have kernels of their own, and either may be the faster one (an ``OPENBLAS_CORETYPE`` for an older
 CPU slows NumPy's), so both are measured and the larger counts.
 """
 
@@ -42,7 +42,7 @@ COPY_BYTES = 128 * 2**20
 COPY_CACHES = 4
 #: Share of the free memory that a probe may take.
 COPY_MEMORY = 0.25
-#: CPUs a thread that a probe has to get; starting and ending threads costs some.
+#: CPUs per thread that a probe has to get; starting and ending threads costs some.
 BUSY_ENOUGH = 0.8
 #: Seconds to wait for another process that imports TensorFlow.
 PATIENCE_S = 120
@@ -51,7 +51,7 @@ Kind = Literal["matmul", "bandwidth"]
 
 
 class ProbeError(RuntimeError):
-    """A probe ran with other threads than asked for."""
+    """A probe ran with another number of threads than expected, or failed."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ class Probe:
         best: Of all repetitions.
         median: Of all repetitions.
         n: Repetitions.
-        cpus_busy: CPU seconds a second of this process meanwhile: fewer than the threads where
+        cpus_busy: CPU seconds per second of this process meanwhile: fewer than the threads where
             others had the CPUs.
         size: Side of the matrices, or bytes of one array.
     """
@@ -97,16 +97,15 @@ def run_probes(threads: Iterable[int] | None = None) -> tuple[Probe, ...]:
     Args:
         threads: Numbers of threads; None is one, and all CPUs that this process may run on.
     """
+    kinds = (matmul_numpy, matmul_tensorflow, bandwidth)
     counts = threads or dict.fromkeys((1, len(allowed_cpus())))
-    found = []
-    for count in counts:
-        found += [matmul_numpy(count), matmul_tensorflow(count), bandwidth(count)]
-    return tuple(probe for probe in found if probe is not None)
+    probes = (kind(count) for count in counts for kind in kinds)
+    return tuple(probe for probe in probes if probe is not None)
 
 
 def peak(probes: Sequence[Probe], threads: int) -> Probe | None:
     """The fastest matrix multiply at this number of threads; None where there was none."""
-    fitting = [probe for probe in probes if (probe.kind, probe.threads) == ("matmul", threads)]
+    fitting = (each for each in probes if (each.kind, each.threads) == ("matmul", threads))
     return max(fitting, key=lambda probe: probe.best, default=None)
 
 
@@ -126,7 +125,9 @@ def matmul_numpy(threads: int) -> Probe:
     with threadpoolctl.threadpool_limits(threads, user_api="blas"):
         for lib in threadpoolctl.threadpool_info():
             if lib["user_api"] == "blas" and lib["num_threads"] != threads:
-                raise ProbeError(f"NumPy's BLAS runs {lib['num_threads']} threads, not {threads}")
+                raise ProbeError(
+                    f"NumPy's BLAS runs {lib['num_threads']} threads, expected {threads}"
+                )
         words = " ".join(library[key] for key in ("library", "kernels") if key in library)
         return matmul(_numpy_product, f"numpy ({words})" if words else "numpy", threads)
 
@@ -142,8 +143,14 @@ def matmul_tensorflow(threads: int) -> Probe | None:
     if find_spec("tensorflow") is None:
         return None
     command = [sys.executable, "-m", "tlbench.machine.probe_tensorflow", str(threads)]
+    quiet = {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}
     done = subprocess.run(  # noqa: S603 - our own module
-        command, capture_output=True, text=True, timeout=PATIENCE_S, check=False, env=_quiet()
+        command,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+        check=False,
+        env=os.environ | quiet,
     )
     if done.returncode:
         last = (done.stderr.strip().splitlines() or ["no message"])[-1]
@@ -155,10 +162,10 @@ def matmul(product: Callable[[int], Callable[[], object]], by: str, threads: int
     """Measure matrix multiplies.
 
     Args:
-        product: Given a side, gives what multiplies two square float32 matrices of it and is done
+        product: From a side to what multiplies two square float32 matrices of it, and has done so
             when it returns.
         by: Whose kernels.
-        threads: How many are set.
+        threads: How many the kernels use.
     """
     side, work = SIDES[0], product(SIDES[0])
     work()  # starts threads, and touches memory
@@ -188,7 +195,7 @@ def bandwidth(threads: int, size: int | None = None) -> Probe:
     with ThreadPoolExecutor(threads) as pool:
 
         def copy() -> None:
-            # NumPy lets go of the interpreter's lock while it copies.
+            # NumPy frees the interpreter's lock while it copies.
             list(pool.map(lambda part: np.copyto(target[part], source[part]), parts))
 
         copy()
@@ -226,7 +233,3 @@ def _numpy_product(side: int) -> Callable[[], object]:
     left = np.random.default_rng(0).random((side, side), np.float32)
     out = np.empty_like(left)
     return lambda: np.matmul(left, left, out=out)
-
-
-def _quiet() -> dict[str, str]:
-    return os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}
