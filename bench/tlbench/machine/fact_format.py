@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Container, Iterable, Mapping
 
 #: Units that names of facts end in, and how many of them a printed unit has.
 UNITS = {
@@ -79,14 +79,23 @@ def shown(name: str, value: object) -> str:
 
 
 def facts_lines(facts: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Names and values of what is told; groups with a dot, unset and unknown facts left out."""
+    """Names and values of known facts, members of groups by a name with a dot."""
     return [(name, shown(name, value)) for name, value in flat(facts)]
 
 
-def flat(facts: Mapping[str, Any], within: str = "") -> Iterable[tuple[str, Any]]:
-    """Every fact that is told, those in groups by a name with a dot."""
+def flat(
+    facts: Mapping[str, Any], none_is_known: Container[str] = (), within: str = ""
+) -> Iterable[tuple[str, Any]]:
+    """Every known fact, members of groups by a name with a dot.
+
+    Args:
+        facts: Values and groups by name.
+        none_is_known: Facts and groups in which None is a value, too.
+        within: Put before each name.
+    """
     for key, value in facts.items():
+        name = f"{within}{key}"
         if isinstance(value, dict):
-            yield from flat(value, f"{within}{key}.")
-        elif value is not None:
-            yield f"{within}{key}", value
+            yield from flat(value, none_is_known, f"{name}.")
+        elif value is not None or name.partition(".")[0] in none_is_known:
+            yield name, value
