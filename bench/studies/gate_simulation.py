@@ -17,16 +17,16 @@ import numpy as np
 from scipy import stats
 from threadpoolctl import threadpool_limits
 
-from tlbench.gate.decide import Decisions
 from tlbench.runs.files import write_file
 from tlbench.stats.interim_looks import ALARM, LOOKS
+from tlbench.stats.pair_decisions import Decisions
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from numpy.random import Generator
 
-    from tlbench.gate.decide import Decision
+    from tlbench.stats.pair_decisions import Decision
     from tlbench.stats.sign_flip import Floats
 
     #: Log-ratios of the two slots, ``(pairs, benchmarks)``, at a given standard deviation.

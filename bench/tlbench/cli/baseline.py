@@ -25,7 +25,7 @@ from tlbench.errors import InputError
 from tlbench.gate.baseline import (
     LEAST_RUNS,
     Baseline,
-    Run,
+    StoredRun,
     disagreement,
     facts_of,
     read_baseline,
@@ -110,7 +110,7 @@ def _own_suite(workload: str | None, suite: Mapping[str, str]) -> tuple[str, ...
     return ("--benchmark", "--isolate", *chosen, *as_arguments(suite))
 
 
-def _stored(output: Path) -> tuple[Run, ...]:
+def _stored(output: Path) -> tuple[StoredRun, ...]:
     """The runs to add to, if they are of this machine: found out before anything is measured."""
     runs = read_baseline(output).runs
     reason = other_machine(facts_of(runs[-1]), fingerprint()) if runs else None
@@ -119,7 +119,7 @@ def _stored(output: Path) -> tuple[Run, ...]:
     return runs
 
 
-def _measured(command: Sequence[str], *, own: bool) -> Run:
+def _measured(command: Sequence[str], *, own: bool) -> StoredRun:
     """One run in a process of its own, as pytest-benchmark writes it."""
     with tempfile.TemporaryDirectory(prefix="tlbench-") as name:
         folder = Path(name)
@@ -150,7 +150,7 @@ def _measured(command: Sequence[str], *, own: bool) -> Run:
     problem = run_problem(measured)
     if problem:
         raise Failure(f"a run that can't be compared: {problem}", NOTHING)
-    run: Run = measured
+    run: StoredRun = measured
     return run
 
 
@@ -168,13 +168,13 @@ def _check_ended(status: int, output: str) -> None:
     raise Failure(f"{last}\ntests failed, and a failed run is no baseline", 1)
 
 
-def _check_fits(runs: Sequence[Run]) -> None:
+def _check_fits(runs: Sequence[StoredRun]) -> None:
     reason = disagreement(runs[0], runs[-1])
     if reason:
         raise Failure(f"the new run doesn't fit the first: {reason}; nothing was written", NOTHING)
 
 
-def _summarise(output: Path, runs: Sequence[Run], *, as_json: bool) -> None:
+def _summarise(output: Path, runs: Sequence[StoredRun], *, as_json: bool) -> None:
     if as_json:
         summary = {
             "baseline": str(output),

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+import msgspec
 import numpy as np
 
 from tlbench.cli.command_line import NOTHING, Failure, Interrupted
@@ -24,21 +25,23 @@ from tlbench.cli.options import (
 )
 from tlbench.errors import InputError
 from tlbench.gate.arm_process import ArmDied
-from tlbench.gate.arm_setup import prepared
+from tlbench.gate.arm_setup import ready_arm
 from tlbench.gate.arms import parse_arm
+from tlbench.gate.pair_result import BASE, CANDIDATE
 from tlbench.machine.fingerprint import fingerprint
 from tlbench.report.gate_text import gate_json, gate_junit, gate_markdown, gate_table
 from tlbench.report.tint import VERDICTS, tinted
 from tlbench.runs.files import cache_dir, write_file
+from tlbench.suite.arm_options import ARM_OPTIONS
 from tlbench.suite.workloads import QUICK
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tlbench.gate.arm_setup import Prepared
-    from tlbench.gate.journal import Pair
-    from tlbench.gate.outcome import Report
+    from tlbench.gate.arm_setup import ReadyArm
+    from tlbench.gate.pair_result import Pair
     from tlbench.gate.run import Gate, Settings
+    from tlbench.gate.verdict import Report
 
 #: Version of what ``--save`` writes.
 SAVED = 1
@@ -178,14 +181,15 @@ def _run(
     signal.signal(signal.SIGTERM, _terminated)
     turns = np.random.default_rng(seed)
     store, here = cache_dir() / "gate", Path.cwd()
+    arms = [parse_arm(text, ARM_OPTIONS) for text in texts]
     with ExitStack() as stack:
-        base, head = (
-            stack.enter_context(prepared(parse_arm(text), name, cwd=here, store=store, say=_say))
-            for text, name in zip(texts, ("base", "head"), strict=True)
+        base, candidate = (
+            stack.enter_context(ready_arm(arm, name, cwd=here, store=store, say=_say))
+            for arm, name in zip(arms, (BASE, CANDIDATE), strict=True)
         )
         what = {
             "base": base.identity,
-            "head": head.identity,
+            "head": candidate.identity,
             "settings": dataclasses.asdict(settings),
             "folder": str(here),
         }
@@ -193,8 +197,8 @@ def _run(
         gates: list[tuple[list[Pair], Report]] = []
         for number in range(1, (repeat or 1) + 1):
             if repeat:
-                _say(f"gate {number} of {repeat}: {head.label} against itself")
-            one = Gate(base, head, settings, journal, turns, _say)
+                _say(f"gate {number} of {repeat}: {candidate.label} against itself")
+            one = Gate(base, candidate, settings, journal, turns, _say)
             gates.append((one.pairs, _finished(one, resume=resume)))
             _save(save, what, gates)
     return [report for _, report in gates]
@@ -205,15 +209,15 @@ def _finished(gate: Gate, *, resume: bool) -> Report:
     try:
         return gate.run(resume=resume)
     except (KeyboardInterrupt, SystemExit) as error:
-        line = f"interrupted after {len(gate.pairs)} pairs; {_hint(gate.base, gate.head)}"
+        line = f"interrupted after {len(gate.pairs)} pairs; {_hint(gate.base, gate.candidate)}"
         if isinstance(error, KeyboardInterrupt):
             raise Interrupted(line) from None
         _say(line)
         raise
 
 
-def _hint(base: Prepared, head: Prepared) -> str:
-    if any(arm.identity["commit"] is None for arm in (base, head)):
+def _hint(*arms: ReadyArm) -> str:
+    if any(arm.identity["commit"] is None for arm in arms):
         return "it can't be resumed: outside a git repository no commit says which files ran"
     return "resume with --resume"
 
@@ -262,7 +266,7 @@ def _save(path: Path | None, what: dict[str, Any], gates: list[tuple[list[Pair],
         "what": what,
         "machine": fingerprint(),
         "gates": [
-            {"report": gate_json(report), "pairs": [dataclasses.asdict(pair) for pair in pairs]}
+            {"report": gate_json(report), "pairs": [msgspec.to_builtins(pair) for pair in pairs]}
             for pairs, report in gates
         ],
     }

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from tlbench.compare.differing import differing
 from tlbench.compare.entries import accuracy, by_job, labelled
-from tlbench.gate.accuracy import NotComparableError, change_of
+from tlbench.runs.answers import NotComparableError, accuracy_change
 from tlbench.runs.read import ResultError, read_rows
 from tlbench.stats.ratios import ratio
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tlbench.compare.differing import Differing
     from tlbench.compare.entries import Entry, Job
     from tlbench.runs.read import Row
-    from tlbench.stats.ratios import Ratio, Word
+    from tlbench.stats.ratios import Ratio, Significance
 
 #: Chance of a difference of accuracy as large, from which on it is no difference.
 ACCURACY_ALPHA = 0.01
@@ -46,7 +46,7 @@ class Cell:
     accuracy: float | None
     verdict: str | None
     ratio: Ratio | None = None
-    word: Word | None = None
+    word: Significance | None = None
     accuracy_p: float | None = None
     images_per_money: float | None = None
 
@@ -122,7 +122,7 @@ def _beside(
             continue
         found = ratio(base.rates, cell.rates)
         chance = details.chance(entries[first], entries[i], name)
-        yield replace(cell, ratio=found, word=found.word(together), accuracy_p=chance)
+        yield replace(cell, ratio=found, word=found.significance(together), accuracy_p=chance)
 
 
 class _Details:
@@ -137,7 +137,9 @@ class _Details:
         if first is None or second is None:
             return None
         try:
-            changes = [change_of(a.info, b.info) for a, b in ((first, second), (second, first))]
+            changes = [
+                accuracy_change(a.info, b.info) for a, b in ((first, second), (second, first))
+            ]
         except NotComparableError:
             return None
         return min(1.0, 2 * min(change.p for change in changes if change)) if all(changes) else None

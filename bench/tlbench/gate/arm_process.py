@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
-    from tlbench.gate.arm_setup import Prepared
+    from tlbench.gate.arm_setup import ReadyArm
 
 #: Name under which an arm imports ``arm_plugin``, from a folder where nothing else lies.
 PLUGIN = "tlbench_arm"
@@ -40,7 +40,7 @@ class ArmProcess:
         log: File that takes what the process prints.
     """
 
-    def __init__(self, arm: Prepared, arguments: Sequence[str], plugin: Path, log: Path) -> None:
+    def __init__(self, arm: ReadyArm, arguments: Sequence[str], plugin: Path, log: Path) -> None:
         self.arm, self.log = arm, log
         theirs_in, ours_out = os.pipe()
         ours_in, theirs_out = os.pipe()

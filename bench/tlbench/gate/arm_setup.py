@@ -1,4 +1,4 @@
-"""An arm made ready to run: its checkout, its interpreter, its environment variables.
+"""Arms ready to run: the checkout, its interpreter, its environment variables.
 
 Where files lie and how large the environment is moves the stack and with it speed by some percent
 (Mytkowicz et al., Producing Wrong Data Without Doing Anything Obviously Wrong!, ASPLOS 2009). So
@@ -13,7 +13,7 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tlbench.gate.environments import Environment, Recipe, environment
+from tlbench.gate.environments import Environment, EnvironmentSpec, environment
 from tlbench.gate.interpreters import check_pytest, interpreter
 from tlbench.gate.worktrees import HOOK_VARIABLES, working_tree, worktree
 
@@ -34,7 +34,7 @@ OVERHEAD = 10
 
 
 @dataclass(frozen=True)
-class Prepared:
+class ReadyArm:
     """An arm that can be run.
 
     Attributes:
@@ -56,22 +56,22 @@ class Prepared:
 
 
 @contextlib.contextmanager
-def prepared(
+def ready_arm(
     arm: Arm,
     name: str,
     *,
     cwd: Path,
     store: Path,
     say: Callable[[str], None] = lambda _: None,
-) -> Iterator[Prepared]:
-    """Make an arm ready; what was made for it alone goes at the end of the block.
+) -> Iterator[ReadyArm]:
+    """Make an arm ready; what belongs to it alone is removed at the end of the block.
 
     Args:
         arm: What the user asked for.
         name: ``base`` or ``head``; equally long, as it is part of paths.
         cwd: Where the user stands; relative paths in ``python=`` are relative to it.
         store: Folder of the user's cache, for worktrees and environments.
-        say: Told, in words, when something that takes long begins.
+        say: Called with a line when something that takes long begins.
 
     Raises:
         ArmError: The ref, the interpreter or the requirements can't be had; why, in one line.
@@ -84,19 +84,19 @@ def prepared(
             if arm.ref is None
             else stack.enter_context(worktree(cwd, arm.ref, name, store / "trees"))
         )
-        made = None
+        built = None
         if arm.pip:
-            recipe = Recipe(below, arm.pip, tree, say)
-            made = stack.enter_context(environment(recipe, store / "environments"))
-        python = made.python if made else below.path
-        check_pytest(interpreter(str(python), cwd) if made else below, arm.label)
-        yield Prepared(
+            spec = EnvironmentSpec(below, arm.pip, tree, say)
+            built = stack.enter_context(environment(spec, store / "environments"))
+        python = built.python if built else below.path
+        check_pytest(interpreter(str(python), cwd) if built else below, arm.label)
+        yield ReadyArm(
             label=arm.label,
             folder=tree.folder,
             python=python,
             environ=_environ(arm, tree),
             options=tuple(f"--{key.replace('_', '-')}={value}" for key, value in arm.options),
-            identity=_identity(arm, tree, below, made),
+            identity=_identity(arm, tree, below, built),
         )
 
 
@@ -124,16 +124,16 @@ def size(environ: Mapping[str, str]) -> int:
 
 
 def _identity(
-    arm: Arm, tree: Tree, below: Interpreter, made: Environment | None
+    arm: Arm, tree: Tree, below: Interpreter, built: Environment | None
 ) -> dict[str, str | None]:
     return {
         "commit": tree.commit,
         "changes": tree.changes,
         "folder": str(tree.folder.relative_to(tree.root)),
         "python": below.version,
-        "environment": made.digest if made else below.digest,
+        "environment": built.digest if built else below.digest,
         "requirements": json.dumps(arm.pip),
-        "installed": made.installed if made else None,
+        "installed": built.installed if built else None,
         "env": json.dumps(sorted(arm.env)),
         "options": json.dumps(sorted(arm.options)),
     }

@@ -2,31 +2,37 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tlbench.errors import InputError, OptionError
-from tlbench.suite.options import OPTIONS, workload_from
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable
 
-#: Keys that are options of the suite.
-SUITE_KEYS = ("workload", *(option.name for option in OPTIONS))
 #: What an error says is expected.
 EXPECTED = "ref=, python=, pip=, env.NAME= or an option of the suite (engine=, threads=, ...)"
-
-_SUITE = "|".join(name.replace("_", "[-_]") for name in SUITE_KEYS)
-_KNOWN = re.compile(rf"ref|python|pip|env\.[A-Za-z_][A-Za-z0-9_]*|{_SUITE}")
-#: A comma ends a value only where a known key follows: requirements have commas of their own.
-_COMMA = re.compile(rf",\s*(?=(?:{_KNOWN.pattern})=)")
 #: A comma and what looks like a key, which no version (``,<2``, ``,==1``) does.
 _LOOKS_LIKE_KEY = re.compile(r",\s*([A-Za-z_][\w.-]*)=")
 
 
 class ArmError(InputError):
     """An arm that can't be: what was received, what was expected, in one line."""
+
+
+@dataclass(frozen=True)
+class SuiteOptions:
+    """The options of a suite that arms may set.
+
+    Attributes:
+        names: With underscores.
+        check: Called with values by name; raises ``OptionError`` where one can't be.
+    """
+
+    names: tuple[str, ...] = ()
+    check: Callable[[dict[str, str]], object] = dict
 
 
 @dataclass(frozen=True)
@@ -39,8 +45,7 @@ class Arm:
         python: Interpreter of another environment; None takes this one.
         pip: Requirements that are installed over that environment.
         env: Environment variables, name and value.
-        options: Options of the suite, ``Workload`` field and value, such as
-            ``("image_size", "160")``.
+        options: Options of the suite, name and value, such as ``("image_size", "160")``.
     """
 
     text: str
@@ -56,12 +61,13 @@ class Arm:
         return self.text or "the working tree"
 
 
-def parse_arm(text: str) -> Arm:
+def parse_arm(text: str, suite: SuiteOptions) -> Arm:
     """Read an arm.
 
     Args:
         text: ``key=value``, several joined by commas; empty or ``.`` for the present state. A
             comma followed by a known key and ``=`` ends a value, any other is part of it.
+        suite: Options that are keys, too.
 
     Raises:
         ArmError: An unknown or repeated key, or a value that can't be.
@@ -71,36 +77,50 @@ def parse_arm(text: str) -> Arm:
         return Arm("")
     if not text.isprintable():
         raise ArmError(f"arm {text!r}: expected one line of printable characters")
-    pairs = [_pair(text, part) for part in _COMMA.split(text)]
+    # A comma ends a value only where a known key follows: requirements have commas of their own.
+    parts = re.split(rf",\s*(?=(?:{_keys(suite.names)})=)", text)
+    pairs = [_pair(text, part, suite.names) for part in parts]
     keys = [key for key, _ in pairs if key != "pip"]
     for key in keys:
         if keys.count(key) > 1:
-            raise ArmError(f"arm {text!r}: {key}= is given twice; expected it once")
-    found = dict(pairs)
+            raise ArmError(f"arm {text!r}: {key}= stands twice; expected it once")
+    options = tuple(pair for pair in pairs if pair[0] in suite.names)
+    try:
+        suite.check(dict(options))
+    except OptionError as error:
+        raise ArmError(f"arm {text!r}: {error}") from error
+    values = dict(pairs)
     return Arm(
         text,
-        ref=found.get("ref"),
-        python=found.get("python"),
+        ref=values.get("ref"),
+        python=values.get("python"),
         pip=tuple(value for key, value in pairs if key == "pip"),
         env=tuple((key[4:], value) for key, value in pairs if key.startswith("env.")),
-        options=_options(text, [pair for pair in pairs if pair[0] in SUITE_KEYS]),
+        options=options,
     )
 
 
-def _pair(text: str, part: str) -> tuple[str, str]:
+@functools.cache
+def _keys(names: tuple[str, ...]) -> str:
+    """A pattern of all keys."""
+    options = [name.replace("_", "[-_]") for name in names]
+    return "|".join(["ref", "python", "pip", r"env\.[A-Za-z_][A-Za-z0-9_]*", *options])
+
+
+def _pair(text: str, part: str, names: tuple[str, ...]) -> tuple[str, str]:
     """A key, with underscores where it is an option of the suite, and its value."""
     key, equals, value = part.partition("=")
     key, value = key.strip(), value.strip()
     if not equals:
         raise ArmError(f"arm {text!r}: expected key=value, such as ref=main; {part!r} has no '='")
-    if not _KNOWN.fullmatch(key):
+    if not re.fullmatch(_keys(names), key):
         raise ArmError(f"arm {text!r}: unknown key {key!r}; expected {EXPECTED}")
     if not value:
         raise ArmError(f"arm {text!r}: {key}= is empty; expected a value")
-    if not key.startswith("env."):
-        _check_value(text, key, value)
-        key = key.replace("-", "_")
-    return key, value
+    if key.startswith("env."):
+        return key, value
+    _check_value(text, key, value)
+    return key.replace("-", "_"), value
 
 
 def _check_value(text: str, key: str, value: str) -> None:
@@ -114,19 +134,6 @@ def _check_value(text: str, key: str, value: str) -> None:
         raise ArmError(f"arm {text!r}: ref={value} isn't a ref; expected a branch, tag or commit")
     if key == "pip" and value.startswith("-"):
         raise ArmError(
-            f"arm {text!r}: pip={value} is an option; expected a requirement, and pip's options "
-            "in its PIP_... variables or its configuration file"
+            f"arm {text!r}: pip={value} is an option; expected a requirement (set pip's options "
+            "with its PIP_... variables or its configuration file)"
         )
-
-
-def _options(text: str, pairs: Sequence[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
-    """Values of the suite's options, checked as pytest would.
-
-    But for names of engines and data sets: another ref may know others than this one.
-    """
-    values = dict(pairs)
-    try:
-        workload_from(values.pop("workload", "quick"), values)
-    except OptionError as error:
-        raise ArmError(f"arm {text!r}: {error}") from error
-    return tuple(pairs)

@@ -1,8 +1,9 @@
 """A baseline: several whole runs of the same benchmarks on the same machine, in one file.
 
-One run would say nothing of how much runs differ, and without that no slowdown can be told from
-noise. The file is JSON: ``{"tlbench_baseline": 1, "command": [...], "runs": [...]}``, each run as
-pytest-benchmark writes it, every round included, with the machine in ``machine_info["tlbench"]``.
+One run would say nothing of how much runs differ, and without that a slowdown can't be
+distinguished from noise. The file is JSON: ``{"tlbench_baseline": 1, "command": [...], "runs":
+[...]}``, each run as pytest-benchmark writes it, every round included, with the machine in
+``machine_info["tlbench"]``.
 """
 
 from __future__ import annotations
@@ -25,9 +26,9 @@ FORMAT = 1
 #: Fewer runs don't tell how much runs differ.
 LEAST_RUNS = 3
 #: What of a row's ``extra_info`` a gate needs.
-KEPT = (*JOB, "stage", "accuracy", "correct")
+INFO = (*JOB, "stage", "accuracy", "correct")
 
-Run = dict[str, Any]
+StoredRun = dict[str, Any]
 
 
 class BaselineError(InputError):
@@ -35,13 +36,13 @@ class BaselineError(InputError):
 
 
 @dataclass(frozen=True)
-class Past:
+class StoredBenchmark:
     """What a gate needs of a benchmark's runs.
 
     Attributes:
         logs: log(median seconds) of each run.
         errors: The standard error of each.
-        info: ``KEPT`` of the run whose accuracy is in the middle.
+        info: ``INFO`` of the run whose accuracy is in the middle.
     """
 
     logs: tuple[float, ...]
@@ -59,15 +60,15 @@ class Baseline:
     """
 
     command: tuple[str, ...]
-    runs: tuple[Run, ...]
+    runs: tuple[StoredRun, ...]
 
-    def past(self) -> dict[str, Past]:
-        """What is known of each benchmark, by full name."""
+    def benchmarks(self) -> dict[str, StoredBenchmark]:
+        """What a gate needs of each benchmark, by full name."""
         rows: dict[str, list[Any]] = {}
         for run in self.runs:
             for name, row in rows_of(run).items():
                 rows.setdefault(name, []).append(row)
-        return {name: _past(each) for name, each in rows.items()}
+        return {name: _stored(each) for name, each in rows.items()}
 
 
 def read_baseline(path: Path) -> Baseline:
@@ -100,11 +101,7 @@ def read_baseline(path: Path) -> Baseline:
 
 def write_baseline(path: Path, baseline: Baseline) -> None:
     """Write the file, whole or not at all."""
-    whole = {
-        "tlbench_baseline": FORMAT,
-        "command": list(baseline.command),
-        "runs": list(baseline.runs),
-    }
+    whole = {"tlbench_baseline": FORMAT, "command": baseline.command, "runs": baseline.runs}
     write_file(path, json.dumps(whole) + "\n")
 
 
@@ -124,8 +121,8 @@ def run_problem(run: object) -> str | None:
 def _is_row(row: object) -> bool:
     if not isinstance(row, dict) or not isinstance(row.get("stats"), dict):
         return False
-    told = isinstance(row.get("fullname"), str) and isinstance(row.get("extra_info"), dict)
-    return told and usable(row["stats"].get("data"))
+    texts = isinstance(row.get("fullname"), str) and isinstance(row.get("extra_info"), dict)
+    return texts and usable(row["stats"].get("data"))
 
 
 def usable(seconds: Any) -> bool:  # noqa: ANN401 - JSON
@@ -137,24 +134,24 @@ def usable(seconds: Any) -> bool:  # noqa: ANN401 - JSON
     return bool(median(seconds) > 0)
 
 
-def rows_of(run: Run) -> dict[str, Any]:
+def rows_of(run: StoredRun) -> dict[str, Any]:
     """The run's rows by full name."""
     return {row["fullname"]: row for row in run["benchmarks"]}
 
 
-def facts_of(run: Run) -> dict[str, Any]:
+def facts_of(run: StoredRun) -> dict[str, Any]:
     """The fingerprint of the machine that a run was made on."""
     facts: dict[str, Any] = run["machine_info"]["tlbench"]
     return facts
 
 
-def is_isolated(run: Run) -> bool:
+def is_isolated(run: StoredRun) -> bool:
     """Whether each of the run's benchmarks had a process of its own."""
     ours = run.get("tlbench")
     return bool(ours.get("isolated")) if isinstance(ours, dict) else False
 
 
-def disagreement(old: Run, new: Run) -> str | None:
+def disagreement(old: StoredRun, new: StoredRun) -> str | None:
     """Why two runs can't be in one baseline; None where they can."""
     reason = other_machine(facts_of(old), facts_of(new))
     if reason:
@@ -169,17 +166,17 @@ def disagreement(old: Run, new: Run) -> str | None:
     return next((job for job in jobs if job), None)
 
 
-def _past(rows: list[Any]) -> Past:
+def _stored(rows: list[Any]) -> StoredBenchmark:
     from tlbench.stats.prediction import median_error
 
     seconds = [[float(each) for each in row["stats"]["data"]] for row in rows]
     infos = [row["extra_info"] for row in rows]
     infos.sort(key=lambda info: _sortable(info.get("accuracy")))
     middle = infos[len(infos) // 2]
-    return Past(
+    return StoredBenchmark(
         logs=tuple(math.log(median(each)) for each in seconds),
         errors=tuple(median_error(each) for each in seconds),
-        info={key: middle[key] for key in KEPT if key in middle},
+        info={key: middle[key] for key in INFO if key in middle},
     )
 
 

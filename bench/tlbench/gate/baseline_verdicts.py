@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
-from tlbench.gate.accuracy import NotComparableError, beyond, change_of, lost
 from tlbench.gate.baseline import LEAST_RUNS, usable
 from tlbench.gate.comparable import other_job
-from tlbench.gate.outcome import AccuracyChange, Verdict, Word
+from tlbench.gate.reasons import ruled_out, slower, undecided, with_accuracy
+from tlbench.gate.verdict import Verdict
+from tlbench.runs.answers import NotComparableError, accuracy_change
 from tlbench.stats.interim_looks import ALARM
 from tlbench.stats.prediction import (
-    Prediction,
     decide,
     detectable,
     estimate,
@@ -26,16 +26,15 @@ from tlbench.stats.prediction import (
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from tlbench.gate.baseline import Past
+    from tlbench.gate.baseline import StoredBenchmark
     from tlbench.gate.tolerances import Allowed
-
-#: How the reason begins where accuracy decided.
-_ACCURACY = "accuracy"
+    from tlbench.stats.prediction import Prediction
+    from tlbench.stats.proportions import AccuracyChange
 
 
 @dataclass(frozen=True)
-class Seen:
-    """What was seen of a benchmark in this run.
+class Measurement:
+    """A benchmark of this run beside the baseline's.
 
     Attributes:
         name: Its full name.
@@ -52,110 +51,78 @@ class Seen:
     problem: str | None = None
 
 
-def look(
+def against_baseline(
     name: str,
     seconds: list[float],
     info: Mapping[str, Any],
-    past: Past,
+    stored: StoredBenchmark,
     allowed: Allowed,
-) -> Seen:
+) -> Measurement:
     """Set a new run beside the baseline's.
 
     Args:
         name: The benchmark's full name.
         seconds: Its rounds.
         info: Its ``extra_info``.
-        past: The baseline's runs of it.
+        stored: The baseline's runs of it.
         allowed: What it may lose.
     """
-    problem = _problem(seconds, info, past)
+    problem = _problem(seconds, info, stored)
     if problem:
-        return Seen(name, allowed, problem=problem)
+        return Measurement(name, allowed, problem=problem)
     try:
-        accuracy = change_of(past.info, info)
+        accuracy = accuracy_change(stored.info, info)
     except NotComparableError as error:
-        return Seen(name, allowed, problem=str(error))
+        return Measurement(name, allowed, problem=str(error))
     new = math.log(median(seconds))
-    prediction = predict(past.logs, new, past.errors, median_error(seconds))
-    return Seen(name, allowed, prediction, accuracy)
+    prediction = predict(stored.logs, new, stored.errors, median_error(seconds))
+    return Measurement(name, allowed, prediction, accuracy)
 
 
-def verdicts(seen: Iterable[Seen], total: int) -> dict[str, Verdict]:
+def baseline_verdicts(measurements: Iterable[Measurement], total: int) -> dict[str, Verdict]:
     """Verdicts by benchmark.
 
     Args:
-        seen: What was seen so far.
+        measurements: So far.
         total: How many benchmarks there will be, at least as many.
     """
-    everything = list(seen)
-    alone = {each.name: each.prediction.p for each in everything if each.prediction}
+    so_far = list(measurements)
+    alone = {each.name: each.prediction.p for each in so_far if each.prediction}
     adjusted = holm(alone, total)
-    return {each.name: _verdict(each, adjusted.get(each.name, 1.0), total) for each in everything}
+    return {each.name: _verdict(each, adjusted.get(each.name, 1.0), total) for each in so_far}
 
 
-def accuracy_lost(verdict: Verdict) -> bool:
-    """Whether a benchmark fails for its accuracy, whatever its speed."""
-    return verdict.word == "fail" and verdict.reason.startswith(_ACCURACY)
-
-
-def _problem(seconds: list[float], info: Mapping[str, Any], past: Past) -> str | None:
-    if len(past.logs) < LEAST_RUNS:
-        return f"in {len(past.logs)} runs of the baseline only, expected at least {LEAST_RUNS}"
+def _problem(seconds: list[float], info: Mapping[str, Any], stored: StoredBenchmark) -> str | None:
+    if len(stored.logs) < LEAST_RUNS:
+        return f"in only {len(stored.logs)} runs of the baseline, expected at least {LEAST_RUNS}"
     if not usable(seconds):
-        return "its rounds have a median of 0 seconds or none at all"
-    if past.info.get("accuracy") is not None and info.get("accuracy") is None:
+        return "its rounds have a median of 0 seconds, or there are none"
+    if stored.info.get("accuracy") is not None and info.get("accuracy") is None:
         return "the baseline has its accuracy, this run has none"
-    return other_job(past.info, info)
+    return other_job(stored.info, info)
 
 
-def _verdict(seen: Seen, p: float, total: int) -> Verdict:
-    tolerance = seen.allowed.share
-    if seen.prediction is None:
-        return Verdict(seen.name, "not comparable", seen.problem or "", tolerance)
-    word = decide(seen.prediction, p, tolerance)
-    reason = _time_reason(seen.prediction, word, tolerance, total)
-    worse = _accuracy(seen, total)
-    if worse is not None and (worse[0] == "fail" or word == "pass"):
-        word, reason = worse
-    return Verdict(
-        seen.name,
-        word,
-        reason,
-        tolerance,
-        estimate(seen.prediction, p),
-        seen.accuracy,
-    )
+def _verdict(measurement: Measurement, p: float, total: int) -> Verdict:
+    name, prediction = measurement.name, measurement.prediction
+    share = measurement.allowed.share
+    if prediction is None:
+        return Verdict(name, "not comparable", measurement.problem or "", share)
+    status, change = decide(prediction, p, share), estimate(prediction, p)
+    size = None
+    if status == "fail":
+        reason = slower(change.ratio - 1, share)
+    elif status == "pass":
+        reason = ruled_out(share)
+    else:
+        reason = f"{undecided(share)}; {_remedy(prediction, share)}"
+        size = detectable(prediction, total, share)
+    speed = Verdict(name, status, reason, share, change, detectable=size)
+    allowed = measurement.allowed.accuracy
+    return with_accuracy(speed, measurement.accuracy, allowed, ALARM / total)
 
 
-def _time_reason(prediction: Prediction, word: Word, tolerance: float, total: int) -> str:
-    if word == "fail":
-        return f"slower, beyond the tolerance of {_percent(tolerance)}"
-    if word == "pass":
-        return f"a slowdown of {_percent(tolerance)} or more is excluded"
-    found = _percent(detectable(prediction, total, tolerance))
+def _remedy(prediction: Prediction, tolerance: float) -> str:
     more = runs_to_pass(prediction, tolerance)
     if more is None:
-        then = "no number of baseline runs would settle it: try tlbench gate, which measures both"
-    else:
-        then = f"{more} more baseline run{'s' * (more > 1)} would let an unchanged one pass"
-    return (
-        f"neither a slowdown of more than {_percent(tolerance)} nor its absence is certain; "
-        f"one of {found} would be found; {then}"
-    )
-
-
-def _accuracy(seen: Seen, total: int) -> tuple[Word, str] | None:
-    """Verdict and reason where accuracy is lower by more than its tolerance."""
-    change, tolerance = seen.accuracy, seen.allowed.accuracy
-    if change is None or not beyond(change, tolerance):
-        return None
-    text = f"{_ACCURACY} {change.base:.4f} -> {change.head:.4f}"
-    if change.images:
-        text += f", {change.lost} images lost and {change.won} won of {change.images}"
-    if lost(change, tolerance, ALARM / total):
-        return "fail", f"{text}; it may lose {tolerance:.4g}"
-    return "inconclusive", f"{text}, which may be chance (p = {change.p:.2g})"
-
-
-def _percent(share: float) -> str:
-    return f"{share * 100:.2g} %" if share < 1 else f"{share * 100:.0f} %"
+        return "more baseline runs would not decide it: use tlbench gate, which measures both"
+    return f"unchanged code would pass with {more} more baseline run{'s' * (more > 1)}"

@@ -1,4 +1,4 @@
-"""Whether two measurements of a benchmark may be compared; if not, why, in words."""
+"""Whether two measurements of a benchmark may be compared; if not, why."""
 
 from __future__ import annotations
 
@@ -45,20 +45,20 @@ def other_job(old: Mapping[str, Any], new: Mapping[str, Any]) -> str | None:
     """Why two rows' ``extra_info`` aren't of the same job; None where they are, or aren't ours."""
     if "stage" not in old and "stage" not in new:
         return None
-    found = [
+    changes = [
         f"{key} {old.get(key)} -> {new.get(key)}" for key in JOB if old.get(key) != new.get(key)
     ]
-    return f"another job ({'; '.join(found)})" if found else None
+    return f"another job ({'; '.join(changes)})" if changes else None
 
 
 def other_isolation(old: object, new: object) -> str | None:
-    """Why a run in processes of its own isn't compared with one that isn't."""
+    """Why a run with a process per benchmark isn't compared with one without."""
     if bool(old) == bool(new):
         return None
     words = ("not isolated", "isolated")
     return (
-        f"the baseline is {words[bool(old)]}, this run is {words[bool(new)]}: measure both alike, "
-        "with --isolate or --no-isolate"
+        f"the baseline is {words[bool(old)]}, this run is {words[bool(new)]}: run both with "
+        "--isolate, or both with --no-isolate"
     )
 
 

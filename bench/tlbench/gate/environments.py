@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 
 from tlbench.gate import locks
 from tlbench.gate.arms import ArmError
-from tlbench.gate.requirements import local, state
+from tlbench.gate.requirements import local_path, state_of
 from tlbench.runs.files import write_file
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ BUNDLED = "setuptools"
 
 
 @dataclass(frozen=True)
-class Recipe:
+class EnvironmentSpec:
     """What an environment is made of.
 
     Attributes:
@@ -72,7 +72,7 @@ class Environment:
 
 
 @contextlib.contextmanager
-def environment(recipe: Recipe, store: Path) -> Iterator[Environment]:
+def environment(spec: EnvironmentSpec, store: Path) -> Iterator[Environment]:
     """Requirements over another environment's packages, from the cache or built now.
 
     What interrupted builds left is removed first. An environment is kept if the same requirements
@@ -81,40 +81,40 @@ def environment(recipe: Recipe, store: Path) -> Iterator[Environment]:
     the user's own variables and configuration.
 
     Args:
-        recipe: What to install over what.
+        spec: What to install over what.
         store: Where environments are kept.
 
     Raises:
         ArmError: The environment can't be made, or pip failed; what it said last.
     """
-    states = [state(requirement, recipe.tree) for requirement in recipe.pip]
-    parts = [recipe.below.digest, str(recipe.below.path), *recipe.pip]
+    states = [state_of(requirement, spec.tree) for requirement in spec.pip]
+    parts = [spec.below.digest, str(spec.below.path), *spec.pip]
     parts += [each.digest for each in states]
     digest = hashlib.sha256(json.dumps(parts).encode()).hexdigest()
-    _remove_abandoned(store)
-    if all(each.kept for each in states):
-        yield _kept(recipe, store / digest[:DIGITS], digest)
+    _remove_leftovers(store)
+    if all(each.reusable for each in states):
+        yield _cached(spec, store / digest[:DIGITS], digest)
         return
     place = store / secrets.token_hex(DIGITS // 2)
-    with locks.held(place) as lock:
+    with locks.lock(place) as lock:
         try:
-            _build(recipe, place, lock)
+            _build(spec, place, lock)
             yield Environment(_python(place), digest, _installed(place))
         finally:
             shutil.rmtree(place, ignore_errors=True)
 
 
-def _kept(recipe: Recipe, place: Path, digest: str) -> Environment:
+def _cached(spec: EnvironmentSpec, place: Path, digest: str) -> Environment:
     """The environment of this digest, built where it isn't whole; another's build is waited for."""
     marker = place / MARKER
-    with locks.held(place, wait=False) as lock:
+    with locks.lock(place, wait=False) as lock:
         free = lock is not None
     if not free:
-        recipe.say(f"waiting for another process that is installing {', '.join(recipe.pip)}")
-    with locks.held(place) as lock:
+        spec.say(f"waiting for another process that is installing {', '.join(spec.pip)}")
+    with locks.lock(place) as lock:
         if not marker.is_file():
             try:
-                _build(recipe, place, lock)
+                _build(spec, place, lock)
                 write_file(marker, json.dumps(_installed(place)))
             except BaseException:
                 shutil.rmtree(place, ignore_errors=True)
@@ -123,17 +123,17 @@ def _kept(recipe: Recipe, place: Path, digest: str) -> Environment:
     return Environment(_python(place), digest, installed)
 
 
-def _remove_abandoned(store: Path) -> None:
+def _remove_leftovers(store: Path) -> None:
     """Remove what was being built, or was not to be kept, by processes that were killed."""
-    for place in locks.abandoned(store):
+    for place in locks.leftovers(store):
         if not (place / MARKER).is_file():
             shutil.rmtree(place, ignore_errors=True)
 
 
-def _build(recipe: Recipe, place: Path, lock: int | None) -> None:
+def _build(spec: EnvironmentSpec, place: Path, lock: int | None) -> None:
     """Make the environment at its final path, as virtual environments can't be moved."""
-    below, folder = recipe.below, recipe.tree.folder
-    recipe.say(f"installing {', '.join(recipe.pip)} over {below.path}")
+    below, folder = spec.below, spec.tree.folder
+    spec.say(f"installing {', '.join(spec.pip)} over {below.path}")
     shutil.rmtree(place, ignore_errors=True)
     try:
         _run([str(below.path), "-Im", "venv", str(place)], folder, lock)
@@ -147,24 +147,24 @@ def _build(recipe: Recipe, place: Path, lock: int | None) -> None:
     # After the environment's own packages, and with what is installed editable below.
     lines = [f"import site; site.addsitedir({str(site)!a})" for site in below.sites]
     (_site(place) / "tlbench-below.pth").write_text("\n".join(lines) + "\n", encoding="ascii")
-    _install(recipe, place, lock)
+    _install(spec, place, lock)
 
 
-def _install(recipe: Recipe, place: Path, lock: int | None) -> None:
+def _install(spec: EnvironmentSpec, place: Path, lock: int | None) -> None:
     """Install the requirements.
 
     Wheels on this machine are installed again, since pip passes one over whose version the
     environment below has, such as another build of it.
     """
-    folder = recipe.tree.folder
+    folder = spec.tree.folder
     pip = [str(_python(place)), "-m", "pip", "install", "--disable-pip-version-check", "--no-input"]
-    wheels = [each for each in recipe.pip if (local(each, folder) or folder).suffix == ".whl"]
+    wheels = [each for each in spec.pip if (local_path(each, folder) or folder).suffix == ".whl"]
     try:
-        _run([*pip, *recipe.pip], folder, lock)
+        _run([*pip, *spec.pip], folder, lock)
         if wheels:
             _run([*pip, "--force-reinstall", "--no-deps", *wheels], folder, lock)
     except ArmError as error:
-        raise ArmError(f"pip={',pip='.join(recipe.pip)}: {error}") from error
+        raise ArmError(f"pip={',pip='.join(spec.pip)}: {error}") from error
 
 
 def _run(command: list[str], folder: Path, lock: int | None) -> None:

@@ -5,17 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from scipy import stats
-
 from tlbench.stats.interim_looks import ALARM
+from tlbench.stats.proportions import clopper_pearson
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tlbench.gate.outcome import Report
-
-#: Confidence of the interval of the rate of false alarms.
-CONFIDENCE = 0.95
+    from tlbench.gate.verdict import Report
 
 
 @dataclass(frozen=True)
@@ -37,7 +33,7 @@ class FalseAlarms:
 
     @property
     def holds(self) -> bool:
-        """Whether what was seen agrees with the rate that the gate promises."""
+        """Whether the interval agrees with the rate that the gate promises."""
         return self.low <= ALARM
 
     def __str__(self) -> str:
@@ -50,11 +46,7 @@ class FalseAlarms:
 
 
 def false_alarms(reports: Sequence[Report]) -> FalseAlarms:
-    """Count the alarms of gates whose arms were the same.
-
-    Source of the interval: Clopper and Pearson, Biometrika 26, 1934.
-    """
-    gates, alarms = len(reports), sum(each.word == "fail" for each in reports)
-    found = stats.binomtest(alarms, gates).proportion_ci(CONFIDENCE, method="exact")
-    undecided = sum(each.word == "inconclusive" for each in reports)
-    return FalseAlarms(gates, alarms, undecided, float(found.low), float(found.high))
+    """Count the alarms of gates whose arms were the same."""
+    gates, alarms = len(reports), sum(each.status == "fail" for each in reports)
+    undecided = sum(each.status == "inconclusive" for each in reports)
+    return FalseAlarms(gates, alarms, undecided, *clopper_pearson(alarms, gates))

@@ -1,16 +1,17 @@
-"""Pairs that were run are kept as they come, so that an interrupted gate can go on."""
+"""Pairs are written to disk as they are run, so that an interrupted gate can be resumed."""
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import json
 import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from tlbench.errors import InputError
-from tlbench.gate.pair import Outcome, Timed
+from tlbench.gate.pair_result import Pair
 from tlbench.runs.files import write_file
 
 if TYPE_CHECKING:
@@ -22,32 +23,12 @@ class JournalError(InputError):
 
 
 @dataclass(frozen=True)
-class Pair:
-    """A process pair that was run.
-
-    Attributes:
-        head_first: What the coin said.
-        benchmarks: What was timed, by id.
-        seconds: How long the pair took.
-        vanished, new: Benchmarks that only the base, or only the head, has.
-        tolerances: What the head's markers say, by id.
-    """
-
-    head_first: bool
-    benchmarks: dict[str, Timed]
-    seconds: float
-    vanished: tuple[str, ...] = ()
-    new: tuple[str, ...] = ()
-    tolerances: dict[str, dict[str, Any]] = dataclasses.field(default_factory=dict)
-
-
-@dataclass(frozen=True)
 class Journal:
     """A file of JSON lines: what is compared, then a line for each pair.
 
     Attributes:
         path: The file.
-        what: What is compared; a journal of anything else isn't gone on with.
+        what: What is compared; a journal of anything else isn't resumed.
     """
 
     path: Path
@@ -61,17 +42,17 @@ class Journal:
         return cls(folder / f"{digest}.jsonl", json.loads(text))
 
     def start(self) -> None:
-        """Begin anew."""
+        """Start over with an empty journal."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         self.path.unlink(missing_ok=True)
         self._append({"what": self.what})
 
     def add(self, pair: Pair) -> None:
-        """Keep a pair, on disk before this returns."""
-        self._append(dataclasses.asdict(pair))
+        """Append a pair, on disk before this returns."""
+        self._append(msgspec.to_builtins(pair))
 
     def resume(self) -> list[Pair]:
-        """The pairs that were kept; a last line that was cut off is dropped from the file.
+        """The pairs of the file, from which a last line that was cut off is dropped.
 
         Raises:
             JournalError: A line isn't one of ours.
@@ -81,15 +62,15 @@ class Journal:
         try:
             first, *rest = self._whole_lines()
             if first != {"what": self.what}:
-                raise ValueError("another gate's")
-            return [_pair(line) for line in rest]
-        except (KeyError, TypeError, ValueError) as error:
+                raise ValueError("it is another gate's")
+            return [msgspec.convert(line, Pair) for line in rest]
+        except (ValueError, msgspec.ValidationError) as error:
             raise JournalError(
-                f"{self.path}: not a gate's journal ({error!r}); delete it to begin anew"
+                f"{self.path}: not a gate's journal ({error}); delete it to start over"
             ) from error
 
     def end(self) -> None:
-        """Forget a gate that has come to its end."""
+        """Delete the journal of a gate that has come to its end."""
         self.path.unlink(missing_ok=True)
 
     def _whole_lines(self) -> list[dict[str, Any]]:
@@ -104,23 +85,3 @@ class Journal:
             file.write(json.dumps(line, default=str) + "\n")
             file.flush()
             os.fsync(file.fileno())
-
-
-def _pair(line: dict[str, Any]) -> Pair:
-    benchmarks = {
-        name: Timed(
-            **{
-                **each,
-                "outcomes": {key: Outcome(**told) for key, told in each["outcomes"].items()},
-            }
-        )
-        for name, each in line["benchmarks"].items()
-    }
-    return Pair(
-        line["head_first"],
-        benchmarks,
-        line["seconds"],
-        tuple(line["vanished"]),
-        tuple(line["new"]),
-        line["tolerances"],
-    )

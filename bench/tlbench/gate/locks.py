@@ -21,12 +21,12 @@ SUFFIX = ".lock"
 
 
 @contextmanager
-def held(path: Path, *, wait: bool = True) -> Iterator[int | None]:
+def lock(path: Path, *, wait: bool = True) -> Iterator[int | None]:
     """Hold the lock of a file or folder, which needn't exist.
 
     Args:
         path: What is locked. The lock file lies beside it, as long as it is held or until
-            ``abandoned`` finds it.
+            ``leftovers`` finds it.
         wait: Until whoever holds it is done.
 
     Yields:
@@ -46,15 +46,15 @@ def held(path: Path, *, wait: bool = True) -> Iterator[int | None]:
         os.close(descriptor)
 
 
-def abandoned(folder: Path) -> Iterator[Path]:
+def leftovers(folder: Path) -> Iterator[Path]:
     """What nobody holds in a folder of locked things, each with its lock held while it is yielded.
 
     A path that is yielded may be gone, with only its lock file left.
     """
     names = {path.name.removesuffix(SUFFIX) for path in folder.glob("*")}
     for name in sorted(names):
-        with held(folder / name, wait=False) as lock:
-            if lock is not None:
+        with lock(folder / name, wait=False) as descriptor:
+            if descriptor is not None:
                 yield folder / name
 
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlparse
 
-from tl_core.storage import sha256_of
 from tlbench.gate.arms import ArmError
+from tlbench.runs.files import sha256_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,15 +26,15 @@ class State:
 
     Attributes:
         digest: Empty for what is looked up: its text is all that is known.
-        kept: Whether the same digest always means the same files, so that what is built from
+        reusable: Whether the same digest always means the same files, so that what is built from
             them may be used again.
     """
 
     digest: str
-    kept: bool
+    reusable: bool
 
 
-def local(requirement: str, folder: Path) -> Path | None:
+def local_path(requirement: str, folder: Path) -> Path | None:
     """The file or folder that a requirement names; None for one that pip looks up.
 
     Args:
@@ -51,7 +51,7 @@ def local(requirement: str, folder: Path) -> Path | None:
     return folder / text if is_path else None
 
 
-def state(requirement: str, tree: Tree) -> State:
+def state_of(requirement: str, tree: Tree) -> State:
     """How far a requirement is known to be the same as another time.
 
     Args:
@@ -61,16 +61,16 @@ def state(requirement: str, tree: Tree) -> State:
     Raises:
         ArmError: It names a file or folder that isn't there.
     """
-    path = local(requirement, tree.folder)
+    path = local_path(requirement, tree.folder)
     if path is None:
-        return State("", kept=True)
+        return State("", reusable=True)
     if path.is_file():
-        return State(sha256_of(path), kept=True)
+        return State(sha256_of(path), reusable=True)
     if not path.is_dir():
         raise ArmError(
             f"pip={requirement}: no file or folder {path}; expected one, relative to the arm's "
             "own checkout, or an absolute path"
         )
     if tree.tracks(path):
-        return State(f"{tree.commit} {tree.changes}", kept=tree.changes is None)
-    return State(secrets.token_hex(16), kept=False)
+        return State(f"{tree.commit} {tree.changes}", reusable=tree.changes is None)
+    return State(secrets.token_hex(16), reusable=False)

@@ -11,7 +11,7 @@ from scipy import stats
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tlbench.gate.pair import Timed
+    from tlbench.gate.pair_result import PairedRounds
 
 #: Turns in the first pair, which is the pilot, and at least and at most in the others.
 PILOT, LEAST, MOST = 5, 3, 25
@@ -45,7 +45,7 @@ def iterations_for(seconds: float) -> int:
 
 
 def plan_rounds(
-    pilot: Mapping[str, Timed],
+    pilot: Mapping[str, PairedRounds],
     pilot_s: float,
     budget_s: float,
     tolerances: Mapping[str, float],
@@ -71,8 +71,8 @@ def plan_rounds(
     return RoundPlan(rounds, fixed_s + sum(turn_s[name] * n for name, n in rounds.items()))
 
 
-def _wanted(timed: Timed, tolerance: float) -> int:
+def _wanted(rounds: PairedRounds, tolerance: float) -> int:
     allowed = SHARE * math.log1p(tolerance)
     # By the median deviation: one disturbed turn of the pilot's would ask for far too many.
-    sd = float(stats.median_abs_deviation(timed.turns, scale="normal"))
+    sd = float(stats.median_abs_deviation(rounds.log_ratios, scale="normal"))
     return min(MOST, max(LEAST, math.ceil(MEDIAN_VARIANCE * (sd / allowed) ** 2)))

@@ -12,21 +12,22 @@ from typing import TYPE_CHECKING
 
 from tlbench.gate import arm_plugin
 from tlbench.gate.arm_process import PLUGIN, ArmProcess
-from tlbench.gate.decide import Decisions
-from tlbench.gate.journal import Journal, Pair
-from tlbench.gate.outcome import Report
-from tlbench.gate.pair import collect, time_pair
+from tlbench.gate.pair import collect, time_benchmark
+from tlbench.gate.pair_result import BASE, CANDIDATE, Pair
+from tlbench.gate.pair_verdicts import pair_verdicts
 from tlbench.gate.round_plan import PILOT, RoundPlan, plan_rounds
 from tlbench.gate.tolerances import Tolerances
-from tlbench.gate.verdicts import judge_benchmarks, unusable
+from tlbench.gate.verdict import Report
 from tlbench.stats.interim_looks import LOOKS
+from tlbench.stats.pair_decisions import Decisions
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from numpy.random import Generator
 
-    from tlbench.gate.arm_setup import Prepared
+    from tlbench.gate.arm_setup import ReadyArm
+    from tlbench.gate.journal import Journal
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ class Settings:
     """What a gate runs, and how long.
 
     Attributes:
-        arguments: pytest's, the same for both arms.
+        arguments: pytest's, the same for both sides.
         tolerances: What may be lost.
         budget_s: Seconds that all pairs may take; one pair runs in any case.
     """
@@ -49,19 +50,19 @@ class Gate:
     """A gate as it runs.
 
     Attributes:
-        base, head: What is compared.
+        base, candidate: What is compared.
         settings: How.
-        journal: Keeps the pairs.
-        coins: Decides who is first in a pair.
-        say: Told what happens, in a line.
+        journal: Where pairs are written.
+        random: Decides who is first in a pair.
+        say: Called with lines of progress.
         pairs: So far.
     """
 
-    base: Prepared
-    head: Prepared
+    base: ReadyArm
+    candidate: ReadyArm
     settings: Settings
     journal: Journal
-    coins: Generator
+    random: Generator
     say: Callable[[str], None]
     pairs: list[Pair] = field(default_factory=list)
     _decisions: Decisions = field(default_factory=lambda: Decisions({}))
@@ -71,7 +72,7 @@ class Gate:
         """Run pairs and judge.
 
         Args:
-            resume: Go on with the pairs in the journal, if there are any.
+            resume: Continue after the pairs in the journal, if there are any.
 
         Raises:
             ArmDied: A process ended before its work was done.
@@ -81,16 +82,16 @@ class Gate:
             self._replay(self.journal.resume())
         else:
             self.journal.start()
-        while self._another():
+        while self._needs_another():
             pair = self._run_pair()
             self.journal.add(pair)
-            self._take(pair)
+            self._add(pair)
         self._consider(last=True)
         self.journal.end()
-        return self._report()
+        verdicts, notes = pair_verdicts(self.pairs, self._decisions, self.settings.tolerances)
+        return Report(self.base.label, self.candidate.label, verdicts, self._spent_s, notes)
 
-    def _another(self) -> bool:
-        """Whether to run another pair."""
+    def _needs_another(self) -> bool:
         if not self.pairs:
             return True
         if not self._decisions.open or len(self.pairs) >= LOOKS[-1].pairs:
@@ -104,18 +105,18 @@ class Gate:
 
     def _replay(self, pairs: list[Pair]) -> None:
         for pair in pairs:
-            self._take(pair)
+            self._add(pair)
         if pairs:
-            self.say(f"goes on after {len(pairs)} pair(s) that were run before")
+            self.say(f"resuming after {len(pairs)} pair{'s' * (len(pairs) != 1)}")
         else:
-            self.say("no pair of exactly these arms and options was kept; begins anew")
+            self.say("nothing to resume for these arms and options, starting over")
 
-    def _take(self, pair: Pair) -> None:
+    def _add(self, pair: Pair) -> None:
         """Count a pair in."""
         self.pairs.append(pair)
         if len(self.pairs) == 1:
             self._begin(pair)
-        for name in unusable(pair):
+        for name in pair.unusable:
             self._decisions.drop(name)
         self._consider(last=False)
         self.say(self._progress(pair))
@@ -128,8 +129,8 @@ class Gate:
         turns = ", ".join(f"{_short(name)} {count}" for name, count in self._plan.rounds.items())
         fitting = min(LOOKS[-1].pairs, int(self.settings.budget_s // self._plan.pair_s))
         self.say(
-            f"plan: turns in each pair: {turns or 'none'}; about {self._plan.pair_s:.0f} s a pair, "
-            f"at most {max(1, fitting)} pairs; verdicts from {LOOKS[0].pairs} pairs on"
+            f"plan: rounds per pair: {turns or 'none'}; about {self._plan.pair_s:.0f} s per pair, "
+            f"at most {max(1, fitting)} pairs; first verdicts after {LOOKS[0].pairs} pairs"
         )
 
     def _consider(self, *, last: bool) -> None:
@@ -144,54 +145,41 @@ class Gate:
         ratios = ", ".join(
             f"{_short(name)} {pair.benchmarks[name].log_ratio:+.1%}" for name in names
         )
-        done = f"{len(names) - len(self._decisions.open)} of {len(names)} decided"
-        return f"pair {len(self.pairs)} ({pair.seconds:.0f} s): {ratios}; {done}"
+        count = f"{len(names) - len(self._decisions.open)} of {len(names)} decided"
+        return f"pair {len(self.pairs)} ({pair.seconds:.0f} s): {ratios}; {count}"
 
     def _run_pair(self) -> Pair:
-        start, head_first = perf_counter(), bool(self.coins.integers(2))
+        start, candidate_first = perf_counter(), bool(self.random.integers(2))
+        # Benchmarks of the first pair that can't be timed aren't run again.
+        first = self.pairs[0].benchmarks if self.pairs else {}
+        leave_out = frozenset(first.keys() - self._decisions.tolerances.keys())
         with ExitStack() as stack:
             scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tlbench-")))
-            base, head = _started(self, scratch, stack, head_first=head_first)
-            collected = collect(base, head, frozenset(self._left_out()))
-            rounds = self._plan.rounds if self._plan else dict.fromkeys(collected.both, PILOT)
-            timed = time_pair(base, head, collected, rounds, head_first=head_first)
-        return Pair(
-            head_first,
-            timed,
-            perf_counter() - start,
-            collected.vanished,
-            collected.new,
-            collected.tolerances,
-        )
+            processes = self._start(scratch, stack, candidate_first=candidate_first)
+            there = collect(processes, leave_out)
+            turns = self._plan.rounds if self._plan else dict.fromkeys(there.both, PILOT)
+            timed = {name: time_benchmark(processes, turns[name]) for name in there.both}
+        seconds = perf_counter() - start
+        return Pair(candidate_first, timed, seconds, there.vanished, there.new, there.tolerances)
 
-    def _left_out(self) -> Iterator[str]:
-        """Benchmarks of the first pair that can't be timed."""
-        if self.pairs:
-            yield from set(self.pairs[0].benchmarks) - set(self._decisions.tolerances)
-
-    def _report(self) -> Report:
-        verdicts, notes = judge_benchmarks(self.pairs, self._decisions, self.settings.tolerances)
-        return Report(self.base.label, self.head.label, verdicts, self._spent_s, notes)
-
-
-def _started(
-    gate: Gate, scratch: Path, stack: ExitStack, *, head_first: bool
-) -> tuple[ArmProcess, ArmProcess]:
-    """Both processes, the one that the coin chose first; ended when the stack is."""
-    plugin = scratch / "plugin"
-    plugin.mkdir()
-    shutil.copy(arm_plugin.__file__, plugin / f"{PLUGIN}.py")
-    started = {}
-    for key in ("head", "base") if head_first else ("base", "head"):
-        arm: Prepared = getattr(gate, key)
-        arguments = (*gate.settings.arguments, *_results(gate.settings, scratch / key))
-        process = ArmProcess(arm, arguments, plugin, scratch / f"{key}.log")
-        started[key] = stack.enter_context(process)
-    return started["base"], started["head"]
+    def _start(
+        self, scratch: Path, stack: ExitStack, *, candidate_first: bool
+    ) -> dict[str, ArmProcess]:
+        """Both processes by side, the first one first; they end with the stack."""
+        plugin = scratch / "plugin"
+        plugin.mkdir()
+        shutil.copy(arm_plugin.__file__, plugin / f"{PLUGIN}.py")
+        sides = [(BASE, self.base), (CANDIDATE, self.candidate)]
+        processes = {}
+        for key, arm in sides[::-1] if candidate_first else sides:
+            arguments = (*self.settings.arguments, *_results(self.settings, scratch / key))
+            process = ArmProcess(arm, arguments, plugin, scratch / f"{key}.log")
+            processes[key] = stack.enter_context(process)
+        return processes
 
 
 def _results(settings: Settings, folder: Path) -> tuple[str, ...]:
-    """Our own suite's result files go where they are forgotten: pairs are kept by the gate.
+    """Our own suite's result files go where they are deleted: the gate itself stores pairs.
 
     And an ini file's stored baseline is of no concern here.
     """

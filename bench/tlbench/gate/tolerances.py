@@ -8,13 +8,12 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
 from tlbench.errors import OptionError
-from tlbench.gate.outcome import ACCURACY_TOLERANCE, TOLERANCE
-from tlbench.gate.verdicts import unusable
+from tlbench.gate.verdict import ACCURACY_TOLERANCE, TOLERANCE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from tlbench.gate.journal import Pair
+    from tlbench.gate.pair_result import Pair
 
 
 @dataclass(frozen=True)
@@ -55,22 +54,21 @@ class Tolerances:
         Raises:
             OptionError: The marker isn't ``tolerance(share, accuracy=share)``.
         """
-        marked = _marked(name, marker) if marker else {}
-        share = marked.get("share", self.share)
-        for pattern, given in self.named:
+        shares = _marker_shares(name, marker) if marker else {}
+        share = shares.get("share", self.share)
+        for pattern, named_share in self.named:
             # A bracket belongs to a test's parameters; only * and ? stand for anything else.
             literal = pattern.replace("[", "[[]")
             if fnmatchcase(name, literal) or fnmatchcase(name.rpartition("::")[2], literal):
-                share = given
-        return Allowed(share, marked.get("accuracy", self.accuracy))
+                share = named_share
+        return Allowed(share, shares.get("accuracy", self.accuracy))
 
     def shares(self, pilot: Pair) -> dict[str, float]:
         """For all benchmarks of a pair that can be judged."""
-        bad = unusable(pilot)
         return {
             name: self.of(name, pilot.tolerances.get(name)).share
-            for name in pilot.benchmarks
-            if name not in bad
+            for name, each in pilot.benchmarks.items()
+            if each.usable
         }
 
 
@@ -109,12 +107,12 @@ def parse_tolerances(texts: Iterable[str], accuracy: str | None) -> Tolerances:
     return Tolerances(share, loss, tuple(named))
 
 
-def _marked(name: str, marker: Mapping[str, Any]) -> dict[str, float]:
+def _marker_shares(name: str, marker: Mapping[str, Any]) -> dict[str, float]:
     args, kwargs = marker["args"], marker["kwargs"]
-    given = {**dict(zip(("share",), args, strict=False)), **kwargs}
+    values = {**dict(zip(("share",), args, strict=False)), **kwargs}
     try:
-        if len(args) > 1 or set(given) - {"share", "accuracy"}:
+        if len(args) > 1 or set(values) - {"share", "accuracy"}:
             raise OptionError("expected tolerance(SHARE), tolerance(accuracy=SHARE) or both")
-        return {key: parse_share(value) for key, value in given.items()}
+        return {key: parse_share(value) for key, value in values.items()}
     except OptionError as error:
         raise OptionError(f"{name}: marker tolerance: {error}") from error

@@ -88,9 +88,9 @@ def worktree(cwd: Path, ref: str, name: str, store: Path) -> Iterator[Tree]:
     top = Path(_git(cwd, "rev-parse", "--show-toplevel"))
     commit = _commit(cwd, ref)
     common = (cwd / _git(cwd, "rev-parse", "--git-common-dir")).resolve()
-    remove_abandoned(store)
+    remove_leftovers(store)
     place = store / secrets.token_hex(4)
-    with locks.held(place):
+    with locks.lock(place):
         try:
             place.mkdir()
             (place / OWNER).write_text(str(common), encoding="utf-8")
@@ -107,9 +107,9 @@ def worktree(cwd: Path, ref: str, name: str, store: Path) -> Iterator[Tree]:
             _remove(place)
 
 
-def remove_abandoned(store: Path) -> None:
+def remove_leftovers(store: Path) -> None:
     """Remove worktrees whose processes were killed."""
-    for place in locks.abandoned(store):
+    for place in locks.leftovers(store):
         _remove(place)
 
 

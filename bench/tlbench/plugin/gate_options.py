@@ -13,13 +13,13 @@ from tlbench.gate.baseline import (
     LEAST_RUNS,
     Baseline,
     BaselineError,
-    Past,
+    StoredBenchmark,
     facts_of,
     is_isolated,
     read_baseline,
 )
-from tlbench.gate.outcome import ACCURACY_TOLERANCE, TOLERANCE
 from tlbench.gate.tolerances import Allowed, Tolerances, parse_share
+from tlbench.gate.verdict import ACCURACY_TOLERANCE, TOLERANCE
 from tlbench.plugin.options import option, setting
 
 
@@ -54,7 +54,7 @@ class Asked:
 
     path: Path
     explicit: bool
-    past: dict[str, Past]
+    past: dict[str, StoredBenchmark]
     origins: tuple[Origin, ...]
     tolerances: Tolerances
     allowed: tuple[str, ...]
@@ -73,7 +73,7 @@ def asked_of(config: pytest.Config) -> Asked:
     return Asked(
         path,
         explicit,
-        baseline.past(),
+        baseline.benchmarks(),
         tuple(Origin(facts_of(run), is_isolated(run)) for run in baseline.runs),
         Tolerances(
             _share(config, "tolerance", TOLERANCE),

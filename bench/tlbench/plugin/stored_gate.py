@@ -10,9 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tlbench.gate.baseline_verdicts import Seen, accuracy_lost, look, verdicts
+from tlbench.gate.baseline_verdicts import (
+    Measurement,
+    against_baseline,
+    baseline_verdicts,
+)
 from tlbench.gate.comparable import other_isolation, other_machine
-from tlbench.gate.outcome import Report, Verdict
+from tlbench.gate.verdict import Report, Verdict
 from tlbench.plugin.gate_options import allowed_to, asked_of, is_narrowed
 from tlbench.suite.session import KEEPS_TIMING, SUITE, name_of
 from tlbench.timing.isolation import IsolatedItem
@@ -74,7 +78,7 @@ class StoredGate:
         self.items: dict[str, pytest.Item] = {}
         self.names: dict[str, str] = {}
         self.active = False
-        self.seen: dict[str, Seen] = {}
+        self.seen: dict[str, Measurement] = {}
         self.red: set[str] = set()
         self.without: dict[str, str] = {}
         self.verdicts: dict[str, Verdict] = {}
@@ -126,10 +130,10 @@ class StoredGate:
             self.notes.append(f"{row.name} is new: not judged")
             return
         verdict = self._verdict(item, row)
-        if accuracy_lost(verdict):
+        if verdict.accuracy_lost:
             self._drop(item, measured)
-        if verdict.word in ("fail", "not comparable"):
-            self._turn_red(item, verdict, keeps_timing=not accuracy_lost(verdict))
+        if verdict.status in ("fail", "not comparable"):
+            self._turn_red(item, verdict, keeps_timing=not verdict.accuracy_lost)
 
     def _verdict(self, item: pytest.Item, row: _Row) -> Verdict:
         """With what is known so far; later benchmarks can only add to what fails."""
@@ -140,13 +144,13 @@ class StoredGate:
         if problem:
             return self._refused(item, row.name, problem)
         allowed = allowed_to(item, self.asked.tolerances)
-        self.seen[row.name] = look(row.name, row.seconds, row.info, past, allowed)
-        return verdicts(self.seen.values(), self.total)[row.name]
+        self.seen[row.name] = against_baseline(row.name, row.seconds, row.info, past, allowed)
+        return baseline_verdicts(self.seen.values(), self.total)[row.name]
 
     def _refused(self, item: pytest.Item, name: str, problem: str) -> Verdict:
         allowed = allowed_to(item, self.asked.tolerances)
-        self.seen[name] = Seen(name, allowed, problem=problem)
-        return verdicts([self.seen[name]], self.total)[name]
+        self.seen[name] = Measurement(name, allowed, problem=problem)
+        return baseline_verdicts([self.seen[name]], self.total)[name]
 
     def _turn_red(self, item: pytest.Item, verdict: Verdict, *, keeps_timing: bool = True) -> None:
         from tlbench.report.gate_words import paragraph
@@ -189,12 +193,12 @@ class StoredGate:
         """Judge again with all benchmarks known, and name those that are missing."""
         if not self.active:
             return
-        self.verdicts = verdicts(self.seen.values(), self.total)
+        self.verdicts = baseline_verdicts(self.seen.values(), self.total)
         missing = self._missing(session)
         self.verdicts |= {verdict.name: verdict for verdict in missing}
         # No test of its own is red for these: the session is.
         told = self.red | {name for name, why in self.without.items() if not why}
-        untold = [v for v in self.verdicts.values() if v.word in ("fail", "not comparable")]
+        untold = [v for v in self.verdicts.values() if v.status in ("fail", "not comparable")]
         if any(each.name not in told for each in untold) and session.exitstatus in _ENDED:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
@@ -226,8 +230,8 @@ class StoredGate:
         found, notes = tuple(self.verdicts.values()), tuple(self.notes)
         base = f"{len(self.asked.origins)} runs of {self.asked.path.name}"
         report = Report(base, "this run", found, notes=notes)
-        terminalreporter.section(f"gate: {report.word}", sep="-")
-        loud = report.word != "pass"
+        terminalreporter.section(f"gate: {report.status}", sep="-")
+        loud = report.status != "pass"
         for line in gate_table(report):
             terminalreporter.write_line(line, yellow=loud, bold=loud)
 

@@ -9,12 +9,12 @@ from xml.etree import ElementTree as ET
 from tlbench.report.gate_words import NOTHING, explanation, id_parts, numbers, printable
 
 if TYPE_CHECKING:
-    from tlbench.gate.outcome import Report, Verdict, Word
+    from tlbench.gate.verdict import Report, Status, Verdict
 
 #: Name of the suite, and of the class of what belongs to no file.
 SUITE = "tlbench gate"
 #: Element by verdict; one that passes has none.
-ELEMENTS: dict[Word, str] = {
+ELEMENTS: dict[Status, str] = {
     "fail": "failure",
     "not comparable": "error",
     "inconclusive": "skipped",
@@ -42,7 +42,7 @@ def gate_junit(report: Report) -> str:
     root = ET.Element("testsuites", {"name": SUITE, **counts})
     suite = ET.SubElement(root, "testsuite", {"name": SUITE, **counts})
     properties = ET.SubElement(suite, "properties")
-    for name, value in (("base", report.base), ("head", report.head)):
+    for name, value in (("base", report.base), ("head", report.candidate)):
         ET.SubElement(properties, "property", {"name": name, "value": printable(value)})
     suite.extend(cases)
     if report.notes:
@@ -58,12 +58,12 @@ def _case(verdict: Verdict) -> ET.Element:
     if file:
         attributes["file"] = file
     case = ET.Element("testcase", {key: printable(text) for key, text in attributes.items()})
-    if verdict.word in ELEMENTS:
-        message = {"message": printable(verdict.reason), "type": verdict.word}
-        if verdict.word == "inconclusive":
+    if verdict.status in ELEMENTS:
+        message = {"message": printable(verdict.reason), "type": verdict.status}
+        if verdict.status == "inconclusive":
             # GitLab shows of a skipped test nothing but its message.
             message["message"] = explanation(verdict)
-        element = ET.SubElement(case, ELEMENTS[verdict.word], message)
+        element = ET.SubElement(case, ELEMENTS[verdict.status], message)
         element.text = f"{explanation(verdict)}\n{numbers(verdict)}"
     else:
         ET.SubElement(case, "system-out").text = f"{explanation(verdict)}\n{numbers(verdict)}"

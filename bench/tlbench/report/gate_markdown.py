@@ -23,11 +23,11 @@ from tlbench.report.gate_words import (
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from tlbench.gate.outcome import Report, Verdict, Word
+    from tlbench.gate.verdict import Report, Status, Verdict
 
 HEADINGS = ("benchmark", "change", "interval", "n", "tolerance", "top-1", "verdict")
 ALIGNED = ("---", *["---:"] * 5, "---")
-MARKS: dict[Word, str] = {"pass": "✓", "fail": "✗", "inconclusive": "?", "not comparable": "?"}
+MARKS: dict[Status, str] = {"pass": "✓", "fail": "✗", "inconclusive": "?", "not comparable": "?"}
 #: What means anything to Markdown or HTML in the middle of a line, as entities.
 _ENTITIES = {ord(each): f"&#{ord(each)};" for each in "\\`*_[]<>&|~$#@:"}
 
@@ -44,8 +44,8 @@ def gate_markdown(report: Report) -> str:
     names = {key: as_code(name) for key, name in short_names(ids).items()}
     told = ", ".join(filter(None, [counts(report), took(report)]))
     parts = [
-        f"## {MARKS[report.word]} Gate: {report.word.upper()}",
-        f"{as_code(printable(report.head))} against {as_code(printable(report.base))}"
+        f"## {MARKS[report.status]} Gate: {report.status.upper()}",
+        f"{as_code(printable(report.candidate))} against {as_code(printable(report.base))}"
         + (f": {told}" if told else ""),
         _table(report.verdicts, names) if report.verdicts else f"{NOTHING.capitalize()}.",
         "\n".join(_reasons(report, names)),
@@ -69,7 +69,7 @@ def _line(cells: Sequence[str]) -> str:
 
 def _reasons(report: Report, names: dict[str, str]) -> Iterator[str]:
     for each in report.verdicts:
-        if each.word != "pass" or each.faster:
+        if each.status != "pass" or each.faster:
             yield f"- {names[each.name]}: {as_text(explanation(each))}"
     for note in report.notes:
         yield f"- Note: {as_text(printable(note))}"

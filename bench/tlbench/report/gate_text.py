@@ -32,7 +32,7 @@ from tlbench.report.table import WIDTH
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from tlbench.gate.outcome import Report, Verdict
+    from tlbench.gate.verdict import Report, Verdict
 
 __all__ = ["gate_json", "gate_junit", "gate_markdown", "gate_table"]
 
@@ -52,7 +52,7 @@ def gate_table(report: Report) -> list[str]:
         report: The gate's.
     """
     names = short_names(each.name for each in report.verdicts)
-    lines = _wrapped(f"{printable(report.head)} against {printable(report.base)}")
+    lines = _wrapped(f"{printable(report.candidate)} against {printable(report.base)}")
     rows = [HEADINGS, *(_cells(each, names[each.name]) for each in report.verdicts)]
     judged = [each for each in report.verdicts if each.accuracy is not None]
     below: list[Verdict] = []
@@ -63,12 +63,12 @@ def gate_table(report: Report) -> list[str]:
     for verdict in below:
         lines += _wrapped(f"{names[verdict.name]}: {accuracy_change(verdict)}")
     for verdict in report.verdicts:
-        if verdict.word != "pass" or verdict.faster:
+        if verdict.status != "pass" or verdict.faster:
             lines += _wrapped(f"{names[verdict.name]}: {explanation(verdict)}")
     for note in report.notes:
         lines += _wrapped(f"note: {printable(note)}")
     lines += filter(None, [counts(report)])
-    return [*lines, ", ".join(filter(None, [f"verdict: {report.word.upper()}", took(report)]))]
+    return [*lines, ", ".join(filter(None, [f"verdict: {report.status.upper()}", took(report)]))]
 
 
 def gate_json(report: Report) -> dict[str, Any]:
@@ -79,16 +79,16 @@ def gate_json(report: Report) -> dict[str, Any]:
     ``faster`` (by more than the tolerance), ``estimate`` (``ratio``, ``low``, ``high``,
     ``coverage``, ``n``, ``p``), ``accuracy`` (``base``, ``head``, ``images``, ``lost``, ``won``,
     ``p``), ``detectable`` (a share) and ``more`` (process pairs). They mean what the attributes of
-    ``tlbench.gate.outcome``'s types of these names do.
+    ``tlbench.gate.verdict``'s types of these names do.
 
     Args:
         report: The gate's.
     """
     return {
-        "verdict": report.word,
+        "verdict": report.status,
         "exit_code": report.exit_code,
         "base": report.base,
-        "head": report.head,
+        "head": report.candidate,
         "seconds": _finite(report.seconds),
         "benchmarks": [_benchmark(each) for each in report.verdicts],
         "notes": list(report.notes),
@@ -96,13 +96,11 @@ def gate_json(report: Report) -> dict[str, Any]:
 
 
 def _benchmark(verdict: Verdict) -> dict[str, Any]:
-    whole = {key: _finite(value) for key, value in dataclasses.asdict(verdict).items()}
-    return {
-        "name": whole.pop("name"),
-        "verdict": whole.pop("word"),
-        "faster": verdict.faster,
-        **whole,
-    }
+    whole = _finite(dataclasses.asdict(verdict))
+    if verdict.accuracy:
+        whole["accuracy"]["head"] = whole["accuracy"].pop("candidate")
+    del whole["accuracy_lost"]
+    return {"name": whole.pop("name"), "verdict": whole.pop("status"), **whole}
 
 
 def _finite(value: Any) -> Any:  # noqa: ANN401 - JSON

@@ -7,15 +7,17 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from tlbench.report.table import seconds, share
+from tlbench.stats.estimate import POWER
 from tlbench.stats.interim_looks import ALARM, LOOKS, MISS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from tlbench.gate.outcome import Estimate, Report, Verdict, Word
+    from tlbench.gate.verdict import Report, Status, Verdict
+    from tlbench.stats.estimate import Estimate
 
 #: What each verdict means, from the least grave to the gravest.
-MEANINGS: dict[Word, str] = {
+MEANINGS: dict[Status, str] = {
     "pass": "a slowdown as large as the tolerance is excluded; the chance that one passes all the "
     f"same is at most {MISS:.0%}.",
     "inconclusive": "neither a loss nor its absence was shown by as much evidence as there was "
@@ -97,12 +99,12 @@ def tolerance(verdict: Verdict) -> str:
 def accuracy(verdict: Verdict) -> str:
     """Top-1 accuracy of base and head: ``0.8438 -> 0.8431``, or a dash."""
     found = verdict.accuracy
-    return "-" if found is None else f"{share(found.base)} -> {share(found.head)}"
+    return "-" if found is None else f"{share(found.base)} -> {share(found.candidate)}"
 
 
 def word_of(verdict: Verdict) -> str:
     """``PASS``, ``FAIL``, ..., and ``PASS, faster``."""
-    return verdict.word.upper() + (", faster" if verdict.faster else "")
+    return verdict.status.upper() + (", faster" if verdict.faster else "")
 
 
 def numbers(verdict: Verdict) -> str:
@@ -121,7 +123,7 @@ def paragraph(verdict: Verdict) -> str:
     (name,) = short_names([verdict.name]).values()
     found = verdict.estimate
     sure = f", p = {found.p:.2g}" if found is not None and found.p is not None else ""
-    return f"{name}: {verdict.word}: {printable(verdict.reason)} ({numbers(verdict)}{sure})"
+    return f"{name}: {verdict.status}: {printable(verdict.reason)} ({numbers(verdict)}{sure})"
 
 
 def accuracy_change(verdict: Verdict) -> str:
@@ -140,17 +142,18 @@ def explanation(verdict: Verdict) -> str:
     parts, found = [printable(verdict.reason)], verdict.estimate
     if verdict.detectable is not None and math.isfinite(verdict.detectable):
         least = _percent(1 + verdict.detectable).lstrip("+")
-        parts.append(f"this much evidence would most likely have shown a slowdown of {least} %")
+        power = f"(power {POWER:.0%})".replace("%", " %")
+        parts.append(f"a slowdown of {least} % or more would have been detected {power}")
     if verdict.more is not None:
         parts.append(_more(verdict.more, found.n if found else 0))
     if found is not None and found.coverage < USUAL_COVERAGE:
-        parts.append(f"its interval holds the truth with {found.coverage:.0%} confidence only")
+        parts.append(f"interval has only {100 * found.coverage:.0f} % confidence")
     return "; ".join(parts)
 
 
 def counts(report: Report) -> str:
     """How many benchmarks have which verdict, the gravest first; empty where there are none."""
-    found = Counter(each.word for each in report.verdicts)
+    found = Counter(each.status for each in report.verdicts)
     return ", ".join(f"{found[word]} {word}" for word in reversed(MEANINGS) if found[word])
 
 

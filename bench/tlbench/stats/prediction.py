@@ -14,20 +14,18 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from statistics import NormalDist, fmean, median, stdev
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from scipy import special, stats
 
-from tlbench.gate.decide import POWER, SHOWN
-from tlbench.gate.outcome import Estimate
+from tlbench.stats.estimate import POWER, SHOWN, Estimate
 from tlbench.stats.interim_looks import ALARM, MISS
 from tlbench.stats.round_stats import median_interval
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from tlbench.gate.outcome import Word
-
+Decision = Literal["pass", "fail", "inconclusive"]
 #: Smallest standard deviation that is believed, as a share: where medians are equal because the
 #: clock is coarse, they aren't known any better.
 LEAST_SPREAD = 0.001
@@ -120,7 +118,7 @@ def holm(p: Mapping[str, float], total: int) -> dict[str, float]:
     return adjusted
 
 
-def decide(prediction: Prediction, adjusted_p: float, tolerance: float) -> Word:
+def decide(prediction: Prediction, adjusted_p: float, tolerance: float) -> Decision:
     """``fail``: slower for certain, and by more than the tolerance; ``pass``: that is excluded.
 
     Args:

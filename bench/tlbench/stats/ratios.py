@@ -26,7 +26,7 @@ CONFIDENCE = 0.95
 ALARM = 0.05
 
 Basis = Literal["runs", "assumed"]
-Word = Literal["faster", "slower", "not told apart"]
+Significance = Literal["faster", "slower", "no significant difference"]
 
 
 @dataclass(frozen=True)
@@ -51,16 +51,16 @@ class Ratio:
     basis: Basis
     p_usual: float | None = None
 
-    def word(self, together: int = 1) -> Word:
-        """Whether the difference is real, when so many ratios are looked at together.
+    def significance(self, together: int = 1) -> Significance:
+        """Whether the difference is significant, with so many ratios shown together.
 
-        By Bonferroni's rule: the chance of any false word among them is at most ``ALARM``. A few
+        By Bonferroni's rule: the chance of any false claim among them is at most ``ALARM``. A few
         runs know little of their own scatter, so that they may convince by the usual one as well,
         as a single run does: either of the two chances counts, and so each twice.
         """
         p = self.p if self.p_usual is None else 2 * min(self.p, self.p_usual)
         if p > ALARM / max(1, together):
-            return "not told apart"
+            return "no significant difference"
         return "faster" if self.value > 1 else "slower"
 
 

@@ -7,9 +7,9 @@ from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from tl_core.models.forms import public_name
-from tlbench.gate.accuracy import pack
 from tlbench.machine.disturbances import disturbances
 from tlbench.machine.noise_sample import sum_samples
+from tlbench.runs.answers import pack
 from tlbench.stats.round_stats import median_interval, spread
 from tlbench.timing.quality import timing_quality
 

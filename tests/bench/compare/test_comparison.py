@@ -14,9 +14,9 @@ from tlbench.cli.main import main
 from tlbench.compare import reference
 from tlbench.compare.comparison import compared
 from tlbench.compare.entries import entries_of
-from tlbench.gate.accuracy import pack
 from tlbench.report.comparison_records import as_csv
 from tlbench.report.comparison_text import as_lines, as_markdown, letters
+from tlbench.runs.answers import pack
 from tlbench.runs.collect import collect
 
 HOSTILE = 'x|<img src=x onerror=alert(1)>`\x1b[31m"=1'

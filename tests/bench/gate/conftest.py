@@ -13,10 +13,12 @@ import signal, sys, time
 from pathlib import Path
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
 from tlbench.gate.arms import parse_arm
-from tlbench.gate.arm_setup import prepared
+from tlbench.gate.arm_setup import ready_arm
+from tlbench.suite.arm_options import ARM_OPTIONS
 cwd, store, text = sys.argv[1:]
 say = lambda words: print(words, flush=True)
-with prepared(parse_arm(text), "base", cwd=Path(cwd), store=Path(store), say=say) as arm:
+arm = parse_arm(text, ARM_OPTIONS)
+with ready_arm(arm, "base", cwd=Path(cwd), store=Path(store), say=say) as arm:
     print(f"ready {arm.folder}", flush=True)
     time.sleep(60)
 """

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tlbench.gate.arm_setup import FILLER, prepared, size
+from tlbench.gate.arm_setup import FILLER, ready_arm, size
 from tlbench.gate.arms import ArmError, parse_arm
+from tlbench.suite.arm_options import ARM_OPTIONS
 
 
 @pytest.fixture
@@ -17,7 +18,7 @@ def ready(repo, store):
     """Prepare an arm of the repository."""
 
     def make(text, name="base", cwd=repo):
-        return prepared(parse_arm(text), name, cwd=cwd, store=store)
+        return ready_arm(parse_arm(text, ARM_OPTIONS), name, cwd=cwd, store=store)
 
     return make
 
@@ -58,7 +59,7 @@ def test_both_environments_have_one_size(ready, base, head):
             for key in first.environ.keys() | second.environ.keys()
             if first.environ.get(key) != second.environ.get(key)
         }
-        asked = {key for key, _ in parse_arm(f"{base},{head}".strip(",.")).env}
+        asked = {key for key, _ in parse_arm(f"{base},{head}".strip(",."), ARM_OPTIONS).env}
         assert differ <= asked | {"PYTHONPATH", FILLER}
 
 

@@ -36,10 +36,10 @@ def test_what_is_written_is_read(tmp_path, run):
 
 def test_a_benchmarks_past_is_its_medians(make_run):
     runs = [make_run({NAME: [x, 2 * x, 9 * x], "other": [1.0]}) for x in (0.1, 0.2, 0.4)]
-    past = Baseline((), tuple(runs)).past()
-    assert past[NAME].logs == pytest.approx([math.log(2 * x) for x in (0.1, 0.2, 0.4)])
-    assert min(past[NAME].errors) > 0
-    assert past["other"].errors == (0, 0, 0)
+    stored = Baseline((), tuple(runs)).benchmarks()
+    assert stored[NAME].logs == pytest.approx([math.log(2 * x) for x in (0.1, 0.2, 0.4)])
+    assert min(stored[NAME].errors) > 0
+    assert stored["other"].errors == (0, 0, 0)
 
 
 def test_a_pasts_accuracy_is_the_middle_ones(make_run):
@@ -47,7 +47,7 @@ def test_a_pasts_accuracy_is_the_middle_ones(make_run):
         make_run({NAME: [1.0]}, info=OURS | {"accuracy": accuracy, "rounds": [1] * 99})
         for accuracy in (0.9, 0.5, 0.8)
     ]
-    info = Baseline((), tuple(runs)).past()[NAME].info
+    info = Baseline((), tuple(runs)).benchmarks()[NAME].info
     assert info["accuracy"] == 0.8
     assert "rounds" not in info
 

@@ -8,9 +8,9 @@ import time
 import pytest
 
 from tlbench.gate.arms import ArmError
-from tlbench.gate.environments import MARKER, Recipe, environment
+from tlbench.gate.environments import MARKER, EnvironmentSpec, environment
 from tlbench.gate.interpreters import interpreter
-from tlbench.gate.locks import held
+from tlbench.gate.locks import lock
 from tlbench.gate.worktrees import working_tree
 
 #: A build backend that says that it began, waits until it may go on, and writes a wheel by hand.
@@ -40,7 +40,9 @@ ABOVE = (("newer", "2.0"), ("same", "1.0"))
 
 def recipe(python, folder, *pip, said=None):
     found = interpreter(str(python), folder)
-    return Recipe(found, pip, working_tree(folder), (said if said is not None else []).append)
+    return EnvironmentSpec(
+        found, pip, working_tree(folder), (said if said is not None else []).append
+    )
 
 
 def prints(python, code):
@@ -193,6 +195,6 @@ def test_half_an_environment_goes_at_the_next_start(bare, repo, store, monkeypat
     monkeypatch.setattr("tlbench.gate.environments._build", lambda _, place, __: empty(place))
     for name in ("half", "being built"):
         (store / name).mkdir(parents=True)
-    with held(store / "being built"), environment(recipe(bare[0], repo, "a"), store) as made:
+    with lock(store / "being built"), environment(recipe(bare[0], repo, "a"), store) as made:
         names = {path.name for path in store.iterdir()}
         assert names == {"being built", "being built.lock", made.digest[:16]}

@@ -3,7 +3,7 @@
 import pytest
 
 from tlbench.gate.arms import ArmError
-from tlbench.gate.requirements import local, state
+from tlbench.gate.requirements import local_path, state_of
 from tlbench.gate.worktrees import working_tree, worktree
 
 
@@ -28,49 +28,49 @@ from tlbench.gate.worktrees import working_tree, worktree
     ],
 )
 def test_paths_are_told_from_names(tmp_path, requirement, path):
-    assert local(requirement, tmp_path) == (None if path is None else tmp_path / path)
+    assert local_path(requirement, tmp_path) == (None if path is None else tmp_path / path)
 
 
 def test_a_name_is_only_its_text(repo):
-    assert state("numpy==2", working_tree(repo)).digest == ""
-    assert state("numpy==2", working_tree(repo)).kept
+    assert state_of("numpy==2", working_tree(repo)).digest == ""
+    assert state_of("numpy==2", working_tree(repo)).reusable
 
 
 def test_a_file_is_its_content(repo, wheel):
     tree = working_tree(repo)
     path = wheel("a", "1", "x = 1")
-    first = state(str(path), tree)
-    assert first.kept
-    assert state(str(path), tree) == first
+    first = state_of(str(path), tree)
+    assert first.reusable
+    assert state_of(str(path), tree) == first
     wheel("a", "1", "x = 2")
-    assert state(str(path), tree) != first
+    assert state_of(str(path), tree) != first
 
 
 def test_a_committed_folder_is_its_commit(repo, store):
-    there = state("./sub", working_tree(repo))
-    assert there.kept
+    there = state_of("./sub", working_tree(repo))
+    assert there.reusable
     with worktree(repo, "main", "base", store) as same, worktree(repo, "first", "head", store) as b:
-        assert state("./sub", same) == there
-        assert state("./sub", b) != there
+        assert state_of("./sub", same) == there
+        assert state_of("./sub", b) != there
 
 
 def test_a_changed_folder_is_not_kept(repo):
     (repo / "sub" / "inner.txt").write_text("changed")
-    changed = state("./sub", working_tree(repo))
-    assert not changed.kept
-    assert state("./sub", working_tree(repo)) == changed  # but told from other changes
+    changed = state_of("./sub", working_tree(repo))
+    assert not changed.reusable
+    assert state_of("./sub", working_tree(repo)) == changed  # but told from other changes
     (repo / "sub" / "inner.txt").write_text("changed again")
-    assert state("./sub", working_tree(repo)) != changed
+    assert state_of("./sub", working_tree(repo)) != changed
 
 
 @pytest.mark.parametrize("where", ["repo/ignored", "outside"])
 def test_a_folder_that_git_does_not_know_is_never_the_same(repo, tmp_path, where):
     (tmp_path / where).mkdir()
-    first = state(str(tmp_path / where), working_tree(repo))
-    assert not first.kept
-    assert state(str(tmp_path / where), working_tree(repo)) != first
+    first = state_of(str(tmp_path / where), working_tree(repo))
+    assert not first.reusable
+    assert state_of(str(tmp_path / where), working_tree(repo)) != first
 
 
 def test_a_path_that_is_not_there_is_said_before_pip_runs(repo):
     with pytest.raises(ArmError, match=r"pip=./dist/a.whl: no file or folder /.*/dist/a.whl; exp"):
-        state("./dist/a.whl", working_tree(repo))
+        state_of("./dist/a.whl", working_tree(repo))

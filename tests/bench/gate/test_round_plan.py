@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tlbench.gate.pair import Timed
+from tlbench.gate.pair_result import PairedRounds
 from tlbench.gate.round_plan import LEAST, MOST, PAIRS_TO_FIT, iterations_for, plan_rounds
 
 
@@ -11,7 +11,7 @@ def pilot(sd, wall_s=2.0, turns=5, seed=0):
     """A benchmark whose turns differ by this much."""
     noise = np.random.default_rng(seed).normal(size=turns)
     logs = sd * (noise - noise.mean()) / noise.std()
-    return Timed(base=[1.0] * turns, head=np.exp(logs).tolist(), wall_s=wall_s)
+    return PairedRounds(base=[1.0] * turns, candidate=np.exp(logs).tolist(), wall_s=wall_s)
 
 
 def plan(timed, pilot_s=10.0, budget_s=1e6, tolerance=0.05):
@@ -37,7 +37,7 @@ def test_a_smaller_tolerance_needs_more_turns():
 
 
 def test_one_disturbed_turn_does_not_ask_for_many():
-    timed = Timed(base=[1.0] * 5, head=[1.0, 1.001, 1.5, 0.999, 1.0], wall_s=2.0)
+    timed = PairedRounds(base=[1.0] * 5, candidate=[1.0, 1.001, 1.5, 0.999, 1.0], wall_s=2.0)
     assert plan(timed).rounds == {"a": LEAST}
 
 

@@ -7,7 +7,7 @@ import signal
 import pytest
 
 from tlbench.gate.arms import ArmError
-from tlbench.gate.worktrees import remove_abandoned, working_tree, worktree
+from tlbench.gate.worktrees import remove_leftovers, working_tree, worktree
 
 
 def trees(git):
@@ -100,7 +100,7 @@ def test_what_is_left_of_a_repository_that_is_gone_goes_too(repo, store, hold):
     killed.kill()
     killed.wait()
     shutil.rmtree(repo)
-    remove_abandoned(store / "trees")
+    remove_leftovers(store / "trees")
     assert list((store / "trees").iterdir()) == []
 
 
@@ -113,7 +113,7 @@ def test_a_half_made_worktree_goes(repo, git, store, hold):
     (admin / "locked").write_text("initializing")
     (admin / "index").unlink()
     next((store / "trees").glob("*/base/.git")).unlink()
-    remove_abandoned(store / "trees")
+    remove_leftovers(store / "trees")
     assert trees(git) == [str(repo)]
     assert not admin.exists()
 

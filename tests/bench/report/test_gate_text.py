@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from rich.cells import cell_len
 
-from tlbench.gate.outcome import AccuracyChange, Estimate, Report, Verdict
+from tlbench.gate.verdict import Report, Verdict
 from tlbench.report.gate_text import gate_json, gate_junit, gate_markdown, gate_table
 from tlbench.report.gate_words import (
     change,
@@ -22,7 +22,9 @@ from tlbench.report.gate_words import (
     short_names,
 )
 from tlbench.report.table import WIDTH
+from tlbench.stats.estimate import Estimate
 from tlbench.stats.interim_looks import LOOKS
+from tlbench.stats.proportions import AccuracyChange
 
 ESTIMATE = Estimate(1.013, 0.992, 1.021, 0.97, 8, 0.3)
 FASTER = Estimate(0.8, 0.78, 0.82, 0.96, 8, 1.0)
@@ -71,9 +73,9 @@ def test_the_table_has_a_line_a_benchmark_then_reasons_notes_and_the_verdict():
         "test_open  1.3 % slower   -0.8 .. +2.1 % 8  5 %                - INCONCLUSIVE",
         "test_gone             -                - -  5 %                - NOT COMPARABLE",
         "test_find: slower by 20.0%",
-        "test_open: neither; this much evidence would most likely have shown a slowdown",
-        "  of 8.1 %; about 14 more pairs would let it pass if nothing changed: raise the",
-        "  budget",
+        "test_open: neither; a slowdown of 8.1 % or more would have been detected",
+        "  (power 90 %); about 14 more pairs would let it pass if nothing changed: raise",
+        "  the budget",
         "test_gone: vanished",
         "note: test_new: only the head has it",
         "1 fail, 1 not comparable, 1 inconclusive, 1 pass",
@@ -141,7 +143,7 @@ def test_accuracies_go_below_where_names_need_their_column():
         (
             OPEN,
             (
-                "neither; this much evidence would most likely have shown a slowdown of 8.1 %; "
+                "neither; a slowdown of 8.1 % or more would have been detected (power 90 %); "
                 "about 14 more pairs would let it pass if nothing changed: raise the budget"
             ),
         ),
@@ -158,7 +160,7 @@ def test_accuracies_go_below_where_names_need_their_column():
         ),
         (
             Verdict("x", "inconclusive", "few", 0.05, Estimate(1.0, 0.9, 1.1, 0.5, 2)),
-            "few; its interval holds the truth with 50% confidence only",
+            "few; interval has only 50 % confidence",
         ),
     ],
 )

@@ -38,19 +38,19 @@ def test_with_one_run_a_side_an_assumed_scatter_is_used(base, head):
     assert math.log(found.high) == pytest.approx(stats.norm.ppf(0.975, middle, error))
 
 
-def test_ten_percent_between_single_runs_is_not_told_apart_and_three_times_is():
-    assert ratio([100.0], [110.0]).word() == "not told apart"
-    assert ratio([100.0], [300.0]).word(20) == "faster"
-    assert ratio([300.0], [100.0]).word(20) == "slower"
+def test_ten_percent_between_single_runs_is_no_significant_difference_and_three_times_is():
+    assert ratio([100.0], [110.0]).significance() == "no significant difference"
+    assert ratio([100.0], [300.0]).significance(20) == "faster"
+    assert ratio([300.0], [100.0]).significance(20) == "slower"
 
 
 def test_equal_runs_are_equal():
     found = ratio([5.0, 5.0], [5.0, 5.0])
-    assert (found.value, found.p, found.word()) == (1.0, 1.0, "not told apart")
+    assert (found.value, found.p, found.significance()) == (1.0, 1.0, "no significant difference")
 
 
 def test_runs_without_any_scatter_differ_for_sure():
-    assert ratio([5.0, 5.0], [6.0, 6.0]).word(100) == "faster"
+    assert ratio([5.0, 5.0], [6.0, 6.0]).significance(100) == "faster"
 
 
 def test_a_side_without_runs_is_refused():
@@ -59,8 +59,10 @@ def test_a_side_without_runs_is_refused():
 
 
 def test_three_runs_convince_at_least_as_much_as_one():
-    single = ratio([100.0], [210.0]).word(100)
-    assert ratio([90.0, 101.0, 110.0], [190.0, 211.0, 230.0]).word(100) == single == "faster"
+    single = ratio([100.0], [210.0]).significance(100)
+    assert (
+        ratio([90.0, 101.0, 110.0], [190.0, 211.0, 230.0]).significance(100) == single == "faster"
+    )
     # By their own scatter alone, which three runs hardly know, they would not.
     assert ratio([90.0, 101.0, 110.0], [190.0, 211.0, 230.0]).p > ALARM / 200
 
@@ -70,7 +72,7 @@ def test_runs_that_scatter_more_than_is_usual_convince_by_their_own_scatter_only
     assert wild.p_usual == pytest.approx(
         2 * stats.norm.sf(math.log(2.2), scale=math.log(2) * math.sqrt(2 / 3))
     )
-    assert wild.word() == "not told apart"
+    assert wild.significance() == "no significant difference"
 
 
 @pytest.mark.parametrize(
@@ -82,8 +84,8 @@ def test_of_ratios_that_are_shown_together_hardly_any_is_called_real_by_chance(s
     alarms = 0
     for _ in range(tables):
         sides = np.exp(rng.normal(0, scatter, (together, 2, runs)))
-        words = {ratio(list(base), list(head)).word(together) for base, head in sides}
-        alarms += words != {"not told apart"}
+        words = {ratio(list(base), list(head)).significance(together) for base, head in sides}
+        alarms += words != {"no significant difference"}
     # Above this only once in a thousand times, were the promise just kept.
     assert alarms <= stats.binom.ppf(0.999, tables, ALARM)
 

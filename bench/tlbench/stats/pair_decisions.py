@@ -9,18 +9,12 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from scipy import stats
 
-from tlbench.gate.outcome import Estimate
+from tlbench.stats.estimate import POWER, SHOWN, Estimate
 from tlbench.stats.interim_looks import LOOKS, MISS, Look, look_at
 from tlbench.stats.sign_flip import as_slow_p, bounds, slower_p
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-
-
-#: One-sided level of each end of an interval that is shown: together 95 %.
-SHOWN = 0.025
-#: Chance with which a slowdown that is called detectable would have been found.
-POWER = 0.9
 
 Decision = Literal["fail", "pass"]
 
@@ -92,9 +86,9 @@ def estimate(logs: Sequence[float], p: float | None = None) -> Estimate:
     """
     values = np.asarray(logs, dtype=float)
     level = max(SHOWN, 0.5 ** len(values))
-    found = bounds(values, level)
-    assert found is not None  # noqa: S101 - one outcome's share is always a level
-    low, high, attained = found
+    interval = bounds(values, level)
+    assert interval is not None  # noqa: S101 - one outcome's share is always a level
+    low, high, attained = interval
     ratio = math.exp(values.mean())
     return Estimate(ratio, math.exp(low), math.exp(high), 1 - 2 * attained, len(values), p)
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from bench.studies.gate_simulation import MADE_UP, normal, replayed, simulate
-from tlbench.gate.decide import Decisions, detectable, estimate, pairs_to_pass
 from tlbench.stats.interim_looks import ALARM, LOOKS, MISS, look_at
+from tlbench.stats.pair_decisions import Decisions, detectable, estimate, pairs_to_pass
 
 
 def decide(columns, tolerance=0.05, *, last=False):

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import binomtest, fisher_exact
+from scipy.stats import fisher_exact
 
-from tlbench.gate.accuracy import NotComparableError, change_of, compare, lost, pack, unpack
-from tlbench.gate.outcome import AccuracyChange
+from tlbench.runs.answers import NotComparableError, accuracy_change, pack, unpack
+from tlbench.stats.proportions import AccuracyChange
 
 
 def answers(both, only_base, only_head, none):
@@ -53,49 +53,13 @@ def test_what_is_no_packed_text_is_named(text, count, message):
         unpack(text, count)
 
 
-@pytest.mark.parametrize("lost_", [0, 1, 5, 12, 40, 300])
-@pytest.mark.parametrize("won", [0, 1, 5, 12, 40, 300])
-def test_p_is_the_binomial_tests(lost_, won):
-    change = compare(*answers(100, lost_, won, 20))
-    images = 120 + lost_ + won
-    expected = binomtest(lost_, lost_ + won, alternative="greater").pvalue if lost_ + won else 1.0
-    assert change.p == pytest.approx(expected, rel=1e-9)
-    assert (change.lost, change.won, change.images) == (lost_, won, images)
-    assert change.base == pytest.approx((100 + lost_) / images)
-    assert change.head == pytest.approx((100 + won) / images)
-
-
-def test_p_of_many_images_is_a_number():
-    assert compare(*answers(0, 6_000, 4_000, 0)).p < 1e-80
-
-
-@pytest.mark.parametrize(("base", "head"), [(3, 4), (0, 0)])
-def test_answers_to_other_images_are_not_compared(base, head):
-    with pytest.raises(NotComparableError, match=f"answers to {base} and to {head} images"):
-        compare(np.ones(base, bool), np.ones(head, bool))
-
-
-@pytest.mark.parametrize(
-    ("base", "head", "p", "expected"),
-    [
-        (0.90, 0.80, 0.001, True),
-        (0.90, 0.80, 0.010, True),
-        (0.90, 0.80, 0.011, False),  # may be chance
-        (0.90, 0.895, 0.001, False),  # real, but within the tolerance
-        (0.90, 0.89, 0.001, False),  # exactly the tolerance, whatever the rounding
-        (0.80, 0.90, 0.001, False),
-    ],
-)
-def test_lost_is_real_and_beyond_the_tolerance(base, head, p, expected):
-    change = AccuracyChange(base, head, 1000, 0, 0, p)
-    assert lost(change, tolerance=0.01, alpha=0.01) is expected
-
-
 def test_equal_numbers_of_right_answers_can_hide_nothing():
     """Unpaired, 10 images of 500 are within chance; paired, losing 10 and winning none isn't."""
     base, head = answers(440, 10, 0, 50)
-    paired = change_of(info(0.9, pack(base), test_size=500), info(0.88, pack(head), test_size=500))
-    unpaired = change_of(info(0.9, test_size=500), info(0.88, test_size=500))
+    paired = accuracy_change(
+        info(0.9, pack(base), test_size=500), info(0.88, pack(head), test_size=500)
+    )
+    unpaired = accuracy_change(info(0.9, test_size=500), info(0.88, test_size=500))
     assert paired.p == pytest.approx(2**-10)
     assert unpaired.p == pytest.approx(
         fisher_exact([[450, 50], [440, 60]], alternative="greater").pvalue
@@ -104,20 +68,20 @@ def test_equal_numbers_of_right_answers_can_hide_nothing():
 
 
 def test_a_strangers_own_word_correct_is_left_alone():
-    change = change_of(info(0.9, 450, test_size=500), info(0.7, 350, test_size=500))
+    change = accuracy_change(info(0.9, 450, test_size=500), info(0.7, 350, test_size=500))
     assert (change.lost, change.won) == (100, 0)
 
 
 def test_without_a_number_of_images_any_loss_counts_as_real():
-    assert change_of(info(0.90), info(0.85)) == AccuracyChange(0.90, 0.85, 0, 0, 0, 0.0)
-    assert change_of(info(0.85), info(0.90)).p == 1.0
+    assert accuracy_change(info(0.90), info(0.85)) == AccuracyChange(0.90, 0.85, 0, 0, 0, 0.0)
+    assert accuracy_change(info(0.85), info(0.90)).p == 1.0
 
 
 @pytest.mark.parametrize(
     ("base", "head"), [({}, {}), (info(0.9), {}), ({}, info(0.9)), (info(None), info(0.9))]
 )
 def test_without_an_accuracy_there_is_no_change(base, head):
-    assert change_of(base, head) is None
+    assert accuracy_change(base, head) is None
 
 
 @pytest.mark.parametrize(
@@ -134,4 +98,4 @@ def test_without_an_accuracy_there_is_no_change(base, head):
 )
 def test_what_cannot_be_compared_is_said(base, head, message):
     with pytest.raises(NotComparableError, match=message):
-        change_of(base, head)
+        accuracy_change(base, head)

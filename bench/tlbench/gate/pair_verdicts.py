@@ -1,0 +1,114 @@
+"""From process pairs and decisions to a verdict on each benchmark, with its reason."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tlbench.gate.pair_result import BASE, CANDIDATE
+from tlbench.gate.reasons import ruled_out, slower, undecided, with_accuracy
+from tlbench.gate.verdict import Verdict
+from tlbench.runs.answers import NotComparableError, accuracy_change
+from tlbench.stats.interim_looks import ALARM, LOOKS
+from tlbench.stats.pair_decisions import detectable, estimate, pairs_to_pass
+
+if TYPE_CHECKING:
+    from tlbench.gate.pair_result import Pair, PairedRounds
+    from tlbench.gate.tolerances import Tolerances
+    from tlbench.gate.verdict import Status
+    from tlbench.stats.estimate import Estimate
+    from tlbench.stats.pair_decisions import Decisions
+
+
+def pair_verdicts(
+    pairs: list[Pair], decisions: Decisions, tolerances: Tolerances
+) -> tuple[tuple[Verdict, ...], tuple[str, ...]]:
+    """Verdicts in the order in which benchmarks ran, and notes.
+
+    Args:
+        pairs: All that were run, at least one.
+        decisions: About those that could be timed.
+        tolerances: What may be lost.
+    """
+    evidence, first = _Evidence(pairs, decisions, tolerances), pairs[0]
+    verdicts, notes = [], [f"{name}: new, only the candidate has it" for name in first.new]
+    for name in first.benchmarks:
+        bad = next((pair for pair in pairs if name in pair.unusable), None)
+        if bad is None:
+            verdicts.append(evidence.verdict(name))
+        elif text := _not_timed(bad.benchmarks[name]):
+            notes.append(f"{name}: {text}")
+        else:
+            verdicts.append(_broken(name, bad.benchmarks[name]))
+    verdicts += [
+        Verdict(name, "not comparable", "vanished: only the base has it") for name in first.vanished
+    ]
+    return tuple(verdicts), tuple(notes)
+
+
+@dataclass(frozen=True)
+class _Evidence:
+    pairs: list[Pair]
+    decisions: Decisions
+    tolerances: Tolerances
+
+    def verdict(self, name: str) -> Verdict:
+        """On a benchmark that was timed in every pair."""
+        first = self.pairs[0]
+        ends = first.benchmarks[name].outcomes
+        try:
+            change = accuracy_change(ends[BASE].info, ends[CANDIDATE].info)
+        except NotComparableError as error:
+            share = self.decisions.tolerances[name]
+            return Verdict(name, "not comparable", str(error), share, self._estimate(name))
+        infos = (each.outcomes[CANDIDATE].info for each in first.benchmarks.values())
+        judged = sum(info.get("accuracy") is not None for info in infos)
+        allowed = self.tolerances.of(name, first.tolerances.get(name)).accuracy
+        # Of the first pair: the same images, so that more pairs are no more evidence.
+        return with_accuracy(self._speed(name), change, allowed, ALARM / max(1, judged))
+
+    def _speed(self, name: str) -> Verdict:
+        logs, share = self._logs(name), self.decisions.tolerances[name]
+        estimate = self._estimate(name)
+        status: Status = self.decisions.decided.get(name, "inconclusive")
+        size = more = None
+        if status == "fail" and estimate:
+            reason = slower(estimate.ratio - 1, share)
+        elif status == "pass":
+            reason = ruled_out(share)
+        else:
+            reason = undecided(share)
+            if len(logs) < LOOKS[0].pairs:
+                ran = f"{len(logs)} process pair{'s' * (len(logs) != 1)}"
+                reason = f"only {ran}: at least {LOOKS[0].pairs} are needed"
+            if len(logs) > 1:
+                more = pairs_to_pass(logs, share)
+                size = detectable(logs, share, len(self.decisions.tolerances))
+        faster = name in self.decisions.faster
+        return Verdict(name, status, reason, share, estimate, None, size, more, faster)
+
+    def _estimate(self, name: str) -> Estimate | None:
+        logs = self._logs(name)
+        return estimate(logs, self.decisions.p.get(name)) if len(logs) > 1 else None
+
+    def _logs(self, name: str) -> list[float]:
+        return [pair.benchmarks[name].log_ratio for pair in self.pairs]
+
+
+def _not_timed(rounds: PairedRounds) -> str | None:
+    """Why there is no verdict, where both sides agree on it."""
+    outcomes = {end.outcome for end in rounds.outcomes.values()}
+    if outcomes == {"skipped"}:
+        return f"skipped in both: {rounds.outcomes[CANDIDATE].message}"
+    return "the benchmark fixture wasn't used" if outcomes == {"passed"} else None
+
+
+def _broken(name: str, rounds: PairedRounds) -> Verdict:
+    """On a benchmark that failed or was skipped in one side, or failed in both."""
+    base, candidate = rounds.outcomes[BASE], rounds.outcomes[CANDIDATE]
+    if base.outcome == "failed":
+        return Verdict(name, "not comparable", f"fails in the base: {base.message}")
+    if candidate.outcome == "failed":
+        return Verdict(name, "fail", f"its own check fails in the candidate: {candidate.message}")
+    which, end = ("base", base) if base.outcome == "skipped" else ("candidate", candidate)
+    return Verdict(name, "not comparable", f"skipped in the {which} only: {end.message}")

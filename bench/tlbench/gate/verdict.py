@@ -1,0 +1,82 @@
+"""What a gate says: a verdict for each benchmark, and one for all."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from tlbench.stats.estimate import Estimate
+    from tlbench.stats.proportions import AccuracyChange
+
+Status = Literal["pass", "fail", "inconclusive", "not comparable"]
+#: Exit codes of ``tlbench`` by status, from the least grave to the gravest, which counts.
+EXIT_CODES: dict[Status, int] = {"pass": 0, "inconclusive": 3, "not comparable": 4, "fail": 1}
+#: A slowdown beyond this share fails, unless a marker or an option says otherwise.
+TOLERANCE = 0.05
+#: A loss of top-1 accuracy beyond this fails, in points of 1.
+ACCURACY_TOLERANCE = 0.01
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The verdict on one benchmark.
+
+    Attributes:
+        name: The benchmark test's id.
+        status: ``pass``: a slowdown beyond the tolerance is ruled out; ``fail``: one is
+            confirmed, or accuracy was lost, or the candidate's own checks failed;
+            ``inconclusive``: neither could be shown; ``not comparable``: nothing can be said, such
+            as for one that vanished.
+        reason: Why, in one line.
+        tolerance: The share beyond which a slowdown fails.
+        estimate: None where nothing could be timed.
+        accuracy: None where the benchmark has none.
+        detectable: The smallest slowdown, as a share, that would have been detected nine times in
+            ten; for an inconclusive verdict.
+        more: How many more process pairs it would probably take; for an inconclusive verdict.
+        faster: Whether the candidate is faster by more than the tolerance, at the level at which a
+            slowdown fails.
+        accuracy_lost: Whether it fails for its accuracy, whatever its speed.
+    """
+
+    name: str
+    status: Status
+    reason: str
+    tolerance: float = TOLERANCE
+    estimate: Estimate | None = None
+    accuracy: AccuracyChange | None = None
+    detectable: float | None = None
+    more: int | None = None
+    faster: bool = False
+    accuracy_lost: bool = False
+
+
+@dataclass(frozen=True)
+class Report:
+    """All verdicts of a gate.
+
+    Attributes:
+        base, candidate: What was compared, as the user wrote it.
+        verdicts: One for each benchmark, in the order in which they ran.
+        seconds: How long the gate took.
+        notes: What else is to be known, such as benchmarks that are new.
+    """
+
+    base: str
+    candidate: str
+    verdicts: tuple[Verdict, ...]
+    seconds: float = math.nan
+    notes: tuple[str, ...] = ()
+
+    @property
+    def status(self) -> Status:
+        """The gravest verdict's; a gate without any benchmark isn't comparable."""
+        statuses = {each.status for each in self.verdicts} or {"not comparable"}
+        return next(each for each in reversed(EXIT_CODES) if each in statuses)
+
+    @property
+    def exit_code(self) -> int:
+        """What ``tlbench gate`` exits with."""
+        return EXIT_CODES[self.status]

@@ -1,0 +1,31 @@
+"""A ratio of seconds with its interval, and the levels that all gates share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+#: One-sided level of each end of an interval that is shown: together 95 %.
+SHOWN = 0.025
+#: Chance with which a slowdown that is called detectable would have been detected.
+POWER = 0.9
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """How much slower the candidate is, and how sure that is.
+
+    Attributes:
+        ratio: The candidate's seconds to the base's; above 1 is slower.
+        low, high: Its interval.
+        coverage: The interval's confidence, 0 to 1.
+        n: Independent pieces of evidence: process pairs, or the baseline's runs.
+        p: Chance of evidence as strong for a slowdown if nothing had changed, over all
+            benchmarks; None where that wasn't tested.
+    """
+
+    ratio: float
+    low: float
+    high: float
+    coverage: float
+    n: int
+    p: float | None = None
