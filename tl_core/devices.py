@@ -18,13 +18,13 @@ from tl_core.nvidia_libraries import load_libraries
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-#: What TensorFlow is to be set up with, should something need it: threads, or None for its default.
+#: TensorFlow's threads should something need it, or None for its default.
 _LATER: ContextVar[tuple[int | None] | None] = ContextVar("later", default=None)
 
 
 @dataclass(frozen=True)
 class Devices:
-    """What ``--device`` names, resolved.
+    """A device specification, resolved.
 
     Attributes:
         spec: As asked: ``cpu``, ``gpu`` or ``gpu:N``.
@@ -73,7 +73,7 @@ def _gpus(spec: str, number: int | None) -> tuple[str, ...]:
         raise DeviceError(
             f"device {spec!r}: TensorFlow sees no GPU on this machine. Install the [gpu] extra and "
             "the driver, look at `nvidia-smi`; if these are there, put the folders nvidia/*/lib of "
-            "the environment's packages into LD_LIBRARY_PATH; or ask for --device cpu"
+            "the environment's packages into LD_LIBRARY_PATH; or use the device cpu"
         )
     if number is not None and number >= len(physical):
         raise DeviceError(f"device {spec!r}: this machine has {len(physical)} GPU(s), from gpu:0")
@@ -93,8 +93,8 @@ def _show_gpus(spec: str, physical: list[object]) -> None:
         tf.config.set_visible_devices(physical, "GPU")
     except RuntimeError as error:
         raise DeviceError(
-            f"device {spec!r}: GPUs were hidden when TensorFlow started in this process, as "
-            "--device cpu does; start a new process for the GPU"
+            f"device {spec!r}: GPUs were hidden when TensorFlow started in this process, as the "
+            "device cpu does; start a new process for the GPU"
         ) from error
 
 
@@ -122,19 +122,19 @@ def usable_cpus() -> int:
 
 
 def cpu_flags() -> str:
-    """What tells CPUs apart that compute differently: name and instruction sets, as a digest."""
+    """Digest of the CPU's name and instruction sets: what differs in it computes differently."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:
         lines = []
-    told = {line for line in lines if line.startswith(("model name", "flags", "Features"))}
-    text = "\n".join(sorted(told)) or f"{platform.machine()} {platform.processor()}"
+    identity = {line for line in lines if line.startswith(("model name", "flags", "Features"))}
+    text = "\n".join(sorted(identity)) or f"{platform.machine()} {platform.processor()}"
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 @contextmanager
 def tensorflow_later(threads: int | None) -> Iterator[None]:
-    """Opening an engine of another runtime: TensorFlow is loaded only where nothing is kept yet.
+    """Defer loading TensorFlow until something has to be converted.
 
     Args:
         threads: What ``ready_tensorflow`` then sets, at least 1; None leaves TensorFlow's default.
@@ -152,13 +152,13 @@ def tensorflow_later(threads: int | None) -> Iterator[None]:
 
 
 def ready_tensorflow() -> None:
-    """Set TensorFlow up as ``tensorflow_later`` said; called before it makes what is to be kept."""
+    """Set TensorFlow up as ``tensorflow_later`` said; called before it makes what is cached."""
     later = _LATER.get()
     if later is None:
         return
     select_devices("cpu")
     if later[0] is not None:
-        # Where it runs already: what is made to be kept doesn't depend on threads.
+        # Where it runs already: what is cached doesn't depend on threads.
         with suppress(DeviceError):
             set_threads(later[0])
 
@@ -192,7 +192,7 @@ def set_threads(threads: int) -> None:
         if running != (threads, 1):
             raise DeviceError(
                 f"{threads} threads: TensorFlow already runs in this process with {running[0]} "
-                f"threads an operation and {running[1]} for operations side by side, expected "
+                f"threads per operation and {running[1]} for operations side by side, expected "
                 f"{threads} and 1; set the threads before anything else uses TensorFlow, or start "
                 "a new process"
             ) from error

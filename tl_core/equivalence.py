@@ -143,12 +143,13 @@ def verify(
     Raises:
         ModelError: It isn't within ``TOLERANCES``.
     """
-    found = compare(run(real_images(size)), reference, kind)
+    nearness = compare(run(real_images(size)), reference, kind)
     allowed = TOLERANCES[precision]
-    if found.cosine < allowed.cosine or found.agreement < allowed.agreement:
+    if nearness.cosine < allowed.cosine or nearness.agreement < allowed.agreement:
         raise ModelError(
-            f"engine {engine} {precision} differs from the reference: cosine {found.cosine:.6f}, "
-            f"expected at least {allowed.cosine}; the same class for {found.agreement:.1%} of "
-            f"{found.images} images, expected {allowed.agreement:.1%}; take --engine tensorflow"
+            f"engine {engine} {precision} differs from the reference: cosine "
+            f"{nearness.cosine:.6f}, expected at least {allowed.cosine}; the same class for "
+            f"{nearness.agreement:.1%} of "
+            f"{nearness.images} images, expected {allowed.agreement:.1%}; use the engine tensorflow"
         )
-    return found
+    return nearness

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from tl_core.engines import REFERENCE, NetworkSettings, open_model
 from tl_core.errors import ModelError
+from tl_core.feature_cache import cached_features, feature_facts
 from tl_core.resize import DEFAULT_METHOD, RESIZE_METHODS
 from tl_core.sources import as_source
 from tl_core.streaming import BATCH_SIZE, output_batches, run_network
@@ -80,9 +81,8 @@ class FeatureExtractor:
         self.handle, self.device, self.resize, self.precision = handle, device, resize, precision
         self.opened = opened = open_model(handle, "features", engine, settings)
         self.network: Network = opened.network
-        self.engine, self.equivalence, self.choice = (
-            opened.engine, opened.equivalence, opened.choice,
-        )  # fmt: skip
+        self.engine, self.equivalence = opened.engine, opened.equivalence
+        self.choice = opened.choice
 
     @property
     def image_size(self) -> int:
@@ -91,15 +91,27 @@ class FeatureExtractor:
 
     @property
     def feature_size(self) -> int:
-        """Number of features an image."""
+        """Number of features per image."""
         return self.network.output_size
+
+    @property
+    def facts(self) -> dict[str, object]:
+        """What its features depend on besides images and versions, as JSON."""
+        return {
+            "model": self.opened.model.digest,
+            "engine": self.engine,
+            "precision": self.precision,
+            "device": self.device,
+            "image_size": self.image_size,
+            "resize": self.resize,
+        }
 
     def extract(self, images: object, *, batch_size: int = BATCH_SIZE) -> NDArray[np.float32]:
         """Features of images.
 
         Args:
             images: uint8 RGB ``(n, h, w, 3)``, a path, paths, or an ``ImageSource``.
-            batch_size: Images a batch.
+            batch_size: Images per batch.
 
         Returns:
             float32 ``(n, feature_size)``, in the images' order; from the cache, memory-mapped and
@@ -107,16 +119,19 @@ class FeatureExtractor:
         """
         source = as_source(images)
         if self.cache and len(source):
-            from tl_core.feature_cache import cached_features
-
-            return cached_features(self, source, batch_size=batch_size)
+            return cached_features(
+                feature_facts(self.facts, source),
+                len(source),
+                self.feature_size,
+                lambda order, block: self.batches(source, order, batch_size=block),
+                batch_size=batch_size,
+            )
         return run_network(self.network, source, batch_size=batch_size, method=self.resize)
 
     @cached_property
     def module(self) -> HubModule:
         """The model itself, whichever engine runs it: to be saved, counted or fine-tuned."""
-        modules: list[HubModule] = getattr(self.network, "modules", [])
-        return modules[0] if modules else self.opened.model.load()
+        return self.network.module or self.opened.model.load()
 
     def batches(
         self, source: ImageSource, order: NDArray[np.int64], *, batch_size: int = BATCH_SIZE

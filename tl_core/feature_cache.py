@@ -1,4 +1,4 @@
-"""Extracted features on disk: read again at once, gone on with after any interruption.
+"""Extracted features on disk: read again at once, resumed after any interruption.
 
 An entry is a folder named after all that its features depend on: pixels, model, engine, precision,
 size and filter. In it lie the features as one memory-mapped array, and a log with a line for each
@@ -31,20 +31,19 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from tl_core.extractor import FeatureExtractor
     from tl_core.sources import ImageSource
     from tl_core.streaming import OutputBatches
 
-#: Blocks of a batch. Up to three are under way at once, so that less than a batch is ever lost.
-BLOCKS_A_BATCH = 4
+#: Blocks per batch. Up to three are under way at once, so that less than a batch is ever lost.
+BLOCKS_PER_BATCH = 4
 #: Raised when the same key would stand for other features: of resizing, freezing, converting.
-VERSION = 2
+VERSION = 3
 #: Distributions whose versions may change features.
 PACKAGES = (
     *("tensorflow", "pillow", "numpy", "numba"),
     *("ai-edge-litert", "onnxruntime", "onnxruntime-gpu", "openvino", "tf2onnx", "onnx"),
 )
-ARRAY, LOG, KEY = "features.npy", "done.jsonl", "made-of.json"
+ARRAY, LOG, FACTS = "features.npy", "done.jsonl", "made-of.json"
 
 
 @dataclass(frozen=True)
@@ -92,19 +91,20 @@ class Entry:
         """The rows of a block."""
         return slice(number * self.block, (number + 1) * self.block)
 
-    def prepare(self, made_of: dict[str, object]) -> None:
+    def prepare(self, facts: dict[str, object]) -> None:
         """Make the array and the log, or mend them, so that blocks can be added."""
         self.folder.mkdir(parents=True, exist_ok=True)
         if not self._has_array():
             with atomic_file(self.folder / ARRAY) as part:
-                _allocate(part, self.shape)
+                # Zeros; where the file system can, they take no room until they are written to.
+                np.lib.format.open_memmap(part, "w+", np.float32, self.shape).flush()
             (self.folder / LOG).unlink(missing_ok=True)
         # Lines that are whole: a process that was killed may have left half of one.
         text = "".join(
             json.dumps({"block": n, "sha256": digest}) + "\n"
             for n, digest in self._logged().items()
         )
-        for name, content in ((LOG, text), (KEY, json.dumps(made_of, indent=1) + "\n")):
+        for name, content in ((LOG, text), (FACTS, json.dumps(facts, indent=1) + "\n")):
             with atomic_file(self.folder / name) as part:
                 part.write_text(content, encoding="utf-8")
 
@@ -123,67 +123,66 @@ class Entry:
         """Checksum by number of each block that the log has; what can't be read was never done."""
         if not self._has_array():
             return {}
-        found: dict[int, str] = {}
+        digests: dict[int, str] = {}
         try:
             lines = (self.folder / LOG).read_text(encoding="utf-8", errors="replace").splitlines()
         except OSError:
             return {}
         for line in lines:
             try:
-                told = json.loads(line)
-                found[int(told["block"])] = str(told["sha256"])
+                entry = json.loads(line)
+                digests[int(entry["block"])] = str(entry["sha256"])
             except (ValueError, TypeError, KeyError):
                 continue
-        return found
+        return digests
 
 
 def cached_features(
-    extractor: FeatureExtractor,
-    source: ImageSource,
+    facts: dict[str, object],
+    images: int,
+    features: int,
+    extract: Callable[[NDArray[np.int64], int], OutputBatches],
     *,
     batch_size: int = BATCH_SIZE,
-    folder: Path | None = None,
 ) -> NDArray[np.float32]:
-    """Features from the cache; what isn't there, or is damaged, is extracted and kept.
+    """Features from the cache; those that are absent or damaged are extracted and added.
 
     Where another process extracts the same, this one waits for it.
 
     Args:
-        extractor: What extracts.
-        source: The images.
+        facts: All that they depend on, see ``feature_facts``.
+        images: Number of images.
+        features: Number of features per image.
+        extract: From positions and a block's rows to the features, block by block in this order.
         batch_size: Images that may be lost at most where it is interrupted.
-        folder: Where entries are kept; None takes the user's cache folder.
 
     Returns:
-        float32 ``(n, feature_size)`` in the images' order, memory-mapped and read-only.
+        float32 ``(images, features)`` in the images' order, memory-mapped and read-only.
     """
-    block = max(1, batch_size // BLOCKS_A_BATCH)
-    made_of = key_of(extractor, source) | {"block": block}
-    name = hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()[:32]
-    place = (folder or cache_dir() / "features") / name
-    entry = Entry(place, (len(source), extractor.feature_size), block)
-    return completed(
-        entry, made_of, lambda order: extractor.batches(source, order, batch_size=block)
-    )
+    block = max(1, batch_size // BLOCKS_PER_BATCH)
+    facts = facts | {"block": block}
+    name = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:32]
+    entry = Entry(cache_dir() / "features" / name, (images, features), block)
+    return completed(entry, facts, lambda order: extract(order, block))
 
 
 def completed(
     entry: Entry,
-    made_of: dict[str, object],
+    facts: dict[str, object],
     extract: Callable[[NDArray[np.int64]], OutputBatches],
 ) -> NDArray[np.float32]:
-    """The rows of an entry, of which those that are missing are extracted now.
+    """The rows of an entry, of which those that are absent are extracted now.
 
     Args:
         entry: Which.
-        made_of: What is noted beside the rows.
-        extract: Given positions, whose blocks it extracts and yields in this order.
+        facts: Are noted beside the rows.
+        extract: From positions to their features, block by block in this order.
     """
     entry.folder.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(f"{entry.folder}.lock"):
         missing = entry.missing()
         if missing:
-            entry.prepare(made_of)
+            entry.prepare(facts)
             places = np.arange(entry.shape[0])
             order = np.concatenate([places[entry.places(n)] for n in missing])
             with closing(extract(order)) as parts, progress(len(order), "extract") as bar:
@@ -191,18 +190,18 @@ def completed(
         return entry.rows()
 
 
-def key_of(extractor: FeatureExtractor, source: ImageSource) -> dict[str, object]:
-    """All that features depend on, as JSON."""
+def feature_facts(extractor: dict[str, object], source: ImageSource) -> dict[str, object]:
+    """All that features depend on, as JSON.
+
+    Args:
+        extractor: See ``FeatureExtractor.facts``.
+        source: The images.
+    """
     return {
+        **extractor,
         "version": VERSION,
         "pixels": pixels_digest(source),
         "images": len(source),
-        "model": extractor.opened.model.digest,
-        "engine": extractor.engine,
-        "precision": extractor.precision,
-        "device": extractor.device,
-        "image_size": extractor.image_size,
-        "resize": extractor.resize,
         "versions": {name: version_of(name) for name in PACKAGES},
         "cpu": cpu_flags(),
     }
@@ -220,12 +219,6 @@ def pixels_digest(source: ImageSource) -> str:
         whole.update(f"{image.shape}".encode())
         whole.update(np.ascontiguousarray(image).data)
     return whole.hexdigest()
-
-
-def _allocate(part: Path, shape: tuple[int, int]) -> None:
-    """A file of zeros; where the file system can, it takes no room until it is written to."""
-    rows = np.lib.format.open_memmap(part, mode="w+", dtype=np.float32, shape=shape)
-    rows.flush()
 
 
 def _counted(parts: OutputBatches, update: Callable[[int], object]) -> OutputBatches:

@@ -1,4 +1,4 @@
-"""The trained head: one Dense layer with softmax over frozen features."""
+"""The trained head, one Dense layer with softmax over features, and its training in NumPy."""
 
 from __future__ import annotations
 
@@ -6,149 +6,111 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tl_core.array_head import ArrayHead, starting_weights
+from tl_core.errors import ModelError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from tl_core.models import HubModule
-    from tl_core.models.untyped import Tensor, Variable
-
 #: Keras's default for Adam, which the tutorial uses.
 LEARNING_RATE = 1e-3
+#: Keras's defaults for Adam: decay of the mean gradient and of its square, and what keeps the
+#: quotient finite.
+BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-7
 
 
-class DenseHead:
+class Head:
     """Logits = features @ kernel + bias.
 
     Args:
         features: Inputs.
         classes: Outputs, at least 2.
         seed: Of the Glorot uniform kernel (Keras's default); the bias starts at 0.
-        device: TensorFlow's name of the device that holds it and computes with it, such as
-            ``GPU:0``; None leaves the choice to TensorFlow.
 
     Attributes:
-        kernel: float32 variable ``(features, classes)``.
-        bias: float32 variable ``(classes,)``.
+        kernel: float32 ``(features, classes)``.
+        bias: float32 ``(classes,)``.
+
+    Raises:
+        ModelError: Fewer than two classes.
     """
 
-    def __init__(
-        self, features: int, classes: int, *, seed: int = 0, device: str | None = None
-    ) -> None:
-        import tensorflow as tf
-
-        kernel, bias = starting_weights(features, classes, seed)
-        self.device = device
-        with tf.device(device):
-            self.kernel = tf.Variable(kernel, name="kernel")
-            self.bias = tf.Variable(bias, name="bias")
-
-    @classmethod
-    def of(cls, head: DenseHead | ArrayHead) -> DenseHead:
-        """The head itself, or a copy of one in arrays, to be saved within a graph."""
-        if isinstance(head, DenseHead):
-            return head
-        copy = cls(*head.kernel.shape)
-        copy.assign(head.kernel, head.bias)
-        return copy
+    def __init__(self, features: int, classes: int, *, seed: int = 0) -> None:
+        if classes < 2:
+            raise ModelError(f"{classes} class(es): expected at least 2 to tell apart")
+        limit = np.sqrt(6 / (features + classes))
+        rng = np.random.default_rng(seed)
+        self.kernel = rng.uniform(-limit, limit, (features, classes)).astype(np.float32)
+        self.bias = np.zeros(classes, np.float32)
 
     def assign(self, kernel: NDArray[np.float32], bias: NDArray[np.float32]) -> None:
         """Take other weights, of the same shapes."""
-        self.kernel.assign(kernel)
-        self.bias.assign(bias)
-
-    @property
-    def trainable_variables(self) -> list[Variable]:
-        """Kernel and bias."""
-        return [self.kernel, self.bias]
-
-    def logits(self, features: Tensor) -> Tensor:
-        """Unscaled scores, float32 ``(n, classes)``, of features ``(n, features)``."""
-        return features @ self.kernel + self.bias
+        self.kernel[:], self.bias[:] = kernel, bias
 
     def predict(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
         """Class probabilities, float32 ``(n, classes)``."""
-        import tensorflow as tf
-
-        with tf.device(self.device):
-            return np.asarray(tf.nn.softmax(self.logits(tf.constant(features))).numpy())
+        return _softmax(features @ self.kernel + self.bias)[0]
 
 
-class Trainer:
-    """One Adam step at a time on the head, and on the backbone where it is unfrozen.
-
-    The step is traced here, so that the first batch costs what the others do. It runs on the
-    head's device.
+class ArrayTrainer:
+    """One Adam step at a time on a head, in NumPy: Keras's Adam, in single precision.
 
     Args:
-        head: The head to train.
-        learning_rate: Adam's step size; its other constants are Keras's defaults.
-        backbone: Where fine-tuning: a module that maps float32 [0, 1] images to features, in
-            training mode. None: the inputs of a step are features already.
-        image_size: Where fine-tuning: side of the images in pixels.
+        head: Is trained in place.
+        learning_rate: Adam's step size.
+
+    Source: Kingma and Ba, ICLR 2015, in the form before its section 2.1, which Keras has.
     """
 
-    def __init__(
-        self,
-        head: DenseHead,
-        *,
-        learning_rate: float,
-        backbone: HubModule | None = None,
-        image_size: int | None = None,
-    ) -> None:
-        import tensorflow as tf
-        import tf_keras
+    def __init__(self, head: Head, *, learning_rate: float) -> None:
+        self._head, self._rate, self._steps = head, learning_rate, 0
+        self._moments = [
+            (weights, np.zeros_like(weights), np.zeros_like(weights))
+            for weights in (head.kernel, head.bias)
+        ]
 
-        self._head, self._backbone = head, backbone
-        unfrozen = [] if backbone is None else list(backbone.trainable_variables)
-        self._variables = [*head.trainable_variables, *unfrozen]
-        with tf.device(head.device):
-            # Where there is a GPU, Keras would have XLA compile each variable's update, anew for
-            # every model: its first step would wait for that.
-            self._optimizer = tf_keras.optimizers.Adam(learning_rate, jit_compile=False)
-            self._optimizer.build(self._variables)
-        inputs = (
-            tf.TensorSpec((None, head.kernel.shape[0]), tf.float32)
-            if backbone is None
-            else tf.TensorSpec((None, image_size, image_size, 3), tf.uint8)
-        )
-        step = tf.function(self._one_step, autograph=False)
-        self._step = step.get_concrete_function(inputs, tf.TensorSpec((None,), tf.int64))
-
-    def step(
-        self, inputs: NDArray[np.float32] | NDArray[np.uint8], labels: NDArray[np.int64]
-    ) -> float:
+    def step(self, inputs: NDArray[np.float32], labels: NDArray[np.int64]) -> float:
         """Train on one batch.
 
         Args:
-            inputs: Features, float32 ``(n, d)``; fine-tuning: uint8 images ``(n, s, s, 3)``.
+            inputs: Features, float32 ``(n, d)``.
             labels: int64 ``(n,)``.
 
         Returns:
             The batch's mean cross-entropy before the step, in nats.
         """
-        import tensorflow as tf
+        errors, logs = _softmax(inputs @ self._head.kernel + self._head.bias)
+        rows = np.arange(len(labels))
+        loss = -float(logs[rows, labels].mean())
+        errors[rows, labels] -= 1
+        errors /= np.float32(len(labels))
+        self._steps += 1
+        unbiased = np.sqrt(1 - BETA_2**self._steps) / (1 - BETA_1**self._steps)
+        rate = np.float32(self._rate * unbiased)
+        gradients = inputs.T @ errors, errors.sum(axis=0)
+        for (weights, mean, square), gradient in zip(self._moments, gradients, strict=True):
+            _update(weights, mean, square, gradient, rate)
+        return loss
 
-        with tf.device(self._head.device):
-            return float(self._step(tf.constant(inputs), tf.constant(labels)))
+    def store(self) -> None:
+        """Do nothing: the head has every step's weights already."""
 
-    def _one_step(self, inputs: Tensor, labels: Tensor) -> Tensor:
-        import tensorflow as tf
 
-        with tf.device(self._head.device):
-            with tf.GradientTape(watch_accessed_variables=False) as tape:
-                tape.watch(self._variables)
-                logits = self._head.logits(self._features(inputs))
-                losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
-                loss = tf.reduce_mean(losses)
-            gradients = tape.gradient(loss, self._variables)
-            self._optimizer.apply_gradients(zip(gradients, self._variables, strict=True))
-            return loss
+def _update(
+    weights: NDArray[np.float32],
+    mean: NDArray[np.float32],
+    square: NDArray[np.float32],
+    gradient: NDArray[np.float32],
+    rate: np.float32,
+) -> None:
+    """One step, in place."""
+    mean += (gradient - mean) * np.float32(1 - BETA_1)
+    square += (gradient * gradient - square) * np.float32(1 - BETA_2)
+    weights -= rate * mean / (np.sqrt(square) + np.float32(EPSILON))
 
-    def _features(self, inputs: Tensor) -> Tensor:
-        import tensorflow as tf
 
-        if self._backbone is None:
-            return inputs
-        return self._backbone(tf.cast(inputs, tf.float32) / 255.0, training=True)
+def _softmax(logits: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Probabilities and their logarithms, row by row."""
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    powers = np.exp(shifted)
+    sums = powers.sum(axis=1, keepdims=True)
+    return powers / sums, shifted - np.log(sums)

@@ -7,30 +7,51 @@ folder is itself a model handle), and what ``TransferModel.load`` needs.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tl_core.errors import ModelError
-from tl_core.head import DenseHead
+from tl_core.head import Head
 from tl_core.models.export import NOTES_FILE, read_notes, save_module
 from tl_core.models.forms import public_name
-from tl_core.serving_graph import signatures
+from tl_core.serving_graph import graph_resize, signatures
 from tl_core.storage import atomic_dir
 
 if TYPE_CHECKING:
     from os import PathLike
 
     from tl_core.models import HubModule
-    from tl_core.transfer import TransferModel
 
-#: Of what the notes hold; raised when their meaning changes.
+#: Of the notes; raised when their meaning changes.
 VERSION = 1
 
 
+@dataclass(frozen=True)
+class Trained:
+    """A trained head, and the extractor that it belongs to.
+
+    Attributes:
+        handle: The extractor's.
+        image_size: Side of its square input in pixels.
+        resize: Its resize method.
+        class_names: In label order.
+        seed: Of training.
+        head: The head.
+    """
+
+    handle: str
+    image_size: int
+    resize: str
+    class_names: tuple[str, ...]
+    seed: int
+    head: Head
+
+
 def save_model(
-    model: TransferModel, folder: str | PathLike[str], *, overwrite: bool = False
+    model: Trained, module: HubModule, folder: str | PathLike[str], *, overwrite: bool = False
 ) -> None:
-    """Write ``model`` to ``folder``.
+    """Write a model to ``folder``.
 
     ``serving_default`` takes ``images``, uint8 RGB ``(n, h, w, 3)`` of any one size, and gives
     ``probabilities`` float32 ``(n, classes)`` and ``label``, the most probable class's name,
@@ -50,73 +71,56 @@ def save_model(
     target = Path(folder)
     if target.exists() and not overwrite and (not target.is_dir() or any(target.iterdir())):
         raise ModelError(f"{target}: exists; name a new folder or allow it to be overwritten")
+    # Without the saved model around it, which would otherwise nest at every saving.
+    saved_by_us = read_notes(module.path).get("version") == VERSION
     with atomic_dir(target) as part:
-        _write(model, _backbone(model.extractor.module), part)
+        _write(model, module.member("backbone") if saved_by_us else module, part)
 
 
-def load_model(
-    folder: str | PathLike[str], *, device: str = "cpu", threads: int | None = None
-) -> TransferModel:
-    """Read a model that ``save_model`` wrote.
+def load_model(folder: str | PathLike[str]) -> Trained:
+    """Read a model that ``save_model`` wrote; the folder is also its extractor's handle.
 
     Raises:
         ModelError: The folder holds no such model.
     """
     import tensorflow as tf
 
-    from tl_core.extractor import FeatureExtractor
-    from tl_core.transfer import TransferModel
-
     path = Path(folder)
-    facts = _facts(path)
-    extractor = FeatureExtractor(
-        str(path.absolute()),
-        image_size=facts["image_size"],
-        resize=facts["resize"],
-        device=device,
-        threads=threads,
-    )
-    extractor.handle = facts["handle"]
-    model = TransferModel(extractor, facts["class_names"], seed=facts["seed"])
-    values = tf.train.load_checkpoint(str(path / "variables" / "variables"))
-    kernel, bias = (
-        values.get_tensor(f"{name}/.ATTRIBUTES/VARIABLE_VALUE") for name in ("kernel", "bias")
-    )
-    model.head.assign(kernel, bias)
-    return model
-
-
-def _facts(path: Path) -> dict[str, Any]:
     facts = read_notes(path)
     if facts.get("version") != VERSION:
         raise ModelError(
             f"{path}: not a model that `TransferModel.save` wrote (no {NOTES_FILE} of version "
             f"{VERSION}); a SavedModel of another origin is a handle for FeatureExtractor"
         )
-    return facts
+    values = tf.train.load_checkpoint(str(path / "variables" / "variables"))
+    kernel, bias = (
+        values.get_tensor(f"{name}/.ATTRIBUTES/VARIABLE_VALUE") for name in ("kernel", "bias")
+    )
+    head = Head(*kernel.shape)
+    head.assign(kernel, bias)
+    names = tuple(facts["class_names"])
+    handle, size, resize, seed = (facts[k] for k in ("handle", "image_size", "resize", "seed"))
+    return Trained(handle, size, resize, names, seed, head)
 
 
-def _backbone(module: HubModule) -> HubModule:
-    """The module without the saved model around it, which would otherwise nest at every saving."""
-    saved_by_us = read_notes(module.path).get("version") == VERSION
-    return module.member("backbone") if saved_by_us else module
+def _write(model: Trained, module: HubModule, folder: Path) -> None:
+    import tensorflow as tf
 
-
-def _write(model: TransferModel, module: HubModule, folder: Path) -> None:
-    size, head = model.extractor.image_size, DenseHead.of(model.head)
+    kernel, bias = tf.Variable(model.head.kernel), tf.Variable(model.head.bias)
+    resize = graph_resize(model.resize, model.image_size)
     save_module(
         folder,
         module,
         module.variables,
-        image_shape=(size, size, 3),
-        image_size=size,
+        image_shape=(model.image_size, model.image_size, 3),
+        image_size=model.image_size,
         training=module.takes_training,
-        members={"kernel": head.kernel, "bias": head.bias, "backbone": module.loaded},
-        signatures=signatures(model, head, module),
+        members={"kernel": kernel, "bias": bias, "backbone": module.loaded},
+        signatures=signatures(module, kernel, bias, model.class_names, resize),
         notes={
             "version": VERSION,
-            "handle": public_name(model.extractor.handle),
-            "resize": model.extractor.resize,
+            "handle": public_name(model.handle),
+            "resize": model.resize,
             "class_names": list(model.class_names),
             "seed": model.seed,
         },

@@ -9,12 +9,10 @@ from tl_core.images import BACKGROUND
 from tl_core.resize import TF_PREFIX
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
-    from tl_core.head import DenseHead
     from tl_core.models import HubModule
-    from tl_core.models.untyped import Loaded, Tensor
-    from tl_core.transfer import TransferModel
+    from tl_core.models.untyped import Loaded, Tensor, Variable
 
 #: tf.image's counterparts of Pillow's filters. Greatest differences found, in grey levels of 255,
 #: enlarging to 64 to 224 pixels: bilinear 1; bicubic 25 on noise (the worst case: 1.1 % of values
@@ -28,20 +26,29 @@ PNG_DEPTH_AT = 24
 PNG_PALETTE = 3
 
 
-def signatures(model: TransferModel, head: DenseHead, module: HubModule) -> dict[str, Loaded]:
+def signatures(
+    module: HubModule,
+    kernel: Variable,
+    bias: Variable,
+    class_names: Sequence[str],
+    resize: Callable[[Tensor], Tensor],
+) -> dict[str, Loaded]:
     """The functions ``serving_default`` and ``serving_bytes``; see ``serving.save_model``.
 
-    Raises:
-        ModelError: TensorFlow lacks the model's resize method.
+    Args:
+        module: The backbone.
+        kernel: Of the head, float32 ``(features, classes)``.
+        bias: Of the head, float32 ``(classes,)``.
+        class_names: In label order.
+        resize: See ``graph_resize``.
     """
     import tensorflow as tf
 
-    names = tf.constant(model.class_names)
-    resize = graph_resize(model.extractor.resize, model.extractor.image_size)
+    names = tf.constant(class_names)
 
     def serve(images: Tensor) -> dict[str, Tensor]:
         features = module(tf.cast(resize(images), tf.float32) / 255.0, training=False)
-        probabilities = tf.nn.softmax(head.logits(features))
+        probabilities = tf.nn.softmax(features @ kernel + bias)
         label = tf.gather(names, tf.argmax(probabilities, axis=1))
         return {"probabilities": probabilities, "label": label}
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from tl_core.transfer import TransferModel
+    from tl_core.extractor import FeatureExtractor
+    from tl_core.head import Head
 
 
 @dataclass(frozen=True)
@@ -54,19 +55,18 @@ class Summary:
         return "\n".join([*rows, f"{self.frozen:,} frozen, {self.trainable:,} trainable"])
 
 
-def summarize(model: TransferModel) -> Summary:
+def summarize(extractor: FeatureExtractor, head: Head, *, fine_tune: bool) -> Summary:
     """Count a model's parameters, layer by layer."""
-    extractor = model.extractor
     module = extractor.module
     size = extractor.image_size
     backbone = _count(module.variables)
-    unfrozen = _count(module.trainable_variables) if model.fine_tune else 0
-    head = _count([model.head.kernel, model.head.bias])
+    unfrozen = _count(module.trainable_variables) if fine_tune else 0
+    weights = _count([head.kernel, head.bias])
     return Summary(
         (
             Layer(f"resize ({extractor.resize})", (size, size, 3), 0, 0),
             Layer(extractor.handle, (extractor.feature_size,), backbone, unfrozen),
-            Layer("Dense (softmax)", (len(model.class_names),), head, head),
+            Layer("Dense (softmax)", head.bias.shape, weights, weights),
         )
     )
 

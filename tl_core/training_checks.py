@@ -43,13 +43,13 @@ def check_options(
     """Check the options of ``TransferModel.fit``.
 
     Raises:
-        ModelError: Epochs or batch size below 1, no such track, or features that would be kept
+        ModelError: Epochs or batch size below 1, no such track, or features that would be cached
             while they change.
     """
     if epochs < 1:
         raise ModelError(f"{epochs} epochs: expected at least 1")
     if batch_size < 1:
-        raise ModelError(f"batch size {batch_size}: expected at least 1 image a step")
+        raise ModelError(f"batch size {batch_size}: expected at least 1 image per step")
     if track not in get_args(Track):
         raise ModelError(f"track {track!r}: expected recompute or cached")
     if fine_tune and track == "cached":
@@ -65,16 +65,16 @@ def check_trains(extractor: FeatureExtractor) -> None:
         ModelError: Its engine runs a fixed network, or its module has nothing to train or no
             training mode.
     """
-    modules = getattr(extractor.network, "modules", None)
-    if modules is None or len(modules) != 1:
+    module = extractor.network.module
+    if module is None:
         raise ModelError(
             f"engine {extractor.engine!r} on {extractor.device}: can't be fine-tuned;"
             " use the engine tensorflow on one device"
         )
     lack = None
-    if not modules[0].trainable_variables:
+    if not module.trainable_variables:
         lack = "has no trainable variables"
-    elif not modules[0].takes_training:
+    elif not module.takes_training:
         lack = "can't be called with training=True"
     if lack:
         raise ModelError(

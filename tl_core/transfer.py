@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tl_core.array_head import ArrayHead, ArrayTrainer
-from tl_core.engines.names import RUNTIMES
+from tl_core.engines.names import has_runtime
 from tl_core.evaluation import Evaluation, evaluation
-from tl_core.head import LEARNING_RATE, DenseHead, Trainer
+from tl_core.extractor import FeatureExtractor
+from tl_core.head import LEARNING_RATE, ArrayTrainer, Head
 from tl_core.progress import progress
 from tl_core.ridge import STRENGTH, ridge_head
+from tl_core.serving import Trained, load_model, save_model
 from tl_core.sources import as_source
 from tl_core.streaming import BATCH_SIZE, resized_batches
 from tl_core.summary import Summary, summarize
+from tl_core.tensorflow_trainer import TensorFlowTrainer
 from tl_core.training_checks import (
     Track,
     check_options,
@@ -31,9 +34,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from tl_core.extractor import FeatureExtractor
-
-    #: Positions in the labels, and what the trainer takes for them.
+    #: Positions in the labels, and the trainer's inputs for them.
     Batches = Iterator[tuple[NDArray[np.int64], NDArray[np.uint8] | NDArray[np.float32]]]
 
 __all__ = ["FINE_TUNE_LEARNING_RATE", "Evaluation", "Track", "TransferModel", "evaluation"]
@@ -53,8 +54,8 @@ class TransferModel:
         fine_tune: Unfreeze the extractor as well; see ``unfreeze``.
 
     Attributes:
-        head: In TensorFlow's variables, beside a network that TensorFlow runs; in arrays, beside
-            one of another runtime, so that TensorFlow needn't be loaded at all.
+        head: The trained layer. Beside a network that TensorFlow runs, TensorFlow trains it;
+            beside another runtime NumPy does, so that TensorFlow needn't be loaded at all.
         fine_tune: Whether the extractor is trained too.
 
     Raises:
@@ -73,9 +74,9 @@ class TransferModel:
         self.extractor = extractor
         self.class_names = checked_class_names(class_names)
         self.seed = seed
-        self.head = _head(extractor, len(self.class_names), seed)
+        self.head = Head(extractor.feature_size, len(self.class_names), seed=seed)
         self.fine_tune = False
-        self._trainer: Trainer | ArrayTrainer | None = None
+        self._trainer: TensorFlowTrainer | ArrayTrainer | None = None
         if fine_tune:
             self.unfreeze()
 
@@ -90,11 +91,11 @@ class TransferModel:
         """
         check_trains(self.extractor)
         self.fine_tune = True
-        self.extractor.cache = False  # what is on disk are the features before
+        self.extractor.cache = False  # the features on disk are those of before
         self._trainer = None
 
-    def compile(self, *, learning_rate: float | None = None) -> Trainer | ArrayTrainer:
-        """Make the training step ready with a fresh Adam; ``fit`` does where it wasn't done.
+    def compile(self, *, learning_rate: float | None = None) -> TensorFlowTrainer | ArrayTrainer:
+        """Prepare the training step with a fresh Adam; ``fit`` does where it wasn't done.
 
         Args:
             learning_rate: Above 0; None takes Keras's 1e-3, or 1e-4 when fine-tuning.
@@ -105,15 +106,17 @@ class TransferModel:
         if learning_rate is None:
             learning_rate = FINE_TUNE_LEARNING_RATE if self.fine_tune else LEARNING_RATE
         rate = checked_learning_rate(learning_rate)
-        if isinstance(self.head, ArrayHead):
+        network = self.extractor.network
+        if has_runtime(self.extractor.engine):
             self._trainer = ArrayTrainer(self.head, learning_rate=rate)
-            return self._trainer
-        self._trainer = Trainer(
-            self.head,
-            learning_rate=rate,
-            backbone=self.extractor.network.modules[0] if self.fine_tune else None,  # type: ignore[attr-defined]
-            image_size=self.extractor.image_size,
-        )
+        else:
+            self._trainer = TensorFlowTrainer(
+                self.head,
+                learning_rate=rate,
+                device=network.device,
+                backbone=network.module if self.fine_tune else None,
+                image_size=network.image_size,
+            )
         return self._trainer
 
     def fit(
@@ -126,13 +129,13 @@ class TransferModel:
         seed: int | None = None,
         track: Track = "recompute",
     ) -> list[float]:
-        """Train with Adam on shuffled batches; a second call goes on where the first ended.
+        """Train with Adam on shuffled batches; a second call continues the first.
 
         Args:
             images: uint8 RGB ``(n, h, w, 3)``, paths, or an ``ImageSource``.
             labels: Class numbers ``(n,)``, from 0 in ``class_names``' order.
             epochs: Passes over the images, at least 1.
-            batch_size: Images a step, at least 1.
+            batch_size: Images per step, at least 1.
             seed: Of the shuffling; None takes the model's.
             track: ``recompute`` or ``cached``.
 
@@ -176,8 +179,8 @@ class TransferModel:
             features: float32 ``(n, extractor.feature_size)``.
             labels: Class numbers ``(n,)``.
             epochs: Passes over the features, at least 1.
-            batch_size: Rows a step, at least 1.
-            seed: As for ``fit``, as is what is returned.
+            batch_size: Rows per step, at least 1.
+            seed: As for ``fit``, as is the result.
 
         Raises:
             DataError: Features of another dtype or width, or labels that don't fit them.
@@ -238,22 +241,38 @@ class TransferModel:
 
     def summary(self) -> Summary:
         """Layers with their frozen and trainable parameter counts."""
-        return summarize(self)
+        return summarize(self.extractor, self.head, fine_tune=self.fine_tune)
 
     def save(self, folder: str | PathLike[str], *, overwrite: bool = False) -> None:
         """Write a SavedModel that plain TensorFlow serves; see ``tl_core.serving``."""
-        from tl_core.serving import save_model
-
-        save_model(self, folder, overwrite=overwrite)
+        extractor = self.extractor
+        trained = Trained(
+            extractor.handle,
+            extractor.image_size,
+            extractor.resize,
+            self.class_names,
+            self.seed,
+            self.head,
+        )
+        save_model(trained, extractor.module, folder, overwrite=overwrite)
 
     @classmethod
     def load(
         cls, folder: str | PathLike[str], *, device: str = "cpu", threads: int | None = None
     ) -> TransferModel:
         """Read a model that ``save`` wrote, ready to predict or to train on."""
-        from tl_core.serving import load_model
-
-        return load_model(folder, device=device, threads=threads)
+        trained = load_model(folder)
+        extractor = FeatureExtractor(
+            str(Path(folder).absolute()),
+            image_size=trained.image_size,
+            resize=trained.resize,
+            device=device,
+            threads=threads,
+        )
+        extractor.handle = trained.handle
+        model = cls(extractor, trained.class_names, seed=trained.seed)
+        model.head = trained.head
+        return model
 
     def _train(
         self,
@@ -274,16 +293,10 @@ class TransferModel:
                     total += loss * len(part)
                     bar.update(len(part))
                 losses.append(total / len(labels))
+                trainer.store()
         return losses
 
     def _checked_labels(
         self, labels: NDArray[np.integer] | Sequence[int], images: int
     ) -> NDArray[np.int64]:
         return checked_labels(labels, images, len(self.class_names))
-
-
-def _head(extractor: FeatureExtractor, classes: int, seed: int) -> DenseHead | ArrayHead:
-    if extractor.engine in RUNTIMES:
-        return ArrayHead(extractor.feature_size, classes, seed=seed)
-    device = getattr(extractor.network, "device_names", (None,))[0]
-    return DenseHead(extractor.feature_size, classes, seed=seed, device=device)

@@ -99,13 +99,12 @@ def kept(*, options: Task, engine: str, precision: str) -> Task:
 
 def by_openvinos_tool(*, options: Task, chunk: int, workers: int) -> Task:
     """The rate that ``benchmark_app`` reports for the same network, streams and threads."""
-    from tl_core.conversion.opening import Model
-    from tl_core.engines import NetworkSettings, openvino
-    from tl_core.models import resolve
+    from tl_core.engines import openvino
+    from tl_core.models import Model, NetworkSettings, resolve
 
     workload = as_workload(options)
     model = Model(resolve(workload.model, "features"), workload.model, "features")
-    conversion = openvino.converted(model, NetworkSettings(image_size=workload.image_size))
+    conversion = openvino.conversion_of(model, NetworkSettings(image_size=workload.image_size))
     size = conversion.image_size
     tool = _benchmark_app()
     with tempfile.TemporaryDirectory() as folder:
@@ -151,8 +150,8 @@ def run(arguments: argparse.Namespace, options: Task) -> Task:
     """All engines, round by round."""
     able = [
         (engine, precision)
-        for engine, precisions in ENGINES.items()
-        for precision in precisions
+        for engine, about in ENGINES.items()
+        for precision in about.precisions
         if is_installed(engine)
     ]
     rows: dict[str, list[Task]] = {f"{engine} {precision}": [] for engine, precision in able}

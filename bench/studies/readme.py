@@ -11,7 +11,7 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING
 
-from tl_core.engines.names import RUNTIMES
+from tl_core.engines.names import ENGINES
 from tlbench.report.table import gigabytes, seconds, share
 from tlbench.runs.model_name import short_name
 from tlbench.runs.read import ResultError, read_rows, read_run
@@ -49,7 +49,7 @@ def caption(row: Row, machine: dict[str, object]) -> str:
 
 def runtime_text(engine: str, packages: Mapping[str, str]) -> str:
     """What runs an engine's network, and its version."""
-    name = RUNTIMES[engine][1] if engine in RUNTIMES else "tensorflow"
+    name = ENGINES[engine].package if engine in ENGINES else "tensorflow"
     return f"{name} {packages[name]}"
 
 

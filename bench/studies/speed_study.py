@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench.studies.blocks import Block, cell_line, rewrite
 from bench.studies.readme import runtime_text
-from tl_core.engines.names import RUNTIMES
+from tl_core.engines.names import ENGINES
 from tlbench.report.table import gigabytes, seconds, share
 from tlbench.suite.precision import LEAST_SHARE
 
@@ -167,7 +167,7 @@ def claim(study: Study) -> str:
     taken = study["summary"]["ours"]["job_s"]
     packages = machine["packages"]
     engine = ours[0]["engine"]
-    runtime = f", {runtime_text(engine, packages)}" * (engine in RUNTIMES)
+    runtime = f", {runtime_text(engine, packages)}" * (ENGINES[engine].runtime is not None)
     return (
         f"The job of a well-known tutorial ({ours[0]['train']:,} + {ours[0]['test']:,} images of "
         f"CIFAR-10 resized from 32 to 224 pixels, MobileNetV2 from TensorFlow Hub, frozen, "

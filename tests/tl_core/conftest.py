@@ -1,4 +1,4 @@
-"""The embedded model at a small size, and a few embedded images: real, and quick."""
+"""A tiny model and a few embedded images; the embedded model where it is what is tested."""
 
 import pytest
 
@@ -12,5 +12,5 @@ def patches():
 
 
 @pytest.fixture(scope="session")
-def extractor():
-    return FeatureExtractor(image_size=96)
+def extractor(tiny_model):
+    return FeatureExtractor(tiny_model)

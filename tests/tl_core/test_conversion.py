@@ -1,13 +1,15 @@
 """Conversions are made once, by content, and made again where they are damaged."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from tl_core.conversion import cache, converted, freeze
-from tl_core.engines import NetworkSettings, open_model
-from tl_core.models import open_module, resolve
+from tl_core.conversion import cache, cached, freeze
+from tl_core.engines import open_model
+from tl_core.models import NetworkSettings, open_module
+from tl_core.models import model as models
 from tl_core.storage import tree_digest
 
 
@@ -28,8 +30,8 @@ class Converting:
 
 def test_the_same_is_made_once(folder):
     convert = Converting()
-    first = converted({"model": "a", "size": 64}, convert)
-    assert converted({"size": 64, "model": "a"}, convert) == first
+    first = cached({"model": "a", "size": 64}, convert)
+    assert cached({"size": 64, "model": "a"}, convert) == first
     assert convert.count == 1
     assert (first / "model.bin").read_bytes() == b"converted"
     assert json.loads((first / cache.KEY_FILE).read_text())["made_of"] == {"model": "a", "size": 64}
@@ -38,13 +40,13 @@ def test_the_same_is_made_once(folder):
 def test_whatever_it_depends_on_makes_another(folder):
     convert = Converting()
     keys = [{"model": "a", "size": 64}, {"model": "b", "size": 64}, {"model": "a", "size": 65}]
-    assert len({converted(key, convert) for key in keys}) == 3
+    assert len({cached(key, convert) for key in keys}) == 3
 
 
 @pytest.mark.parametrize("damage", ["changed", "cut off", "missing", "no key", "another key"])
 def test_a_damaged_one_is_made_again(folder, damage):
     convert = Converting()
-    place = converted({"model": "a"}, convert)
+    place = cached({"model": "a"}, convert)
     if damage == "changed":
         (place / "model.bin").write_bytes(b"converteD")
     elif damage == "cut off":
@@ -55,7 +57,7 @@ def test_a_damaged_one_is_made_again(folder, damage):
         (place / cache.KEY_FILE).unlink()
     else:
         (place / cache.KEY_FILE).write_text("[1]")
-    assert converted({"model": "a"}, convert) == place
+    assert cached({"model": "a"}, convert) == place
     assert convert.count == 2
     assert (place / "model.bin").read_bytes() == b"converted"
 
@@ -66,7 +68,7 @@ def test_one_that_fails_leaves_nothing(folder):
         raise RuntimeError("no converter")
 
     with pytest.raises(RuntimeError, match="no converter"):
-        converted({"model": "a"}, failing)
+        cached({"model": "a"}, failing)
     assert list((folder / "converted").iterdir()) == []
 
 
@@ -82,8 +84,8 @@ def test_a_models_digest_is_of_names_and_content(tmp_path):
     assert len(set(digests)) == 3
 
 
-def test_the_frozen_graph_computes_what_the_module_does():
-    module = open_module(resolve("efficientnet-lite0", "features"))
+def test_the_frozen_graph_computes_what_the_module_does(tiny_model):
+    module = open_module(Path(tiny_model))
     images = np.random.default_rng(0).integers(0, 256, (3, 48, 48, 3), np.uint8)
     frozen = freeze(module, 48)
     assert [(each.name, each.dtype.name) for each in frozen.inputs] == [("images:0", "uint8")]
@@ -93,11 +95,9 @@ def test_the_frozen_graph_computes_what_the_module_does():
     np.testing.assert_allclose(frozen(tf.constant(images))[0], expected, rtol=1e-3, atol=1e-4)
 
 
-def test_an_engine_opens_again_without_converting(monkeypatch):
+def test_an_engine_opens_again_without_converting(monkeypatch, tiny_model):
     settings = NetworkSettings(48)
-    open_model("efficientnet-lite0", "features", "litert", settings)
-    from tl_core.conversion import opening
-
-    monkeypatch.setattr(opening, "open_module", None)
-    again = open_model("efficientnet-lite0", "features", "litert", settings)
-    assert again.network.output_size == 1280
+    open_model(tiny_model, "features", "litert", settings)
+    monkeypatch.setattr(models, "open_module", None)
+    again = open_model(tiny_model, "features", "litert", settings)
+    assert again.network.output_size == 2048

@@ -11,9 +11,9 @@ OUTPUTS = np.random.default_rng(0).normal(size=(50, 200)).astype(np.float32) + 1
 
 def test_equal_outputs_agree_wholly():
     for kind in ("features", "logits"):
-        found = compare(OUTPUTS, OUTPUTS.copy(), kind)
-        assert found.cosine == pytest.approx(1, abs=1e-6)
-        assert (found.agreement, found.images) == (1.0, 50)
+        nearness = compare(OUTPUTS, OUTPUTS.copy(), kind)
+        assert nearness.cosine == pytest.approx(1, abs=1e-6)
+        assert (nearness.agreement, nearness.images) == (1.0, 50)
 
 
 def test_the_cosine_is_the_smallest_of_all_images():

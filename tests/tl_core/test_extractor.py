@@ -29,12 +29,23 @@ def images(patches):
 
 
 @pytest.fixture(scope="module")
+def embedded():
+    return FeatureExtractor(image_size=96)
+
+
+@pytest.fixture(scope="module")
+def embedded_features(embedded, images):
+    return embedded.extract(images)
+
+
+@pytest.fixture(scope="module")
 def features(extractor, images):
     return extractor.extract(images)
 
 
-def test_features_equal_a_reference_call(features, images):
-    np.testing.assert_allclose(features, reference_features(images, 96), rtol=1e-3, atol=1e-4)
+def test_features_equal_a_reference_call(embedded_features, images):
+    reference = reference_features(images, 96)
+    np.testing.assert_allclose(embedded_features, reference, rtol=1e-3, atol=1e-4)
 
 
 @pytest.mark.parametrize(
@@ -48,11 +59,11 @@ def test_features_equal_a_reference_call(features, images):
     ],
     ids=["0 to 255", "0 to 2", "BGR", "nearest", "bicubic"],
 )
-def test_silent_mistakes_give_other_features(features, images, mistake):
+def test_silent_mistakes_give_other_features(embedded_features, images, mistake):
     """The comparison above would notice each of these."""
     wrong = reference_features(images, 96, **mistake)
-    assert not np.allclose(features, wrong, rtol=1e-3, atol=1e-4)
-    assert cosines(features, wrong).min() < 0.9999
+    assert not np.allclose(embedded_features, wrong, rtol=1e-3, atol=1e-4)
+    assert cosines(embedded_features, wrong).min() < 0.9999
 
 
 @pytest.mark.parametrize("batch_size", [1, 7, 64])
@@ -72,13 +83,17 @@ def test_files_give_what_their_pixels_give(extractor, images, features, tmp_path
     np.testing.assert_allclose(extractor.extract(paths), features[:3], rtol=1e-3, atol=1e-4)
 
 
-def test_shapes_are_told(extractor, features):
-    assert (extractor.image_size, extractor.feature_size) == (96, 1280)
-    assert features.shape == (20, 1280)
-    assert features.dtype == np.float32
+def test_shapes_are_those_of_the_model(embedded, embedded_features):
+    assert (embedded.image_size, embedded.feature_size) == (96, 1280)
+    assert embedded_features.shape == (20, 1280)
+    assert embedded_features.dtype == np.float32
 
 
-def test_the_models_own_size_is_the_default():
+def test_the_models_own_size_is_the_default(extractor):
+    assert extractor.image_size == 32
+
+
+def test_the_embedded_models_own_size_is_224():
     assert FeatureExtractor().image_size == 224
 
 
@@ -88,21 +103,21 @@ def test_an_image_size_below_one_is_refused(size):
         FeatureExtractor(image_size=size)
 
 
-def test_numpys_numbers_are_image_sizes(images):
-    numpys = FeatureExtractor(image_size=np.int64(32))
+def test_numpys_numbers_are_image_sizes(tiny_model, images):
+    numpys = FeatureExtractor(tiny_model, image_size=np.int64(40))
     assert type(numpys.image_size) is int
-    expected = FeatureExtractor(image_size=32).extract(images[:2])
+    expected = FeatureExtractor(tiny_model, image_size=40).extract(images[:2])
     np.testing.assert_array_equal(numpys.extract(images[:2]), expected)
 
 
-def test_a_classifier_is_no_extractor():
+def test_a_classifier_is_no_extractor(tiny_classifier):
     with pytest.raises(ModelError, match=r"classifier.*1000 outputs.*expected a feature extractor"):
-        FeatureExtractor(str(resolve("efficientnet-lite0", "logits")))
+        FeatureExtractor(tiny_classifier)
 
 
 def test_a_network_refuses_images_of_another_size(extractor):
-    with pytest.raises(ModelError, match="opened for 96"):
-        extractor.network(np.zeros((1, 95, 96, 3), np.uint8))
+    with pytest.raises(ModelError, match="opened for 32"):
+        extractor.network(np.zeros((1, 31, 32, 3), np.uint8))
 
 
 def test_scaled_pixels_are_refused(extractor):
@@ -128,4 +143,4 @@ def test_the_reference_engine_is_there():
 
 
 def test_an_empty_source_has_no_features(extractor, images):
-    assert extractor.extract(ArraySource(images).head(0)).shape == (0, 1280)
+    assert extractor.extract(ArraySource(images).head(0)).shape == (0, 2048)

@@ -1,6 +1,7 @@
 """Features on disk are the extractor's own, whatever interrupted or damaged them."""
 
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,7 +13,7 @@ import pytest
 
 from tl_core import feature_cache
 from tl_core.extractor import FeatureExtractor
-from tl_core.feature_cache import ARRAY, LOG, Entry, completed, key_of, pixels_digest
+from tl_core.feature_cache import ARRAY, LOG, Entry, completed, feature_facts, pixels_digest
 from tl_core.sources import ArraySource, FileSource
 from tl_core.transfer import TransferModel
 
@@ -135,11 +136,12 @@ def many():
     return np.arange(400 * BLOCK * 2, dtype=np.float32).reshape(-1, 2)
 
 
-def test_killed_at_twenty_random_moments_it_loses_a_block_each_time_and_no_row_is_wrong(tmp_path):
+@pytest.mark.parametrize("most", [4, pytest.param(20, marks=pytest.mark.slow)])
+def test_killed_at_random_moments_it_loses_a_block_each_time_and_no_row_is_wrong(tmp_path, most):
     rng = np.random.default_rng(0)
     folder, work, kills = tmp_path / "entry", tmp_path / "work.txt", 0
     command = [sys.executable, "-c", KILLED, str(folder), str(Path(__file__).parent), str(work)]
-    while kills < 20:
+    while kills < most:
         child = subprocess.Popen(command, stdout=subprocess.PIPE)
         assert child.stdout.readline() == b"ready\n"
         time.sleep(rng.uniform(0, 0.06))
@@ -148,7 +150,7 @@ def test_killed_at_twenty_random_moments_it_loses_a_block_each_time_and_no_row_i
         if child.returncode != -signal.SIGKILL:
             break
         kills += 1
-    assert kills == 20, "it was done before the last kill: give it more to do"
+    assert kills == most, "it was done before the last kill: give it more to do"
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
     rows = Entry(folder, many().shape, BLOCK).rows()
     np.testing.assert_array_equal(rows, many())
@@ -172,15 +174,15 @@ def test_keys_tell_pixels_order_and_files_apart(tmp_path):
     assert pixels_digest(FileSource((file,))) != one
 
 
-def test_an_extractor_with_a_cache_extracts_once(monkeypatch, tmp_path, patches):
-    extractor = FeatureExtractor(image_size=32, cache=True)
+def test_an_extractor_with_a_cache_extracts_once(monkeypatch, tmp_path, patches, tiny_model):
+    extractor = FeatureExtractor(tiny_model, cache=True)
     monkeypatch.setattr(feature_cache, "cache_dir", lambda: tmp_path)
     images = patches.train.images.pixels[:20]
-    plain = FeatureExtractor(image_size=32).extract(images)
+    plain = FeatureExtractor(tiny_model).extract(images)
     np.testing.assert_allclose(extractor.extract(images), plain, rtol=1e-3, atol=1e-4)
     (folder,) = (path for path in (tmp_path / "features").iterdir() if path.is_dir())
-    noted = json.loads((folder / feature_cache.KEY).read_text())
-    assert noted == key_of(extractor, ArraySource(images)) | {"block": 8}
+    noted = json.loads((folder / feature_cache.FACTS).read_text())
+    assert noted == feature_facts(extractor.facts, ArraySource(images)) | {"block": 8}
 
     monkeypatch.setattr(extractor, "network", None)
     monkeypatch.setattr(type(extractor), "feature_size", plain.shape[1])
@@ -188,14 +190,45 @@ def test_an_extractor_with_a_cache_extracts_once(monkeypatch, tmp_path, patches)
     np.testing.assert_allclose(extractor.extract(images), plain, rtol=1e-3, atol=1e-4)
 
 
-def test_no_images_have_no_features(tmp_path):
-    extractor = FeatureExtractor(image_size=32, cache=True)
-    assert extractor.extract(np.empty((0, 8, 8, 3), np.uint8)).shape == (0, 1280)
+def test_no_images_have_no_features(tiny_model):
+    extractor = FeatureExtractor(tiny_model, cache=True)
+    assert extractor.extract(np.empty((0, 8, 8, 3), np.uint8)).shape == (0, 2048)
 
 
-def test_a_fine_tuned_extractor_reads_no_features_of_before(monkeypatch, tmp_path, patches):
+def test_whatever_features_depend_on_has_features_of_its_own(monkeypatch, tmp_path, tiny_model):
+    """Of another model, size or filter none are read that were cached before."""
     monkeypatch.setattr(feature_cache, "cache_dir", lambda: tmp_path)
-    extractor = FeatureExtractor(image_size=32, cache=True)
+    other = tmp_path / "other-feature-vector"
+    _copy_with_other_weights(Path(tiny_model), other)
+    images = np.random.default_rng(0).integers(0, 256, (8, 40, 40, 3), np.uint8)
+    variants = [
+        (tiny_model, {}),
+        (str(other), {}),
+        (tiny_model, {"image_size": 48}),
+        (tiny_model, {"resize": "box"}),
+    ]
+    for handle, options in variants:
+        cached = FeatureExtractor(handle, cache=True, **options).extract(images)
+        fresh = FeatureExtractor(handle, **options).extract(images)
+        np.testing.assert_allclose(cached, fresh, rtol=1e-3, atol=1e-4)
+    folders = [path for path in (tmp_path / "features").iterdir() if path.is_dir()]
+    assert len(folders) == len(variants)
+
+
+def _copy_with_other_weights(model, target):
+    import tensorflow as tf
+
+    loaded = tf.saved_model.load(str(model))
+    loaded.variables[0].assign(-loaded.variables[0])
+    tf.saved_model.save(loaded, str(target), signatures=loaded.signatures)
+    shutil.copytree(model / "assets.extra", target / "assets.extra")
+
+
+def test_a_fine_tuned_extractor_reads_no_features_of_before(
+    monkeypatch, tmp_path, patches, tiny_model
+):
+    monkeypatch.setattr(feature_cache, "cache_dir", lambda: tmp_path)
+    extractor = FeatureExtractor(tiny_model, cache=True)
     before = np.array(extractor.extract(patches.test.images))
     model = TransferModel(extractor, patches.class_names, fine_tune=True)
     model.fit(patches.train.images, patches.train.labels)

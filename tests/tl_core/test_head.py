@@ -1,15 +1,15 @@
-"""Both heads, in TensorFlow and in arrays, train as Keras's Dense with Adam does, step by step."""
+"""Both trainers, in TensorFlow and in NumPy, train as Keras's Dense with Adam, step by step."""
 
 import numpy as np
 import pytest
 
-from tl_core.array_head import ArrayHead, ArrayTrainer
 from tl_core.errors import ModelError
-from tl_core.head import DenseHead, Trainer
+from tl_core.head import ArrayTrainer, Head
+from tl_core.tensorflow_trainer import TensorFlowTrainer
 
 
-@pytest.fixture(params=[(DenseHead, Trainer), (ArrayHead, ArrayTrainer)], ids=["tf", "arrays"])
-def kind(request):
+@pytest.fixture(params=[TensorFlowTrainer, ArrayTrainer], ids=["tensorflow", "numpy"])
+def trainer_type(request):
     return request.param
 
 
@@ -22,32 +22,28 @@ def batches():
     return list(zip(features, labels, strict=True))
 
 
-def array(weights):
-    """Of a variable, or of an array, which is one already."""
-    return weights.numpy() if hasattr(weights, "numpy") else weights
-
-
 def keras_twin(head):
     """Keras 3's own Dense, Adam and loss from the same start: another implementation than ours."""
     import keras
 
     model = keras.Sequential([keras.layers.Input((16,)), keras.layers.Dense(4)])
-    model.layers[0].set_weights([array(head.kernel), array(head.bias)])
+    model.layers[0].set_weights([head.kernel, head.bias])
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile(keras.optimizers.Adam(1e-3), loss)
     return model
 
 
-def test_steps_equal_keras(kind, batches):
-    head = kind[0](16, 4, seed=3)
+def test_steps_equal_keras(trainer_type, batches):
+    head = Head(16, 4, seed=3)
     reference = keras_twin(head)
-    trainer = kind[1](head, learning_rate=1e-3)
+    trainer = trainer_type(head, learning_rate=1e-3)
     for features, labels in batches:
         ours, theirs = trainer.step(features, labels), reference.train_on_batch(features, labels)
         np.testing.assert_allclose(ours, float(np.asarray(theirs)), rtol=1e-5)
+    trainer.store()
     kernel, bias = reference.layers[0].get_weights()
-    np.testing.assert_allclose(array(head.kernel), kernel, atol=1e-6)
-    np.testing.assert_allclose(array(head.bias), bias, atol=1e-6)
+    np.testing.assert_allclose(head.kernel, kernel, atol=1e-6)
+    np.testing.assert_allclose(head.bias, bias, atol=1e-6)
 
 
 def test_xla_does_not_compile_the_optimizer_where_there_is_a_gpu(monkeypatch):
@@ -55,46 +51,51 @@ def test_xla_does_not_compile_the_optimizer_where_there_is_a_gpu(monkeypatch):
 
     # The name by which Keras asks.
     monkeypatch.setattr(tf.compat.v2.config, "list_physical_devices", lambda kind: ["a GPU"])
-    assert not Trainer(DenseHead(16, 4), learning_rate=1e-3)._optimizer.jit_compile
+    assert not TensorFlowTrainer(Head(16, 4), learning_rate=1e-3)._optimizer.jit_compile
 
 
-def test_training_lowers_the_loss(kind, batches):
-    trainer = kind[1](kind[0](16, 4), learning_rate=1e-2)
+def test_training_lowers_the_loss(trainer_type, batches):
+    trainer = trainer_type(Head(16, 4), learning_rate=1e-2)
     losses = [trainer.step(*batch) for _ in range(20) for batch in batches]
     assert np.mean(losses[-12:]) < 0.5 * np.mean(losses[:12])
 
 
-def test_predictions_are_the_softmax_of_the_logits(kind, batches):
-    head = kind[0](16, 4, seed=1)
+def test_predictions_are_the_softmax_of_the_logits(batches):
+    head = Head(16, 4, seed=1)
     features = 50 * batches[0][0]  # large ones overflow an exponential that isn't shifted
-    logits = features.astype(np.float64) @ array(head.kernel) + array(head.bias)
+    logits = features.astype(np.float64) @ head.kernel + head.bias
     powers = np.exp(logits - logits.max(axis=1, keepdims=True))
     expected = powers / powers.sum(axis=1, keepdims=True)
     np.testing.assert_allclose(head.predict(features), expected, rtol=1e-3, atol=1e-6)
 
 
-def test_the_start_is_keras_glorot_uniform(kind):
-    kernel = array(kind[0](300, 20, seed=0).kernel)
+def test_the_start_is_keras_glorot_uniform():
+    kernel = Head(300, 20, seed=0).kernel
     limit = np.sqrt(6 / 320)
     assert np.abs(kernel).max() <= limit
     # A uniform distribution's standard deviation is its half-width over the root of three.
     np.testing.assert_allclose(kernel.std(), limit / np.sqrt(3), rtol=0.03)
-    assert not array(kind[0](300, 20).bias).any()
+    assert not Head(300, 20).bias.any()
 
 
-def test_the_seed_decides_the_start(kind):
-    first, same, other = (array(kind[0](8, 3, seed=seed).kernel) for seed in (1, 1, 2))
+def test_the_seed_decides_the_start():
+    first, same, other = (Head(8, 3, seed=seed).kernel for seed in (1, 1, 2))
     np.testing.assert_array_equal(first, same)
     assert (first != other).any()
 
 
-def test_one_class_is_refused(kind):
+def test_one_class_is_refused():
     with pytest.raises(ModelError, match="at least 2"):
-        kind[0](8, 1)
+        Head(8, 1)
 
 
-def test_a_head_in_arrays_is_copied_to_be_saved():
-    head = ArrayHead(8, 3, seed=5)
-    copy = DenseHead.of(head)
-    np.testing.assert_array_equal(array(copy.kernel), head.kernel)
-    assert DenseHead.of(copy) is copy
+def test_both_trainers_end_with_the_same_head(batches):
+    heads = []
+    for trainer_type in (TensorFlowTrainer, ArrayTrainer):
+        heads.append(Head(16, 4, seed=3))
+        trainer = trainer_type(heads[-1], learning_rate=1e-2)
+        for _ in range(10):
+            for batch in batches:
+                trainer.step(*batch)
+        trainer.store()
+    np.testing.assert_allclose(heads[0].kernel, heads[1].kernel, rtol=1e-4, atol=1e-5)

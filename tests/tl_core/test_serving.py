@@ -37,8 +37,8 @@ print(json.dumps({
 
 
 @pytest.fixture(scope="module")
-def trained(patches):
-    model = TransferModel(FeatureExtractor(image_size=96), patches.class_names, seed=5)
+def trained(extractor, patches):
+    model = TransferModel(extractor, patches.class_names, seed=5)
     model.fit(patches.train.images, patches.train.labels, epochs=10, track="cached")
     return model
 
@@ -81,7 +81,7 @@ def test_plain_tensorflow_reads_files(served, trained):
 def test_images_at_the_models_size_are_not_touched(folder, trained, patches):
     import tensorflow as tf
 
-    sized = [np.asarray(Image.fromarray(i).resize((96, 96))) for i in patches.test.images.pixels]
+    sized = [np.asarray(Image.fromarray(i).resize((32, 32))) for i in patches.test.images.pixels]
     model = tf.saved_model.load(str(folder))
     answers = model.signatures["serving_default"](images=tf.constant(np.stack(sized)))
     expected = trained.predict(np.stack(sized))
@@ -91,17 +91,18 @@ def test_images_at_the_models_size_are_not_touched(folder, trained, patches):
 def test_read_back_it_is_the_same_model(folder, trained, patches):
     model = TransferModel.load(folder)
     assert model.class_names == trained.class_names
-    assert model.extractor.image_size == 96
-    assert model.summary() == trained.summary()
+    assert model.extractor.image_size == 32
+    counts = [[layer.parameters for layer in each.summary().layers] for each in (model, trained)]
+    assert counts[0] == counts[1]
     images = patches.test.images
     np.testing.assert_allclose(model.predict(images), trained.predict(images), rtol=1e-4, atol=1e-6)
 
 
 def test_read_back_it_trains_on(folder, patches):
     model = TransferModel.load(folder)
-    before = model.head.kernel.numpy()
+    before = model.head.kernel.copy()
     model.fit(patches.train.images, patches.train.labels)
-    assert (model.head.kernel.numpy() != before).any()
+    assert (model.head.kernel != before).any()
     assert model.unfreeze() is None
 
 
@@ -111,8 +112,8 @@ def test_the_folder_is_itself_a_handle(folder, extractor, patches):
     np.testing.assert_allclose(again, extractor.extract(images), rtol=1e-3, atol=1e-4)
 
 
-def test_a_fine_tuned_extractor_is_saved_as_it_became(tmp_path, patches):
-    model = TransferModel(FeatureExtractor(image_size=64), patches.class_names, fine_tune=True)
+def test_a_fine_tuned_extractor_is_saved_as_it_became(tmp_path, patches, tiny_model):
+    model = TransferModel(FeatureExtractor(tiny_model), patches.class_names, fine_tune=True)
     small = patches.head(32, 60)
     model.fit(small.train.images, small.train.labels)
     model.save(tmp_path / "tuned")
@@ -131,9 +132,9 @@ def test_an_existing_folder_is_kept_unless_asked(folder, trained, tmp_path):
 
 @pytest.mark.parametrize("method", ["hamming", "nearest"])
 def test_a_filter_that_tensorflow_lacks_is_refused_and_nothing_is_written(
-    tmp_path, patches, method
+    tmp_path, patches, tiny_model, method
 ):
-    model = TransferModel(FeatureExtractor(image_size=64, resize=method), patches.class_names)
+    model = TransferModel(FeatureExtractor(tiny_model, resize=method), patches.class_names)
     with pytest.raises(ModelError, match=f"{method}.*no filter that gives nearly the same"):
         model.save(tmp_path / "model")
     assert list(tmp_path.iterdir()) == []
@@ -160,9 +161,7 @@ def test_saving_again_does_not_nest_the_model(folder, trained, patches, tmp_path
     assert abs(sizes[1] - sizes[0]) < 4096
     again = TransferModel.load(folder)
     np.testing.assert_allclose(again.predict(images), model.predict(images), rtol=1e-4, atol=1e-6)
-    assert len(again.extractor.network.modules[0].variables) == len(
-        trained.extractor.network.modules[0].variables
-    )
+    assert len(again.extractor.module.variables) == len(trained.extractor.module.variables)
 
 
 def test_a_model_read_back_can_be_fine_tuned_and_saved(folder, patches, tmp_path):
@@ -226,8 +225,8 @@ def test_served_files_are_decoded_as_training_reads_them(image, form, options, m
 def test_a_transparent_file_is_served_the_answer_of_predict(folder, trained):
     import tensorflow as tf
 
-    picture = Image.fromarray(load_image(portrait())).resize((96, 96)).convert("RGBA")
-    picture.putalpha(Image.linear_gradient("L").resize((96, 96)))
+    picture = Image.fromarray(load_image(portrait())).resize((32, 32)).convert("RGBA")
+    picture.putalpha(Image.linear_gradient("L").resize((32, 32)))
     file = as_file(picture, "PNG")
     serve = tf.saved_model.load(str(folder)).signatures["serving_bytes"]
     answer = serve(files=tf.constant([file]))["probabilities"].numpy()

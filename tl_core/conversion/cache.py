@@ -1,4 +1,4 @@
-"""Where conversions are kept: by the content of the model and everything else they depend on."""
+"""Where conversions are cached: by the content of the model and all else that they depend on."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-#: The file that says what a conversion was made of; written last, so that one without it is none.
+#: The file with the facts and checksums; written last, so that a folder without it is none.
 KEY_FILE = "made-of.json"
 
 
@@ -25,18 +25,18 @@ def version_of(distribution: str) -> str | None:
         return None
 
 
-def converted(made_of: Mapping[str, object], convert: Callable[[Path], None]) -> Path:
-    """The folder that ``convert`` wrote for exactly this, made where absent or damaged.
+def cached(facts: Mapping[str, object], write: Callable[[Path], None]) -> Path:
+    """The folder that ``write`` filled for exactly these facts, made where absent or damaged.
 
     Args:
-        made_of: All that the conversion depends on, as JSON: model, format, size, versions.
-        convert: Writes files into the empty folder that it is given.
+        facts: All that the content depends on, as JSON: model, format, size, versions.
+        write: Writes files into an empty folder.
     """
-    text = json.dumps(made_of, sort_keys=True, default=str)
+    text = json.dumps(facts, sort_keys=True, default=str)
     target = cache_dir() / "converted" / hashlib.sha256(text.encode()).hexdigest()[:32]
     if not _is_whole(target):
         with atomic_dir(target, is_whole=_is_whole) as folder:
-            convert(folder)
+            write(folder)
             sums = {path.name: sha256_of(path) for path in sorted(folder.iterdir())}
             key = {"made_of": json.loads(text), "sha256": sums}
             (folder / KEY_FILE).write_text(json.dumps(key, indent=1) + "\n", encoding="utf-8")

@@ -2,55 +2,26 @@
 
 from __future__ import annotations
 
-import functools
 import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tl_core.conversion.cache import converted, version_of
+from tl_core.conversion.cache import cached, version_of
 from tl_core.conversion.frozen import freeze
-from tl_core.devices import ready_tensorflow, select_devices
-from tl_core.models import open_module, require
+from tl_core.models import require
 from tl_core.models.module import require_classes, size_for
-from tl_core.storage import tree_digest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from pathlib import Path
 
-    from tl_core.engines.protocol import NetworkSettings
-    from tl_core.models import HubModule, Kind
+    from tl_core.models.model import Model
+    from tl_core.models.settings import NetworkSettings
     from tl_core.models.untyped import Loaded
 
 NOTES = "notes.json"
 #: The file with a model's own image size.
 SIZE = "size.json"
-
-
-@dataclass(frozen=True)
-class Model:
-    """What an engine is asked to open.
-
-    Attributes:
-        path: The SavedModel folder.
-        handle: What the user asked for, for messages.
-        kind: Whether features or class logits are wanted.
-    """
-
-    path: Path
-    handle: str
-    kind: Kind
-
-    @functools.cached_property
-    def digest(self) -> str:
-        """The sha256 of its files, which are read once."""
-        return tree_digest(self.path)
-
-    def load(self) -> HubModule:
-        """The model in TensorFlow, on the CPU."""
-        ready_tensorflow()
-        select_devices("cpu")
-        return open_module(self.path, self.handle)
 
 
 @dataclass(frozen=True)
@@ -100,14 +71,13 @@ def convert(
         settings: Its image size, or the labels that there are.
         form: The format's name, with all that it depends on besides packages.
         packages: Distributions whose versions decide what is written, besides TensorFlow.
-        write: Given the frozen function (see ``freeze``), the image size and an empty folder.
+        write: Gets the frozen function (see ``freeze``), the image size and an empty folder.
         scaled: Whether the frozen function takes images that are scaled already.
 
     Raises:
         ModelError: As for the reference engine.
     """
     size = size_for(model.handle, settings.image_size or _own_size(model), settings)
-    made_of = {**model_facts(model, size, packages), "format": form}
 
     def make(folder: Path) -> None:
         module = model.load()
@@ -116,7 +86,7 @@ def convert(
         notes = {"output_size": module.output_size}
         (folder / NOTES).write_text(json.dumps(notes), encoding="utf-8")
 
-    folder = converted(made_of, make)
+    folder = cached({**model_facts(model, size, packages), "format": form}, make)
     notes = json.loads((folder / NOTES).read_text(encoding="utf-8"))
     if model.kind == "logits":  # a conversion doesn't depend on the labels at hand
         require_classes(model.handle, notes["output_size"], settings.classes)
@@ -124,11 +94,11 @@ def convert(
 
 
 def _own_size(model: Model) -> int | None:
-    """The image size that the model names, kept so that it needn't be loaded to be asked."""
+    """The image size that the model names, cached so that it needn't be loaded to be asked."""
 
     def write(folder: Path) -> None:
         (folder / SIZE).write_text(json.dumps(model.load().image_size), encoding="utf-8")
 
-    folder = converted({**model_facts(model, None), "format": "image size"}, write)
+    folder = cached({**model_facts(model, None), "format": "image size"}, write)
     size: int | None = json.loads((folder / SIZE).read_text(encoding="utf-8"))
     return size

@@ -106,6 +106,6 @@ def _not_found() -> str:
     return (
         f"{NAME}: not found in {places}, nor below in {', '.join(FOLDERS)}; expected the official "
         f"binary or python files, their archive, or an .npz ({files}). Set TLBENCH_DATA to the "
-        "folder that has it, or allow a download of 170 MB: --download, "
-        "TLBENCH_DOWNLOAD=1 or load_data('cifar10', download=True)"
+        "folder that has it, or allow a download of 170 MB: TLBENCH_DOWNLOAD=1 or "
+        "load_data('cifar10', download=True)"
     )

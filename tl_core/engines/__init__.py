@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from tl_core.engines.names import AUTO, REFERENCE, engine_names
 from tl_core.engines.opening import Opened, open_model
-from tl_core.engines.protocol import PRECISIONS, Network, NetworkSettings
+from tl_core.engines.protocol import Network
+from tl_core.models.settings import PRECISIONS, NetworkSettings
 
 __all__ = [
     "AUTO",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tl_core.conversion.opening import convert
-from tl_core.engines.names import only_on_cpu, runtime_of
+from tl_core.engines.names import runtime_of
 from tl_core.engines.workers import network_of
 from tl_core.equivalence import IMAGES, images_digest, real_images
 
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from tl_core.conversion.opening import Model
     from tl_core.devices import Devices
-    from tl_core.engines.protocol import NetworkSettings
     from tl_core.engines.workers import WorkerNetwork
+    from tl_core.models.model import Model
+    from tl_core.models.settings import NetworkSettings
     from tl_core.models.untyped import Loaded
 
 #: Photographs that the ranges of 8-bit activations are taken from; others than are compared.
@@ -56,19 +56,12 @@ class Interpreter:
         return np.asarray(self._interpreter.get_tensor(self._output), np.float32)
 
 
-def open_network(model: Model, devices: Devices, settings: NetworkSettings) -> WorkerNetwork:
+def open_network(model: Model, _devices: Devices, settings: NetworkSettings) -> WorkerNetwork:
     """Convert a SavedModel, once, and load it in a replica for each worker.
-
-    Args:
-        model: What is run.
-        devices: The CPU.
-        settings: Image size, precision, threads and workers.
 
     Raises:
         ModelError: Not installed, or as for the reference engine.
-        DeviceError: A GPU.
     """
-    only_on_cpu("litert", devices)
     runtime_of("litert")
     quantized = settings.precision == "int8"
     form = f"litert {settings.precision}"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tl_core.conversion.opening import convert
-from tl_core.engines.names import only_on_cpu, runtime_of
+from tl_core.engines.names import runtime_of
 from tl_core.engines.workers import network_of
 from tl_core.errors import ModelError
 
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from tl_core.conversion.opening import Model
     from tl_core.devices import Devices
-    from tl_core.engines.protocol import NetworkSettings
     from tl_core.engines.workers import WorkerNetwork
+    from tl_core.models.model import Model
+    from tl_core.models.settings import NetworkSettings
     from tl_core.models.untyped import Loaded
 
 #: The newest set of operators that every supported version of the runtime knows.
@@ -50,19 +50,12 @@ class Session:
         return np.asarray(self._session.run(None, {self._input: images})[0], np.float32)
 
 
-def open_network(model: Model, devices: Devices, settings: NetworkSettings) -> WorkerNetwork:
+def open_network(model: Model, _devices: Devices, settings: NetworkSettings) -> WorkerNetwork:
     """Convert a SavedModel, once, and load it in a session for each worker.
-
-    Args:
-        model: What is run.
-        devices: The CPU.
-        settings: Image size, precision, threads and workers.
 
     Raises:
         ModelError: Not installed, or as for the reference engine.
-        DeviceError: A GPU.
     """
-    only_on_cpu("onnxruntime", devices)
     runtime_of("onnxruntime")
     conversion = convert(model, settings, f"onnx {OPSET}", ("tf2onnx", "onnx"), _write)
     content = (conversion.folder / FILE).read_bytes()

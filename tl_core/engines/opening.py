@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tl_core.conversion.cache import converted
-from tl_core.conversion.opening import Model, model_facts
+from tl_core.conversion.cache import cached
+from tl_core.conversion.opening import model_facts
 from tl_core.devices import (
     Devices,
     cpu_flags,
@@ -21,18 +21,18 @@ from tl_core.devices import (
 )
 from tl_core.engines.names import (
     AUTO,
-    BASELINE,
     ENGINES,
     REFERENCE,
-    RUNTIMES,
+    check_device,
     check_engine,
+    has_runtime,
     is_installed,
     runtime_of,
 )
 from tl_core.engines.tuning import Choice, fastest, tuned
 from tl_core.equivalence import Equivalence, images_digest, real_images, verify
 from tl_core.errors import DeviceError, ModelError, TransferLearningError
-from tl_core.models import resolve
+from tl_core.models import Model, resolve
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,8 +40,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from tl_core.engines.protocol import Network, NetworkSettings
-    from tl_core.models import Kind
+    from tl_core.engines.protocol import Network
+    from tl_core.models import Kind, NetworkSettings
 
 #: Images that the reference runs at once for the outputs that others are compared with.
 BATCH = 20
@@ -96,7 +96,7 @@ def _set_up(engine: str, settings: NetworkSettings) -> Iterator[Devices]:
 
     Before it is used for anything, such as converting the model.
     """
-    if settings.device == "cpu" and (engine in RUNTIMES or engine == AUTO):
+    if settings.device == "cpu" and has_runtime(engine):
         with tensorflow_later(settings.threads):
             yield Devices("cpu", ("CPU:0",))
         return
@@ -116,7 +116,8 @@ def _open(model: Model, engine: str, devices: Devices, settings: NetworkSettings
     Raises:
         ModelError: Not installed, or it can't run this model.
     """
-    if engine in RUNTIMES:
+    check_device(engine, devices)
+    if has_runtime(engine):
         runtime_of(engine)
     elif settings.workers is not None or settings.chunk is not None:
         raise ModelError(
@@ -133,8 +134,8 @@ def _open(model: Model, engine: str, devices: Devices, settings: NetworkSettings
     except Exception as error:  # each converter and compiler has errors of its own
         first = (str(error).splitlines() or [""])[0]
         raise ModelError(
-            f"engine {engine} can't run {model.handle} ({type(error).__name__}: {first}); take "
-            "--engine tensorflow"
+            f"engine {engine} can't run {model.handle} ({type(error).__name__}: {first}); use the "
+            "engine tensorflow"
         ) from error
 
 
@@ -142,7 +143,7 @@ def _compared(model: Model, engine: str, devices: Devices, settings: NetworkSett
     choice = tuned(model, engine, settings, lambda how: _network(model, engine, devices, how))
     network = _network(model, engine, devices, choice.applied(settings) if choice else settings)
     size = network.image_size
-    found = verify(
+    equivalence = verify(
         network,
         size,
         _reference_outputs(model, size, settings),
@@ -150,11 +151,11 @@ def _compared(model: Model, engine: str, devices: Devices, settings: NetworkSett
         engine=engine,
         precision=settings.precision,
     )
-    return Opened(network, model, engine, found, choice)
+    return Opened(network, model, engine, equivalence, choice)
 
 
 def _network(model: Model, engine: str, devices: Devices, settings: NetworkSettings) -> Network:
-    module = importlib.import_module(f"tl_core.engines.{engine.replace('-', '_')}")
+    module = importlib.import_module(ENGINES[engine].module)
     network: Network = module.open_network(model, devices, settings)
     return network
 
@@ -162,16 +163,16 @@ def _network(model: Model, engine: str, devices: Devices, settings: NetworkSetti
 def _fastest(model: Model, devices: Devices, settings: NetworkSettings) -> str:
     """Of the installed engines that compute the same, the one with the highest rate.
 
-    Piloted once and kept, so that all processes of a comparison take the same.
+    Piloted once and cached, so that all processes of a comparison take the same.
     """
     able = [
         name
-        for name, precisions in ENGINES.items()
-        if name != BASELINE and settings.precision in precisions and is_installed(name)
+        for name, engine in ENGINES.items()
+        if engine.automatic and settings.precision in engine.precisions and is_installed(name)
     ]
     facts = {
-        **model_facts(model, settings.image_size, (RUNTIMES[e][1] for e in able if e in RUNTIMES)),
-        "format": "fastest engine, 2",
+        **model_facts(model, settings.image_size, (ENGINES[name].package for name in able)),
+        "format": "fastest engine, 3",
         "engines": able,
         "settings": asdict(settings),
         "cpu": cpu_flags(),
@@ -188,13 +189,13 @@ def _fastest(model: Model, devices: Devices, settings: NetworkSettings) -> str:
             raise ModelError(f"engine auto: none can run this model: {'; '.join(refused)}")
         (folder / CHOSEN).write_text(fastest(opened), encoding="utf-8")
 
-    return (converted(facts, write) / CHOSEN).read_text(encoding="utf-8")
+    return (cached(facts, write) / CHOSEN).read_text(encoding="utf-8")
 
 
 def _reference_outputs(model: Model, size: int, settings: NetworkSettings) -> NDArray[np.float32]:
-    """The reference's outputs for ``real_images(size)``, kept by content."""
+    """The reference's outputs for ``real_images(size)``, cached by content."""
     file, images = "outputs.npy", real_images(size)
-    made_of = {
+    facts = {
         **model_facts(model, size),
         "format": "reference outputs",
         "images": images_digest(images),
@@ -209,5 +210,5 @@ def _reference_outputs(model: Model, size: int, settings: NetworkSettings) -> ND
         parts = [network(images[i : i + BATCH]) for i in range(0, len(images), BATCH)]
         np.save(folder / file, np.concatenate(parts))
 
-    outputs: NDArray[np.float32] = np.load(converted(made_of, write) / file)
+    outputs: NDArray[np.float32] = np.load(cached(facts, write) / file)
     return outputs

@@ -9,8 +9,7 @@ import numpy as np
 
 from tl_core.conversion.channels_last import keep_channels_last
 from tl_core.conversion.opening import convert
-from tl_core.conversion.strips import run_in_strips
-from tl_core.engines.names import only_on_cpu, runtime_of
+from tl_core.engines.names import runtime_of
 from tl_core.engines.workers import CHUNK, network_of, shared_out
 from tl_core.errors import ModelError
 
@@ -19,10 +18,11 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from tl_core.conversion.opening import Conversion, Model
+    from tl_core.conversion.opening import Conversion
     from tl_core.devices import Devices
-    from tl_core.engines.protocol import NetworkSettings
     from tl_core.engines.workers import WorkerNetwork
+    from tl_core.models.model import Model
+    from tl_core.models.settings import NetworkSettings
     from tl_core.models.untyped import Loaded
 
 #: OpenVINO's names of precisions.
@@ -69,7 +69,6 @@ class Compiled:
             if not near:
                 model = self._core.read_model(self._file)
                 model.reshape([size, *list(model.input(0).get_partial_shape())[1:]])
-                run_in_strips(model)
                 self._networks[size] = self._core.compile_model(model, "CPU", self._options)
             return size, self._networks[size]
 
@@ -95,22 +94,15 @@ class Requests:
         return np.array(outputs[0][: len(images)], np.float32)
 
 
-def open_network(model: Model, devices: Devices, settings: NetworkSettings) -> WorkerNetwork:
+def open_network(model: Model, _devices: Devices, settings: NetworkSettings) -> WorkerNetwork:
     """Convert a SavedModel, once, and load it with a stream for each worker.
-
-    Args:
-        model: What is run.
-        devices: The CPU.
-        settings: Image size, precision, threads and workers.
 
     Raises:
         ModelError: Not installed, a precision that this CPU doesn't have, or as for the reference
             engine.
-        DeviceError: A GPU.
     """
-    only_on_cpu("openvino", devices)
     runtime_of("openvino")
-    conversion = converted(model, settings)
+    conversion = conversion_of(model, settings)
     workers, threads = shared_out(settings)
     options = {
         "NUM_STREAMS": workers,
@@ -123,7 +115,7 @@ def open_network(model: Model, devices: Devices, settings: NetworkSettings) -> W
     return network_of(conversion, settings, lambda _: Requests(compiled))
 
 
-def converted(model: Model, settings: NetworkSettings) -> Conversion:
+def conversion_of(model: Model, settings: NetworkSettings) -> Conversion:
     """The model as OpenVINO reads it, in single precision, from the cache or made now."""
     return convert(model, settings, "openvino, channels last", ("openvino",), _write)
 
@@ -132,8 +124,8 @@ def _check_precision(compiled: Any, settings: NetworkSettings) -> None:  # noqa:
     running = compiled.get_property("INFERENCE_PRECISION_HINT").get_type_name()
     if running != NAMES[settings.precision]:
         raise ModelError(
-            f"engine openvino: this CPU runs it in {running}, expected {settings.precision}; ask "
-            "for --precision fp32"
+            f"engine openvino: this CPU runs it in {running}, expected {settings.precision}; use "
+            "precision fp32"
         )
 
 

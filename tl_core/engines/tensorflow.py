@@ -13,10 +13,10 @@ from tl_core.models.module import size_for
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from tl_core.conversion.opening import Model
     from tl_core.devices import Devices
-    from tl_core.engines.protocol import NetworkSettings
     from tl_core.models import HubModule
+    from tl_core.models.model import Model
+    from tl_core.models.settings import NetworkSettings
     from tl_core.models.untyped import Loaded, Tensor
 
 
@@ -25,8 +25,9 @@ class TensorFlowNetwork:
 
     Attributes:
         image_size: Side of the square input, in pixels.
-        modules: The loaded SavedModels, one a replica.
-        device_names: TensorFlow's name of each replica's device.
+        device: TensorFlow's name of the first replica's device.
+        module: The loaded SavedModel; None where there are several replicas.
+        output_size: Number of features, or of classes.
         in_flight: One batch at a time: TensorFlow spreads each over all its threads.
     """
 
@@ -41,18 +42,14 @@ class TensorFlowNetwork:
         compiled: bool = False,
     ) -> None:
         self.image_size = size
-        self.modules = modules
-        self.device_names = device_names
+        self.output_size = modules[0].output_size
+        self.device = device_names[0]
+        self.module = modules[0] if len(modules) == 1 else None
         self._compiled, self._largest = compiled, 1
         self._functions = [
             _function(module, name, size, compiled=compiled)
             for module, name in zip(modules, device_names, strict=True)
         ]
-
-    @property
-    def output_size(self) -> int:
-        """Number of features, or of classes."""
-        return self.modules[0].output_size
 
     def __call__(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Run one batch; see ``Network``."""

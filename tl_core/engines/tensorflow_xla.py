@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from tl_core.engines import tensorflow
 
 if TYPE_CHECKING:
-    from tl_core.conversion.opening import Model
     from tl_core.devices import Devices
-    from tl_core.engines.protocol import NetworkSettings
+    from tl_core.models.model import Model
+    from tl_core.models.settings import NetworkSettings
 
 
 def open_network(

@@ -1,4 +1,4 @@
-"""How many workers, and how many images each runs at once: measured once, and kept."""
+"""How many workers, and how many images each runs at once: measured once, and cached."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from statistics import median
 from time import perf_counter
 from typing import TYPE_CHECKING, TypeVar
 
-from tl_core.conversion.cache import converted
+from tl_core.conversion.cache import cached
 from tl_core.conversion.opening import model_facts
 from tl_core.devices import cpu_flags, usable_cpus
-from tl_core.engines.names import RUNTIMES
+from tl_core.engines.names import ENGINES
 from tl_core.engines.workers import WorkerNetwork
 from tl_core.equivalence import real_images
 
@@ -22,8 +22,9 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from tl_core.conversion.opening import Model
-    from tl_core.engines.protocol import Network, NetworkSettings
+    from tl_core.engines.protocol import Network
+    from tl_core.models.model import Model
+    from tl_core.models.settings import NetworkSettings
 
 Key = TypeVar("Key")
 
@@ -76,12 +77,12 @@ def tuned(
     Returns:
         None for engines without workers.
     """
-    if engine not in RUNTIMES:
+    if ENGINES[engine].runtime is None:
         return None
     threads = settings.threads or usable_cpus()
     facts = {
-        **model_facts(model, settings.image_size, (RUNTIMES[engine][1],)),
-        "format": "choice, 2",
+        **model_facts(model, settings.image_size, (ENGINES[engine].package,)),
+        "format": "choice, 3",
         "engine": engine,
         "precision": settings.precision,
         "fallback_size": settings.fallback_size,
@@ -95,7 +96,7 @@ def tuned(
         choice = _piloted(settings, threads, opened)
         (folder / FILE).write_text(json.dumps(asdict(choice)), encoding="utf-8")
 
-    folder = converted(facts, write)
+    folder = cached(facts, write)
     return Choice(**json.loads((folder / FILE).read_text(encoding="utf-8")))
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from tl_core.conversion.opening import Conversion
-    from tl_core.engines.protocol import NetworkSettings
+    from tl_core.models.settings import NetworkSettings
 
 
 #: Images that a replica runs at once where nothing else is said.
@@ -46,9 +46,10 @@ class WorkerNetwork:
         chunk: Images that a replica runs at once.
 
     Attributes:
-        image_size, output_size, chunk: As given.
         in_flight: Batches that should be run at once for full use.
     """
+
+    device, module = "CPU:0", None
 
     def __init__(
         self, replicas: Sequence[Replica], *, image_size: int, output_size: int, chunk: int

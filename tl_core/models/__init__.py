@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
-from tl_core.models.handles import FORMS, Kind, resolve
+from tl_core.models.handles import FORMS, resolve
+from tl_core.models.model import Model
 from tl_core.models.module import HubModule, open_module, require
+from tl_core.models.settings import PRECISIONS, Kind, NetworkSettings
 
-__all__ = ["FORMS", "HubModule", "Kind", "open_module", "require", "resolve"]
+__all__ = [
+    "FORMS",
+    "PRECISIONS",
+    "HubModule",
+    "Kind",
+    "Model",
+    "NetworkSettings",
+    "open_module",
+    "require",
+    "resolve",
+]

@@ -17,7 +17,7 @@ from tl_core.storage import sha256_of
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from tl_core.models.handles import Kind
+    from tl_core.models.settings import Kind
 
 #: The name that stands for it wherever a model handle is taken.
 NAME = "efficientnet-lite0"

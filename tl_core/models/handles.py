@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING
 
 from tl_core.errors import ModelError
 from tl_core.models import archive, efficientnet_lite0, hub, keras_applications
 from tl_core.models.savedmodel import fault
 
-#: What is wanted of a model: its pooled features, or its class scores before softmax.
-Kind = Literal["features", "logits"]
+if TYPE_CHECKING:
+    from tl_core.models.settings import Kind
 
 #: The forms of a handle, for help texts and errors.
 FORMS = (

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from tl_core.models.handles import Kind
+    from tl_core.models.settings import Kind
     from tl_core.models.untyped import Loaded, Tensor
 
 PREFIX = "keras:"

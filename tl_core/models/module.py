@@ -18,9 +18,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from tl_core.engines.protocol import NetworkSettings
     from tl_core.models.calling import ImageFunction
-    from tl_core.models.handles import Kind
+    from tl_core.models.settings import Kind, NetworkSettings
     from tl_core.models.untyped import Loaded, Tensor, Variable
 
 #: The file by which a module in TensorFlow Hub's first format is known.
@@ -144,7 +143,7 @@ def size_for(handle: str, own: int | None, settings: NetworkSettings) -> int:
     if size is None:
         raise ModelError(
             f"{handle}: the model takes any image size and doesn't say which it was trained "
-            "at; name one with --image-size (often 224)"
+            "at; set image_size (often 224)"
         )
     return size
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+import tlbench.suite.tutorial_engine  # noqa: F401 - adds an engine
 from tl_core.devices import usable_cpus
 from tl_core.transfer import TransferModel
 from tlbench.suite.floors import SEEDS

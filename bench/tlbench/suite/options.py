@@ -144,6 +144,7 @@ def check_names(workload: Workload) -> None:
     Raises:
         OptionError: It isn't known; what is.
     """
+    import tlbench.suite.tutorial_engine  # noqa: F401 - adds an engine
     from tl_core.data import data_names
     from tl_core.engines.names import check_engine
     from tl_core.errors import ModelError

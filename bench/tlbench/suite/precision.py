@@ -7,10 +7,10 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tl_core.conversion import converted
+from tl_core.conversion import cached
 from tl_core.engines import REFERENCE
 from tl_core.extractor import FeatureExtractor
-from tl_core.feature_cache import key_of, pixels_digest
+from tl_core.feature_cache import feature_facts, pixels_digest
 from tl_core.transfer import TransferModel
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def precision_accuracy(
     """
     first = data.head(min(len(data.train), MOST_IMAGES), min(len(data.test), MOST_IMAGES))
     inputs = {
-        **key_of(extractor, first.train.images),
+        **feature_facts(extractor.facts, first.train.images),
         "test": pixels_digest(first.test.images),
         "labels": data.fingerprint,
         "batch_size": workload.batch_size,
@@ -68,7 +68,7 @@ def precision_accuracy(
         measured = _measure(extractor, first, workload)
         (folder / FILE).write_text(json.dumps(dataclasses.asdict(measured)), encoding="utf-8")
 
-    text = (converted(inputs, write) / FILE).read_text(encoding="utf-8")
+    text = (cached(inputs, write) / FILE).read_text(encoding="utf-8")
     return PrecisionAccuracy(**json.loads(text))
 
 

@@ -1,12 +1,13 @@
-"""Real images at a small size, and what the reference makes of them."""
+"""The reference's network for the tiny model."""
 
 import pytest
 
-from tl_core.engines import NetworkSettings, open_model
+from tl_core.engines import open_model
+from tl_core.models import NetworkSettings
 
-SIZE = 64
+SIZE = 32
 
 
 @pytest.fixture(scope="session")
-def reference():
-    return open_model("efficientnet-lite0", "features", "tensorflow", NetworkSettings(SIZE)).network
+def reference(tiny_model):
+    return open_model(tiny_model, "features", "tensorflow", NetworkSettings(SIZE)).network

@@ -1,4 +1,7 @@
-"""The tutorial's way to run a network: float64 arrays through Keras; the baseline, not a choice."""
+"""The tutorial's way to run a network, float64 arrays through Keras: measured, never a choice.
+
+Importing this module makes it the engine ``tutorial``.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tl_core.engines.names import only_on_cpu
+from tl_core.engines.names import ENGINES, Engine
 from tl_core.engines.protocol import checked_input
 from tl_core.models import open_module, require
 from tl_core.models.hub import client
@@ -17,25 +20,24 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from tl_core.conversion.opening import Model
     from tl_core.devices import Devices
-    from tl_core.engines.protocol import NetworkSettings
+    from tl_core.models.model import Model
+    from tl_core.models.settings import NetworkSettings
+
+NAME = "tutorial"
+ENGINES[NAME] = Engine(__name__, automatic=False)
 
 
 class KerasNetwork:
-    """A Keras model of one Hub layer.
+    """A Keras model of one Hub layer; see ``tl_core.engines.Network``.
 
     Args:
         path: The SavedModel folder.
         size: Side of the square input in pixels.
         outputs: Number of features, or of classes.
-
-    Attributes:
-        image_size, output_size: As given.
-        in_flight: One batch at a time.
     """
 
-    in_flight = 1
+    in_flight, device, module = 1, "CPU:0", None
 
     def __init__(self, path: Path, size: int, outputs: int) -> None:
         import tf_keras
@@ -45,20 +47,18 @@ class KerasNetwork:
         self._model = tf_keras.Sequential([layer])
 
     def __call__(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Run one batch; see ``Network``."""
+        """Run one batch."""
         pixels = checked_input(images, self.image_size) / 255.0  # float64, as NumPy divides
         outputs = self._model.predict(pixels, batch_size=max(1, len(pixels)), verbose=0)
         return np.asarray(outputs, np.float32)
 
 
-def open_network(model: Model, devices: Devices, settings: NetworkSettings) -> KerasNetwork:
-    """Load a SavedModel as a Keras layer; see ``tensorflow.open_network``.
+def open_network(model: Model, _devices: Devices, settings: NetworkSettings) -> KerasNetwork:
+    """Load a SavedModel as a Keras layer.
 
     Raises:
         ModelError: As for the reference engine.
-        DeviceError: A GPU.
     """
-    only_on_cpu("tutorial", devices)
     module = open_module(model.path, model.handle)
     require(module, model.kind, settings.classes)
     size = size_for(model.handle, module.image_size, settings)

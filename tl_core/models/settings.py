@@ -1,0 +1,54 @@
+"""What is wanted of a model, and how its network is to be run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from tl_core.errors import ModelError
+
+#: What is wanted of a model: its pooled features, or its class scores before softmax.
+Kind = Literal["features", "logits"]
+#: How a network computes: in single precision, in bfloat16, or in 8-bit integers.
+PRECISIONS = ("fp32", "bf16", "int8")
+
+
+@dataclass(frozen=True)
+class NetworkSettings:
+    """How a network is to be opened.
+
+    Attributes:
+        image_size: Side of the square input in pixels; None takes the model's own.
+        fallback_size: Side to take where the model has none of its own.
+        device: ``cpu``, ``gpu`` or ``gpu:N``.
+        threads: Threads of all workers together; None takes the CPUs that may be used.
+        classes: Number of labels for a classifier's outputs; None: ImageNet's 1000 or 1001.
+        precision: One of ``PRECISIONS``.
+        workers: Replicas that run side by side and share the threads; None leaves it to the engine.
+        chunk: Images that a worker runs at once; None leaves it to the engine.
+
+    Raises:
+        ModelError: A number below 1, or no such precision.
+    """
+
+    image_size: int | None = None
+    fallback_size: int | None = None
+    device: str = "cpu"
+    threads: int | None = None
+    classes: int | None = None
+    precision: str = "fp32"
+    workers: int | None = None
+    chunk: int | None = None
+
+    def __post_init__(self) -> None:
+        for size in (self.image_size, self.fallback_size):
+            if size is not None and size < 1:
+                raise ModelError(
+                    f"image size {size}: expected at least 1 pixel, or none for the model's own"
+                )
+        for name, number in (("workers", self.workers), ("chunk", self.chunk)):
+            if number is not None and number < 1:
+                raise ModelError(f"{name} {number}: expected at least 1")
+        if self.precision not in PRECISIONS:
+            known = ", ".join(PRECISIONS)
+            raise ModelError(f"precision {self.precision!r}: expected one of {known}")
