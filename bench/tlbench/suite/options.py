@@ -123,9 +123,10 @@ def known_values(name: str) -> Sequence[str]:
     Args:
         name: The option's, with underscores.
     """
+    import tlbench.suite.tutorial_engine  # noqa: F401 - adds an engine
     from tl_core.data import data_names
     from tl_core.engines.names import engine_names
-    from tl_core.engines.protocol import PRECISIONS
+    from tl_core.models.settings import PRECISIONS
     from tlbench.suite.workloads import QUICK
 
     known: dict[str, Callable[[], Sequence[str]]] = {

@@ -80,10 +80,8 @@ def test_mobilenet_v2_has_the_published_multiply_adds(
         ("features", 0, 75, 54_955_232),
     ],
 )
-def test_efficientnet_lite0_has_those_of_its_table_at_every_size(
-    embedded, kind, classes, size, total
-):
-    counted = multiply_adds(open_module(embedded(kind)), size)
+def test_efficientnet_lite0_has_those_of_its_table_at_every_size(kind, classes, size, total):
+    counted = multiply_adds(open_module(resolve("efficientnet-lite0", kind)), size)
 
     assert [layer.multiply_adds for layer in counted.by_layer] == _by_hand(
         EFFICIENTNET_LITE0, size, classes
