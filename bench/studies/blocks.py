@@ -1,63 +1,88 @@
-"""Tables in Markdown files that are made from the studies' files, and can be made again."""
+"""Parts of Markdown files that are generated from results: a comment above, one below.
+
+``<!-- NAME -->`` stands above, ``<!-- end -->`` below. A test generates every part again.
+"""
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass
-from pathlib import Path
+from functools import partial
+from statistics import median
 from typing import TYPE_CHECKING, Any
 
+from bench.studies.files import ROOT, read_study
 from tlbench.runs.files import write_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-STUDIES = Path("results/studies")
 END = "<!-- end -->"
 
 
 @dataclass(frozen=True)
 class Block:
-    """One table.
+    """One generated part.
 
     Attributes:
-        name: In the comment above it.
-        file: The study's, in ``STUDIES``.
-        table: Makes it.
+        name: What the comment above it says.
+        text: Generates it.
     """
 
     name: str
-    file: str
-    table: Callable[[dict[str, Any]], str]
+    text: Callable[[], str]
 
-    def put_into(self, text: str, root: Path) -> str:
-        """The text with this table made anew.
+    def put_into(self, document: str) -> str:
+        """The document with this part generated anew.
 
         Raises:
-            ValueError: It has no place for it.
+            ValueError: The document has no place for it.
         """
         begin = f"<!-- {self.name} -->\n"
         place = re.compile(f"{re.escape(begin)}.*?{re.escape(END)}", re.DOTALL)
-        if not place.search(text):
-            raise ValueError(f"no '{begin.strip()}' ... '{END}' to put a table in")
-        study = json.loads((root / STUDIES / self.file).read_text(encoding="utf-8"))
-        return place.sub(lambda _: f"{begin}{self.table(study)}\n{END}", text, count=1)
+        if not place.search(document):
+            raise ValueError(f"no '{begin.strip()}' ... '{END}' to put a generated part in")
+        return place.sub(lambda _: f"{begin}{self.text()}\n{END}", document, count=1)
 
 
-def replaced(text: str, blocks: Iterable[Block], root: Path) -> str:
-    """The text with every table made anew."""
+def of_study(name: str, file: str, table: Callable[[dict[str, Any]], str]) -> Block:
+    """A part that is generated from a study's figures."""
+    return Block(name, partial(_from_file, file, table))
+
+
+def _from_file(file: str, table: Callable[[dict[str, Any]], str]) -> str:
+    return table(read_study(file))
+
+
+def replaced(document: str, blocks: Iterable[Block]) -> str:
+    """The document with every part generated anew."""
     for block in blocks:
-        text = block.put_into(text, root)
-    return text
+        document = block.put_into(document)
+    return document
 
 
-def rewrite(file: Path, blocks: Iterable[Block]) -> None:
-    """Make every table of a file in this folder anew."""
-    text = replaced(file.read_text(encoding="utf-8"), blocks, Path())
-    write_file(file, text)
+def rewrite(name: str, blocks: Iterable[Block]) -> None:
+    """Generate every part of a document anew.
+
+    Args:
+        name: Its path in the repository.
+        blocks: Its parts.
+    """
+    path = ROOT / name
+    write_file(path, replaced(path.read_text(encoding="utf-8"), blocks))
 
 
 def cell_line(cells: Sequence[str]) -> str:
     """A line of a Markdown table."""
     return f"| {' | '.join(cells)} |"
+
+
+def heading(*names: str) -> list[str]:
+    """The first two lines of a Markdown table; columns but the first are aligned right."""
+    return [cell_line(names), cell_line(["---", *["---:"] * (len(names) - 1)])]
+
+
+def range_text(values: Sequence[float], form: str) -> str:
+    """The median, and in brackets the least and the greatest."""
+    low, middle, high = (form.format(each(values)) for each in (min, median, max))
+    return middle if low == high else f"{middle} ({low} to {high})"

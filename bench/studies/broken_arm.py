@@ -1,18 +1,20 @@
-"""A pytest plugin that makes a classic mistake, as fast as before, to see whether a gate finds it.
+"""A pytest plugin that makes one mistake in an arm, to see whether a gate detects it.
 
-Loaded in one arm alone: ``env.PYTEST_PLUGINS=bench.studies.broken_arm,env.TLBENCH_SPOILED=range``,
-or ``labels:0.3`` in place of ``range``.
+Loaded in one arm only: ``env.PYTEST_PLUGINS=bench.studies.broken_arm,env.TLBENCH_BROKEN=MISTAKE``,
+where MISTAKE is ``slower:0.10``, ``range``, ``labels`` or ``labels:0.3``.
 """
 
 from __future__ import annotations
 
 import functools
 import os
+from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from tl_core.engines import tensorflow
+from tl_core.extractor import FeatureExtractor
 from tl_core.transfer import TransferModel
 
 if TYPE_CHECKING:
@@ -23,9 +25,26 @@ if TYPE_CHECKING:
 
 
 def pytest_configure() -> None:
-    """Make the mistake that ``TLBENCH_SPOILED`` names."""
-    mistake, _, share = os.environ["TLBENCH_SPOILED"].partition(":")
-    {"range": _wrong_range, "labels": _shuffled_labels}[mistake](float(share or 1))
+    """Make the mistake that ``TLBENCH_BROKEN`` names."""
+    mistake, _, share = os.environ["TLBENCH_BROKEN"].partition(":")
+    mistakes = {"slower": _slower, "range": _wrong_range, "labels": _shuffled_labels}
+    mistakes[mistake](float(share or 1))
+
+
+def _slower(share: float) -> None:
+    """Extraction takes longer by a share of its time."""
+    original = FeatureExtractor.extract
+
+    @functools.wraps(original)
+    def slower(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - passed through
+        start = perf_counter()
+        features = original(*args, **kwargs)
+        end = start + (1 + share) * (perf_counter() - start)
+        while perf_counter() < end:
+            pass
+        return features
+
+    FeatureExtractor.extract = slower  # type: ignore[method-assign]
 
 
 def _wrong_range(share: float) -> None:
@@ -33,21 +52,21 @@ def _wrong_range(share: float) -> None:
     del share
     original = tensorflow._function  # noqa: SLF001 - where pixels are scaled
 
-    def spoiled(module: HubModule, *others: Any, **options: Any) -> Any:  # noqa: ANN401
+    def broken(module: HubModule, *others: Any, **options: Any) -> Any:  # noqa: ANN401
         def shifted(images: Tensor, *, training: bool) -> Tensor:
             return module(images * 2.0 - 1.0, training)
 
         return original(shifted, *others, **options)  # type: ignore[arg-type]
 
-    tensorflow._function = spoiled  # noqa: SLF001
+    tensorflow._function = broken  # noqa: SLF001
 
 
 def _shuffled_labels(share: float) -> None:
-    """Some of the training labels are each other's."""
+    """A share of the training labels is shuffled."""
     original = TransferModel._train  # noqa: SLF001 - where all ways of training by steps meet
 
     @functools.wraps(original)
-    def spoiled(
+    def broken(
         model: TransferModel,
         inputs: Any,  # noqa: ANN401 - passed through
         labels: NDArray[np.int64],
@@ -59,4 +78,4 @@ def _shuffled_labels(share: float) -> None:
         shuffled[wrong] = labels[rng.permutation(wrong)]
         return original(model, inputs, shuffled, *others)
 
-    TransferModel._train = spoiled  # type: ignore[method-assign, assignment] # noqa: SLF001
+    TransferModel._train = broken  # type: ignore[method-assign, assignment] # noqa: SLF001

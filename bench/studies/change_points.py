@@ -1,4 +1,4 @@
-"""Made-up histories: how often a change is shown where there is none, and how often one is found.
+"""Simulated histories: false alarms without a shift, and detected shifts.
 
 Run as ``python -m bench.studies.change_points FILE [--otava PYTHON]``, where PYTHON is the
 interpreter of an environment that has ``apache-otava``, which then judges the same histories. It
@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from bench.studies.gate_table import rate
-from tlbench.runs.files import write_file
+from bench.studies.files import write_json
+from bench.studies.gate_rules import rate
 from tlbench.stats.change_points import ALARM, LEVEL, MOST_RUNS, change_points, proposals
 
 if TYPE_CHECKING:
@@ -105,31 +105,31 @@ OTHERS: dict[str, Noise] = {
 
 
 @dataclass(frozen=True)
-class Made:
-    """A made-up history: images a second, and the places of its shifts."""
+class History:
+    """A simulated history: images per second, and the places of its shifts."""
 
     rates: list[float]
     places: list[int]
 
 
-def unchanged(noise: Noise, runs: int, count: int, seed: int = 0) -> list[Made]:
+def unchanged(noise: Noise, runs: int, count: int, seed: int = 0) -> list[History]:
     """Histories without a shift."""
     rng = np.random.default_rng(seed)
-    return [Made(_rates(noise(rng, runs)), []) for _ in range(count)]
+    return [History(_rates(noise(rng, runs)), []) for _ in range(count)]
 
 
-def shifted(runs: int, shifts: int, count: int, seed: int = 0) -> list[Made]:
+def shifted(runs: int, shifts: int, count: int, seed: int = 0) -> list[History]:
     """Histories in normal noise with shifts of ``SHIFT``, up or down, at random places."""
     rng = np.random.default_rng(seed)
-    made = []
+    histories = []
     for _ in range(count):
         places = _places(rng, runs, shifts)
         signs = rng.choice([-1.0, 1.0], shifts)
         logs = normal(rng, runs)
         for place, sign in zip(places, signs, strict=True):
             logs[place:] += sign * np.log1p(SHIFT)
-        made.append(Made(_rates(logs), places))
-    return made
+        histories.append(History(_rates(logs), places))
+    return histories
 
 
 def _places(rng: Generator, runs: int, shifts: int) -> list[int]:
@@ -164,10 +164,10 @@ class Points:
     seconds: list[float]
 
 
-def ours(made: Sequence[Made]) -> Points:
+def ours(histories: Sequence[History]) -> Points:
     """By ``tlbench.stats.change_points``."""
     found, seconds = [], []
-    for each in made:
+    for each in histories:
         begin = time.perf_counter()
         changes = change_points(each.rates)
         seconds.append(time.perf_counter() - begin)
@@ -182,11 +182,11 @@ class Otava:
         self.python = python
         self.about: dict[str, Any] = {}
 
-    def __call__(self, made: Sequence[Made]) -> Points:
+    def __call__(self, histories: Sequence[History]) -> Points:
         """By ``otava_points``, the first ``OTAVA`` histories."""
         done = subprocess.run(  # noqa: S603 - the interpreter that was named
             [self.python, str(PROGRAM)],
-            input=json.dumps([each.rates for each in made[:OTAVA]]),
+            input=json.dumps([each.rates for each in histories[:OTAVA]]),
             capture_output=True,
             text=True,
             check=True,
@@ -196,11 +196,11 @@ class Otava:
         return Points(told["points"], told["seconds"])
 
 
-def score(made: Sequence[Made], points: Points) -> dict[str, Any]:
+def score(histories: Sequence[History], points: Points) -> dict[str, Any]:
     """Recall and precision, or false alarms where there is no shift, and the time for one."""
-    judged = list(zip(made, points.found, strict=False))
+    judged = list(zip(histories, points.found, strict=False))
     told: dict[str, Any] = {"histories": len(judged), "median_s": median(points.seconds)}
-    if not made[0].places:
+    if not histories[0].places:
         return told | {"alarms": rate(bool(found) for _, found in judged)}
     hits = [matched(each.places, found) for each, found in judged]
     shifts = sum(len(each.places) for each, _ in judged)
@@ -225,22 +225,22 @@ def search_seconds(runs: int) -> dict[str, Any]:
 
 def study(otava: Otava | None) -> dict[str, Any]:
     """All of it."""
-    methods: dict[str, Callable[[Sequence[Made]], Points]] = {"tlbench": ours}
+    methods: dict[str, Callable[[Sequence[History]], Points]] = {"tlbench": ours}
     methods |= {"otava": otava} if otava else {}
     alarms = []
     for name, noise in (INDEPENDENT | OTHERS).items():
         for runs in LENGTHS:
             independent = name in INDEPENDENT
-            made = unchanged(noise, runs, UNCHANGED if independent else UNCHANGED_OTHERS)
-            scores = {key: score(made, method(made)) for key, method in methods.items()}
+            histories = unchanged(noise, runs, UNCHANGED if independent else UNCHANGED_OTHERS)
+            scores = {key: score(histories, method(histories)) for key, method in methods.items()}
             told = {"noise": name, "independent": independent, "runs": runs, **scores}
             alarms.append(told)
             print(told, flush=True)  # noqa: T201
     found = []
     for runs, gap in LENGTHS.items():
         for shifts in (1, 2, 3):
-            made = shifted(runs, shifts, SHIFTED)
-            scores = {key: score(made, method(made)) for key, method in methods.items()}
+            histories = shifted(runs, shifts, SHIFTED)
+            scores = {key: score(histories, method(histories)) for key, method in methods.items()}
             found.append({"runs": runs, "shifts": shifts, "least_between": gap, **scores})
             print(found[-1], flush=True)  # noqa: T201
     return {
@@ -256,11 +256,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("file", type=Path)
     parser.add_argument("--otava", metavar="PYTHON")
-    given = parser.parse_args()
+    arguments = parser.parse_args()
     # Such small arrays are faster on one thread.
     with threadpool_limits(1):
-        whole = study(Otava(given.otava) if given.otava else None)
-    write_file(given.file, json.dumps(whole, indent=1) + "\n")
+        whole = study(Otava(arguments.otava) if arguments.otava else None)
+    write_json(arguments.file, whole)
 
 
 if __name__ == "__main__":

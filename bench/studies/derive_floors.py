@@ -1,29 +1,34 @@
 """Derive accuracy bounds: ``python -m bench.studies.derive_floors`` with the suite's own options.
 
 Trains the workload's head from ten seeds on features extracted once, fits a logistic regression on
-the same features, and puts the derivation into ``bench/floors.json``.
+the same features, and puts the derivation into ``bench/tlbench/suite/floors.json``.
 """
 
 from __future__ import annotations
 
 import argparse
 import dataclasses
-import json
-from pathlib import Path
+from typing import TYPE_CHECKING
 
+from bench.studies.files import package_file, put_row
 from bench.studies.options import add_options, chosen_workload
 from tl_core.errors import TransferLearningError
 from tl_core.transfer import TransferModel, evaluation
 from tlbench.errors import OptionError
-from tlbench.runs.files import write_file
 from tlbench.runs.model_name import short_name
-from tlbench.suite.floors import SEEDS, TABLE, TUTORIAL_ACCURACY, Derivation, derivations
+from tlbench.suite.floors import SEEDS, TABLE, TUTORIAL_ACCURACY, Derivation
 from tlbench.suite.loaded_workload import LoadedWorkload, load_workload, open_data
 from tlbench.suite.workloads import QUICK, TUTORIAL
 
+if TYPE_CHECKING:
+    from pathlib import Path
+
+#: What makes two derivations ones of the same job.
+JOB = ("model", "data", "image_size", "train_size", "test_size", "batch_size")
+
 
 def derive(workload: LoadedWorkload, seeds: int = SEEDS) -> Derivation:
-    """Accuracies of ``job`` over seeds and of a converged linear probe."""
+    """Accuracies of a workload over seeds and of a converged linear probe."""
     options, data = workload.options, workload.data
     promised = data.name == TUTORIAL.data and len(data.train) >= (TUTORIAL.train_size or 0)
     accuracies = []
@@ -61,12 +66,7 @@ def linear_probe(workload: LoadedWorkload) -> float:
 
 def save(derivation: Derivation) -> Path:
     """Put a derivation into the table, in place of an older one of the same job."""
-    rows = [row for row in derivations() if row.job != derivation.job]
-    rows = sorted([*rows, derivation], key=lambda row: tuple(map(str, row.job)))
-    target = Path(__file__).with_name(TABLE)
-    listed = [dataclasses.asdict(row) for row in rows]
-    write_file(target, json.dumps(listed, indent=1) + "\n")
-    return target
+    return put_row(package_file(f"suite/{TABLE}"), dataclasses.asdict(derivation), JOB)
 
 
 def main(arguments: list[str] | None = None) -> None:

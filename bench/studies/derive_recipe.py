@@ -2,7 +2,8 @@
 
 Tries image sizes, numbers of training images and penalties on a piece of the training images that
 is held out; test images are never looked at. Of what reaches the target with a margin of three
-standard errors, the one with the least to compute is put into ``bench/recipes.json``. Held-out
+standard errors, the one with the least to compute is put into
+``bench/tlbench/suite/recipes.json``. Held-out
 patches of photo-patches overlap with training ones, and are easier than its test patches: there,
 ``--held-out 0.965`` asks for more.
 """
@@ -11,26 +12,25 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import json
 import math
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from bench.studies.files import package_file, put_row
 from bench.studies.options import add_options, chosen_workload
 from tl_core.errors import TransferLearningError
 from tl_core.extractor import FeatureExtractor
 from tl_core.ridge import ridge_head
 from tlbench.errors import OptionError
 from tlbench.gate.tolerances import parse_share
-from tlbench.runs.files import write_file
 from tlbench.suite.loaded_workload import open_data
-from tlbench.suite.recipes import TABLE, Recipe, recipes
+from tlbench.suite.recipes import TABLE, Recipe
 from tlbench.suite.workloads import TUTORIAL
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from tl_core.data import DataSet
     from tlbench.suite.workloads import Workload
@@ -48,51 +48,51 @@ def candidates(workload: Workload, data: DataSet, target: float) -> Iterator[Rec
     """Every combination, with its accuracy on held-out training images."""
     held = min(MOST_HELD_OUT, round(HELD_OUT * len(data.train)))
     order = np.random.default_rng(workload.seed).permutation(len(data.train))
-    kept, rest = order[:held], order[held:]
+    judged, rest = order[:held], order[held:]
     most = min(max(TRAIN_SIZES) + 2_000, len(rest))
     labels = data.train.labels
     for size in IMAGE_SIZES:
         extractor = FeatureExtractor(workload.model, image_size=size, **workload.network)
-        judged = extractor.extract(data.train.images.pick(kept))
+        features = extractor.extract(data.train.images.pick(judged))
         pool = extractor.extract(data.train.images.pick(rest[:most]))
         for count in (n for n in TRAIN_SIZES if n <= most):
             for strength in STRENGTHS:
-                found = []
+                accuracies = []
                 for seed in range(SEEDS):
                     chosen = np.random.default_rng(seed).permutation(most)[:count]
                     kernel, bias = ridge_head(
                         pool[chosen], labels[rest[chosen]], len(data.class_names), strength
                     )
-                    answers = (judged @ kernel + bias).argmax(axis=1)
-                    found.append(float((answers == labels[kept]).mean()))
+                    answers = (features @ kernel + bias).argmax(axis=1)
+                    accuracies.append(float((answers == labels[judged]).mean()))
                 yield Recipe(
                     data.name, workload.model, target,
-                    size, count, len(data.test), strength, round(float(np.mean(found)), 4),
+                    size, count, len(data.test), strength, round(float(np.mean(accuracies)), 4),
                 )  # fmt: skip
 
 
 def cheapest(
-    found: list[Recipe], target: float, held: int, test: int, least: float | None = None
+    tried: list[Recipe], target: float, held: int, test: int, least: float | None = None
 ) -> Recipe:
     """Of those that reach the target with a margin, the one with the fewest pixels to compute.
 
     Args:
-        found: Candidates.
+        tried: Candidates.
         target: Accuracy.
-        held: Images that they were judged by.
-        test: Images that all of them will be judged by.
-        least: Accuracy on held-out images to ask for in place of the margin.
+        held: Number of held-out images that gave their accuracies.
+        test: Number of test images.
+        least: Accuracy on held-out images to require in place of the margin.
 
     Raises:
         OptionError: None reaches it.
     """
     error = math.sqrt(target * (1 - target) * (1 / held + 1 / test))
-    if not found:
+    if not tried:
         raise OptionError(f"no candidates: expected more than {min(TRAIN_SIZES)} training images")
     needed = target + 3 * error if least is None else least
-    good = [each for each in found if each.held_out >= needed]
+    good = [each for each in tried if each.held_out >= needed]
     if not good:
-        best = max(each.held_out for each in found)
+        best = max(each.held_out for each in tried)
         raise OptionError(f"--target {target}: the best has {best} on held-out images")
     fewest = min((each.train_size + test) * each.image_size**2 for each in good)
     same = [each for each in good if (each.train_size + test) * each.image_size**2 == fewest]
@@ -100,13 +100,8 @@ def cheapest(
 
 
 def save(recipe: Recipe) -> Path:
-    """Put a recipe into the table, in place of an older one of the same job."""
-    rows = [row for row in recipes() if row.data != recipe.data]
-    rows = sorted([*rows, recipe], key=lambda row: row.data)
-    target = Path(__file__).with_name(TABLE)
-    listed = [dataclasses.asdict(row) for row in rows]
-    write_file(target, json.dumps(listed, indent=1) + "\n")
-    return target
+    """Put a recipe into the table, in place of an older one of the same data set."""
+    return put_row(package_file(f"suite/{TABLE}"), dataclasses.asdict(recipe), ("data",))
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -116,7 +111,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument(
         "--held-out",
         metavar="SHARE",
-        help="accuracy to ask for on held-out images, where these are easier than test images",
+        help="required accuracy on held-out images, where these are easier",
     )
     add_options(parser, TUTORIAL.name)
     given = parser.parse_args(arguments)
@@ -125,12 +120,12 @@ def main(arguments: list[str] | None = None) -> None:
         least = parse_share(given.held_out) if given.held_out else None
         workload = chosen_workload(given)
         data = open_data(workload)
-        found = []
+        tried = []
         for each in candidates(workload, data, target):
-            found.append(each)
+            tried.append(each)
             print(each.image_size, each.train_size, each.strength, each.held_out, flush=True)  # noqa: T201
         held = min(MOST_HELD_OUT, round(HELD_OUT * len(data.train)))
-        recipe = cheapest(found, target, held, len(data.test), least)
+        recipe = cheapest(tried, target, held, len(data.test), least)
     except (OptionError, TransferLearningError) as error:
         parser.error(str(error))
     print(recipe)  # noqa: T201

@@ -1,4 +1,4 @@
-"""Tasks of a study, each in a process of its own: nothing is warm, and memory is its own."""
+"""Tasks of a study, each in a fresh process: nothing is warm, and memory is its own."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bench.studies.files import write_json
 from bench.studies.options import add_options
 from tl_core.models.forms import public_name
 from tlbench.errors import OptionError
 from tlbench.machine.fingerprint import fingerprint
-from tlbench.runs.files import write_file
 from tlbench.suite.options import OPTIONS, workload_from
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from tlbench.suite.workloads import Workload
 
-#: A task's arguments and what it found, both as JSON.
+#: A task's arguments and its outcome, both as JSON.
 Task = dict[str, Any]
 
 
@@ -35,14 +35,14 @@ def run_fresh(module: str, task: Task) -> Task:
     done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - ours
     if done.returncode:
         raise RuntimeError(f"{task}: exit {done.returncode}:\n{done.stderr[-2000:]}")
-    found: Task = json.loads(done.stdout.splitlines()[-1])
-    return found
+    outcome: Task = json.loads(done.stdout.splitlines()[-1])
+    return outcome
 
 
 def study(
     about: str,
     tasks: Mapping[str, Callable[..., Task]],
-    rounds_of: Callable[[argparse.Namespace, Task], Task],
+    measure: Callable[[argparse.Namespace, Task], Task],
     options: Callable[[argparse.ArgumentParser], None],
     *,
     workload: str,
@@ -52,12 +52,12 @@ def study(
     Args:
         about: What it measures, for help.
         tasks: By name; a task is called with the rest of its JSON as keyword arguments.
-        rounds_of: The study: given the command line and the suite's options, finds what is filed.
+        measure: The study: from the command line and the suite's options to what its file holds.
         options: Adds the study's own options.
         workload: Whose sizes it starts from.
     """
     parser = argparse.ArgumentParser(description=about)
-    parser.add_argument("file", nargs="?", type=Path, help="where to write what was found")
+    parser.add_argument("file", nargs="?", type=Path, help="result of the study")
     parser.add_argument("--task", type=json.loads, help=argparse.SUPPRESS)
     options(parser)
     add_options(parser, workload)
@@ -66,21 +66,21 @@ def study(
         name = arguments.task.pop("name")
         print(json.dumps(tasks[name](**arguments.task)))  # noqa: T201
         return
-    given = {option.name: getattr(arguments, option.name) for option in OPTIONS}
-    chosen = {"workload": arguments.workload, **{k: v for k, v in given.items() if v}}
+    values = {option.name: getattr(arguments, option.name) for option in OPTIONS}
+    chosen = {"workload": arguments.workload, **{k: v for k, v in values.items() if v}}
     try:
         as_workload(chosen)
     except OptionError as error:
         parser.error(str(error))
-    found = rounds_of(arguments, chosen) | {"options": _public(chosen), "machine": fingerprint()}
+    outcome = measure(arguments, chosen) | {"options": _public(chosen), "machine": fingerprint()}
     if arguments.file:
-        write_file(arguments.file, json.dumps(found, indent=1) + "\n")
+        write_json(arguments.file, outcome)
 
 
 def as_workload(chosen: Task, **others: str) -> Workload:
     """The workload of a study's options, with others in place of some."""
-    given = {**chosen, **others}
-    return workload_from(given.pop("workload"), given)
+    options = {**chosen, **others}
+    return workload_from(options.pop("workload"), options)
 
 
 def _public(chosen: Task) -> Task:

@@ -1,7 +1,7 @@
 """Real gates of the quick workload's fast stages: unchanged code, a slower extractor, mistakes.
 
-Run as ``python -m bench.studies.gate_runs FOLDER``; a gate that has its file there already isn't
-run again, so that a study can be spread over days. ``bench.studies.gate_table`` makes the table.
+Run as ``python -m bench.studies.gate_runs FOLDER [SCENARIO...]``; a gate whose file is there is not
+run again, so that a study can be spread over days. ``bench.studies.gate_rules`` counts verdicts.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from multiprocessing import Process
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tlbench.runs.files import write_file
+from bench.studies.files import write_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,39 +35,38 @@ class Scenario:
     Attributes:
         name: Of its folder.
         gates: How often.
-        slower: By which share the head's extractor is slower.
-        spoiled: Which mistake the head makes, see ``bench.studies.broken_arm``.
+        broken: Which mistake the candidate makes, see ``bench.studies.broken_arm``.
         load: Whether another process keeps a CPU busy, on and off.
     """
 
     name: str
     gates: int
-    slower: float = 0.0
-    spoiled: str = ""
+    broken: str = ""
     load: bool = False
 
     @property
     def arguments(self) -> tuple[str, ...]:
         """Of ``tlbench gate``."""
-        if self.slower:
-            return self._head("slower", str(self.slower))
-        return self._head("spoiled", self.spoiled) if self.spoiled else ()
+        if not self.broken:
+            return ()
+        variables = f"env.PYTEST_PLUGINS=bench.studies.broken_arm,env.TLBENCH_BROKEN={self.broken}"
+        return "--head", variables
 
-    @staticmethod
-    def _head(plugin: str, value: str) -> tuple[str, ...]:
-        variable = f"env.TLBENCH_{plugin.upper()}={value}"
-        return "--head", f"env.PYTEST_PLUGINS=bench.studies.{plugin},{variable}"
+    @property
+    def slowed(self) -> tuple[str, ...]:
+        """Benchmarks that the mistake slows."""
+        return ("test_extract",) if self.broken.startswith("slower") else ()
 
 
 SCENARIOS = (
     Scenario("unchanged", 30),
-    Scenario("slower-25", 10, slower=0.25),
-    Scenario("slower-10", 10, slower=0.10),
-    Scenario("slower-05", 10, slower=0.05),
+    Scenario("slower-25", 10, broken="slower:0.25"),
+    Scenario("slower-10", 10, broken="slower:0.10"),
+    Scenario("slower-05", 10, broken="slower:0.05"),
     Scenario("unchanged-loaded", 10, load=True),
-    Scenario("wrong-range", 1, spoiled="range"),
-    Scenario("shuffled-labels", 1, spoiled="labels"),
-    Scenario("shuffled-labels-30", 1, spoiled="labels:0.3"),
+    Scenario("wrong-range", 1, broken="range"),
+    Scenario("shuffled-labels", 1, broken="labels"),
+    Scenario("shuffled-labels-30", 1, broken="labels:0.3"),
 )
 
 
@@ -89,7 +88,7 @@ def _gate(scenario: Scenario, target: Path) -> None:
     with _load(on=scenario.load):
         subprocess.run([*command, "--save", str(whole), *FAST], check=False)  # noqa: S603 - ours
     if whole.exists():
-        write_file(target, json.dumps(compact(json.loads(whole.read_text()))) + "\n")
+        write_json(target, compact(json.loads(whole.read_text())))
         whole.unlink()
     print(f"{scenario.name} {target.stem}", flush=True)  # noqa: T201
 

@@ -1,4 +1,4 @@
-"""Made-up and replayed pairs: how often a gate is wrong, and how soon it is right.
+"""Simulated and replayed pairs: false alarms of gates, and how soon they detect a slowdown.
 
 Run as ``python -m bench.studies.gate_simulation FILE RECORDED...``, where what was recorded is a
 JSON file of consecutive runs, or a folder of real gates of unchanged code as
@@ -17,7 +17,7 @@ import numpy as np
 from scipy import stats
 from threadpoolctl import threadpool_limits
 
-from tlbench.runs.files import write_file
+from bench.studies.files import write_json
 from tlbench.stats.interim_looks import ALARM, LOOKS
 from tlbench.stats.pair_decisions import Decisions
 
@@ -70,7 +70,7 @@ def drifting(rng: Generator, pairs: int, benchmarks: int, sd: float) -> Floats:
     return normal(rng, pairs, benchmarks, sd) + sd * np.arange(pairs)[:, None]
 
 
-MADE_UP: dict[str, Noise] = {
+SIMULATED: dict[str, Noise] = {
     "normal": normal,
     "student t, 3 degrees": heavy_tailed,
     "log-normal": log_normal,
@@ -181,14 +181,14 @@ def main() -> None:
 def _main() -> None:
     recorded = {Path(name).name: _recorded(Path(name)) for name in sys.argv[2:]}
     alarms = {}
-    for name, noise in (MADE_UP | recorded).items():
+    for name, noise in (SIMULATED | recorded).items():
         alarms[name] = false_alarms(noise, UNCHANGED)
         print(f"unchanged, {name}: {alarms[name]}", flush=True)  # noqa: T201
     power = [found(*case, CHANGED) for case in POWER]
     for each in power:
         print(each, flush=True)  # noqa: T201
     whole = {"promised": ALARM, "benchmarks": BENCHMARKS, "unchanged": alarms, "slower": power}
-    write_file(Path(sys.argv[1]), json.dumps(whole, indent=1) + "\n")
+    write_json(Path(sys.argv[1]), whole)
 
 
 def _recorded(path: Path) -> Noise:

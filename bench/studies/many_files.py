@@ -18,8 +18,8 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
+from bench.studies.files import write_json
 from tlbench.machine.fingerprint import fingerprint
-from tlbench.runs.files import write_file
 
 #: Most runs of a machine; as many machines as it takes, at least two.
 RUNS_OF_A_MACHINE = 500
@@ -93,8 +93,7 @@ def main() -> None:
                 several = [measured(command) for _ in range(arguments.rounds)]
                 found.append({"files": count, "bytes": size, "command": name, "runs": several})
                 print(found[-1], flush=True)  # noqa: T201
-    told = {"found": found, "machine": fingerprint()}
-    write_file(arguments.file, json.dumps(told, indent=1) + "\n")
+    write_json(arguments.file, {"found": found, "machine": fingerprint()})
 
 
 if __name__ == "__main__":

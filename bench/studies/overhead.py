@@ -7,7 +7,6 @@ a pair of blocks; the interval is of their median.
 
 from __future__ import annotations
 
-import json
 import math
 import sys
 from pathlib import Path
@@ -15,10 +14,10 @@ from statistics import median
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
+from bench.studies.files import write_json
 from bench.studies.standalone import standalone_fixture
 from tlbench.machine.fingerprint import fingerprint
 from tlbench.machine.noise import NoiseMeter
-from tlbench.runs.files import write_file
 from tlbench.stats.round_stats import median_interval
 from tlbench.suite.loaded_workload import load_workload, open_data
 from tlbench.suite.quiet import import_tensorflow
@@ -90,7 +89,7 @@ def main() -> None:
     ratio = found["median_ratio"]
     print(f"harness / bare loop: {ratio:.4f} ({low:.4f} to {high:.4f}, {PAIRS} pairs)")  # noqa: T201
     if len(sys.argv) > 1:
-        write_file(Path(sys.argv[1]), json.dumps(found, indent=1) + "\n")
+        write_json(Path(sys.argv[1]), found)
 
 
 if __name__ == "__main__":

@@ -1,105 +1,154 @@
-"""The README's results table: ``python -m bench.studies.readme FILE`` writes it from a result file.
+"""Generate what README.md and README.zh-CN.md show: ``python -m bench.studies.readme``.
 
-The file's path stands above the table, so that a test can make the table again and compare.
+The claim comes from the study of the whole job, the picture and the terminal outputs from committed
+results, each through the code that prints it for users.
 """
 
 from __future__ import annotations
 
-import re
-import sys
-from pathlib import Path
-from statistics import median
-from typing import TYPE_CHECKING
+import dataclasses
+import json
+import shlex
+from typing import TYPE_CHECKING, Any
 
-from tl_core.engines.names import ENGINES
-from tlbench.report.table import gigabytes, seconds, share
-from tlbench.runs.model_name import short_name
-from tlbench.runs.read import ResultError, read_rows, read_run
+from click.testing import CliRunner
+
+from bench.studies import readme_gate, readme_picture
+from bench.studies.blocks import Block, of_study, rewrite
+from bench.studies.files import committed_results, read_study
+from bench.studies.readme_claim import chinese_claim, claim
+from tlbench.cli.main import main as tlbench
+from tlbench.gate.verdict import Report, Verdict
+from tlbench.report.gate_text import gate_table
+from tlbench.report.table import result_table
+from tlbench.runs.read import read_rows
+from tlbench.stats.estimate import Estimate
+from tlbench.stats.proportions import AccuracyChange
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable
 
-    from tlbench.runs.read import Row
+#: The run whose table is shown, and what was typed.
+RUN = (
+    "results/intel-xeon-2-cpus/"
+    "tutorial_mobilenet_v2_100_224_cifar10_openvino_fp32_cpu_20261128T014502Z.json"
+)
+MEASURE = "pytest --benchmark --workload tutorial --engine openvino --isolate"
+#: Lines of what differs that are shown.
+FACTS = 4
+#: The benchmark that is explained, and what its line means in each language.
+EXAMPLE = "extract"
+ENGLISH = (
+    "How to read it: at `{0}`, B has {1} times the throughput of A, with a 95 % interval of {2} to "
+    "{3}. The word `{4}` means that the difference is statistically significant."
+)
+CHINESE = (
+    "如何阅读：在 `{0}` 上，B 的吞吐量是 A 的 {1} 倍，该比值的 95 % 置信区间为 {2} 至 {3}。"
+    "`{4}` 表示差异在统计上显著。"
+)
+COMPARE = "tlbench compare amd-epyc-2-cpus intel-xeon-2-cpus --engine litert --threads 2"
 
-BEGIN, END = "<!-- results: {} -->", "<!-- end of results -->"
-_BLOCK = re.compile(r"<!-- results: (?P<file>\S+) -->\n.*?<!-- end of results -->", re.DOTALL)
-HEADINGS = ("stage", "images", "images/s", "time", "n", "top-1", "floor", "peak memory")
+
+def terminal(command: str, lines: Iterable[str]) -> str:
+    """A command and what it prints, as a block of Markdown."""
+    return "\n".join(["```text", f"$ {command}", *lines, "```"])
 
 
-def table(path: Path) -> str:
-    """The caption and Markdown table of a result file."""
-    rows, run = read_rows(path), read_run(path)
-    lines = [caption(rows[0], run["machine_info"]["tlbench"]), "", _line(HEADINGS)]
-    lines.append(_line(["---", *["---:"] * (len(HEADINGS) - 1)]))
-    return "\n".join([*lines, *(_line(_cells(row)) for row in rows)])
+def measured() -> str:
+    """The table at the end of a run."""
+    with committed_results() as folder:
+        lines = result_table(read_rows(folder / RUN), {})
+    table = [line for line in lines if not line.endswith(": one round")]
+    return terminal(MEASURE, ["...", *table, *["..."] * (len(table) < len(lines))])
 
 
-def caption(row: Row, machine: dict[str, object]) -> str:
-    """What was run on what, in a sentence."""
-    info, packages = row.info, machine["packages"]
-    assert isinstance(packages, dict)  # noqa: S101 - written by our own fingerprint
-    sizes = f"{info['train_size']:,} + {info['test_size']:,}"
-    return (
-        f"`{info['workload']}`: {short_name(info['model'])}, {sizes} images of "
-        f"{info['data']}, one epoch, batch {info['batch_size']}, engine {info['engine']} "
-        f"({runtime_text(info['engine'], packages)}) {info['precision']}, {machine['cpu']}, "
-        f"{info['threads']} threads, Python {machine['python']}."
+def gated() -> str:
+    """The report of a gate."""
+    (saved,) = read_study(readme_gate.NAME)["gates"]
+    command = shlex.join(["tlbench", *readme_gate.COMMAND])
+    return terminal(command, gate_table(report_of(saved["report"])))
+
+
+def report_of(saved: dict[str, Any]) -> Report:
+    """The report that ``tlbench gate --save`` wrote."""
+    return Report(
+        saved["base"],
+        saved["head"],
+        tuple(map(_verdict, saved["benchmarks"])),
+        saved["seconds"],
+        tuple(saved["notes"]),
     )
 
 
-def runtime_text(engine: str, packages: Mapping[str, str]) -> str:
-    """What runs an engine's network, and its version."""
-    name = ENGINES[engine].package if engine in ENGINES else "tensorflow"
-    return f"{name} {packages[name]}"
+def _verdict(saved: dict[str, Any]) -> Verdict:
+    known = {each.name for each in dataclasses.fields(Verdict)}
+    fields = {key: value for key, value in saved.items() if key in known}
+    for key, kind in (("estimate", Estimate), ("accuracy", AccuracyChange)):
+        fields[key] = kind(**saved[key]) if saved[key] else None
+    return Verdict(status=saved["verdict"], **fields)
 
 
-def replaced(readme: str, path: Path) -> str:
-    """The README's text with its table made from ``path``.
-
-    Raises:
-        ResultError: The README has no place for it.
-    """
-    if not _BLOCK.search(readme):
-        raise ResultError(f"README.md: no '{BEGIN.format('FILE')}' ... '{END}' to put a table in")
-    block = f"{BEGIN.format(path.as_posix())}\n{table(path)}\n{END}"
-    return _BLOCK.sub(lambda _: block, readme, count=1)
+def compared() -> str:
+    """Two machines beside each other."""
+    paragraphs = (each.splitlines() for each in _compare().strip().split("\n\n"))
+    return terminal(COMPARE, "\n\n".join(filter(None, map(_essential, paragraphs))).splitlines())
 
 
-def named_file(readme: str) -> Path:
-    """The result file that the README's table says it was made from.
-
-    Raises:
-        ResultError: It names none.
-    """
-    match = _BLOCK.search(readme)
-    if match is None:
-        raise ResultError("README.md: no table of results")
-    return Path(match["file"])
+def _essential(paragraph: list[str]) -> str:
+    """A paragraph of the comparison as the README shows it; what is left out is dots."""
+    if paragraph[0].startswith("what differs"):
+        paragraph = [*paragraph[:FACTS], "  ..."]
+    return "..." if "geometric mean of" in paragraph[0] else "\n".join(paragraph)
 
 
-def _cells(row: Row) -> list[str]:
-    info = row.info
-    return [
-        row.label,
-        f"{info['images']:,}",
-        f"{info['images_per_s']:,.0f}",
-        seconds(median(row.seconds)),
-        str(len(row.seconds)),
-        share(info["accuracy"]),
-        share(info["accuracy_floor"]),
-        gigabytes(info["peak_rss_bytes"]),
-    ]
+def _compare(*options: str) -> str:
+    """What the command prints, of committed results."""
+    arguments = [*shlex.split(COMPARE)[1:], *options]
+    with committed_results():
+        return CliRunner().invoke(tlbench, arguments, catch_exceptions=False).stdout
 
 
-def _line(cells: Sequence[str]) -> str:
-    return f"| {' | '.join(cells)} |"
+def reading(template: str) -> str:
+    """A sentence that says what one line of the comparison means."""
+    (comparison,) = json.loads(_compare("--json"))["comparisons"]
+    *_, cell = (each for each in comparison["cells"] if each["benchmark"] == EXAMPLE)
+    ends = (f"{cell[key]:.2f}" for key in ("ratio", "ratio_low", "ratio_high"))
+    return template.format(EXAMPLE, *ends, cell["word"])
+
+
+def picture(text: str) -> str:
+    """The picture, with its figures as the text for those who do not see it."""
+    figures = readme_picture.figures(readme_picture.committed_chart())
+    return f"![{text} {figures}.]({readme_picture.FOLDER}/{readme_picture.NAME}.svg)"
+
+
+OUTPUTS = (
+    Block("measured", measured),
+    Block("gated", gated),
+    Block("compared", compared),
+)
+#: The generated parts of each language's file.
+READMES: dict[str, tuple[Block, ...]] = {
+    "README.md": (
+        of_study("claim", "whole-job.json", claim),
+        Block("picture", lambda: picture("Images per second.")),
+        *OUTPUTS,
+        Block("reading", lambda: reading(ENGLISH)),
+    ),
+    "README.zh-CN.md": (
+        of_study("claim", "whole-job.json", chinese_claim),
+        Block("picture", lambda: picture("每秒图像数。")),
+        *OUTPUTS,
+        Block("reading", lambda: reading(CHINESE)),
+    ),
+}
 
 
 def main() -> None:
-    """Rewrite the README in this folder."""
-    readme = Path("README.md")
-    text = replaced(readme.read_text(encoding="utf-8"), Path(sys.argv[1]))
-    readme.write_text(text, encoding="utf-8")
+    """Draw the picture and rewrite both files."""
+    readme_picture.draw(readme_picture.committed_chart())
+    for name, blocks in READMES.items():
+        rewrite(name, blocks)
 
 
 if __name__ == "__main__":

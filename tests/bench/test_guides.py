@@ -1,17 +1,24 @@
-"""What the guides in docs/ tell people to type works, in a folder that has what they say."""
+"""Commands of the guides in docs/ parse, and work in a folder that has what the guide names."""
 
+import importlib.util
 import os
+import re
+import shlex
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import click
 import numpy as np
 import pytest
 from guide_blocks import SHOWN, GuideError, blocks, needs
 from PIL import Image
 
 from tl_core.photographs import photographs
+from tlbench.cli.main import main as tlbench
+from tlbench.suite.options import OPTIONS
+from tlbench.suite.workloads import WORKLOADS
 
 ROOT = Path(__file__).parents[2]
 GUIDES = sorted((ROOT / "docs").glob("*.md"))
@@ -31,6 +38,11 @@ def photos(folder):
             crop.save(folder / "photos" / name / f"{number}.jpg")
 
 
+def photo(folder):
+    """One photograph."""
+    shutil.copy(photographs()["chelsea"], folder / "photo.jpg")
+
+
 def results(folder):
     """This project's own results of two machines."""
     for machine in ("amd-epyc-2-cpus", "intel-xeon-2-cpus"):
@@ -41,11 +53,13 @@ def bench_sort(folder):
     """A repository with a suite of one benchmark, and a commit on top of main."""
     test = "def test_sort(benchmark):\n    benchmark(sorted, list(range(20_000, 0, -1)))\n"
     (folder / "bench_sort.py").write_text(test)
+    # Rounds of a second would make every run of these blocks longer, and no block better tested.
+    (folder / "pytest.ini").write_text("[pytest]\naddopts = --benchmark-max-time=0.1\n")
     (folder / ".gitignore").write_text("__pycache__/\n")
     git = ["git", "-C", str(folder), "-c", "user.name=a", "-c", "user.email=a@b.c"]
     for command in (
         ["init", "--quiet", "--initial-branch=main"],
-        ["add", "bench_sort.py", ".gitignore"],
+        ["add", "."],
         ["commit", "--quiet", "--message", "a benchmark"],
         ["switch", "--quiet", "--create", "change"],
         ["commit", "--quiet", "--allow-empty", "--message", "a change"],
@@ -59,7 +73,7 @@ def checkout(folder):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
 
 
-PREPARED = {each.__name__: each for each in (photos, results, bench_sort, checkout)}
+PREPARED = {each.__name__: each for each in (photos, photo, results, bench_sort, checkout)}
 
 
 def environment(folder):
@@ -93,6 +107,68 @@ def run(block, folder):
     return None if done.returncode in block.codes else f"exit code {done.returncode}\n{done.stdout}"
 
 
+def shell_lines(text):
+    """Command lines of a document's shell blocks, as lists of words; pipes and files left out."""
+    for block in blocks(text):
+        lines = block.text.splitlines() if block.kind == "shell" else []
+        for line in lines:
+            words = shlex.split(line, comments=True)
+            while words and "=" in words[0]:
+                del words[0]
+            ends = [number for number, word in enumerate(words) if word in {">", "|", "&&"}]
+            if words:
+                yield block.line, words[: min(ends, default=len(words))]
+
+
+def parse(words):
+    """Parse a ``tlbench`` command line as the program does, without running it."""
+    context = tlbench.make_context("tlbench", list(words[1:]))
+    _, command, rest = tlbench.resolve_command(context, [*context._protected_args, *context.args])
+    command.make_context(command.name, rest, parent=context)
+
+
+@pytest.fixture(scope="module")
+def pytest_options():
+    """Every option that ``pytest --benchmark`` has."""
+    command = [sys.executable, "-m", "pytest", "--benchmark", "--help"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    return set(re.findall(r"(?<!\w)-{1,2}[a-z][\w-]*", done.stdout))
+
+
+@pytest.mark.parametrize("guide", GUIDES, ids=lambda path: path.name)
+def test_every_command_of_a_guide_parses(guide, pytest_options):
+    for line, words in shell_lines(guide.read_text(encoding="utf-8")):
+        if words[0] == "tlbench":
+            try:
+                parse(words)
+            except click.ClickException as error:
+                pytest.fail(f"{guide.name}, block of line {line}: {error.format_message()}")
+        elif words[0].endswith("pytest"):
+            options = {word.partition("=")[0] for word in words if word.startswith("-")}
+            assert options <= pytest_options, f"{guide.name}, block of line {line}"
+
+
+def test_an_unknown_option_or_command_is_detected(pytest_options):
+    for words in (["tlbench", "compare", "--mixed"], ["tlbench", "comparing"]):
+        with pytest.raises(click.ClickException):
+            parse(words)
+    assert {"--benchmark", "--gate", "--engine", "-k"} <= pytest_options
+    assert "--engines" not in pytest_options
+
+
+@pytest.mark.parametrize("guide", GUIDES, ids=lambda path: path.name)
+def test_every_study_of_a_guide_exists(guide):
+    for name in re.findall(r"python -m ([\w.]+)", guide.read_text(encoding="utf-8")):
+        assert name == "pip" or importlib.util.find_spec(name), name
+
+
+def test_every_option_and_workload_is_documented():
+    text = (ROOT / "docs" / "measuring.md").read_text(encoding="utf-8")
+    for name in [option.flag for option in OPTIONS] + [f"`{name}`" for name in WORKLOADS]:
+        assert name in text
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("guide", GUIDES, ids=lambda path: path.name)
 def test_every_command_of_a_guide_works(guide, tmp_path):
     text = guide.read_text(encoding="utf-8")
@@ -106,7 +182,8 @@ def test_every_command_of_a_guide_works(guide, tmp_path):
 
 def test_there_is_a_guide_for_each_job():
     names = {guide.stem for guide in GUIDES}
-    assert names >= {"comparing", "gating", "models", "images", "adding-an-engine", "engines"}
+    jobs = {"measuring", "gating", "comparing", "report", "history", "images", "models"}
+    assert names >= jobs | {"installing", "engines", "adding-an-engine", "library", "glossary"}
 
 
 def test_blocks_are_found_in_order_with_their_marks():
@@ -115,8 +192,8 @@ def test_blocks_are_found_in_order_with_their_marks():
         "```python\nprint()\n```\n<!-- may exit with 3: noise -->\n```sh\nfour\n```\n"
         "<!-- file: a.txt -->\n```yaml\nx: 1\n```\n```text\nlook\n```\n"
     )
-    found = [(each.kind, each.text, each.rule, each.about, each.codes) for each in blocks(text)]
-    assert found == [
+    parsed = [(each.kind, each.text, each.rule, each.about, each.codes) for each in blocks(text)]
+    assert parsed == [
         ("shell", "one\ntwo\n", "", "", (0,)),
         ("shell", "three\n", "not run", "too long", (0,)),
         ("python", "print()\n", "", "", (0,)),

@@ -1,42 +1,70 @@
-"""The README says what the result files and the program say."""
+"""Both READMEs say what the results and the program say, and the same in both languages."""
 
 import json
 import re
 import shutil
+from collections import Counter
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import numpy as np
 import pytest
 
-from bench.studies import readme_picture
-from bench.studies.readme import named_file, replaced, table
+from bench.studies import readme, readme_picture
+from bench.studies.blocks import replaced
+from bench.studies.files import ROOT, committed_results, read_study
+from bench.studies.readme import MEASURE, READMES, RUN
+from bench.studies.readme_claim import chinese_claim, claim
 from tlbench.report.pictures import as_svg, drawing
-from tlbench.runs.read import ResultError, read_rows
-from tlbench.suite.options import OPTIONS
-from tlbench.suite.workloads import WORKLOADS
+from tlbench.runs.read import read_rows
 
-ROOT = Path(__file__).parents[2]
+ENGLISH, CHINESE = READMES
+#: Lines that somebody reads who has two minutes.
+MOST_LINES = 130
+#: Above the two commands, in every language.
+HEADINGS = ("Run the quick benchmark", "Pass the tests")
 
 
 @pytest.fixture(scope="module")
-def readme():
-    return (ROOT / "README.md").read_text(encoding="utf-8")
+def texts():
+    return {name: (ROOT / name).read_text(encoding="utf-8") for name in READMES}
 
 
-def test_the_table_is_what_its_result_file_makes(readme, monkeypatch):
-    monkeypatch.chdir(ROOT)
-    path = named_file(readme)
-    assert path.parts[0] == "results"
-    assert replaced(readme, path) == readme
+@pytest.mark.parametrize("name", READMES)
+def test_generated_parts_are_what_results_and_program_make(texts, name):
+    assert replaced(texts[name], READMES[name]) == texts[name], "run python -m bench.studies.readme"
 
 
-def test_the_table_shows_the_tutorials_whole_job(readme):
-    rows = {row.label: row.info for row in read_rows(ROOT / named_file(readme))}
+@pytest.mark.parametrize("name", READMES)
+def test_a_readme_takes_two_minutes(texts, name):
+    assert len(texts[name].splitlines()) <= MOST_LINES
+
+
+@pytest.mark.parametrize("make", [claim, chinese_claim])
+def test_other_figures_make_another_claim(make):
+    study = read_study("whole-job.json")
+    before = make(study)
+    study["summary"]["ours"]["job_s"] = [2 * each for each in study["summary"]["ours"]["job_s"]]
+    assert make(study) != before
+
+
+def test_the_table_is_of_the_tutorials_whole_job():
+    rows = {row.label: row.info for row in read_rows(ROOT / RUN)}
+    run = json.loads((ROOT / RUN).read_text(encoding="utf-8"))
+    assert run["tlbench"]["isolated"] is MEASURE.endswith("--isolate")
     whole = rows["pipeline (recompute)"]
+    assert f"--workload {whole['workload']} --engine {whole['engine']}" in MEASURE
     assert whole["images"] == 40_000
     assert whole["accuracy"] >= 0.80
     assert whole["peak_rss_bytes"] <= 2e9
+
+
+def test_the_gate_that_is_shown_is_red_by_one_benchmark():
+    (saved,) = read_study("readme-gate.json")["gates"]
+    verdicts = {each["name"]: each["verdict"] for each in saved["report"]["benchmarks"]}
+    assert verdicts == {"bench_text.py::test_count": "fail", "bench_text.py::test_ordered": "pass"}
+    assert "FAIL" in readme.gated()
+    assert saved["report"]["exit_code"] == 1
 
 
 def drawn(svg):
@@ -45,21 +73,20 @@ def drawn(svg):
     return sorted("".join(each.itertext()) for each in texts)
 
 
-def test_the_picture_and_its_words_are_what_the_results_make(readme, monkeypatch):
-    monkeypatch.chdir(ROOT)
-    shown = readme_picture.chart(readme_picture.named_folder(readme))
-    assert readme_picture.replaced(readme, shown) == readme
+def test_the_picture_is_what_the_results_make():
+    shown = readme_picture.committed_chart()
     with drawing():
         again = drawn(as_svg(shown.draw()))
-    assert drawn((readme_picture.FOLDER / f"{readme_picture.NAME}.svg").read_text()) == again
+    path = ROOT / readme_picture.FOLDER / f"{readme_picture.NAME}.svg"
+    assert drawn(path.read_text(encoding="utf-8")) == again
     rates = [float(row[2].replace(",", "")) for row in shown.rows]
     assert len(rates) >= 8
     numbers = np.array([float(each.replace(",", "")) for each in again if each[0].isdigit()])
     assert all(abs(numbers - rate).min() <= 0.51 for rate in rates)
 
 
-def test_other_results_make_another_picture(readme, tmp_path):
-    source = ROOT / readme_picture.named_folder(readme)
+def test_other_results_make_another_picture(tmp_path):
+    source = ROOT / "results" / readme_picture.MACHINE
     other = tmp_path / source.name
     shutil.copytree(source, other)
     for path in other.glob("quick_*"):
@@ -67,72 +94,70 @@ def test_other_results_make_another_picture(readme, tmp_path):
         for benchmark in run["benchmarks"]:
             benchmark["extra_info"]["images_per_s"] *= 2
         path.write_text(json.dumps(run))
-    before, after = (readme_picture.chart(folder) for folder in (source, other))
-    assert readme_picture.words(before) != readme_picture.words(after)
+    before, after = (readme_picture.chart((str(folder),)) for folder in (source, other))
+    assert readme_picture.figures(before) != readme_picture.figures(after)
 
 
-def test_every_committed_result_file_reads(readme):
-    files = sorted((ROOT / "results").glob("*/*_*.json"))
-    assert files
-    for path in files:
-        assert read_rows(path)
-        assert not re.search(r"/(home|root|work|tmp|Users)/", path.read_text())
+def test_what_somebody_measures_here_changes_nothing_generated():
+    with committed_results() as folder:
+        before = sorted(path.relative_to(folder) for path in folder.rglob("*.json"))
+    assert Path(RUN) in before
+    new = ROOT / "results" / "not-committed" / "quick_a_b_c_d_e_f.json"
+    try:
+        new.parent.mkdir()
+        new.write_text("{}")
+        with committed_results() as folder:
+            assert sorted(path.relative_to(folder) for path in folder.rglob("*.json")) == before
+    finally:
+        shutil.rmtree(new.parent)
 
 
-def test_the_studies_figures_are_those_of_their_files(readme):
-    studies = ROOT / "results" / "studies"
-    overhead = json.loads((studies / "overhead.json").read_text())
-    low, high = overhead["interval"]
-    assert f"takes {overhead['median_ratio']:.3f} of a call ({low:.3f} to {high:.3f}" in readme
-    assert f"{overhead['pairs']} pairs" in readme
-    assert high <= 1.01
-    runs = json.loads((studies / "kernel-correction.json").read_text())
-    found = runs["variation"]["all"]
-    for name, values in {
-        "raw": [each["extract_s"] for each in runs["runs"]],
-        "corrected": [each["extract_s"] / each["kernel_s"] for each in runs["runs"]],
-    }.items():
-        assert found[name] == pytest.approx(np.std(values, ddof=1) / np.mean(values))
-    assert f"over {found['n']} fresh processes" in readme
-    assert f"was {found['raw']:.1%} as measured and {found['corrected']:.1%} divided" in readme
+def test_every_committed_result_file_reads():
+    with committed_results() as folder:
+        paths = sorted(folder.rglob("*.json"))
+        assert paths
+        for path in paths:
+            assert read_rows(path)
+            assert not re.search(r"/(home|root|work|tmp|Users)/", path.read_text())
 
 
-def test_the_gates_figures_are_those_of_their_study(readme):
-    study = json.loads((ROOT / "results" / "studies" / "gate.json").read_text())
-    unchanged = study["scenarios"]["unchanged"]
-    gates = len(unchanged["pairs"])
-    assert unchanged["verdicts"].get("fail", 0) == 0
-    assert f"Of {gates} gates of unchanged code" in readme
-    usual = unchanged["rules"]["mean:5%"]["in_turn"]["false"]
-    share = round(100 * usual["count"] / usual["of"])
-    assert f"by `mean:5%` did in {share} %" in readme
-
-
-def test_other_numbers_make_another_table(readme, tmp_path):
-    path = tmp_path / "run.json"
-    run = json.loads((ROOT / named_file(readme)).read_text())
-    run["benchmarks"][0]["extra_info"]["images_per_s"] += 1000
-    path.write_text(json.dumps(run))
-    assert table(path) != table(ROOT / named_file(readme))
-
-
-def test_a_readme_without_a_place_for_the_table_is_an_error():
-    with pytest.raises(ResultError, match="no table"):
-        named_file("nothing")
-    with pytest.raises(ResultError, match="to put a table in"):
-        replaced("nothing", Path("x"))
-
-
-def test_every_option_and_workload_is_documented(readme):
-    for name in [option.flag for option in OPTIONS] + [f"`{name}`" for name in WORKLOADS]:
-        assert name in readme
-
-
-def test_there_are_two_commands_that_set_everything_up(readme):
-    commands = [
-        line.strip() for line in readme.splitlines() if line.startswith("    python3 -m venv")
-    ]
+@pytest.mark.parametrize("name", READMES)
+def test_there_are_two_commands_that_set_everything_up(texts, name):
+    commands = [line.strip() for line in texts[name].splitlines() if line.startswith("    python3")]
     assert len(commands) == 2
     assert commands[0].endswith(".venv/bin/pytest --benchmark")
     assert commands[1].endswith(".venv/bin/pytest -n 2 --dist loadfile")
     assert all("-c constraints.txt" in command for command in commands)
+    for heading, command in zip(HEADINGS, commands, strict=True):
+        after = texts[name].partition(heading)[2]
+        first = next(line for line in after.splitlines() if line.startswith("    "))
+        assert first.strip() == command, "CI runs the first indented line below each heading"
+
+
+def code(text):
+    """Fenced and indented blocks, and code in lines."""
+    fenced = re.findall(r"^```.*?^```", text, re.DOTALL | re.MULTILINE)
+    outside = re.sub(r"^```.*?^```", "", text, flags=re.DOTALL | re.MULTILINE)
+    return fenced, re.findall(r"^    .*", outside, re.MULTILINE), re.findall(r"`[^`]+`", outside)
+
+
+def links(text):
+    """Where links and pictures lead."""
+    return [each for each in re.findall(r"\]\(([^)]+)\)", text) if not each.startswith("README")]
+
+
+def numbers(text):
+    """Every number outside code and links."""
+    prose = re.sub(
+        r"^```.*?^```|^    [^\n]*|`[^`]+`|\]\([^)]+\)", "", text, flags=re.DOTALL | re.MULTILINE
+    )
+    return Counter(re.findall(r"(?<![\w.])\d+(?:,\d{3})*(?:\.\d+)?(?!\w)", prose))
+
+
+def test_both_languages_have_the_same_commands_figures_and_links(texts):
+    english, chinese = texts.values()
+    assert code(english)[:2] == code(chinese)[:2]
+    assert Counter(code(english)[2]) == Counter(code(chinese)[2])
+    assert Counter(links(english)) == Counter(links(chinese))
+    assert numbers(english) == numbers(chinese)
+    assert english.count("\n## ") == chinese.count("\n## ")

@@ -1,21 +1,17 @@
-"""One number for people in a hurry: throughput against a machine that everybody compares with.
+"""An entry's throughput as a multiple of a reference machine's, in one number.
 
-Run as ``python -m tlbench.compare.reference FILE...`` on result files of that machine, it writes
-``reference.json`` beside this module.
+``python -m bench.studies.derive_reference`` makes ``reference.json``.
 """
 
 from __future__ import annotations
 
 import functools
 import json
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tlbench.compare.entries import by_job, entries_of
-from tlbench.runs.collect import collect
-from tlbench.runs.files import write_file
+from tlbench.compare.entries import by_job
 from tlbench.stats.ratios import geometric_mean
 
 if TYPE_CHECKING:
@@ -88,37 +84,3 @@ def _key(job: Job) -> str:
 def _known() -> dict[str, dict[str, Any]]:
     jobs = json.loads(FILE.read_text(encoding="utf-8"))["jobs"] if FILE.exists() else []
     return {json.dumps(each["job"]): each for each in jobs}
-
-
-def reference_of(names: Sequence[str]) -> dict[str, Any]:
-    """What ``reference.json`` holds for these result files: one entry a job.
-
-    Raises:
-        ResultError: A file that can't be read.
-        ValueError: Several machines or set-ups of one job.
-    """
-    jobs = []
-    for job, entries in by_job(entries_of(collect(names).runs)).items():
-        if len(entries) > 1:
-            raise ValueError(f"{job}: {len(entries)} machines or set-ups, expected one")
-        (entry,) = entries
-        jobs.append(
-            {
-                "job": job.facts,
-                "machine": entry.machine,
-                "engine": entry.last.rows[0].engine,
-                "files": [run.path.as_posix() for run in entry.runs],
-                "images_per_s": {label: entry.rate(label) for label in entry.benchmarks},
-                "not_measured": sorted(entry.last.not_measured),
-            }
-        )
-    return {"jobs": jobs}
-
-
-def main() -> None:
-    """Write the reference."""
-    write_file(FILE, json.dumps(reference_of(sys.argv[1:]), indent=1) + "\n")
-
-
-if __name__ == "__main__":
-    main()

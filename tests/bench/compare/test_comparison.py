@@ -10,6 +10,7 @@ import pytest
 from click.testing import CliRunner
 from scipy import stats
 
+from bench.studies.derive_reference import reference_of
 from tlbench.cli.main import main
 from tlbench.compare import reference
 from tlbench.compare.comparison import compared
@@ -261,7 +262,7 @@ def test_a_price_becomes_images_for_a_unit_of_money(write_run, compare):
 @pytest.fixture
 def as_reference(write_run, monkeypatch, tmp_path):
     """The committed run as the reference machine."""
-    made = reference.reference_of([str(write_run("reference/r.json"))])
+    made = reference_of([str(write_run("reference/r.json"))])
     monkeypatch.setattr(reference, "FILE", tmp_path / "reference.json")
     reference.FILE.write_text(json.dumps(made), encoding="utf-8")
     reference._known.cache_clear()
@@ -300,7 +301,7 @@ def test_the_committed_reference_is_what_its_files_make(monkeypatch):
     monkeypatch.chdir(Path(__file__).parents[3])
     told = json.loads(reference.FILE.read_text(encoding="utf-8"))
     names = [file for job in told["jobs"] for file in job["files"]]
-    assert json.loads(json.dumps(reference.reference_of(names))) == told
+    assert json.loads(json.dumps(reference_of(names))) == told
 
 
 def test_of_one_folder_the_reference_machine_is_what_the_others_are_compared_with(

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from bench.studies.gate_simulation import MADE_UP, normal, replayed, simulate
+from bench.studies.gate_simulation import SIMULATED, normal, replayed, simulate
 from tlbench.stats.interim_looks import ALARM, LOOKS, MISS, look_at
 from tlbench.stats.pair_decisions import Decisions, detectable, estimate, pairs_to_pass
 
@@ -150,11 +150,11 @@ def test_noisier_pairs_need_more_of_them():
     assert pairs_to_pass(spread_out(0, 0.001, 8), 0.05) == 1
 
 
-@pytest.mark.parametrize("noise", MADE_UP)
+@pytest.mark.parametrize("noise", SIMULATED)
 def test_unchanged_code_raises_no_alarm_in_99_of_100_suites(noise):
     """60 suites of 8 benchmarks; at 1 % a fourth alarm comes once in 300 times."""
     rng = np.random.default_rng(0)
-    assert sum(simulate(rng, MADE_UP[noise]).alarm for _ in range(60)) <= 3
+    assert sum(simulate(rng, SIMULATED[noise]).alarm for _ in range(60)) <= 3
 
 
 def test_recorded_noise_raises_no_alarm_in_99_of_100_suites():
@@ -176,7 +176,7 @@ def test_without_the_coins_a_drift_would_raise_alarms():
     rng = np.random.default_rng(0)
 
     def alarm():
-        logs = MADE_UP["linear drift"](rng, 32, 1, 0.02)[:, 0].tolist()
+        logs = SIMULATED["linear drift"](rng, 32, 1, 0.02)[:, 0].tolist()
         return decide({"a": logs}).decided.get("a") == "fail"
 
     assert sum(alarm() for _ in range(20)) == 20

@@ -1,12 +1,14 @@
-"""Floors are derived by training from each seed, and kept without losing those of other jobs."""
+"""Floors are derived by training from each seed, and saved beside those of other jobs."""
 
+import dataclasses
 import json
 
 import pytest
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
+from threadpoolctl import threadpool_limits
 
-from bench.studies import derive_floors
+from bench.studies import derive_floors, files
 from bench.studies.derive_floors import derive, save
 from tl_core.transfer import TransferModel
 from tlbench.suite.floors import Derivation
@@ -14,9 +16,16 @@ from tlbench.suite.loaded_workload import load_workload, open_data
 from tlbench.suite.options import workload_from
 
 
+@pytest.fixture(autouse=True)
+def one_thread():
+    """Matrices as small as these are slower on several threads, far so on a busy machine."""
+    with threadpool_limits(1):
+        yield
+
+
 @pytest.fixture(scope="module")
-def workload():
-    sizes = {"train_size": "100", "test_size": "50", "image_size": "64"}
+def workload(tiny_model):
+    sizes = {"train_size": "100", "test_size": "50", "model": tiny_model}
     options = workload_from("quick", sizes)
     return load_workload(options, open_data(options))
 
@@ -40,14 +49,24 @@ def test_the_linear_probe_is_scikit_learns(workload):
     assert derive_floors.linear_probe(workload) == pytest.approx(expected)
 
 
-def test_a_derivation_replaces_its_own_and_keeps_the_others(tmp_path, monkeypatch):
-    monkeypatch.setattr(derive_floors, "__file__", str(tmp_path / "derive_floors.py"))
-    old = Derivation("m", "d", "f", 64, 10, 10, 32, (0.5, 0.6), 0.7)
-    other = Derivation("m", "d", "f", 64, 20, 10, 32, (0.5, 0.6), 0.7)
-    monkeypatch.setattr(derive_floors, "derivations", lambda: (old, other))
-    save(Derivation("m", "d", "f", 64, 10, 10, 32, (0.8, 0.9), 0.95))
-    rows = json.loads((tmp_path / "floors.json").read_text())
+def test_a_derivation_replaces_its_own_in_the_checkout(tmp_path, monkeypatch):
+    monkeypatch.setattr(files, "ROOT", tmp_path)
+    new = Derivation("m", "d", "f", 64, 10, 10, 32, (0.8, 0.9), 0.95)
+    with pytest.raises(FileNotFoundError, match="no such folder"):
+        save(new)
+    (tmp_path / "bench/tlbench/suite").mkdir(parents=True)
+    other = dataclasses.replace(new, train_size=20)
+    for derivation in (other, dataclasses.replace(new, accuracies=(0.5, 0.6)), new):
+        path = save(derivation)
+    assert path == tmp_path / "bench/tlbench/suite/floors.json"
+    rows = json.loads(path.read_text())
     assert [(row["train_size"], row["accuracies"]) for row in rows] == [
         (10, [0.8, 0.9]),
-        (20, [0.5, 0.6]),
+        (20, [0.8, 0.9]),
     ]
+
+
+def test_the_committed_table_is_in_the_order_in_which_rows_are_saved():
+    path = files.package_file("suite/floors.json")
+    rows = json.loads(path.read_text())
+    assert rows == sorted(rows, key=lambda row: [str(row[name]) for name in derive_floors.JOB])

@@ -15,9 +15,9 @@ def data():
 
 
 @pytest.mark.parametrize("who", RIVALS)
-def test_they_learn(who, data):
-    module = resolve("efficientnet-lite0", "features")
-    outcome = RIVALS[who](module, data, size=64, batch_size=8, seed=0)
+def test_they_learn(who, data, tiny_model):
+    module = resolve(tiny_model, "features")
+    outcome = RIVALS[who](module, data, size=32, batch_size=8, seed=0)
     assert outcome.accuracy > 0.3, "chance is a tenth"
     assert min(outcome.train_s, outcome.evaluate_s) > 0
     assert (outcome.prepare_s > 0) == (who == "tutorial")

@@ -1,10 +1,10 @@
 """Our gate's verdicts beside those of the usual rules, on the same pairs.
 
-Run as ``python -m bench.studies.gate_table FOLDER FILE``, on what ``bench.studies.gate_runs`` made.
+Run as ``python -m bench.studies.gate_rules FOLDER FILE``, on what ``bench.studies.gate_runs`` made.
 
 The usual rules see one process of each side, as they do in practice: the rounds of a base's process
-are the stored run, those of a head's the new one. Even half a minute between the two is kind to
-them: theirs are hours or days apart.
+are the stored run, those of a candidate's the new one. They are half a minute apart here, where in
+practice hours or days lie between them.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from typing import TYPE_CHECKING, Any
 
 from scipy import stats
 
+from bench.studies.files import write_json
 from bench.studies.gate_runs import SCENARIOS
-from tlbench.runs.files import write_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Sequence
 
-    #: Whether a rule calls the head slower, from seconds of the base's and the head's rounds.
+    #: Whether a rule calls the candidate slower, from seconds of both sides' rounds.
     Rule = Callable[[Sequence[float], Sequence[float]], bool]
 
 #: Share by which pytest-benchmark's rule lets a mean grow, and level of the two tests.
@@ -37,7 +37,7 @@ def mean_grew(base: Sequence[float], head: Sequence[float]) -> bool:
 
 
 def mann_whitney(base: Sequence[float], head: Sequence[float]) -> bool:
-    """A two-sided Mann-Whitney test that finds the head slower."""
+    """A two-sided Mann-Whitney test that calls the candidate slower."""
     if len(set(base) | set(head)) == 1:
         return False
     p = float(stats.mannwhitneyu(head, base, alternative="two-sided").pvalue)
@@ -45,7 +45,7 @@ def mann_whitney(base: Sequence[float], head: Sequence[float]) -> bool:
 
 
 def welch(base: Sequence[float], head: Sequence[float]) -> bool:
-    """A two-sided Welch's t test that finds the head slower."""
+    """A two-sided Welch's t test that calls the candidate slower."""
     p = float(stats.ttest_ind(head, base, equal_var=False).pvalue)
     return p < LEVEL and mean(head) > mean(base)
 
@@ -55,8 +55,8 @@ RULES = {"mean:5%": mean_grew, "Mann-Whitney .05": mann_whitney, "Welch's t .05"
 
 def rate(hits: Iterable[bool]) -> dict[str, Any]:
     """How many of how many, with the exact 95 % interval of the rate."""
-    found = list(hits)
-    count, of = sum(found), len(found)
+    each = list(hits)
+    count, of = sum(each), len(each)
     interval = stats.binomtest(count, of).proportion_ci(method="exact") if of else None
     return {"count": count, "of": of, "interval": list(interval) if interval else None}
 
@@ -69,10 +69,10 @@ def scenario(gates: list[dict[str, Any]], slowed: Collection[str]) -> dict[str, 
         slowed: Names of the benchmarks that were made slower.
 
     Returns:
-        Verdicts, pairs and seconds of our gates; and for ours and each rule how often what was
-        slowed was ``found``, and how often anything else was called slower (``false``). The rules
-        see a pair's two processes, which ran side by side (``same_time``), and a base's process
-        beside the next pair's head, half a minute later (``in_turn``), as stored runs are seen.
+        Verdicts, pairs and seconds of our gates; and for ours and each rule how often all that was
+        slowed was detected (``found``), and how often anything else was called slower (``false``).
+        The rules compare a pair's two processes, which ran side by side (``same_time``), and a
+        base's process with the next pair's candidate, half a minute later (``in_turn``).
     """
     verdicts = [gate["report"]["verdict"] for gate in gates]
     calls = [
@@ -125,7 +125,7 @@ def _calls(rule: Rule, gates: list[dict[str, Any]], later: int) -> list[dict[str
 
 def _benchmarks(gates: list[dict[str, Any]]) -> dict[str, Any]:
     """Of each benchmark that was timed: its median ratio, and how it varies from pair to pair."""
-    told: dict[str, Any] = {}
+    variation: dict[str, Any] = {}
     for name in sorted(gates[0]["pairs"][0]["benchmarks"]):
         logs = [
             [
@@ -139,8 +139,8 @@ def _benchmarks(gates: list[dict[str, Any]]) -> dict[str, Any]:
         spread = [stdev(each) for each in logs if len(each) > 1]
         if spread:
             ratio = math.exp(median(mean(each) for each in logs))
-            told[_short(name)] = {"ratio": ratio, "sd_of_pairs": median(spread)}
-    return told
+            variation[_short(name)] = {"ratio": ratio, "sd_of_pairs": median(spread)}
+    return variation
 
 
 def _log_ratio(timed: dict[str, Any]) -> float:
@@ -162,9 +162,9 @@ def main() -> None:
         ]
         if files:
             whole["machine"] = whole["machine"] or files[0]["machine"]
-            slowed = ("test_extract",) if known.slower else ()
-            whole["scenarios"][known.name] = scenario([each["gates"][0] for each in files], slowed)
-    write_file(target, json.dumps(whole, indent=1) + "\n")
+            gates = [each["gates"][0] for each in files]
+            whole["scenarios"][known.name] = scenario(gates, known.slowed)
+    write_json(target, whole)
     for name, each in whole["scenarios"].items():
         print(name, each["verdicts"], each["ours"])  # noqa: T201
 

@@ -1,23 +1,16 @@
-"""The guide's table of what many files cost: ``python -m bench.studies.report_study`` makes it."""
+"""The table of what many files cost: ``python -m bench.studies.guide_tables`` puts it in docs."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
-from bench.studies.blocks import Block, cell_line, rewrite
-from bench.studies.speed_study import range_text
+from bench.studies.blocks import cell_line, heading, of_study, range_text
 from tlbench.report.table import gigabytes
-
-GUIDE = Path("docs/report.md")
 
 
 def many_files(study: dict[str, Any]) -> str:
     """Seconds and peak memory of each command, by the number of result files."""
-    lines = [
-        cell_line(["command", "files", "GB of files", "seconds", "memory", "n"]),
-        cell_line(["---", *["---:"] * 5]),
-    ]
+    lines = heading("command", "files", "size in GB", "seconds", "memory", "n")
     for each in sorted(study["found"], key=lambda each: (each["command"], each["files"])):
         figures = [
             f"{each['files']:,}",
@@ -30,13 +23,5 @@ def many_files(study: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-BLOCKS = (Block("many files", "many-files.json", many_files),)
-
-
-def main() -> None:
-    """Rewrite the guide in this folder."""
-    rewrite(GUIDE, BLOCKS)
-
-
-if __name__ == "__main__":
-    main()
+GUIDE = "docs/report.md"
+BLOCKS = (of_study("many files", "many-files.json", many_files),)

@@ -1,22 +1,16 @@
-"""Tables of the change points' study: ``python -m bench.studies.history_study`` makes them anew.
-
-They are made from ``results/studies/change-points.json``, so that a test can make them again and
-compare.
-"""
+"""Tables of the change points; ``python -m bench.studies.guide_tables`` puts them in the guide."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench.studies.blocks import Block, cell_line, rewrite
+from bench.studies.blocks import cell_line, heading, of_study
 from tlbench.report.table import seconds
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-GUIDE, README = Path("docs/history.md"), Path("README.md")
-#: Runs of the histories that the README tells of.
+#: Runs of the histories that the summary is of.
 CLAIMED_RUNS = 50
 #: What the methods are called, in the order of the tables.
 METHODS = {"tlbench": "tlbench", "otava": "Otava"}
@@ -48,7 +42,7 @@ def shifts_found(study: dict[str, Any]) -> str:
 
 def search(study: dict[str, Any]) -> str:
     """What the search for proposals takes, by the number of runs."""
-    lines = [cell_line(["runs", "search"]), "|---:|---:|"]
+    lines = heading("runs", "search")
     lines += [
         cell_line([f"{each['runs']:,}", seconds(each["median_s"])]) for each in study["search"]
     ]
@@ -56,25 +50,24 @@ def search(study: dict[str, Any]) -> str:
 
 
 def claim(study: dict[str, Any]) -> str:
-    """What the README says of it: alarms of independent noise, and shifts in 50 runs."""
+    """The summary: false alarms with independent noise, and shifts in 50 runs."""
     quiet = [each for each in study["unchanged"] if each["independent"]]
     shifted = [each for each in study["shifted"] if each["runs"] == CLAIMED_RUNS]
-    told = {
+    rates = {
         key: [
             _share([each[key]["alarms"] for each in quiet]),
             *(_share([each[key][name] for each in shifted]) for name in ("recall", "precision")),
         ]
         for key in METHODS
     }
-    ours, theirs = told.values()
+    ours, theirs = rates.values()
     count = sum(each["tlbench"]["alarms"]["of"] for each in quiet)
     return (
-        f"In {count:,} made-up histories without a shift, whose runs scatter independently of each "
-        f"other, {ours[0]:.1%} showed a change (Apache Otava, on a part of them: "
-        f"{theirs[0]:.1%}). With one to three shifts of "
-        f"{study['shift']:.0%} at a noise of {study['sd']:.0%}, in {CLAIMED_RUNS} runs, it finds "
-        f"{ours[1]:.0%} within {study['within']} runs (Otava: {theirs[1]:.0%}), and "
-        f"{ours[2]:.0%} of what it shows is there (Otava: {theirs[2]:.0%})."
+        f"False alarms: {ours[0]:.1%} of {count:,} simulated histories without a shift and with "
+        f"independent noise (Apache Otava, on a part of them: {theirs[0]:.1%}). In histories of "
+        f"{CLAIMED_RUNS} runs with one to three shifts of {study['shift']:.0%} and a noise of "
+        f"{study['sd']:.0%}, recall within {study['within']} runs is {ours[1]:.0%} (Otava: "
+        f"{theirs[1]:.0%}) and precision {ours[2]:.0%} (Otava: {theirs[2]:.0%})."
     )
 
 
@@ -91,11 +84,7 @@ def _table(
     """A line a case, and each figure for each method that there is."""
     methods = [key for key in METHODS if key in cases[0]]
     columns = [(figure, key) for figure in figures for key in methods]
-    told = [f"{figure}, {METHODS[key]}" for figure, key in columns]
-    lines = [
-        cell_line([*headings, *told]),
-        cell_line(["---", *["---:"] * (len(headings) + len(told) - 1)]),
-    ]
+    lines = heading(*headings, *(f"{figure}, {METHODS[key]}" for figure, key in columns))
     lines += [
         cell_line([*names(each), *(figures[figure](each[key]) for figure, key in columns)])
         for each in cases
@@ -110,21 +99,13 @@ def _rate(rate: dict[str, Any]) -> str:
     return f"{share:.1%} of {rate['of']:,}"
 
 
-BLOCKS = (
-    Block("histories without a shift", "change-points.json", false_alarms),
-    Block("histories with shifts", "change-points.json", shifts_found),
-    Block("search", "change-points.json", search),
+GUIDE = "docs/history.md"
+BLOCKS = tuple(
+    of_study(name, "change-points.json", table)
+    for name, table in (
+        ("histories without a shift", false_alarms),
+        ("histories with shifts", shifts_found),
+        ("search", search),
+        ("change points", claim),
+    )
 )
-
-
-CLAIM = (Block("change points", "change-points.json", claim),)
-
-
-def main() -> None:
-    """Rewrite the guide and the README in this folder."""
-    rewrite(GUIDE, BLOCKS)
-    rewrite(README, CLAIM)
-
-
-if __name__ == "__main__":
-    main()

@@ -1,0 +1,28 @@
+"""Generate all tables of the guides anew: ``python -m bench.studies.guide_tables``."""
+
+from __future__ import annotations
+
+from bench.studies import (
+    gate_tables,
+    history_tables,
+    measuring_tables,
+    report_tables,
+    speed_tables,
+)
+from bench.studies.blocks import rewrite
+
+#: The generated parts of each guide, by its path.
+GUIDES = {
+    each.GUIDE: each.BLOCKS
+    for each in (gate_tables, history_tables, measuring_tables, report_tables, speed_tables)
+}
+
+
+def main() -> None:
+    """Rewrite the guides."""
+    for guide, blocks in GUIDES.items():
+        rewrite(guide, blocks)
+
+
+if __name__ == "__main__":
+    main()
