@@ -18,7 +18,7 @@ from tlbench.suite.plan import plan
 from tlbench.suite.precision import check_precision
 from tlbench.suite.session import SUITE, name_of
 from tlbench.timing.energy import EnergyMeter
-from tlbench.timing.rounds import Instruments, Measured, Stage, measure
+from tlbench.timing.rounds import Instruments, Measurement, Stage, measure
 from tlbench.timing.schedule import Schedule, make_schedule
 
 if TYPE_CHECKING:
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 
     from tlbench.suite.session import Suite
 
-    #: The fixture ``timed``.
-    Timed = Callable[[Stage[Any, Any]], Measured[Any]]
+    #: The fixture ``time_stage``.
+    TimeStage = Callable[[Stage[Any, Any]], Measurement[Any]]
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -78,7 +78,7 @@ def instruments() -> Instruments:
 
 
 @pytest.fixture
-def timed(
+def time_stage(
     request: pytest.FixtureRequest,
     benchmark: BenchmarkFixture,
     *,
@@ -86,22 +86,22 @@ def timed(
     schedule: Schedule,
     instruments: Instruments,
     tlbench_suite: Suite,
-) -> Timed:
+) -> TimeStage:
     """Measures a stage with the rounds that were planned for its test."""
     item = request.node
     # The same name wherever the package is installed and pytest is started.
     benchmark.fullname = name_of(item)
 
-    def run(stage: Stage[Any, Any]) -> Measured[Any]:
+    def run(stage: Stage[Any, Any]) -> Measurement[Any]:
         accuracy = workload.precision_accuracy
         if accuracy is not None:
             check_precision(accuracy, workload.options.precision)
         if tlbench_suite.takes_turns:
             # Two processes that warm up at once would only disturb each other.
             return measure(benchmark, replace(stage, most_warm_ups=0), 1, Instruments())
-        measured = measure(benchmark, stage, schedule.rounds_for(item.name), instruments)
-        schedule.learn(item.name, measured.seconds)
-        return measured
+        measurement = measure(benchmark, stage, schedule.rounds_for(item.name), instruments)
+        schedule.learn(item.name, measurement.seconds)
+        return measurement
 
     return run
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from tl_core.resize import resize_batch
 from tl_core.transfer import TransferModel
 from tlbench.suite.recipes import recipe_for
-from tlbench.timing.budget import StageCost
+from tlbench.timing.schedule import StageCost
 
 if TYPE_CHECKING:
     from tlbench.suite.loaded_workload import LoadedWorkload

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from tl_core.devices import usable_cpus
 from tlbench.report.table import WIDTH
-from tlbench.timing.budget import planned_seconds
+from tlbench.timing.schedule import planned_seconds
 
 if TYPE_CHECKING:
     from tlbench.suite.workloads import Workload

@@ -22,13 +22,13 @@ if TYPE_CHECKING:
     from tlbench.suite.loaded_workload import LoadedWorkload
     from tlbench.suite.precision import PrecisionAccuracy
     from tlbench.suite.recipes import Recipe
-    from tlbench.timing.rounds import Measured
+    from tlbench.timing.rounds import Measurement
 
 
 def fill_row(
     benchmark: Any,  # noqa: ANN401 - pytest-benchmark's fixture
     workload: LoadedWorkload,
-    measured: Measured[Any],
+    measurement: Measurement[Any],
     *,
     stage: str,
     recipe: Recipe | None = None,
@@ -44,7 +44,7 @@ def fill_row(
     Args:
         benchmark: pytest-benchmark's fixture, after its rounds.
         workload: What was run.
-        measured: The rounds.
+        measurement: The rounds.
         stage: One of ``plugin.STAGES``.
         recipe: Where it has a backbone and a number of training images of its own.
         opened: The network that ran, where it isn't the extractor's.
@@ -70,8 +70,8 @@ def fill_row(
         image_size=ran.network.image_size,
         train_size=recipe.train_size if recipe else len(workload.data.train),
         test_size=len(workload.data.test),
-        images=measured.stage_images,
-        images_per_s=measured.stage_images / median(measured.seconds),
+        images=measurement.stage_images,
+        images_per_s=measurement.stage_images / median(measurement.seconds),
         accuracy=accuracy,
         correct=None if correct is None else pack(correct),
         accuracy_floor=bounds.floor if bounds else None,
@@ -79,13 +79,13 @@ def fill_row(
         samples=samples,
         load_s=workload.load_s,
         first_call_s=workload.first_call_s,
-        peak_rss_bytes=measured.peak_rss_bytes,
-        peak_device_bytes=measured.peak_device_bytes,
-        joules_per_image=_joules(measured),
-        cost_per_million_images=_cost(measured, options.price_per_hour),
+        peak_rss_bytes=measurement.peak_rss_bytes,
+        peak_device_bytes=measurement.peak_device_bytes,
+        joules_per_image=_joules(measurement),
+        cost_per_million_images=_cost(measurement, options.price_per_hour),
         **_engine(ran, None if opened else workload.precision_accuracy),
-        **_hardware(workload, measured, stage, track),
-        **_timing(measured),
+        **_hardware(workload, measurement, stage, track),
+        **_timing(measurement),
     )
 
 
@@ -101,43 +101,43 @@ def _engine(ran: Opened, accuracy: PrecisionAccuracy | None) -> dict[str, float 
     }
 
 
-def _joules(measured: Measured[Any]) -> float | None:
+def _joules(measurement: Measurement[Any]) -> float | None:
     """Energy an image over the timed rounds, where the machine tells it."""
-    joules = [each.joules for each in measured.timed if each.joules is not None]
-    images = measured.stage_images * len(joules)
+    joules = [each.joules for each in measurement.timed if each.joules is not None]
+    images = measurement.stage_images * len(joules)
     return sum(joules) / images if joules else None
 
 
-def _cost(measured: Measured[Any], price_per_hour: float | None) -> float | None:
+def _cost(measurement: Measurement[Any], price_per_hour: float | None) -> float | None:
     """What a million images cost at the median rate, in the price's currency."""
     if price_per_hour is None:
         return None
-    return price_per_hour / 3600 * median(measured.seconds) / measured.stage_images * 1e6
+    return price_per_hour / 3600 * median(measurement.seconds) / measurement.stage_images * 1e6
 
 
 def _hardware(
-    workload: LoadedWorkload, measured: Measured[Any], stage: str, track: str | None
+    workload: LoadedWorkload, measurement: Measurement[Any], stage: str, track: str | None
 ) -> dict[str, float | None]:
     """How close the network came to what the machine can do, for stages that run it."""
     runs_it = stage in ("extract", "evaluate") or track == "recompute"
     if not runs_it or workload.multiply_adds is None:
         return {"gflops_per_s": None, "peak_gflops_per_s": None, "peak_fraction": None}
-    images_per_s = measured.stage_images / median(measured.seconds)
+    images_per_s = measurement.stage_images / median(measurement.seconds)
     rate = 2 * workload.multiply_adds * images_per_s / 1e9  # an addition for each multiplication
     peak = workload.peak_gflops_per_s
     fraction = rate / peak if peak else None
     return {"gflops_per_s": rate, "peak_gflops_per_s": peak, "peak_fraction": fraction}
 
 
-def _timing(measured: Measured[Any]) -> dict[str, Any]:
+def _timing(measurement: Measurement[Any]) -> dict[str, Any]:
     """How sure the median is, and every round as it was."""
-    seconds = measured.seconds
+    seconds = measurement.seconds
     interval = median_interval(seconds)
-    noise = sum_samples([each.noise for each in measured.timed if each.noise is not None])
+    noise = sum_samples([each.noise for each in measurement.timed if each.noise is not None])
     quality = timing_quality(
         seconds,
-        warmed=measured.warmed,
-        unfinished=measured.unfinished,
+        warmed_up=measurement.warmed_up,
+        unfinished=measurement.unfinished,
         disturbances=disturbances(noise) if noise else (),
     )
     return {
@@ -145,7 +145,7 @@ def _timing(measured: Measured[Any]) -> dict[str, Any]:
         "interval_s": [interval.low, interval.high] if interval else None,
         "interval_coverage": interval.coverage if interval else None,
         "spread": spread(seconds),
-        "warmed_up": measured.warmed,
+        "warmed_up": measurement.warmed_up,
         "noise": {
             "verdict": quality.label,
             "reasons": list(quality.reasons),
@@ -157,6 +157,6 @@ def _timing(measured: Measured[Any]) -> dict[str, Any]:
                 **dataclasses.asdict(dataclasses.replace(each, noise=None)),
                 "noise": each.noise.as_dict() if each.noise else None,
             }
-            for order, each in enumerate(measured.rounds)
+            for order, each in enumerate(measurement.rounds)
         ],
     }

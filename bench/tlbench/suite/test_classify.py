@@ -20,12 +20,14 @@ if TYPE_CHECKING:
     from pytest_benchmark.fixture import BenchmarkFixture
 
     from tl_core.classifier import Prediction
-    from tlbench.suite.conftest import Timed
+    from tlbench.suite.conftest import TimeStage
     from tlbench.suite.loaded_workload import LoadedWorkload
 
 
 @pytest.mark.stage("classify")
-def test_classify(benchmark: BenchmarkFixture, timed: Timed, workload: LoadedWorkload) -> None:
+def test_classify(
+    benchmark: BenchmarkFixture, time_stage: TimeStage, workload: LoadedWorkload
+) -> None:
     """Decoding, resizing and classifying; the portrait must be named whenever it comes."""
     handle = classifier_handle(workload.options.model)
     if handle is None:
@@ -48,16 +50,16 @@ def test_classify(benchmark: BenchmarkFixture, timed: Timed, workload: LoadedWor
         answers = classifier.classify(paths, batch_size=workload.batch_size)
         return list(zip(paths, answers, strict=True))
 
-    measured = timed(Stage(classify, from_another_on, PHOTOGRAPHS))
-    for answers in measured.outputs:
+    measurement = time_stage(Stage(classify, from_another_on, PHOTOGRAPHS))
+    for answers in measurement.outputs:
         named = [[each.label for each in top] for path, top in answers if path == portrait()]
         assert named, "no round may leave the portrait out"
         assert {labels[0] for labels in named} == {PORTRAIT_LABEL}, f"the portrait was {named}"
-    samples = of_photographs(measured.outputs[0])
+    samples = of_photographs(measurement.outputs[0])
     fill_row(
         benchmark,
         workload,
-        measured,
+        measurement,
         stage="classify",
         opened=classifier.opened,
         samples=samples,

@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 
     from tl_core.data import Split
     from tl_core.transfer import Evaluation
-    from tlbench.suite.conftest import Timed
+    from tlbench.suite.conftest import TimeStage
     from tlbench.suite.floors import Bounds
     from tlbench.suite.loaded_workload import LoadedWorkload
 
 
 @pytest.mark.stage("evaluate")
 def test_evaluate(
-    benchmark: BenchmarkFixture, timed: Timed, workload: LoadedWorkload, bounds: Bounds
+    benchmark: BenchmarkFixture, time_stage: TimeStage, workload: LoadedWorkload, bounds: Bounds
 ) -> None:
     """The reported accuracy is the share of test labels that the predictions hit."""
     model, test, batch_size = workload.new_model(), workload.data.test, workload.batch_size
@@ -40,15 +40,15 @@ def test_evaluate(
         warm_up=lambda _: warm_up_split(workload, test),
         most_warm_ups=1,
     )
-    measured = timed(stage)
-    for result in measured.outputs:
+    measurement = time_stage(stage)
+    for result in measurement.outputs:
         assert result.accuracy == np.mean(result.predictions == test.labels)
         check_accuracy(result.accuracy, bounds)
-    first = measured.outputs[0]
+    first = measurement.outputs[0]
     fill_row(
         benchmark,
         workload,
-        measured,
+        measurement,
         stage="evaluate",
         accuracy=first.accuracy,
         correct=first.predictions == test.labels,

@@ -15,12 +15,14 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from pytest_benchmark.fixture import BenchmarkFixture
 
-    from tlbench.suite.conftest import Timed
+    from tlbench.suite.conftest import TimeStage
     from tlbench.suite.loaded_workload import LoadedWorkload
 
 
 @pytest.mark.stage("extract")
-def test_extract(benchmark: BenchmarkFixture, timed: Timed, workload: LoadedWorkload) -> None:
+def test_extract(
+    benchmark: BenchmarkFixture, time_stage: TimeStage, workload: LoadedWorkload
+) -> None:
     """Each round extracts another fifth of the training images; the features are stored."""
 
     def extract(number: int) -> tuple[int, NDArray[np.float32]]:
@@ -28,8 +30,8 @@ def test_extract(benchmark: BenchmarkFixture, timed: Timed, workload: LoadedWork
         return number, features
 
     check_features(workload)
-    measured = timed(Stage(extract, lambda number: number, workload.part_size))
-    for number, features in measured.outputs:
+    measurement = time_stage(Stage(extract, lambda number: number, workload.part_size))
+    for number, features in measurement.outputs:
         assert np.isfinite(features).all()
         workload.store_part(number, features)
-    fill_row(benchmark, workload, measured, stage="extract")
+    fill_row(benchmark, workload, measurement, stage="extract")

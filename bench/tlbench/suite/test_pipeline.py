@@ -15,14 +15,14 @@ if TYPE_CHECKING:
     from pytest_benchmark.fixture import BenchmarkFixture
 
     from tl_core.data import Split
-    from tlbench.suite.conftest import Timed
+    from tlbench.suite.conftest import TimeStage
     from tlbench.suite.floors import Bounds
     from tlbench.suite.loaded_workload import LoadedWorkload
 
 
 @pytest.mark.stage("pipeline", track="recompute")
 def test_pipeline(
-    benchmark: BenchmarkFixture, timed: Timed, workload: LoadedWorkload, bounds: Bounds
+    benchmark: BenchmarkFixture, time_stage: TimeStage, workload: LoadedWorkload, bounds: Bounds
 ) -> None:
     """What the tutorial does, head and optimizer made within the time."""
     data, batch_size = workload.data, workload.batch_size
@@ -45,16 +45,16 @@ def test_pipeline(
         warm_up=small,
         most_warm_ups=1,
     )
-    measured = timed(stage)
-    for result in measured.outputs:
+    measurement = time_stage(stage)
+    for result in measurement.outputs:
         check_accuracy(result.accuracy, bounds)
     fill_row(
         benchmark,
         workload,
-        measured,
+        measurement,
         stage="pipeline",
         track="recompute",
-        accuracy=measured.outputs[0].accuracy,
-        correct=measured.outputs[0].predictions == data.test.labels,
+        accuracy=measurement.outputs[0].accuracy,
+        correct=measurement.outputs[0].predictions == data.test.labels,
         bounds=bounds,
     )

@@ -16,12 +16,14 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from pytest_benchmark.fixture import BenchmarkFixture
 
-    from tlbench.suite.conftest import Timed
+    from tlbench.suite.conftest import TimeStage
     from tlbench.suite.loaded_workload import LoadedWorkload
 
 
 @pytest.mark.stage("resize")
-def test_resize(benchmark: BenchmarkFixture, timed: Timed, workload: LoadedWorkload) -> None:
+def test_resize(
+    benchmark: BenchmarkFixture, time_stage: TimeStage, workload: LoadedWorkload
+) -> None:
     """Pillow's Lanczos, checked against Pillow, timed on other images each round."""
     source, size = workload.data.train.images, workload.extractor.image_size
     images = min(workload.options.resize_images, len(source))
@@ -34,6 +36,6 @@ def test_resize(benchmark: BenchmarkFixture, timed: Timed, workload: LoadedWorkl
 
     check_pixels(chunk(0), resize_batch(chunk(0), size))
     stage: Stage[Any, tuple[int, ...]] = Stage(resize, chunk, images)
-    measured = timed(stage)
-    assert set(measured.outputs) == {(images, size, size, 3)}
-    fill_row(benchmark, workload, measured, stage="resize")
+    measurement = time_stage(stage)
+    assert set(measurement.outputs) == {(images, size, size, 3)}
+    fill_row(benchmark, workload, measurement, stage="resize")

@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 
     from tl_core.engines import Opened
     from tl_core.transfer import Evaluation
-    from tlbench.suite.conftest import Timed
+    from tlbench.suite.conftest import TimeStage
     from tlbench.suite.loaded_workload import LoadedWorkload
 
 
 @pytest.mark.stage("time_to_accuracy", track="cached")
 def test_time_to_accuracy(
-    benchmark: BenchmarkFixture, timed: Timed, workload: LoadedWorkload
+    benchmark: BenchmarkFixture, time_stage: TimeStage, workload: LoadedWorkload
 ) -> None:
     """The model is loaded, images are resized and extracted, a head is solved and judged.
 
@@ -40,15 +40,15 @@ def test_time_to_accuracy(
 
     workload.forget_features()
     stage = Stage(run, workload.seed, recipe.train_size + len(test), most_warm_ups=1)
-    measured = timed(stage)
+    measurement = time_stage(stage)
     bounds = Bounds(recipe.target, 1.0, f"the target in bench/{TABLE}")
-    for result, _ in measured.outputs:
+    for result, _ in measurement.outputs:
         check_accuracy(result.accuracy, bounds)
-    first, opened = measured.outputs[0]
+    first, opened = measurement.outputs[0]
     fill_row(
         benchmark,
         workload,
-        measured,
+        measurement,
         stage="time_to_accuracy",
         recipe=recipe,
         opened=opened,

@@ -17,15 +17,15 @@ if TYPE_CHECKING:
 
     from tl_core.data import Split
     from tl_core.transfer import Track
-    from tlbench.suite.conftest import Timed
+    from tlbench.suite.conftest import TimeStage
     from tlbench.suite.floors import Bounds
     from tlbench.suite.loaded_workload import LoadedWorkload
-    from tlbench.timing.rounds import Measured
+    from tlbench.timing.rounds import Measurement
 
 
 @pytest.mark.stage("train", track="recompute")
 def test_train_recompute(
-    benchmark: BenchmarkFixture, timed: Timed, workload: LoadedWorkload, bounds: Bounds
+    benchmark: BenchmarkFixture, time_stage: TimeStage, workload: LoadedWorkload, bounds: Bounds
 ) -> None:
     """One epoch from raw uint8 images: every image is resized and extracted again."""
     train, batch_size = workload.data.train, workload.batch_size
@@ -42,12 +42,12 @@ def test_train_recompute(
         warm_up=lambda number: (workload.new_model(number), warm_up_split(workload, train)),
         most_warm_ups=1,
     )
-    _check_and_fill(benchmark, workload, bounds, timed(stage), "recompute")
+    _check_and_fill(benchmark, workload, bounds, time_stage(stage), "recompute")
 
 
 @pytest.mark.stage("train", track="cached")
 def test_train_cached(
-    benchmark: BenchmarkFixture, timed: Timed, workload: LoadedWorkload, bounds: Bounds
+    benchmark: BenchmarkFixture, time_stage: TimeStage, workload: LoadedWorkload, bounds: Bounds
 ) -> None:
     """One epoch on features that were extracted before; extraction is not in this time.
 
@@ -65,22 +65,22 @@ def test_train_cached(
             model.fit_features(features, labels, batch_size=workload.batch_size)
         return models
 
-    measured = timed(Stage(epochs, untrained, heads * len(labels)))
-    _check_and_fill(benchmark, workload, bounds, measured, "cached")
+    measurement = time_stage(Stage(epochs, untrained, heads * len(labels)))
+    _check_and_fill(benchmark, workload, bounds, measurement, "cached")
 
 
 def _check_and_fill(
     benchmark: BenchmarkFixture,
     workload: LoadedWorkload,
     bounds: Bounds,
-    measured: Measured[list[TransferModel]],
+    measurement: Measurement[list[TransferModel]],
     track: Track,
 ) -> None:
     """Evaluate every model that was trained; the row has the one of the workload's own seed."""
     labels, features = workload.data.test.labels, workload.test_features()
     evaluations = [
         evaluation(model.head.predict(features), labels)
-        for models in measured.outputs
+        for models in measurement.outputs
         for model in models
     ]
     for each in evaluations:
@@ -88,7 +88,7 @@ def _check_and_fill(
     fill_row(
         benchmark,
         workload,
-        measured,
+        measurement,
         stage="train",
         track=track,
         accuracy=evaluations[0].accuracy,

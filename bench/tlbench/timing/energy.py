@@ -7,7 +7,7 @@ superuser read them, and virtual machines have none. GPUs: NVML's counter.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from tlbench.machine.gpu import GpuReader, open_nvml
 from tlbench.machine.system_files import ROOT, read_int, read_text
@@ -15,6 +15,10 @@ from tlbench.machine.system_files import ROOT, read_int, read_text
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
+
+
+#: What counters say, in joules.
+_Joules: TypeAlias = "Sequence[float | None]"
 
 
 @dataclass(frozen=True)
@@ -53,7 +57,7 @@ class EnergyMeter:
         self._packages = _zones(root, "intel-rapl:[0-9]*", "package")
         self._memory = _zones(root, "intel-rapl:[0-9]*/intel-rapl:[0-9]*:[0-9]*", "dram")
         self._gpus = gpus or GpuReader(open_nvml(root))
-        self._before: tuple[list[int | None], list[int | None], list[float | None]] | None = None
+        self._before: tuple[_Joules, _Joules, _Joules] | None = None
 
     def start(self) -> None:
         """Begin an interval."""
@@ -70,43 +74,48 @@ class EnergyMeter:
         (packages, memory, gpus), self._before = self._before, None
         packages_after, memory_after, gpus_after = self._read()
         return EnergySample(
-            cpu_j=_joules(self._packages, packages, packages_after),
-            memory_j=_joules(self._memory, memory, memory_after),
-            gpu_j=_difference(gpus, gpus_after),
+            cpu_j=_used(packages, packages_after, self._packages),
+            memory_j=_used(memory, memory_after, self._memory),
+            gpu_j=_used(gpus, gpus_after),
         )
 
-    def _read(self) -> tuple[list[int | None], list[int | None], list[float | None]]:
-        packages = [read_int(zone / "energy_uj") for zone in self._packages]
-        memory = [read_int(zone / "energy_uj") for zone in self._memory]
+    def _read(self) -> tuple[_Joules, _Joules, _Joules]:
+        packages, memory = (
+            [_joules(zone / "energy_uj") for zone in zones]
+            for zones in (self._packages, self._memory)
+        )
         return packages, memory, [gpu.energy_j for gpu in self._gpus.read()]
 
 
 def _zones(root: Path, pattern: str, name: str) -> list[Path]:
     """Zones of one kind. The one called psys holds the others, and is left out."""
-    found = sorted((root / "sys/class/powercap").glob(pattern))
-    zones = [zone for zone in found if (read_text(zone / "name") or "").startswith(name)]
+    folders = sorted((root / "sys/class/powercap").glob(pattern))
+    zones = [folder for folder in folders if (read_text(folder / "name") or "").startswith(name)]
     # /sys/class/powercap lists inner zones beside outer ones too; each is counted once.
     return list({zone.resolve(): zone for zone in zones}.values())
 
 
-def _joules(
-    zones: list[Path], before: Sequence[int | None], after: Sequence[int | None]
-) -> float | None:
-    total = 0
-    for zone, first, last in zip(zones, before, after, strict=True):
-        if first is None or last is None:
-            return None
-        highest = read_int(zone / "max_energy_range_uj")
-        if last < first and highest is None:
-            return None
-        total += last - first + (highest or 0) * (last < first)
-    return total / 1e6 if zones else None
+def _joules(file: Path) -> float | None:
+    microjoules = read_int(file)
+    return None if microjoules is None else microjoules / 1e6
 
 
-def _difference(before: Sequence[float | None], after: Sequence[float | None]) -> float | None:
+def _used(before: _Joules, after: _Joules, zones: Sequence[Path] = ()) -> float | None:
+    """Sum of what counters rose by; None without any, or where one isn't known.
+
+    Args:
+        before: A counter each.
+        after: The same later.
+        zones: Their folders, which say where they wrap around.
+    """
     total = 0.0
-    for first, last in zip(before, after, strict=True):
+    for number, (first, last) in enumerate(zip(before, after, strict=True)):
         if first is None or last is None:
             return None
+        if last < first:
+            highest = _joules(zones[number] / "max_energy_range_uj") if zones else None
+            if highest is None:
+                return None
+            total += highest
         total += last - first
     return total if before else None

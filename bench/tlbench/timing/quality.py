@@ -37,7 +37,7 @@ class TimingQuality:
 def timing_quality(
     seconds: Sequence[float],
     *,
-    warmed: bool | None,
+    warmed_up: bool | None,
     unfinished: float = 0.0,
     disturbances: Sequence[str] = (),
 ) -> TimingQuality:
@@ -45,7 +45,7 @@ def timing_quality(
 
     Args:
         seconds: Timed rounds in order.
-        warmed: Whether warm-up converged; None where there was none.
+        warmed_up: Whether warm-up converged; None where there was none.
         unfinished: Median share of a round that passed after the stage had returned.
         disturbances: What else used the machine meanwhile, a sentence each.
     """
@@ -54,7 +54,7 @@ def timing_quality(
         problems.append(("unsynchronised", f"{unfinished:.0%} of a round came after the return"))
     if len(seconds) == 1:
         problems.append(("single", "one round"))
-    if warmed is False:
+    if warmed_up is False:
         problems.append(("cold", "warm-up did not converge"))
     drift = trend(seconds)
     if drift and drift.p < TREND_P and abs(drift.change) >= DRIFT:

@@ -36,7 +36,7 @@ class Meter(Protocol):
         """Begin."""
 
     def stop(self) -> object:
-        """End; what was seen since ``start``."""
+        """End; what was counted since ``start``."""
 
 
 @dataclass(frozen=True)
@@ -84,8 +84,8 @@ class Round:
         started_at: Unix time in seconds.
         seconds: From the call until the result was there.
         unfinished_s: Of these, after the call had returned.
-        noise: What the meter saw, if there was one.
-        joules: Energy of the round, where the machine tells it.
+        noise: What the meter counted, if there was one.
+        joules: Energy of the round, where the machine counts it.
     """
 
     timed: bool
@@ -97,23 +97,23 @@ class Round:
 
 
 @dataclass
-class Measured(Generic[Output]):
-    """A measured stage.
+class Measurement(Generic[Output]):
+    """What timing a stage gave.
 
     Attributes:
         stage_images: Images of a timed round.
         outputs: What each timed round returned, in order.
         rounds: Every round in order, warm-ups first.
-        warmed: Whether warm-up converged; None where there was no or one warm-up round.
+        warmed_up: Whether warm-up converged; None where there was no or one warm-up round.
         peak_device_bytes: Largest memory on GPUs in the same pass; None without any.
         peak_rss_bytes: Largest resident memory during a pass that wasn't timed: the first warm-up.
-            Where there was none, during the timed rounds. None where the OS can't tell.
+            Where there was none, during the timed rounds. None where the OS doesn't count it.
     """
 
     stage_images: int
     outputs: list[Output] = field(default_factory=list)
     rounds: list[Round] = field(default_factory=list)
-    warmed: bool | None = None
+    warmed_up: bool | None = None
     peak_rss_bytes: int | None = None
     peak_device_bytes: int | None = None
 
@@ -138,7 +138,7 @@ def measure(
     stage: Stage[Input, Output],
     rounds: int | Callable[[float], int],
     instruments: Instruments,
-) -> Measured[Output]:
+) -> Measurement[Output]:
     """Warm a stage up, then time it.
 
     Args:
@@ -148,40 +148,40 @@ def measure(
             warm-up, which are 0 where none was as long as a round.
         instruments: What stands beside the rounds.
     """
-    measured: Measured[Output] = Measured(stage.images)
-    can_tell = reset_peak()
+    measurement: Measurement[Output] = Measurement(stage.images)
+    peak_is_known = reset_peak()
     reset_device_peaks()
     if stage.most_warm_ups:
-        _warm_up(stage, instruments, measured)
+        _warm_up(stage, instruments, measurement)
     if not isinstance(rounds, int):
-        # A warm-up on other input, which is a smaller one, doesn't tell what a round takes.
-        told = measured.rounds and stage.warm_up is None
-        rounds = rounds(measured.rounds[-1].seconds if told else 0.0)
-    _time(benchmark, stage, rounds, instruments, measured)
-    _read_peaks(measured)
-    if not can_tell:
-        measured.peak_rss_bytes = None
-    return measured
+        # A warm-up on other input, which is a smaller one, is shorter than a round.
+        as_long = measurement.rounds and stage.warm_up is None
+        rounds = rounds(measurement.rounds[-1].seconds if as_long else 0.0)
+    _time(benchmark, stage, rounds, instruments, measurement)
+    _read_peaks(measurement)
+    if not peak_is_known:
+        measurement.peak_rss_bytes = None
+    return measurement
 
 
 def _warm_up(
-    stage: Stage[Input, Output], instruments: Instruments, measured: Measured[Output]
+    stage: Stage[Input, Output], instruments: Instruments, measurement: Measurement[Output]
 ) -> None:
     """Run until two rounds take as long as each other; memory is read after the first."""
     prepare = stage.warm_up or stage.prepare
     for number in range(FIRST_WARM_UP, FIRST_WARM_UP + stage.most_warm_ups):
-        _run(stage, prepare(number), instruments, measured, timed=False)
-        _read_peaks(measured)
-        if converged([each.seconds for each in measured.rounds]):
+        _run(stage, prepare(number), instruments, measurement, timed=False)
+        _read_peaks(measurement)
+        if converged([each.seconds for each in measurement.rounds]):
             break
     if stage.most_warm_ups > 1:
-        measured.warmed = converged([each.seconds for each in measured.rounds])
+        measurement.warmed_up = converged([each.seconds for each in measurement.rounds])
 
 
-def _read_peaks(measured: Measured[Output]) -> None:
+def _read_peaks(measurement: Measurement[Output]) -> None:
     """Read memory peaks once, after the first pass."""
-    measured.peak_rss_bytes = measured.peak_rss_bytes or peak_rss_bytes()
-    measured.peak_device_bytes = measured.peak_device_bytes or device_peak_bytes()
+    measurement.peak_rss_bytes = measurement.peak_rss_bytes or peak_rss_bytes()
+    measurement.peak_device_bytes = measurement.peak_device_bytes or device_peak_bytes()
 
 
 def _time(
@@ -189,26 +189,25 @@ def _time(
     stage: Stage[Input, Output],
     count: int,
     instruments: Instruments,
-    measured: Measured[Output],
+    measurement: Measurement[Output],
 ) -> None:
     """Timed rounds through pytest-benchmark, so that its statistics are of the same rounds."""
     meters = (instruments.energy, instruments.meter)
 
     def setup() -> tuple[tuple[Input], dict[str, object]]:
-        item = stage.prepare(len(measured.outputs))
+        item = stage.prepare(len(measurement.outputs))
         for each in meters:
             if each:
                 each.start()
         return (item,), {}
 
     def target(item: Input) -> None:
-        measured.outputs.append(_run(stage, item, instruments, measured, timed=True))
+        measurement.outputs.append(_run(stage, item, instruments, measurement, timed=True))
 
     def teardown(_: Input) -> None:
-        used, seen = (each.stop() if each else None for each in meters)
-        joules = getattr(used, "total_j", None)
-        last = measured.rounds[-1]
-        measured.rounds[-1] = replace(last, noise=seen, joules=joules)
+        energy, noise = (each.stop() if each else None for each in meters)
+        joules = getattr(energy, "total_j", None)
+        measurement.rounds[-1] = replace(measurement.rounds[-1], noise=noise, joules=joules)
 
     benchmark.pedantic(target, setup=setup, teardown=teardown, rounds=count)
 
@@ -217,7 +216,7 @@ def _run(
     stage: Stage[Input, Output],
     item: Input,
     instruments: Instruments,
-    measured: Measured[Output],
+    measurement: Measurement[Output],
     *,
     timed: bool,
 ) -> Output:
@@ -228,5 +227,5 @@ def _run(
     returned = clock()
     synchronise(output)
     done = clock()
-    measured.rounds.append(Round(timed, now, done - start, done - returned))
+    measurement.rounds.append(Round(timed, now, done - start, done - returned))
     return output

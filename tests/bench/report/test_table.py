@@ -6,8 +6,7 @@ from tlbench.report.table import WIDTH, result_table, seconds, share
 from tlbench.runs.read import Row
 from tlbench.suite.plan import describe, plan
 from tlbench.suite.workloads import QUICK
-from tlbench.timing.budget import StageCost
-from tlbench.timing.schedule import Schedule
+from tlbench.timing.schedule import Schedule, StageCost
 
 INFO = {
     "stage": "pipeline",

@@ -4,8 +4,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tlbench.timing.budget import MOST_ROUNDS, StageCost, plan_rounds, planned_seconds
-from tlbench.timing.schedule import make_schedule
+from tlbench.timing.schedule import (
+    MOST_ROUNDS,
+    StageCost,
+    make_schedule,
+    plan_rounds,
+    planned_seconds,
+)
 
 COSTS = st.dictionaries(
     st.sampled_from("abcdef"),

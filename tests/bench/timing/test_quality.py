@@ -11,8 +11,8 @@ STEADY = [1.00, 1.01, 0.99, 1.02, 1.00, 1.01]
     ("seconds", "options", "label", "reason"),
     [
         (STEADY, {}, "steady", ""),
-        ([2.0], {"warmed": None}, "single", "one round"),
-        (STEADY, {"warmed": False}, "cold", "warm-up did not converge"),
+        ([2.0], {"warmed_up": None}, "single", "one round"),
+        (STEADY, {"warmed_up": False}, "cold", "warm-up did not converge"),
         ([1, 1.1, 1.2, 1.3, 1.4], {}, "drifting", "33% slower from first to last round"),
         ([1.4, 1.3, 1.2, 1.1, 1], {}, "drifting", "33% faster"),
         ([1, 1.3, 1, 1.4, 1.1, 0.9], {}, "noisy", "of the median"),
@@ -33,13 +33,13 @@ STEADY = [1.00, 1.01, 0.99, 1.02, 1.00, 1.01]
     ],
 )
 def test_a_row_is_named_by_what_was_seen(seconds, options, label, reason):
-    quality = timing_quality(seconds, **({"warmed": True} | options))
+    quality = timing_quality(seconds, **({"warmed_up": True} | options))
     assert quality.label == label
     assert reason in str(quality)
 
 
 def test_the_gravest_reason_names_the_row_and_all_are_given():
-    quality = timing_quality([1, 1.2, 1.4, 1.6, 1.8], warmed=False, disturbances=["steal 9 %"])
+    quality = timing_quality([1, 1.2, 1.4, 1.6, 1.8], warmed_up=False, disturbances=["steal 9 %"])
     assert quality.label == "cold"
     assert len(quality.reasons) == 4
     assert str(quality).startswith("cold: warm-up did not converge; ")

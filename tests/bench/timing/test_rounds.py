@@ -60,28 +60,28 @@ def test_warm_ups_and_rounds_are_counted_exactly(timed, clock):
         return number
 
     stage = Stage(lasting(clock, [9, 4, 3, 3, 2, 5, 8]), prepare, images=10)
-    measured = measure(timed, stage, 3, Instruments(clock=clock, now=clock))
+    measurement = measure(timed, stage, 3, Instruments(clock=clock, now=clock))
     assert prepared == [1000, 1001, 1002, 1003, 0, 1, 2]
-    assert [each.seconds for each in measured.rounds] == [9, 4, 3, 3, 2, 5, 8]
-    assert [each.timed for each in measured.rounds] == [False] * 4 + [True] * 3
-    assert measured.outputs == [0, 1, 2]
-    assert timed.stats.stats.data == measured.seconds == [2, 5, 8]
-    assert measured.warmed is True
+    assert [each.seconds for each in measurement.rounds] == [9, 4, 3, 3, 2, 5, 8]
+    assert [each.timed for each in measurement.rounds] == [False] * 4 + [True] * 3
+    assert measurement.outputs == [0, 1, 2]
+    assert timed.stats.stats.data == measurement.seconds == [2, 5, 8]
+    assert measurement.warmed_up is True
 
 
 def test_a_stage_that_never_gets_steady_is_flagged(timed, clock):
     seconds = [2.0**number for number in range(10, 0, -1)]
     stage = Stage(lasting(clock, seconds), lambda number: number, images=1, most_warm_ups=6)
-    measured = measure(timed, stage, 4, Instruments(clock=clock))
-    assert len(measured.rounds) == 6 + 4
-    assert measured.warmed is False
-    assert timing_quality(measured.seconds, warmed=measured.warmed).label == "cold"
+    measurement = measure(timed, stage, 4, Instruments(clock=clock))
+    assert len(measurement.rounds) == 6 + 4
+    assert measurement.warmed_up is False
+    assert timing_quality(measurement.seconds, warmed_up=measurement.warmed_up).label == "cold"
 
 
 def test_time_stamps_are_those_of_the_rounds_start(timed, clock):
     stage = Stage(lasting(clock, [1, 1, 1, 1]), lambda number: number, images=1)
-    measured = measure(timed, stage, 2, Instruments(clock=clock, now=lambda: 1000 + clock.now))
-    assert [each.started_at for each in measured.rounds] == [1000, 1001, 1002, 1003]
+    measurement = measure(timed, stage, 2, Instruments(clock=clock, now=lambda: 1000 + clock.now))
+    assert [each.started_at for each in measurement.rounds] == [1000, 1001, 1002, 1003]
 
 
 def test_the_meter_stands_beside_each_timed_round(timed, clock):
@@ -96,39 +96,39 @@ def test_the_meter_stands_beside_each_timed_round(timed, clock):
             return len(seen)
 
     stage = Stage(lasting(clock, [1, 1, 7, 8]), lambda number: number, images=1)
-    measured = measure(timed, stage, 2, Instruments(Meter(), clock=clock))
+    measurement = measure(timed, stage, 2, Instruments(Meter(), clock=clock))
     assert seen == [7, 8]
-    assert [each.noise for each in measured.rounds] == [None, None, 1, 2]
+    assert [each.noise for each in measurement.rounds] == [None, None, 1, 2]
     assert timed.stats.stats.data == [7, 8]
 
 
 def test_rounds_can_be_planned_from_the_last_warm_up(timed, clock):
     stage = Stage(lasting(clock, [4, 4] + [4] * 9), lambda number: number, images=1)
-    measured = measure(timed, stage, lambda warm_s: int(12 / warm_s), Instruments(clock=clock))
-    assert len(measured.timed) == 3
+    measurement = measure(timed, stage, lambda warm_s: int(12 / warm_s), Instruments(clock=clock))
+    assert len(measurement.timed) == 3
 
 
-def test_a_smaller_warm_up_does_not_tell_what_a_round_takes(timed, clock):
-    told = []
+def test_a_smaller_warm_up_is_not_taken_for_a_round(timed, clock):
+    durations = []
 
     def rounds(warm_s):
-        told.append(warm_s)
+        durations.append(warm_s)
         return 1
 
     stage = Stage(
         lasting(clock, [0.1, 9]), lambda n: n, images=1, warm_up=lambda n: n, most_warm_ups=1
     )
     measure(timed, stage, rounds, Instruments(clock=clock))
-    assert told == [0.0]
+    assert durations == [0.0]
 
 
 def test_a_single_warm_up_traces_and_shows_nothing(timed, clock):
     stage = Stage(
         lasting(clock, [9, 1]), lambda n: n, images=1, warm_up=lambda n: -1, most_warm_ups=1
     )
-    measured = measure(timed, stage, 1, Instruments(clock=clock))
-    assert measured.warmed is None
-    assert measured.outputs == [0]
+    measurement = measure(timed, stage, 1, Instruments(clock=clock))
+    assert measurement.warmed_up is None
+    assert measurement.outputs == [0]
 
 
 class Unfinished:
@@ -148,11 +148,11 @@ def test_a_stage_that_returns_before_it_is_done_is_waited_for_and_caught(timed, 
         clock.now += 0.1
         return wrap(Unfinished(clock))
 
-    measured = measure(
+    measurement = measure(
         timed, Stage(work, lambda number: number, images=1), 5, Instruments(clock=clock)
     )
     assert timed.stats.stats.data == pytest.approx([10.1] * 5)
-    quality = timing_quality(measured.seconds, warmed=True, unfinished=measured.unfinished)
+    quality = timing_quality(measurement.seconds, warmed_up=True, unfinished=measurement.unfinished)
     assert quality.label == "unsynchronised"
     assert "99% of a round came after the return" in str(quality)
 
@@ -213,8 +213,8 @@ def test_energy_is_counted_for_each_timed_round(timed, clock):
             return SimpleNamespace(total_j=10 * (clock.now - self.begun))
 
     stage = Stage(lasting(clock, [1, 1, 7, 8]), lambda number: number, images=1)
-    measured = measure(timed, stage, 2, Instruments(energy=Joules(), clock=clock))
-    assert [each.joules for each in measured.rounds] == [None, None, 70, 80]
+    measurement = measure(timed, stage, 2, Instruments(energy=Joules(), clock=clock))
+    assert [each.joules for each in measurement.rounds] == [None, None, 70, 80]
 
 
 class FakeGpus:
