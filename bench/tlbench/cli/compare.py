@@ -23,8 +23,8 @@ from tlbench.compare.reference import reference_first
 from tlbench.report.comparison_records import as_csv
 from tlbench.report.comparison_records import as_json as in_json
 from tlbench.report.comparison_text import as_lines, as_markdown
-from tlbench.report.gate_words import printable
 from tlbench.report.table import indented
+from tlbench.report.text import printable
 from tlbench.runs.files import write_file
 
 if TYPE_CHECKING:

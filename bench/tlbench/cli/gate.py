@@ -29,8 +29,15 @@ from tlbench.gate.arm_setup import ready_arm
 from tlbench.gate.arms import parse_arm
 from tlbench.gate.pair_result import BASE, CANDIDATE
 from tlbench.machine.fingerprint import fingerprint
-from tlbench.report.gate_text import gate_json, gate_junit, gate_markdown, gate_table
-from tlbench.report.tint import VERDICTS, tinted
+from tlbench.report.gate_text import (
+    COLOURS,
+    gate_explanation,
+    gate_json,
+    gate_junit,
+    gate_markdown,
+    gate_table,
+)
+from tlbench.report.text import coloured
 from tlbench.runs.files import cache_dir, write_file
 from tlbench.suite.arm_options import ARM_OPTIONS
 from tlbench.suite.workloads import QUICK
@@ -97,6 +104,7 @@ class Outputs:
 )
 @click.option("--resume", is_flag=True, help="resume an interrupted gate")
 @click.option("--seed", type=click.IntRange(0), metavar="N", help="random seed of the turn order")
+@click.option("--explain", is_flag=True, help="print what verdicts and columns mean")
 @file_option("--markdown", "Markdown summary to write")
 @file_option("--junit", "JUnit XML file to write")
 @file_option("--save", "JSON file of every raw pair to write")
@@ -118,6 +126,7 @@ def gate(
     junit: Path | None,
     save: Path | None,
     resume: bool,
+    explain: bool,
     as_json: bool,
 ) -> None:
     """Decide whether a candidate is slower or less accurate than a base.
@@ -143,6 +152,8 @@ def gate(
     except ArmDied as error:
         raise Failure(str(error), NOTHING) from error
     code = _show_itself(reports, outputs) if repeat else _show(reports[0], outputs)
+    if explain and not as_json:
+        click.echo("\n".join(gate_explanation()))
     raise SystemExit(code)
 
 
@@ -254,7 +265,7 @@ def _show_itself(reports: Sequence[Report], outputs: Outputs) -> int:
 
 
 def _print_table(report: Report) -> None:
-    click.echo("\n".join(tinted(line, VERDICTS) for line in gate_table(report)))
+    click.echo("\n".join(coloured(gate_table(report), COLOURS)))
 
 
 def _save(path: Path | None, what: dict[str, Any], gates: list[tuple[list[Pair], Report]]) -> None:

@@ -18,7 +18,7 @@ from tlbench.compare.entries import by_job, entries_of, labelled
 from tlbench.compare.history import histories
 from tlbench.errors import InputError
 from tlbench.report import history_text
-from tlbench.report.gate_words import printable
+from tlbench.report.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -15,7 +15,7 @@ from tlbench.machine.fact_format import facts_lines
 from tlbench.machine.fingerprint import fingerprint
 from tlbench.machine.probes import ProbeError, peak, probes_json, run_probes
 from tlbench.machine.state import momentary_state
-from tlbench.report.table import WIDTH
+from tlbench.report.text import WIDTH
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -9,7 +9,7 @@ import click
 from tlbench.cli.command_line import NOTHING, Failure
 from tlbench.compare.entries import SETUP
 from tlbench.errors import InputError
-from tlbench.report.gate_words import printable
+from tlbench.report.text import printable
 from tlbench.runs.collect import collect
 
 if TYPE_CHECKING:

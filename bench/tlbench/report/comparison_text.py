@@ -9,10 +9,8 @@ from typing import TYPE_CHECKING
 from tlbench.compare.differing import within
 from tlbench.compare.peaks import weak_peaks
 from tlbench.compare.reference import headline
-from tlbench.report.gate_markdown import as_code, as_text
-from tlbench.report.gate_words import printable
 from tlbench.report.table import indented, lines_of, per_second, share, wrapped
-from tlbench.report.tint import RATIOS, tinted
+from tlbench.report.text import as_code, as_text, coloured, printable
 from tlbench.stats.ratios import ALARM, CONFIDENCE, RUN_SD
 
 if TYPE_CHECKING:
@@ -24,6 +22,7 @@ if TYPE_CHECKING:
 
 HEADINGS = ("benchmark", "", "images/s", "times A", "interval", "top-1", "")
 RIGHT = (2, 3, 4, 5)
+COLOURS = {"faster": "green", "slower": "red"}
 #: The letter of the entry that the others are compared with.
 FIRST = "A"
 #: Verdicts of rounds whose time is in doubt.
@@ -222,7 +221,7 @@ def as_lines(comparisons: Iterable[Comparison]) -> list[str]:
         lines += ["", "what differs:"] * bool(told)
         lines += [part for line in told for part in indented(line)]
         table = lines_of(HEADINGS, [line.cells for line in table_lines(each)], right=RIGHT)
-        lines += ["", *(tinted(row, RATIOS) for row in table), ""]
+        lines += ["", *coloured(table, COLOURS), ""]
         below = [*headline_lines(each), *money_lines(each), *doubt_lines(each)]
         lines += [part for line in below for part in wrapped(line)]
         lines += [""] * bool(below)

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tlbench.report.gate_words import printable
 from tlbench.report.pictures import as_svg, drawing
+from tlbench.report.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

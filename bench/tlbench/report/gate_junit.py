@@ -6,7 +6,8 @@ import math
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
-from tlbench.report.gate_words import NOTHING, explanation, id_parts, numbers, printable
+from tlbench.report.gate_words import NOTHING, explanation, id_parts, numbers
+from tlbench.report.text import printable
 
 if TYPE_CHECKING:
     from tlbench.gate.verdict import Report, Status, Verdict
@@ -58,15 +59,12 @@ def _case(verdict: Verdict) -> ET.Element:
     if file:
         attributes["file"] = file
     case = ET.Element("testcase", {key: printable(text) for key, text in attributes.items()})
-    if verdict.status in ELEMENTS:
-        message = {"message": printable(verdict.reason), "type": verdict.status}
-        if verdict.status == "inconclusive":
-            # GitLab shows of a skipped test nothing but its message.
-            message["message"] = explanation(verdict)
-        element = ET.SubElement(case, ELEMENTS[verdict.status], message)
-        element.text = f"{explanation(verdict)}\n{numbers(verdict)}"
-    else:
-        ET.SubElement(case, "system-out").text = f"{explanation(verdict)}\n{numbers(verdict)}"
+    tag, details = ELEMENTS.get(verdict.status, "system-out"), {}
+    if tag != "system-out":
+        # GitLab shows of a skipped test nothing but its message.
+        reason = explanation(verdict) if tag == "skipped" else printable(verdict.reason)
+        details = {"message": reason, "type": verdict.status}
+    ET.SubElement(case, tag, details).text = f"{explanation(verdict)}\n{numbers(verdict)}"
     return case
 
 

@@ -7,8 +7,8 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from tlbench.compare.entries import SETUP
-from tlbench.report.gate_words import printable
 from tlbench.report.table import indented, lines_of, per_second, wrapped
+from tlbench.report.text import printable
 from tlbench.stats.change_points import ALARM, LEAST_RUNS, MOST_RUNS
 from tlbench.stats.ratios import CONFIDENCE, geometric_mean
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tlbench.report.gate_words import printable
+from tlbench.report.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable

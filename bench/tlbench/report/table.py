@@ -6,16 +6,15 @@ import textwrap
 from statistics import median
 from typing import TYPE_CHECKING
 
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
+
+from tlbench.report.text import WIDTH, rendered
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from tlbench.runs.read import Row
-
-WIDTH = 80
 
 
 def result_table(rows: Sequence[Row], not_measured: Mapping[str, str]) -> list[str]:
@@ -32,17 +31,20 @@ def result_table(rows: Sequence[Row], not_measured: Mapping[str, str]) -> list[s
     table.add_column("verdict")
     for row in rows:
         table.add_row(*cells(row))
-    lines = _render(table)
+    lines = rendered(table)
     lines += [
-        line for row in rows if row.info.get("gflops_per_s") for line in _render(share_of_peak(row))
+        line
+        for row in rows
+        if row.info.get("gflops_per_s")
+        for line in rendered(share_of_peak(row))
     ]
     lines += [line for row in rows for line in energy_and_cost(row)]
     lines += list(dict.fromkeys(line for row in rows for line in accuracy_kept(row)))
     for row in rows:
         for reason in row.info.get("noise", {}).get("reasons", []):
-            lines += _render(Text(f"{row.label}: {reason}"))
+            lines += rendered(Text(f"{row.label}: {reason}"))
     for name, reason in not_measured.items():
-        lines += _render(Text(f"{name}: not measured: {reason}"))
+        lines += rendered(Text(f"{name}: not measured: {reason}"))
     return lines
 
 
@@ -142,11 +144,4 @@ def lines_of(
         table.add_column(heading, justify="right" if i in right else "left", no_wrap=i in right)
     for row in rows:
         table.add_row(*(Text(text) for text in row))
-    return _render(table)
-
-
-def _render(item: Table | Text) -> list[str]:
-    console = Console(width=WIDTH, color_system=None, legacy_windows=False)
-    with console.capture() as capture:
-        console.print(item)
-    return [line.rstrip() for line in capture.get().splitlines()]
+    return rendered(table)

@@ -6,7 +6,7 @@ import textwrap
 from typing import TYPE_CHECKING, Any
 
 from tl_core.devices import usable_cpus
-from tlbench.report.table import WIDTH
+from tlbench.report.text import WIDTH
 from tlbench.timing.schedule import planned_seconds
 
 if TYPE_CHECKING:

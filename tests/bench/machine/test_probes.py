@@ -13,7 +13,7 @@ from tlbench.cli.main import main
 from tlbench.machine import probes
 from tlbench.machine.fact_format import shown
 from tlbench.machine.probes import Probe, ProbeError, bandwidth, matmul, matmul_numpy, peak
-from tlbench.report.table import WIDTH
+from tlbench.report.text import WIDTH
 
 
 class Clock:

@@ -15,7 +15,7 @@ import tlbench.plugin.stored_gate
 import tlbench.report.gate_text  # noqa: F401 - for its imports
 from tlbench.gate.baseline import Baseline, write_baseline
 from tlbench.machine.fingerprint import fingerprint
-from tlbench.report.table import WIDTH
+from tlbench.report.text import WIDTH
 from tlbench.runs.answers import pack, unpack
 
 FILE = "bench_sort.py"

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tlbench.report.table import WIDTH
+from tlbench.report.text import WIDTH
 
 ROOT = Path(__file__).parents[3]
 #: The whole suite on a job small enough for a test.

@@ -2,7 +2,8 @@
 
 import pytest
 
-from tlbench.report.table import WIDTH, result_table, seconds, share
+from tlbench.report.table import result_table, seconds, share
+from tlbench.report.text import WIDTH
 from tlbench.runs.read import Row
 from tlbench.suite.plan import describe, plan
 from tlbench.suite.workloads import QUICK

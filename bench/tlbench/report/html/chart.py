@@ -6,9 +6,9 @@ import textwrap
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tlbench.report.gate_words import printable
 from tlbench.report.pictures import drawing
 from tlbench.report.table import per_second
+from tlbench.report.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

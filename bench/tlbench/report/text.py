@@ -1,0 +1,67 @@
+"""Text as every report has it: printable, at most 80 columns wide, coloured, or inside Markdown."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from rich.console import RenderableType
+
+WIDTH = 80
+#: Before the second and further lines of a sentence.
+INDENT = "  "
+#: What means anything to Markdown or HTML in the middle of a line, as entities.
+_ENTITIES = {ord(each): f"&#{ord(each)};" for each in "\\`*_[]<>&|~$#@:"}
+
+
+def printable(text: str) -> str:
+    """Control, format and other unprintable characters as escapes: one line, valid in XML."""
+    return "".join(
+        each if each.isprintable() else each.encode("unicode_escape").decode() for each in text
+    )
+
+
+def rendered(item: RenderableType) -> list[str]:
+    """What rich makes of a table or a text: plain lines of at most 80 columns."""
+    console = Console(width=WIDTH, color_system=None, legacy_windows=False)
+    with console.capture() as capture:
+        console.print(item)
+    return [line.rstrip() for line in capture.get().splitlines()]
+
+
+def sentence(text: str) -> list[str]:
+    """A text as lines of at most 80 columns, all but the first indented."""
+    wrapped = Text(text).wrap(Console(width=WIDTH), WIDTH - len(INDENT))
+    first, *others = (line.plain.rstrip() for line in wrapped)
+    return [first, *(INDENT + line for line in others)]
+
+
+def coloured(lines: Iterable[str], colours: Mapping[str, str]) -> list[str]:
+    """Lines whose words have colours, if stdout is a terminal that takes them, as rich decides.
+
+    Args:
+        lines: Plain text.
+        colours: By word, where it ends a line or stands before a comma.
+    """
+    text = Text("\n".join(lines))
+    for word, colour in colours.items():
+        text.highlight_regex(rf"(?m)(?<= ){word}(?=, |$)", colour)
+    console = Console(legacy_windows=False)
+    with console.capture() as capture:
+        console.print(text, soft_wrap=True, end="")
+    return capture.get().split("\n")
+
+
+def as_code(text: str) -> str:
+    """As code in Markdown: an element, since a code span can't hold every text."""
+    return f"<code>{text.translate(_ENTITIES)}</code>"
+
+
+def as_text(text: str) -> str:
+    """As text in Markdown, in which nobody is mentioned, as is looked for after entities."""
+    return text.translate(_ENTITIES | {ord("@"): "@&#8203;"})
