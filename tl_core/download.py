@@ -36,9 +36,9 @@ ADVICE = {
 OTHER_STATUS = "try again later, or fetch the file by hand and put it in place"
 
 
-def downloads_allowed(*, asked: bool = False) -> bool:
-    """Whether data may be fetched: asked for by the caller, or ``TLBENCH_DOWNLOAD=1``."""
-    return asked or os.environ.get("TLBENCH_DOWNLOAD") == "1"
+def downloads_allowed(*, requested: bool = False) -> bool:
+    """Whether data may be fetched: on the caller's request, or by ``TLBENCH_DOWNLOAD=1``."""
+    return requested or os.environ.get("TLBENCH_DOWNLOAD") == "1"
 
 
 def fetch(url: str, target: Path, sha256: str, *, timeout_s: float = TIMEOUT_S) -> Path:

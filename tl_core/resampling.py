@@ -108,8 +108,8 @@ def taps(inputs: int, outputs: int, name: str) -> Taps:
         rows.append(_fixed(values))
         firsts.append(first)
     weights = np.zeros((outputs, max(map(len, rows))), np.int32)
-    for row, given in zip(weights, rows, strict=True):
-        row[: len(given)] = given
+    for target, row in zip(weights, rows, strict=True):
+        target[: len(row)] = row
     return Taps(np.array(firsts), np.array([len(row) for row in rows]), weights)
 
 
@@ -172,8 +172,8 @@ def _pass(
     out: NDArray[np.uint8],
     name: str,
 ) -> None:
-    found = taps(image.shape[axis], out.shape[axis], name)
-    kernel(image, found.first, found.count, found.weights, out)
+    along = taps(image.shape[axis], out.shape[axis], name)
+    kernel(image, along.first, along.count, along.weights, out)
 
 
 def _height_first(rows_lost: int, columns_lost: int) -> bool:

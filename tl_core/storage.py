@@ -1,4 +1,4 @@
-"""Where converted models are kept, and how files are written: whole or not at all."""
+"""The cache folder, and how files are written: whole or not at all."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import platformdirs
+from filelock import FileLock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 
 def cache_dir() -> Path:
-    """The folder for converted models: ``TLBENCH_CACHE``, else the user's cache folder."""
+    """``TLBENCH_CACHE``, else the user's cache folder: models, conversions and features."""
     override = os.environ.get("TLBENCH_CACHE")
     return Path(override).expanduser() if override else Path(platformdirs.user_cache_dir("tlbench"))
 
@@ -59,17 +60,14 @@ def atomic_file(target: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def atomic_dir(target: Path, *, is_whole: Callable[[Path], bool] | None = None) -> Iterator[Path]:
+def atomic_dir(target: Path) -> Iterator[Path]:
     """A temporary folder beside ``target`` that takes its place only if the block ends well.
 
     An older folder at ``target`` is set aside, and put back if the rename fails or is interrupted.
-    Where another process got there in between, one of the two stays, whole.
+    Where another process wrote there in between, one of the two stays, whole.
 
     Args:
         target: The folder to write; the one that it is in is made where absent.
-        is_whole: For caches, where every writer writes the same: whether a folder needs no
-            replacement. One that came to ``target`` meanwhile then stays, since its writer may be
-            reading it already, and ours is dropped. None replaces whatever is there.
 
     Yields:
         The empty folder to write to.
@@ -79,32 +77,49 @@ def atomic_dir(target: Path, *, is_whole: Callable[[Path], bool] | None = None) 
     try:
         yield part
         part.chmod(0o777 & ~_umask())
-        if is_whole is None or not is_whole(target):
-            _swap_in(part, target, is_whole)
+        _swap_in(part, target)
     finally:
         shutil.rmtree(part, ignore_errors=True)
 
 
-def _swap_in(part: Path, target: Path, is_whole: Callable[[Path], bool] | None) -> None:
+def cached_dir(
+    target: Path, is_whole: Callable[[Path], bool], write: Callable[[Path], object]
+) -> Path:
+    """The folder itself, filled now where it is absent or broken; one that is whole stays.
+
+    Where another process is filling it, this one waits.
+
+    Args:
+        target: The folder.
+        is_whole: Whether a folder needs no replacement.
+        write: Fills an empty folder.
+    """
+    if not is_whole(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(target.with_name(f".{target.name}.lock")):
+            if not is_whole(target):
+                with atomic_dir(target) as folder:
+                    write(folder)
+    return target
+
+
+def _swap_in(part: Path, target: Path) -> None:
     """Rename ``part`` to ``target``; no file system call exchanges two folders everywhere."""
     old = part.with_suffix(".old")
     try:
         with suppress(FileNotFoundError):
             target.rename(old)
-        if is_whole is not None and is_whole(old):  # it came this very moment
-            old.rename(target)
-            return
         part.rename(target)
     except BaseException as error:  # Ctrl-C between the two renames must not cost the old folder
         if not target.exists():
             if old.exists():
                 old.rename(target)
             raise
-        shutil.rmtree(old, ignore_errors=True)
         if not (isinstance(error, OSError) and error.errno in {errno.EEXIST, errno.ENOTEMPTY}):
-            raise
-        return  # another writer was faster: theirs stays
-    shutil.rmtree(old, ignore_errors=True)
+            raise  # else another writer was faster: theirs stays
+    finally:
+        if target.exists():
+            shutil.rmtree(old, ignore_errors=True)
 
 
 def _umask() -> int:

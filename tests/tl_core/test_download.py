@@ -169,17 +169,17 @@ def test_only_http_and_https_are_fetched(url, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("asked", "value", "allowed"),
+    ("requested", "value", "allowed"),
     [
         pytest.param(False, None, False, id="neither"),
-        pytest.param(True, None, True, id="asked"),
+        pytest.param(True, None, True, id="requested"),
         pytest.param(False, "1", True, id="environment"),
         pytest.param(False, "0", False, id="environment-says-no"),
         pytest.param(False, "", False, id="environment-is-empty"),
     ],
 )
-def test_downloads_need_permission(asked, value, allowed, monkeypatch):
+def test_downloads_need_permission(requested, value, allowed, monkeypatch):
     monkeypatch.delenv("TLBENCH_DOWNLOAD", raising=False)
     if value is not None:
         monkeypatch.setenv("TLBENCH_DOWNLOAD", value)
-    assert downloads_allowed(asked=asked) is allowed
+    assert downloads_allowed(requested=requested) is allowed

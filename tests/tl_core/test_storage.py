@@ -3,11 +3,13 @@
 import errno
 import hashlib
 import stat
+import threading
+import time
 from pathlib import Path
 
 import pytest
 
-from tl_core.storage import atomic_dir, atomic_file, cache_dir, sha256_of
+from tl_core.storage import atomic_dir, atomic_file, cache_dir, cached_dir, sha256_of
 
 
 class Interrupted(BaseException):
@@ -139,45 +141,53 @@ def is_whole(folder):
     return (folder / "whole").exists()
 
 
-def test_in_a_cache_the_first_whole_folder_stays(tmp_path):
-    """Its writer may be reading it: the very folder, not one of the same content."""
-    target = tmp_path / "model"
-    with atomic_dir(target, is_whole=is_whole) as second:
-        with atomic_dir(target, is_whole=is_whole) as first:
-            (first / "whole").touch()
-        before = target.stat().st_ino
-        (second / "whole").touch()
-    assert target.stat().st_ino == before
-    assert list(tmp_path.iterdir()) == [target]
+def write_whole(folder):
+    (folder / "whole").touch()
 
 
-def test_in_a_cache_a_broken_folder_is_replaced(tmp_path):
+def test_in_a_cache_a_broken_folder_is_replaced_and_a_whole_one_stays(tmp_path):
     target = tmp_path / "model"
     target.mkdir()
     (target / "half").touch()
-    with atomic_dir(target, is_whole=is_whole) as part:
-        (part / "whole").touch()
+    assert cached_dir(target, is_whole, write_whole) == target
     assert [path.name for path in target.iterdir()] == ["whole"]
-    assert list(tmp_path.iterdir()) == [target]
+    before = target.stat().st_ino
+    cached_dir(target, is_whole, lambda _: pytest.fail("it was whole"))
+    assert target.stat().st_ino == before
 
 
-@pytest.mark.parametrize("broken", [True, False], ids=["in place of a broken one", "newly"])
-def test_in_a_cache_a_folder_that_comes_between_look_and_rename_stays(tmp_path, broken):
+def test_in_a_cache_the_first_whole_folder_stays_while_others_wait(tmp_path):
+    """Its writer may be reading it: the very folder, not one of the same content."""
+    target, writers = tmp_path / "model", []
+    begin = threading.Barrier(4)
+
+    def write(folder):
+        writers.append(folder)
+        time.sleep(0.05)
+        write_whole(folder)
+
+    def run():
+        begin.wait()
+        cached_dir(target, is_whole, write)
+
+    threads = [threading.Thread(target=run) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(writers) == 1
+    assert [path.name for path in target.iterdir()] == ["whole"]
+
+
+def test_in_a_cache_a_writer_that_fails_leaves_nothing_and_the_next_one_writes(tmp_path):
     target = tmp_path / "model"
-    looks = []
+    with pytest.raises(Interrupted):
+        cached_dir(target, is_whole, interrupt)
+    assert not target.exists()
+    cached_dir(target, is_whole, write_whole)
+    assert is_whole(target)
 
-    def came_after_the_look(folder):
-        looks.append(folder)
-        if len(looks) > 1:
-            return is_whole(folder)
-        with atomic_dir(target) as first:
-            (first / "whole").touch()
-        return False
 
-    if broken:
-        target.mkdir()
-    with atomic_dir(target, is_whole=came_after_the_look) as part:
-        (part / "whole").touch()
-        (part / "ours").touch()
-    assert [path.name for path in target.iterdir()] == ["whole"]
-    assert list(tmp_path.iterdir()) == [target]
+def interrupt(folder):
+    (folder / "half").touch()
+    raise Interrupted

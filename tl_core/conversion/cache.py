@@ -7,7 +7,7 @@ import json
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
-from tl_core.storage import atomic_dir, cache_dir, sha256_of
+from tl_core.storage import cache_dir, cached_dir, sha256_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -34,13 +34,14 @@ def cached(facts: Mapping[str, object], write: Callable[[Path], None]) -> Path:
     """
     text = json.dumps(facts, sort_keys=True, default=str)
     target = cache_dir() / "converted" / hashlib.sha256(text.encode()).hexdigest()[:32]
-    if not _is_whole(target):
-        with atomic_dir(target, is_whole=_is_whole) as folder:
-            write(folder)
-            sums = {path.name: sha256_of(path) for path in sorted(folder.iterdir())}
-            key = {"made_of": json.loads(text), "sha256": sums}
-            (folder / KEY_FILE).write_text(json.dumps(key, indent=1) + "\n", encoding="utf-8")
-    return target
+
+    def write_with_key(folder: Path) -> None:
+        write(folder)
+        sums = {path.name: sha256_of(path) for path in sorted(folder.iterdir())}
+        key = {"made_of": json.loads(text), "sha256": sums}
+        (folder / KEY_FILE).write_text(json.dumps(key, indent=1) + "\n", encoding="utf-8")
+
+    return cached_dir(target, _is_whole, write_with_key)
 
 
 def _is_whole(target: Path) -> bool:

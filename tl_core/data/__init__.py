@@ -51,13 +51,13 @@ def load_data(
         module = _modules().get(name_or_path)
         loader = _loader(module) if module else None
         if loader is not None:
-            return loader(download=downloads_allowed(asked=download), seed=seed)
+            return loader(download=downloads_allowed(requested=download), seed=seed)
     path = Path(fspath(name_or_path)).expanduser()
     if path.is_dir():
         return load_folder(path, seed=seed)
-    found = "a file" if path.exists() else "neither a data set's name nor a folder"
+    received = "a file" if path.exists() else "neither a data set's name nor a folder"
     raise DataError(
-        f"data {fspath(name_or_path)!r} is {found}: expected {', '.join(data_names())}, or the "
+        f"data {fspath(name_or_path)!r} is {received}: expected {', '.join(data_names())}, or the "
         "path of a folder of class/image files"
     )
 

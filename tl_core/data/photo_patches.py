@@ -82,18 +82,18 @@ def patches(
     band = photo[:, columns[0] : columns[1]]
     height, width = band.shape[0] - PATCH + 1, band.shape[1] - PATCH + 1
     windows = np.lib.stride_tricks.sliding_window_view(band, (PATCH, PATCH), axis=(0, 1))
-    kept = np.empty((0, 3, PATCH, PATCH), np.uint8)
-    while len(kept) < n:
+    cut = np.empty((0, 3, PATCH, PATCH), np.uint8)
+    while len(cut) < n:
         places = bits.random_raw(n) % np.uint64(height * width)  # bias: below 1e-12
         rows, lefts = np.unravel_index(places.astype(np.int64), (height, width))
-        drawn = windows[rows, lefts]
-        kept = np.concatenate([kept, drawn[_contrast(drawn) >= CONTRAST]])
-    return np.ascontiguousarray(kept[:n].transpose(0, 2, 3, 1))
+        candidates = windows[rows, lefts]
+        cut = np.concatenate([cut, candidates[_contrast(candidates) >= CONTRAST]])
+    return np.ascontiguousarray(cut[:n].transpose(0, 2, 3, 1))
 
 
-def _contrast(drawn: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def _contrast(cut: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Brightest minus darkest value of each patch ``(n, 3, 32, 32)``."""
-    return np.asarray(drawn.max(axis=(1, 2, 3)) - drawn.min(axis=(1, 2, 3)))
+    return np.asarray(cut.max(axis=(1, 2, 3)) - cut.min(axis=(1, 2, 3)))
 
 
 def _dealt(parts: list[NDArray[np.uint8]], bits: np.random.BitGenerator) -> Split:

@@ -6,11 +6,11 @@ import gzip
 import shutil
 import tarfile
 import zlib
-from pathlib import Path, PurePosixPath, PureWindowsPath
+from pathlib import Path, PureWindowsPath
 
 from tl_core.errors import ModelError
 from tl_core.models.savedmodel import fault, find_root
-from tl_core.storage import atomic_dir, cache_dir, sha256_of
+from tl_core.storage import cache_dir, cached_dir, sha256_of
 
 SUFFIXES = (".tar.gz", ".tgz")
 #: Bytes read at a time where only the checksum matters.
@@ -28,8 +28,7 @@ def unpack(path: Path) -> Path:
     """The SavedModel folder of an archive, unpacked the first time.
 
     The cache knows the archive by its sha256, so that a new file of the same name is unpacked
-    anew; where two processes unpack it at once, the first one's folder stays. Members that would
-    land outside the folder, and devices, are refused.
+    anew. Members that would land outside the folder, and devices, are refused.
 
     Args:
         path: A ``.tar.gz`` whose root is a SavedModel folder, or that contains exactly one.
@@ -41,11 +40,12 @@ def unpack(path: Path) -> Path:
         target = cache_dir() / "archives" / sha256_of(path)
     except OSError as error:
         raise ModelError(f"{path}: can't be read ({error}); expected a .tar.gz") from error
-    if not _is_whole(target):
-        with atomic_dir(target, is_whole=_is_whole) as folder:
-            _extract(path, folder)
-            _check(path, folder)
-    return find_root(target)
+
+    def write(folder: Path) -> None:
+        _extract(path, folder)
+        _check(path, folder)
+
+    return find_root(cached_dir(target, _is_whole, write))
 
 
 def _is_whole(target: Path) -> bool:
@@ -74,15 +74,8 @@ def _extract_member(
 ) -> None:
     """Write one file or folder; tarfile's own filters came only with Python 3.11.4."""
     name = member.name
-    outside = (
-        PurePosixPath(name).is_absolute()
-        or PureWindowsPath(name).anchor
-        or ".."
-        in (
-            *PurePosixPath(name).parts,
-            *PureWindowsPath(name).parts,
-        )
-    )
+    # Windows splits at both kinds of slash.
+    outside = PureWindowsPath(name).anchor or ".." in PureWindowsPath(name).parts
     content = tar.extractfile(member) if member.isreg() else None
     if outside or not (content or member.isdir()):
         raise ModelError(
@@ -100,10 +93,10 @@ def _extract_member(
 
 def _check(path: Path, folder: Path) -> None:
     try:
-        found = fault(find_root(folder))
+        problem = fault(find_root(folder))
     except ModelError as error:
         raise ModelError(f"{path}: contains {error}. Pack the folder of one model") from error
-    if found:
+    if problem:
         raise ModelError(
-            f"{path}: contains a broken SavedModel ({found}); pack or download it again"
+            f"{path}: contains a broken SavedModel ({problem}); pack or download it again"
         )

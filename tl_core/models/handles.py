@@ -26,7 +26,7 @@ FORMS = (
 def resolve(handle: str, kind: Kind) -> Path:
     """The model as a SavedModel folder on this machine; downloads, unpacks or converts it.
 
-    Results are kept in ``storage.cache_dir()`` (Hub modules in ``TFHUB_CACHE_DIR`` where that is
+    Results are cached in ``storage.cache_dir()`` (Hub modules in ``TFHUB_CACHE_DIR`` where that is
     set). A folder, an archive and a URL are what they are: check with ``module.require`` that
     they are of the wanted kind.
 
@@ -59,9 +59,9 @@ def resolve(handle: str, kind: Kind) -> Path:
 
 
 def _folder(path: Path) -> Path:
-    if found := fault(path):
+    if problem := fault(path):
         raise ModelError(
-            f"{path}: {found}; expected a whole SavedModel folder. Copy or export it again"
+            f"{path}: {problem}; expected a whole SavedModel folder. Copy or export it again"
         )
     return path
 

@@ -51,16 +51,16 @@ def fetch(url: str) -> Path:
             left in the cache.
     """
     entry = _resolve(url)
-    found = _entry_fault(entry)
-    if found:
+    problem = _entry_fault(entry)
+    if problem:
         _remove(entry)
         entry = _resolve(url)
-        found = _entry_fault(entry)
-    if found:
+        problem = _entry_fault(entry)
+    if problem:
         _remove(entry)
         raise ModelError(
-            f"{url}: what came is no whole SavedModel ({found}), twice; expected a .tar.gz of one. "
-            "Check that the URL is of a TensorFlow 2 model, or try again later"
+            f"{url}: no whole SavedModel ({problem}), twice; expected a .tar.gz of one. Check "
+            "that the URL is of a TensorFlow 2 model, or try again later"
         )
     return find_root(entry)
 

@@ -1,4 +1,4 @@
-"""Whether a SavedModel folder is whole, told without building its graph."""
+"""Whether a SavedModel folder is whole, without building its graph."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ def fault(folder: Path) -> str | None:
     known = cache_dir() / "whole" / tree_digest(folder)
     if known.exists():
         return None
-    found = _fault(folder)
-    if found is None:
+    problem = _fault(folder)
+    if problem is None:
         with suppress(OSError):  # it only saves time
             known.parent.mkdir(parents=True, exist_ok=True)
             known.touch()
-    return found
+    return problem
 
 
 def _fault(folder: Path) -> str | None:
@@ -64,11 +64,11 @@ def find_root(folder: Path) -> Path:
     """
     if (folder / GRAPH_FILE).is_file():
         return folder
-    found = sorted(path.parent for path in folder.rglob(GRAPH_FILE))
-    if len(found) == 1:
-        return found[0]
-    names = ", ".join(str(path.relative_to(folder)) for path in found)
-    raise ModelError(f"{len(found)} SavedModel folders ({names or 'none'}); expected exactly one")
+    roots = sorted(path.parent for path in folder.rglob(GRAPH_FILE))
+    if len(roots) == 1:
+        return roots[0]
+    names = ", ".join(str(path.relative_to(folder)) for path in roots)
+    raise ModelError(f"{len(roots)} SavedModel folders ({names or 'none'}); expected exactly one")
 
 
 def _meta_graphs(graph: Path) -> list[Message]:

@@ -81,22 +81,6 @@ def test_a_graph_of_tensorflow_1_needs_its_file_only_where_it_has_variables(
     assert (fault(tmp_path / "v1") is not None) == with_variables
 
 
-def test_a_second_converter_keeps_the_export_that_the_first_may_be_loading(cache, tiny_module):
-    """The folder of the first stays, open files and all; the second's part is dropped."""
-    first = []
-
-    def export(folder):
-        shutil.copytree(tiny_module, folder, dirs_exist_ok=True)
-
-    def slow_export(folder):
-        export(folder)
-        first.append(cached_export("tiny", export).stat().st_ino)
-
-    target = cached_export("tiny", slow_export)
-    assert target.stat().st_ino == first[0]
-    assert list(target.parent.iterdir()) == [target]
-
-
 def test_a_broken_export_is_made_anew(cache, tiny_module):
     def export(folder):
         shutil.copytree(tiny_module, folder, dirs_exist_ok=True)
