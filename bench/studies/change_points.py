@@ -21,17 +21,15 @@ from threadpoolctl import threadpool_limits
 
 from bench.studies.files import write_json
 from bench.studies.gate_rules import rate
+from bench.studies.simulated_noise import autocorrelated, heavy_tailed, normal, skewed
 from tlbench.stats.change_points import ALARM, LEVEL, MOST_RUNS, change_points, proposals
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from numpy.random import Generator
-    from numpy.typing import NDArray
 
-    Floats = NDArray[np.float64]
-    #: Deviations of logarithms of so many runs, with the standard deviation ``SD``.
-    Noise = Callable[[Generator, int], Floats]
+    from bench.studies.simulated_noise import Floats, Noise, Shape
 
 #: Standard deviation of the noise, and the shifts that are to be found in it, as shares.
 SD, SHIFT = 0.02, 0.05
@@ -50,44 +48,15 @@ PROGRAM = Path(__file__).with_name("otava_points.py")
 SEARCHED = (500, 2_000, 10_000)
 
 
-def normal(rng: Generator, runs: int) -> Floats:
-    """Independent normal noise."""
-    return rng.normal(0, SD, runs)
-
-
-def heavy_tailed(rng: Generator, runs: int) -> Floats:
-    """Student's t with 3 degrees."""
-    drawn: Floats = rng.standard_t(3, runs) * SD / np.sqrt(3)
-    return drawn
-
-
-def skewed(rng: Generator, runs: int) -> Floats:
-    """Log-normal, its long tail on the slow side."""
-    drawn: Floats = -np.exp(rng.normal(0, 1, runs)) * SD / np.sqrt((np.e - 1) * np.e)
-    return drawn
-
-
-def slow_days(rng: Generator, runs: int) -> Floats:
+def slow_days(rng: Generator, shape: Shape, sd: float) -> Floats:
     """Normal, but one run in twenty is slower by a fifth."""
-    drawn: Floats = normal(rng, runs) - 0.2 * (rng.random(runs) < 0.05)
-    return drawn
+    deviations: Floats = normal(rng, shape, sd) - 0.2 * (rng.random(shape) < 0.05)
+    return deviations
 
 
-def autocorrelated(share: float) -> Noise:
-    """Normal noise that keeps a share of the deviation of the run before."""
-
-    def draw(rng: Generator, runs: int) -> Floats:
-        logs = normal(rng, runs)
-        for run in range(1, runs):
-            logs[run] = share * logs[run - 1] + np.sqrt(1 - share**2) * logs[run]
-        return logs
-
-    return draw
-
-
-def trend(rng: Generator, runs: int) -> Floats:
-    """Normal noise, and faster by ``SD`` in all, little by little."""
-    return normal(rng, runs) + np.linspace(0, SD, runs)
+def trend(rng: Generator, shape: Shape, sd: float) -> Floats:
+    """Normal noise, and faster by the standard deviation in all, little by little."""
+    return normal(rng, shape, sd) + np.linspace(0, sd, shape[0])
 
 
 #: The first four are independent from run to run, as is assumed; the others aren't.
@@ -115,7 +84,7 @@ class History:
 def unchanged(noise: Noise, runs: int, count: int, seed: int = 0) -> list[History]:
     """Histories without a shift."""
     rng = np.random.default_rng(seed)
-    return [History(_rates(noise(rng, runs)), []) for _ in range(count)]
+    return [History(_rates(noise(rng, (runs,), SD)), []) for _ in range(count)]
 
 
 def shifted(runs: int, shifts: int, count: int, seed: int = 0) -> list[History]:
@@ -125,7 +94,7 @@ def shifted(runs: int, shifts: int, count: int, seed: int = 0) -> list[History]:
     for _ in range(count):
         places = _places(rng, runs, shifts)
         signs = rng.choice([-1.0, 1.0], shifts)
-        logs = normal(rng, runs)
+        logs = normal(rng, (runs,), SD)
         for place, sign in zip(places, signs, strict=True):
             logs[place:] += sign * np.log1p(SHIFT)
         histories.append(History(_rates(logs), places))
@@ -214,7 +183,7 @@ def _share(count: int, of: int) -> dict[str, Any]:
 
 def search_seconds(runs: int) -> dict[str, Any]:
     """What the search for proposals takes where nothing shifted: its longest."""
-    logs = normal(np.random.default_rng(0), runs)
+    logs = normal(np.random.default_rng(0), (runs,), SD)
     seconds = []
     for _ in range(5):
         begin = time.perf_counter()

@@ -18,19 +18,16 @@ from scipy import stats
 from threadpoolctl import threadpool_limits
 
 from bench.studies.files import write_json
+from bench.studies.simulated_noise import autocorrelated, heavy_tailed, normal, skewed
 from tlbench.stats.interim_looks import ALARM, LOOKS
 from tlbench.stats.pair_decisions import Decisions
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from numpy.random import Generator
 
+    from bench.studies.simulated_noise import Noise, Shape
     from tlbench.stats.pair_decisions import Decision
     from tlbench.stats.sign_flip import Floats
-
-    #: Log-ratios of the two slots, ``(pairs, benchmarks)``, at a given standard deviation.
-    Noise = Callable[[Generator, int, int, float], Floats]
 
 #: Benchmarks of a suite, and the pairs of the last look.
 BENCHMARKS, PAIRS = 8, LOOKS[-1].pairs
@@ -40,41 +37,16 @@ UNCHANGED, CHANGED = 4_000, 1_000
 POWER = ((0.045, 0.10, 16), (0.03, 0.10, 10), (0.045, 0.05, 32), (0.02, 0.10, 8), (0.045, 0.25, 10))
 
 
-def normal(rng: Generator, pairs: int, benchmarks: int, sd: float) -> Floats:
-    """Independent normal noise."""
-    return rng.normal(0, sd, (pairs, benchmarks))
-
-
-def heavy_tailed(rng: Generator, pairs: int, benchmarks: int, sd: float) -> Floats:
-    """Student's t with 3 degrees, scaled to the standard deviation."""
-    drawn: Floats = rng.standard_t(3, (pairs, benchmarks)) * sd / np.sqrt(3)
-    return drawn
-
-
-def log_normal(rng: Generator, pairs: int, benchmarks: int, sd: float) -> Floats:
-    """Skewed: the slots' ratio itself is off by a log-normal amount, always to one side."""
-    drawn: Floats = np.exp(rng.normal(0, 1, (pairs, benchmarks)))
-    return drawn * sd / float(np.sqrt((np.e - 1) * np.e))
-
-
-def autocorrelated(rng: Generator, pairs: int, benchmarks: int, sd: float) -> Floats:
-    """Each pair is nine tenths the one before."""
-    logs = rng.normal(0, sd, (pairs, benchmarks))
-    for pair in range(1, pairs):
-        logs[pair] = 0.9 * logs[pair - 1] + np.sqrt(1 - 0.9**2) * logs[pair]
-    return logs
-
-
-def drifting(rng: Generator, pairs: int, benchmarks: int, sd: float) -> Floats:
+def drifting(rng: Generator, shape: Shape, sd: float) -> Floats:
     """Normal noise, and one slot gets slower by a standard deviation with every pair."""
-    return normal(rng, pairs, benchmarks, sd) + sd * np.arange(pairs)[:, None]
+    return normal(rng, shape, sd) + sd * np.arange(shape[0])[:, None]
 
 
 SIMULATED: dict[str, Noise] = {
     "normal": normal,
     "student t, 3 degrees": heavy_tailed,
-    "log-normal": log_normal,
-    "autocorrelated": autocorrelated,
+    "log-normal": skewed,
+    "autocorrelated": autocorrelated(0.9),
     "linear drift": drifting,
 }
 
@@ -86,8 +58,9 @@ def replayed(steps: Floats) -> Noise:
         steps: log-ratios of two runs of unchanged benchmarks, ``(pairs, benchmarks)``.
     """
 
-    def draw(rng: Generator, pairs: int, benchmarks: int, sd: float) -> Floats:
+    def draw(rng: Generator, shape: Shape, sd: float) -> Floats:
         del sd  # as recorded
+        pairs, benchmarks = shape
         first = rng.integers(0, len(steps))
         rows = (first + np.arange(pairs)) % len(steps)
         columns = rng.integers(0, steps.shape[1], benchmarks)
@@ -128,13 +101,13 @@ def simulate(
 
     Args:
         rng: For the noise and the coins.
-        noise: Of the slots.
+        noise: Log-ratios of the two slots, ``(pairs, benchmarks)``.
         sd: Its standard deviation from pair to pair.
         slower: By how much the first benchmark is slower in the head, as a share.
         tolerance: Of every benchmark.
         benchmarks: In the suite.
     """
-    slots = noise(rng, PAIRS, benchmarks, sd)
+    slots = noise(rng, (PAIRS, benchmarks), sd)
     logs = slots * rng.choice([-1.0, 1.0], (PAIRS, 1))
     logs[:, 0] += np.log1p(slower)
     decisions = Decisions({str(number): tolerance for number in range(benchmarks)})

@@ -176,7 +176,7 @@ def test_without_the_coins_a_drift_would_raise_alarms():
     rng = np.random.default_rng(0)
 
     def alarm():
-        logs = SIMULATED["linear drift"](rng, 32, 1, 0.02)[:, 0].tolist()
+        logs = SIMULATED["linear drift"](rng, (32, 1), 0.02)[:, 0].tolist()
         return decide({"a": logs}).decided.get("a") == "fail"
 
     assert sum(alarm() for _ in range(20)) == 20

@@ -33,7 +33,7 @@ def test_recorded_gates_are_read_as_ratios_of_slots_not_of_arms(tmp_path):
 
 def test_replayed_noise_is_what_was_recorded_in_its_order():
     steps = np.arange(10.0)[:, None] + [0, 100]
-    drawn = replayed(steps)(np.random.default_rng(0), 6, 8, 0.045)
+    drawn = replayed(steps)(np.random.default_rng(0), (6, 8), 0.045)
     assert drawn.shape == (6, 8)
     assert set(np.diff(drawn, axis=0).ravel() % 10) == {1}
     assert set((drawn // 100).ravel()) == {0, 1}
