@@ -26,6 +26,7 @@ def pytest_load_initial_conftests(
     early_config: pytest.Config, parser: pytest.Parser, args: list[str]
 ) -> Generator[None, object, object]:
     """Register the options that were typed, once those of everybody else are known."""
+    options.expand_files(args)
     typed = options.typed(args)
     shows_help = early_config.known_args_namespace.help
     if not typed and not shows_help:
@@ -39,6 +40,9 @@ def pytest_load_initial_conftests(
     else:
         session.parse_again(early_config, parser, args)
     result = yield
+    short, long = options.BENCHMARK.names
+    if not is_suite and short in typed and short not in options.taken(parser):
+        raise pytest.UsageError(f"{short}: conftest.py defines it in other sessions; use {long}")
     flags = options.ALWAYS if shows_help or is_suite else dict.fromkeys(typed.values())
     left_out = options.register(parser, (*flags, *(options.SUITE if is_suite else ())))
     early_config.stash[options.LEFT_OUT] = [

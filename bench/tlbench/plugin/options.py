@@ -10,6 +10,7 @@ Every option has a second name that begins with ``--tlbench``.
 from __future__ import annotations
 
 from argparse import SUPPRESS
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
@@ -84,6 +85,13 @@ def taken(parser: pytest.Parser) -> set[str]:
     """All option names that are registered."""
     groups = parser._groups  # noqa: SLF001 - there is no public way to ask
     return {name for group in groups for option in group.options for name in option.names()}
+
+
+def expand_files(args: list[str]) -> None:
+    """Put the lines of argument files, such as ``@arguments.txt``, in their place."""
+    for index, arg in reversed(list(enumerate(args))):
+        if arg.startswith("@") and (path := Path(arg[1:])).is_file():
+            args[index : index + 1] = path.read_text(encoding="utf-8").splitlines()
 
 
 def typed(args: Sequence[str]) -> dict[str, Flag]:

@@ -124,7 +124,8 @@ def keep_own_rules(config: pytest.Config, parser: pytest.Parser, args: list[str]
     by_hand = args[len(addopts) :]
     if not set(options.BENCHMARK.names) & set(addopts):
         kept, dropped = options.split(addopts, _FILES | options.valued(options.taken(parser)))
-        _load_blocked(config, parser, dropped, by_hand)
+        if "no:benchmark" in dropped:
+            config.pluginmanager.consider_pluginarg("benchmark")
         args[:] = [*kept, *by_hand]
     parse_again(config, parser, args)
     known = config.known_args_namespace
@@ -147,19 +148,6 @@ def _check_installed() -> None:
         check_installed("pytest --benchmark")
     except InputError as error:
         raise pytest.UsageError(str(error)) from error
-
-
-def _load_blocked(
-    config: pytest.Config, parser: pytest.Parser, dropped: list[str], by_hand: list[str]
-) -> None:
-    """Load the plugins that an ini file's ``-p no:NAME`` has blocked."""
-    blocked, again = (
-        set(parser.parse_known_args(args, namespace=copy.copy(config.option)).plugins)
-        for args in (dropped, by_hand)
-    )
-    for name in sorted(blocked - again):
-        if name.startswith("no:"):
-            config.pluginmanager.consider_pluginarg(name.removeprefix("no:"))
 
 
 def begin(config: pytest.Config) -> None:
