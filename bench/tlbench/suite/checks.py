@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 #: Share of test images that may stand in the training set pixel by pixel; CIFAR-10 itself has a
 #: few such duplicates.
 LEAKAGE = 0.01
-#: How far features may be longer or shorter than the reference's, as a share.
+#: Largest relative difference of the features' lengths from the reference's.
 LENGTH = {"fp32": 1e-3, "bf16": 0.05, "int8": 0.5}
 #: Images that each check looks at.
 SAMPLE = 8
@@ -68,17 +68,19 @@ def check_features(workload: LoadedWorkload) -> None:
 def check_close(
     features: NDArray[np.float32], reference: NDArray[np.float32], precision: str = "fp32"
 ) -> None:
-    """Each row points where the reference's does, and is as long, within the precision."""
+    """Directions and lengths of features equal the reference's, within the precision."""
     least = TOLERANCES[precision].cosine
     assert features.shape == reference.shape
     norms = np.linalg.norm(features, axis=1), np.linalg.norm(reference, axis=1)
     cosine = (features * reference).sum(axis=1) / (norms[0] * norms[1])
     assert cosine.min() >= least, f"cosine with the reference {cosine.min():.6f}, below {least}"
-    assert np.allclose(norms[0], norms[1], rtol=LENGTH[precision]), "features are longer or shorter"
+    assert np.allclose(norms[0], norms[1], rtol=LENGTH[precision]), (
+        "the features' lengths differ from the reference's"
+    )
 
 
 def check_accuracy(accuracy: float, bounds: Bounds) -> None:
-    """A speed counts only at an accuracy that is neither too low nor too good to be true."""
+    """A speed counts only at an accuracy between floor and ceiling."""
     assert accuracy >= bounds.floor, (
         f"accuracy {accuracy:.4f} is below the floor {bounds.floor:.4f} ({bounds.origin})"
     )

@@ -27,6 +27,8 @@ WARM_UPS = 2
 WARM_UP_BATCHES = 10
 #: Rate of training on stored features, images/s: only planning depends on it.
 CACHED_PER_S = 50_000.0
+#: Images per round of resizing.
+RESIZE_IMAGES = 512
 #: Photographs that are classified in a round: of 11 of them alone, rounds differed by a tenth.
 PHOTOGRAPHS = 64
 #: Time of a photograph, with decoding it, as a multiple of an image's: only planning depends on it.
@@ -81,7 +83,7 @@ def stage_costs(workload: LoadedWorkload, pilot: Pilot) -> dict[str, StageCost]:
     image_s, model_s, heads = 1 / pilot.images_per_s, pilot.compile_s, cached_heads(train)
     warm_s = workload.batch_size * WARM_UP_BATCHES * image_s
     return {
-        "test_resize": _repeated(min(workload.options.resize_images, train) / pilot.resized_per_s),
+        "test_resize": _repeated(min(RESIZE_IMAGES, train) / pilot.resized_per_s),
         # A repeated stage that is the network's alone, and tells how fast that is.
         "test_extract": replace(
             _repeated(workload.part_size * image_s, fixed_s=load_s), runs_network=True

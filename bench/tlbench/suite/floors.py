@@ -49,7 +49,7 @@ class Derivation:
         data_fingerprint: Of its pixels at these sizes.
         image_size: Side of the network's input in pixels.
         train_size, test_size: Images.
-        batch_size: Images a step: more of them make fewer steps, and a lower accuracy.
+        batch_size: Images per step: more of them make fewer steps, and a lower accuracy.
         accuracies: Test accuracy after one epoch of Adam, by seed from 0.
         linear_probe: Test accuracy of a converged logistic regression on the same features.
         minimum: An accuracy that the workload promises, if any.
@@ -68,7 +68,7 @@ class Derivation:
 
     @property
     def job(self) -> tuple[str | int, ...]:
-        """What must be the same for the bounds to hold."""
+        """What must be equal for the bounds to hold."""
         sizes = (self.image_size, self.train_size, self.test_size, self.batch_size)
         return (self.model, self.data, *sizes)
 
@@ -118,10 +118,10 @@ def bounds_for(workload: Workload, data: DataSet, image_size: int) -> Bounds:
 
 
 def chance_bounds(data: DataSet) -> Bounds:
-    """For a job without a derivation: better than always naming the most common class.
+    """For a job without a derivation: better than always answering the majority class.
 
-    The floor lies three standard errors above that answer's accuracy; there is no ceiling.
+    The floor is three standard errors above that accuracy; there is no ceiling.
     """
     rate = data.majority_rate
     margin = 3 * math.sqrt(rate * (1 - rate) / len(data.test))
-    return Bounds(min(1.0, rate + margin), 1.0, "better than the most common class; none derived")
+    return Bounds(min(1.0, rate + margin), 1.0, "better than the majority class; no derived floor")

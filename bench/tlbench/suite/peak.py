@@ -11,8 +11,8 @@ from tlbench.machine.probes import Probe, matmul, matmul_numpy, peak
 def peak_here(threads: int) -> Probe | None:
     """The faster of NumPy's and TensorFlow's float32 matrix multiply, on the CPU.
 
-    Measured beside the rounds that are told as a share of it: minutes earlier the machine may
-    have been another. None where others had so much of the CPUs that it is no peak.
+    Measured beside the rounds that are shown as a share of it: minutes earlier the machine may
+    have been faster or slower. None where others had so much of the CPUs that it is no peak.
 
     Args:
         threads: As the engine has.
@@ -23,5 +23,5 @@ def peak_here(threads: int) -> Probe | None:
         probes.append(matmul(product, "tensorflow", threads))
     except DeviceError:  # it runs already, with another number: no peak of this one
         pass
-    found = peak(probes, threads)
-    return None if found is None or found.disturbed else found
+    best = peak(probes, threads)
+    return None if best is None or best.disturbed else best

@@ -1,4 +1,4 @@
-"""What a run will do, told before it does it."""
+"""The plan of a run, printed before it starts."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def plan(schedule: Schedule, started: float, budget_s: float | None) -> str:
     Args:
         schedule: The plan.
         started: When the run began, in the schedule's seconds.
-        budget_s: What the run may take, in seconds, if that was said.
+        budget_s: Seconds that the run may take; None without a budget.
     """
     rounds = ", ".join(
         f"{name.removeprefix('test_')} {count}" for name, count in schedule.rounds.items()
@@ -42,7 +42,7 @@ def plan(schedule: Schedule, started: float, budget_s: float | None) -> str:
     total = schedule.clock() - started + planned_seconds(schedule.costs, schedule.rounds)
     over = ""
     if budget_s is not None and total > budget_s:
-        over = f", more than the {budget_s:,.0f} s asked for: this is the least that measures"
+        over = f", more than the budget of {budget_s:,.0f} s: fewer rounds would measure nothing"
     text = f"plan: rounds: {rounds}; ends after about {total:,.0f} s{over}"
     return "\n".join(textwrap.wrap(text, WIDTH, **_WHOLE_WORDS))
 

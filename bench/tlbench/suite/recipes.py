@@ -55,19 +55,22 @@ def recipes() -> tuple[Recipe, ...]:
 
 
 def recipe_for(data: DataSet) -> Recipe | None:
-    """The recipe of a data set, where there is one for its size."""
-    found = (each for each in recipes() if each.data == data.name)
-    return next((each for each in found if _fits(each, data)), None)
-
-
-def _fits(recipe: Recipe, data: DataSet) -> bool:
-    return recipe.train_size <= len(data.train) and recipe.test_size == len(data.test)
+    """The recipe of a data set at its sizes; None without one."""
+    train, test = data.sizes
+    return next(
+        (
+            recipe
+            for recipe in recipes()
+            if (recipe.data, recipe.test_size) == (data.name, test) and recipe.train_size <= train
+        ),
+        None,
+    )
 
 
 def follow(
     recipe: Recipe, data: DataSet, seed: int, network: dict[str, Any]
 ) -> tuple[Evaluation, Opened]:
-    """The whole of it: load the model, extract, solve for the head, judge it on all test images.
+    """Load the model, extract, solve for the head, and test it on all test images.
 
     Args:
         recipe: The data set's.
@@ -76,7 +79,7 @@ def follow(
         network: How the backbone is run, as arguments of ``FeatureExtractor``.
 
     Returns:
-        The model's judgement, and the network that was opened.
+        The test result, and the network that was opened.
     """
     train, test = data.train, data.test
     chosen = np.random.default_rng(seed).permutation(len(train))[: recipe.train_size]

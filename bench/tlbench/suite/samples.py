@@ -1,6 +1,6 @@
 """A few images with what was predicted for them, small enough to stand in every result file.
 
-Only of data sets that everybody has: pictures in a person's own folder are nobody else's business.
+Only of data sets that everybody has: pictures in a person's own folder stay private.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from tl_core.data import DataSet
     from tl_core.evaluation import Evaluation
 
-#: Images taken at even distances, and wrong ones that the model was surest of.
+#: Images at even distances, and wrong ones with the highest confidence.
 TYPICAL, WRONG = 6, 4
 #: Photographs shown of those that are classified.
 PHOTOGRAPHS = 6
@@ -38,7 +38,7 @@ def of_test(name: str, data: DataSet, result: Evaluation) -> list[dict[str, Any]
 
     Args:
         name: What ``--data`` says.
-        data: What was judged.
+        data: What was tested.
         result: The model's answers to all of ``data.test``.
 
     Returns:
@@ -55,7 +55,7 @@ def of_test(name: str, data: DataSet, result: Evaluation) -> list[dict[str, Any]
             "predicted": names[result.predictions[position]],
             "probability": float(result.confidences[position]),
         }
-        for position in _chosen(result, labels)
+        for position in _positions(result, labels)
     ]
 
 
@@ -83,9 +83,9 @@ def thumbnail(pixels: NDArray[np.uint8], side: int = SIDE, quality: int = QUALIT
     return base64.b64encode(text.getvalue()).decode("ascii")
 
 
-def _chosen(result: Evaluation, labels: NDArray[np.int64]) -> list[int]:
+def _positions(result: Evaluation, labels: NDArray[np.int64]) -> list[int]:
     count = len(labels)
     typical = np.linspace(0, count - 1, min(TYPICAL, count)).astype(int)
     wrong = np.flatnonzero(result.predictions != labels)
-    surest = wrong[np.argsort(-result.confidences[wrong], kind="stable")][:WRONG]
-    return list(dict.fromkeys(int(each) for each in (*typical, *surest)))
+    confident = wrong[np.argsort(-result.confidences[wrong], kind="stable")][:WRONG]
+    return list(dict.fromkeys(int(each) for each in (*typical, *confident)))

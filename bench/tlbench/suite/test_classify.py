@@ -28,12 +28,12 @@ if TYPE_CHECKING:
 def test_classify(
     benchmark: BenchmarkFixture, time_stage: TimeStage, workload: LoadedWorkload
 ) -> None:
-    """Decoding, resizing and classifying; the portrait must be named whenever it comes."""
+    """Decoding, resizing and classifying; the portrait must get its label in every round."""
     handle = classifier_handle(workload.options.model)
     if handle is None:
         pytest.skip(
-            "no classifier is known that belongs to this model; put its 'classification' form "
-            "beside its 'feature_vector' form, under the same name otherwise"
+            "no classifier is known for this model; put its 'classification' form beside its "
+            "'feature_vector' form, with the rest of the name the same"
         )
     classifier = ImageClassifier(
         handle,

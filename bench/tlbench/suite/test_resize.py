@@ -9,6 +9,7 @@ import pytest
 
 from tl_core.resize import resize_batch
 from tlbench.suite.checks import check_pixels
+from tlbench.suite.costs import RESIZE_IMAGES
 from tlbench.suite.row_fields import fill_row
 from tlbench.timing.rounds import Stage
 
@@ -26,7 +27,7 @@ def test_resize(
 ) -> None:
     """Pillow's Lanczos, checked against Pillow, timed on other images each round."""
     source, size = workload.data.train.images, workload.extractor.image_size
-    images = min(workload.options.resize_images, len(source))
+    images = min(RESIZE_IMAGES, len(source))
 
     def chunk(number: int) -> list[NDArray[np.uint8]]:
         return source.take((np.arange(images) + number * images) % len(source))

@@ -25,14 +25,14 @@ if TYPE_CHECKING:
 def test_time_to_accuracy(
     benchmark: BenchmarkFixture, time_stage: TimeStage, workload: LoadedWorkload
 ) -> None:
-    """The model is loaded, images are resized and extracted, a head is solved and judged.
+    """The model is loaded, images are resized and extracted, a head is solved and tested.
 
     Open in how: the recipe has its own backbone, image size, number of training images and head.
     What is fixed is the target, on all test images.
     """
     recipe = recipe_for(workload.data)
     if recipe is None:
-        pytest.skip(f"no recipe in bench/{TABLE} for this data set at this size")
+        pytest.skip(f"{TABLE} has no recipe for this data set at this size")
     test = workload.data.test
 
     def run(seed: int) -> tuple[Evaluation, Opened]:
@@ -41,7 +41,7 @@ def test_time_to_accuracy(
     workload.forget_features()
     stage = Stage(run, workload.seed, recipe.train_size + len(test), most_warm_ups=1)
     measurement = time_stage(stage)
-    bounds = Bounds(recipe.target, 1.0, f"the target in bench/{TABLE}")
+    bounds = Bounds(recipe.target, 1.0, f"the target in {TABLE}")
     for result, _ in measurement.outputs:
         check_accuracy(result.accuracy, bounds)
     first, opened = measurement.outputs[0]

@@ -1,4 +1,4 @@
-"""What is run: the job's sizes, and how often each stage is repeated."""
+"""What is run: data, model, sizes and setup."""
 
 from __future__ import annotations
 
@@ -22,16 +22,13 @@ class Workload:
         engine: Which program runs the network.
         device: ``cpu``, ``gpu`` or ``gpu:N``.
         image_size: Side of the network's input in pixels; None takes the model's own.
-        batch_size: Images a step, in training and in extraction.
+        batch_size: Images per step, in training and in extraction.
         threads: Threads of all the engine's workers; None takes the CPUs that this process may use.
         precision: What the engine computes in: ``fp32``, ``bf16`` or ``int8``.
         workers: Replicas that share the threads; None lets a pilot choose.
-        chunk: Images that a worker runs at once; None lets a pilot choose.
-        seed: Of the head's start and of the shuffling.
-        price_per_hour: What the machine costs an hour, in any currency; None where unknown.
-        resize_images: Images in a round of resizing.
-        rounds: Timed rounds of the stages that are repeated. Training with recomputed features,
-            evaluation and the end-to-end job run once: they are long, and their rows say n = 1.
+        chunk: Images per call of a worker; None lets a pilot choose.
+        seed: Random seed of head and shuffling.
+        price_per_hour: Price of the machine per hour, in any currency; None where unknown.
     """
 
     name: str
@@ -49,8 +46,6 @@ class Workload:
     chunk: int | None = None
     seed: int = 0
     price_per_hour: float | None = None
-    resize_images: int = 512
-    rounds: int = 5
 
     @property
     def network(self) -> dict[str, Any]:
@@ -60,7 +55,7 @@ class Workload:
 
 
 #: Embedded model and data, no network, at most 3 minutes on 2 cores. At 160 pixels the network
-#: costs half of what it does at 224, and these patches of 32 are told apart as well.
+#: costs half of what it does at 224, and is as accurate on these patches of 32.
 QUICK = Workload(
     name="quick",
     model="efficientnet-lite0",

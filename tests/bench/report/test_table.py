@@ -118,4 +118,4 @@ def test_the_plan_says_rounds_and_when_the_run_ends():
 
 def test_a_plan_that_exceeds_its_budget_says_so():
     text = " ".join(schedule_plan({"test_extract": 5}, budget_s=30.0).split())
-    assert text.endswith("57 s, more than the 30 s asked for: this is the least that measures")
+    assert text.endswith("57 s, more than the budget of 30 s: fewer rounds would measure nothing")
