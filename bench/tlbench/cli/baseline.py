@@ -16,6 +16,7 @@ from tlbench.cli.command_line import NOTHING, USAGE, Failure, Interrupted
 from tlbench.cli.options import (
     as_arguments,
     json_option,
+    number_option,
     output_option,
     pytest_arguments,
     suite_options,
@@ -47,15 +48,7 @@ WORTH_STORING = 2
 @click.command(epilog="Example: tlbench baseline -o baseline.json -- bench_sort.py")
 @pytest_arguments
 @output_option
-@click.option(
-    "--runs",
-    "count",
-    type=click.IntRange(1),
-    default=5,
-    show_default=True,
-    metavar="N",
-    help="number of runs",
-)
+@number_option("--runs", "number of runs", default=5, name="count")
 @click.option("--add", is_flag=True, help="add to the runs in FILE")
 @json_option
 @workload_option
@@ -129,16 +122,8 @@ def _measured(command: Sequence[str], *, own: bool) -> StoredRun:
             else (f"--benchmark-json={folder / 'run.json'}", "--tlbench-describe-machine")
         )
         # It is measured here, not judged, whatever settings say.
-        whole = [
-            sys.executable,
-            "-m",
-            "pytest",
-            *command,
-            *where,
-            "--tlbench-gate=",
-            "-o",
-            "tlbench_gate=",
-        ]
+        unjudged = ("--tlbench-gate=", "-o", "tlbench_gate=")
+        whole = [sys.executable, "-m", "pytest", *command, *where, *unjudged]
         done = subprocess.run(  # noqa: S603 - our own command
             whole, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
         )

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TextIO
 import click
 
 from tl_core.errors import TransferLearningError
-from tlbench.cli.options import NETWORK, json_option, own_images, suite_options
+from tlbench.cli.options import NETWORK, json_option, number_option, own_images, suite_options
 from tlbench.errors import InputError
 from tlbench.suite.extra import check_installed
 from tlbench.suite.quiet import import_tensorflow
@@ -27,14 +27,7 @@ BAR = 20
 
 @click.command(epilog="Example: tlbench classify photo.jpg --top 3")
 @click.argument("images", nargs=-1, type=click.Path(), metavar="[IMAGE]...")
-@click.option(
-    "--top",
-    type=click.IntRange(1),
-    default=5,
-    show_default=True,
-    metavar="N",
-    help="labels per image",
-)
+@number_option("--top", "labels per image", default=5)
 @click.option(
     "--labels", type=click.File(), metavar="FILE", help="file with one class name per line"
 )

@@ -19,6 +19,7 @@ from tlbench.cli.options import (
     as_arguments,
     file_option,
     json_option,
+    number_option,
     pytest_arguments,
     suite_options,
     workload_option,
@@ -43,7 +44,7 @@ from tlbench.suite.arm_options import ARM_OPTIONS
 from tlbench.suite.workloads import QUICK
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from tlbench.gate.arm_setup import ReadyArm
     from tlbench.gate.pair_result import Pair
@@ -52,21 +53,6 @@ if TYPE_CHECKING:
 
 #: Version of what ``--save`` writes.
 SAVED = 1
-
-
-@dataclasses.dataclass(frozen=True)
-class Outputs:
-    """Where a report goes besides the terminal.
-
-    Attributes:
-        markdown, junit, save: Files; None writes none.
-        as_json: Print JSON in place of the table.
-    """
-
-    markdown: Path | None
-    junit: Path | None
-    save: Path | None
-    as_json: bool
 
 
 @click.command(epilog="Example: tlbench gate --base ref=main --head ref=HEAD -- bench_sort.py")
@@ -95,15 +81,11 @@ class Outputs:
     metavar="SECONDS",
     help="time limit for all process pairs",
 )
-@click.option(
-    "--aa",
-    "repeat",
-    type=click.IntRange(1),
-    metavar="N",
-    help="gate the candidate against itself N times; count false alarms",
+@number_option(
+    "--aa", "gate the candidate against itself N times; count false alarms", name="repeat"
 )
 @click.option("--resume", is_flag=True, help="resume an interrupted gate")
-@click.option("--seed", type=click.IntRange(0), metavar="N", help="random seed of the turn order")
+@number_option("--seed", "random seed of the turn order", least=0)
 @click.option("--explain", is_flag=True, help="print what verdicts and columns mean")
 @file_option("--markdown", "Markdown summary to write")
 @file_option("--junit", "JUnit XML file to write")
@@ -139,41 +121,45 @@ def gate(
     Exit code 0: pass; 1: fail; 2: bad input; 3: inconclusive; 4: nothing measured or not
     comparable.
     """
-    # Here and below: SciPy's statistics take long to import, and --help doesn't need them.
-    from tlbench.gate.run import Settings
-    from tlbench.gate.tolerances import parse_tolerances
-
-    tolerances = parse_tolerances(tolerance, accuracy_tolerance)
-    settings = Settings(_pytest_arguments(arguments, workload, suite), tolerances, budget)
-    outputs = Outputs(markdown, junit, save, as_json)
+    settings = _settings(arguments, workload, suite, (tolerance, accuracy_tolerance), budget)
     texts = (head, head) if repeat else (base, head)
     try:
         reports = _run(texts, settings, save, repeat, resume=resume, seed=seed)
     except ArmDied as error:
         raise Failure(str(error), NOTHING) from error
-    code = _show_itself(reports, outputs) if repeat else _show(reports[0], outputs)
+    if repeat:
+        code = _show_itself(reports, as_json=as_json)
+    else:
+        code = _show(reports[0], markdown, junit, as_json=as_json)
     if explain and not as_json:
         click.echo("\n".join(gate_explanation()))
     raise SystemExit(code)
 
 
-def _pytest_arguments(
-    arguments: tuple[str, ...], workload: str | None, suite: dict[str, str]
-) -> tuple[str, ...]:
-    """What both sides run: the built-in suite, unless there are arguments.
+def _settings(
+    arguments: tuple[str, ...],
+    workload: str | None,
+    suite: Mapping[str, str],
+    tolerances: tuple[Sequence[str], str | None],
+    budget: float,
+) -> Settings:
+    """What both sides run: the built-in suite, unless there are arguments of pytest.
 
     Raises:
-        InputError: Suite options beside arguments for another suite.
+        InputError: Suite options beside arguments for another suite, or a bad tolerance.
     """
+    # Here and below: SciPy's statistics take long to import, and --help doesn't need them.
+    from tlbench.gate.run import Settings
+    from tlbench.gate.tolerances import parse_tolerances
+
     options = as_arguments(suite)
-    if not arguments:
-        return ("--benchmark", f"--workload={workload or QUICK.name}", *options)
-    if options and "--benchmark" not in arguments:
+    if options and arguments and "--benchmark" not in arguments:
         raise InputError(
             f"{options[0]}: an option of the built-in suite, but {arguments[0]} is run; "
             "give pytest's options after --"
         )
-    return (*arguments, *options)
+    command = arguments or ("--benchmark", f"--workload={workload or QUICK.name}")
+    return Settings((*command, *options), parse_tolerances(*tolerances), budget)
 
 
 def _run(
@@ -233,28 +219,28 @@ def _hint(*arms: ReadyArm) -> str:
     return "resume with --resume"
 
 
-def _show(report: Report, outputs: Outputs) -> int:
+def _show(report: Report, markdown: Path | None, junit: Path | None, *, as_json: bool) -> int:
     """Print the report, write its files, and return its exit code."""
     summary = os.environ.get("GITHUB_STEP_SUMMARY")
     if summary:
         with Path(summary).open("a", encoding="utf-8") as file:
             file.write(gate_markdown(report) + "\n")
-    for path, text in ((outputs.markdown, gate_markdown), (outputs.junit, gate_junit)):
+    for path, text in ((markdown, gate_markdown), (junit, gate_junit)):
         if path is not None:
             write_file(path, text(report))
-    if outputs.as_json:
+    if as_json:
         click.echo(json.dumps(gate_json(report), indent=1))
     else:
         _print_table(report)
     return report.exit_code
 
 
-def _show_itself(reports: Sequence[Report], outputs: Outputs) -> int:
+def _show_itself(reports: Sequence[Report], *, as_json: bool) -> int:
     """Print the reports of a candidate against itself, and return 1 for too many false alarms."""
     from tlbench.gate.false_alarms import false_alarms
 
     alarms = false_alarms(reports)
-    if outputs.as_json:
+    if as_json:
         whole = dataclasses.asdict(alarms) | {"reports": [gate_json(each) for each in reports]}
         click.echo(json.dumps(whole, indent=1))
     else:

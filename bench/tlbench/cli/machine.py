@@ -6,7 +6,6 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import click
-from rich.console import Console
 from rich.table import Table
 
 from tlbench.cli.command_line import Failure
@@ -15,7 +14,7 @@ from tlbench.machine.fact_format import facts_lines
 from tlbench.machine.fingerprint import fingerprint
 from tlbench.machine.probes import ProbeError, peak, probes_json, run_probes
 from tlbench.machine.state import momentary_state
-from tlbench.report.text import WIDTH
+from tlbench.report.text import rendered
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -88,7 +87,4 @@ def _table(*headings: str) -> Table:
 
 
 def _show(table: Table) -> None:
-    console = Console(width=WIDTH, color_system=None, legacy_windows=False, highlight=False)
-    with console.capture() as capture:
-        console.print(table)
-    click.echo("\n".join(line.rstrip() for line in capture.get().splitlines()) + "\n")
+    click.echo("\n".join(rendered(table)) + "\n")

@@ -116,6 +116,20 @@ def file_option(flag: str, about: str) -> Decorator:
     return click.option(flag, type=path, metavar="FILE", help=about)
 
 
+def number_option(
+    flag: str, about: str, *, least: int = 1, default: int | None = None, name: str | None = None
+) -> Decorator:
+    """An option that takes a whole number, passed as ``name`` where it differs from the flag's."""
+    return click.option(
+        *filter(None, (flag, name)),
+        type=click.IntRange(least),
+        default=default,
+        show_default=default is not None,
+        metavar="N",
+        help=about,
+    )
+
+
 #: The same in every command that has them.
 json_option = click.option("--json", "as_json", is_flag=True, help="print JSON")
 pytest_arguments = click.argument("arguments", nargs=-1, metavar="[-- PYTEST ARGUMENTS]")

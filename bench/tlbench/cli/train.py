@@ -12,7 +12,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tl_core.errors import TransferLearningError
-from tlbench.cli.options import NETWORK, complete, json_option, own_images, suite_options
+from tlbench.cli.options import (
+    NETWORK,
+    complete,
+    file_option,
+    json_option,
+    number_option,
+    own_images,
+    suite_options,
+)
 from tlbench.errors import InputError
 from tlbench.runs.files import write_file
 from tlbench.suite.extra import check_installed
@@ -30,29 +38,9 @@ FEW_STEPS = 100
     epilog="Example: tlbench train my-photos/ --epochs 3 --report page.html --save my-model"
 )
 @click.argument("data", metavar="DATA", shell_complete=complete("data"))
-@click.option(
-    "--epochs",
-    type=click.IntRange(1),
-    default=1,
-    show_default=True,
-    metavar="N",
-    help="passes over the training images",
-)
-@click.option(
-    "--fine-tune",
-    type=click.IntRange(0),
-    default=0,
-    metavar="N",
-    help="further epochs with the extractor unfrozen",
-)
-@click.option(
-    "--seed",
-    type=click.IntRange(0),
-    default=0,
-    show_default=True,
-    metavar="N",
-    help="random seed of head, shuffling and split",
-)
+@number_option("--epochs", "passes over the training images", default=1)
+@number_option("--fine-tune", "further epochs with the extractor unfrozen", least=0, default=0)
+@number_option("--seed", "random seed of head, shuffling and split", least=0, default=0)
 @click.option(
     "--track",
     type=click.Choice(["recompute", "cached"]),
@@ -63,13 +51,7 @@ FEW_STEPS = 100
 @click.option(
     "--save", type=click.Path(path_type=Path), metavar="DIR", help="folder for the SavedModel"
 )
-@click.option(
-    "--report",
-    "page",
-    type=click.Path(dir_okay=False, path_type=Path),
-    metavar="FILE",
-    help="HTML page to write: confusion matrix, classes, wrong predictions",
-)
+@file_option("--report", "HTML page to write: confusion matrix, classes, wrong predictions")
 @click.option(
     "--min-accuracy",
     type=click.FloatRange(0, 1),
@@ -90,7 +72,7 @@ def train(
     seed: int,
     track: Track,
     save: Path | None,
-    page: Path | None,
+    report: Path | None,
     min_accuracy: float | None,
     suite: dict[str, str],
     download: bool,
@@ -109,9 +91,9 @@ def train(
     check_installed("tlbench train")
     options = dataclasses.replace(own_images(suite), data=data)
     job = TrainingJob(options, epochs, fine_tune, seed, track, download, cache)
-    _check_targets(save, page)
+    _check_targets(save, report)
     try:
-        training, record = _trained(job, save, page)
+        training, record = _trained(job, save, report)
     except TransferLearningError as error:
         raise InputError(str(error)) from error
     click.echo(json.dumps(record, indent=1) if as_json else _text(training, record))
