@@ -33,18 +33,18 @@ RUN = (
     "results/intel-xeon-2-cpus/"
     "tutorial_mobilenet_v2_100_224_cifar10_openvino_fp32_cpu_20261128T014502Z.json"
 )
-MEASURE = "pytest --benchmark --workload tutorial --engine openvino --isolate"
+MEASURE = "pytest --benchmark --workload tutorial --engine openvino --isolate --download"
 #: Lines of what differs that are shown.
 FACTS = 4
 #: The benchmark that is explained, and what its line means in each language.
 EXAMPLE = "extract"
 ENGLISH = (
-    "How to read it: at `{0}`, B has {1} times the throughput of A, with a 95 % interval of {2} to "
-    "{3}. The word `{4}` means that the difference is statistically significant."
+    "How to read it: at `{0}`, B ({5}) has {1} times the throughput of A, with a 95 % interval of "
+    "{2} to {3}. The word `{4}` means that the difference is statistically significant."
 )
 CHINESE = (
-    "如何阅读：在 `{0}` 上，B 的吞吐量是 A 的 {1} 倍，该比值的 95 % 置信区间为 {2} 至 {3}。"
-    "`{4}` 表示差异在统计上显著。"
+    "如何阅读：在 `{0}` 上，B（{5}）的吞吐量是 A 的 {1} 倍，该比值的 95 % 置信区间为 {2} 至 {3}。"
+    "`{4}`（更慢）表示差异在统计上显著。"
 )
 COMPARE = "tlbench compare amd-epyc-2-cpus intel-xeon-2-cpus --engine litert --threads 2"
 
@@ -113,7 +113,7 @@ def reading(template: str) -> str:
     (comparison,) = json.loads(_compare("--json"))["comparisons"]
     *_, cell = (each for each in comparison["cells"] if each["benchmark"] == EXAMPLE)
     ends = (f"{cell[key]:.2f}" for key in ("ratio", "ratio_low", "ratio_high"))
-    return template.format(EXAMPLE, *ends, cell["word"])
+    return template.format(EXAMPLE, *ends, cell["word"], cell["machine"])
 
 
 def picture(text: str) -> str:
