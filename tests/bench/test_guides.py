@@ -7,6 +7,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import click
@@ -17,6 +18,7 @@ from PIL import Image
 
 from tl_core.photographs import photographs
 from tlbench.cli.main import main as tlbench
+from tlbench.suite.extra import NEWEST_PYTHON
 from tlbench.suite.options import OPTIONS
 from tlbench.suite.workloads import WORKLOADS
 
@@ -160,6 +162,18 @@ def test_an_unknown_option_or_command_is_detected(pytest_options):
 def test_every_study_of_a_guide_exists(guide):
     for name in re.findall(r"python -m ([\w.]+)", guide.read_text(encoding="utf-8")):
         assert name == "pip" or importlib.util.find_spec(name), name
+
+
+def test_every_extra_and_the_newest_python_are_documented():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    text = (ROOT / "docs" / "installing.md").read_text(encoding="utf-8")
+    assert set(re.findall(r"`pip install 'tlbench\[(\w+)\]'`", text)) == set(
+        project["optional-dependencies"]
+    )
+    newest = ".".join(map(str, NEWEST_PYTHON))
+    assert f"The extra `[suite]` needs Python 3.11 to {newest}" in text
+    for name in ("README.md", "README.zh-CN.md"):
+        assert re.search(rf"3\.11 (to|至) {newest}", (ROOT / name).read_text(encoding="utf-8"))
 
 
 def test_every_option_and_workload_is_documented():
