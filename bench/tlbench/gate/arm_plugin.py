@@ -18,7 +18,7 @@ from pytest_benchmark.fixture import BenchmarkFixture
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
-#: What of ``extra_info`` isn't told: long, and of no use for a verdict.
+#: What of ``extra_info`` isn't sent: long, and of no use for a verdict.
 LONG = ("rounds", "noise")
 #: What the plugin is registered as; ``tlbench.suite.session`` looks for it.
 NAME = "tlbench-turns"
@@ -68,7 +68,7 @@ class Turns:
     def pytest_collection_modifyitems(
         self, config: pytest.Config, items: list[pytest.Item]
     ) -> None:
-        """Tell which benchmarks there are, and keep those that both arms have, in one order."""
+        """Send which benchmarks there are, and run those that both arms have, in one order."""
         known = {each.nodeid: each for each in items if "benchmark" in _fixtures(each)}
         tolerances = {name: _tolerance(item) for name, item in known.items()}
         self.line.tell(event="collected", tolerances=tolerances)
@@ -78,7 +78,7 @@ class Turns:
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
-        """Tell how a test ended, whatever became of it."""
+        """Send how a test ended, in any case."""
         self.test, self.reports, self.info = item.nodeid, [], {}
         try:
             return (yield)
@@ -89,13 +89,13 @@ class Turns:
     def pytest_runtest_makereport(
         self, item: pytest.Item
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-        """Keep the reports of a test's phases, and what the benchmark says of itself."""
+        """Remember the reports of a test's phases, and the benchmark's ``extra_info``."""
         report = yield
         self.reports.append(report)
         if report.when == "call":
             fixture = getattr(item, "funcargs", {}).get("benchmark")
-            told = dict(getattr(fixture, "extra_info", {}))
-            self.info = {key: value for key, value in told.items() if key not in LONG}
+            info = dict(getattr(fixture, "extra_info", {}))
+            self.info = {key: value for key, value in info.items() if key not in LONG}
         return report
 
     def time(
@@ -159,7 +159,7 @@ def _fixtures(item: pytest.Item) -> list[str]:
 
 
 def _tolerance(item: pytest.Item) -> dict[str, Any]:
-    """What the marker ``tolerance`` says, unread."""
+    """The arguments of the marker ``tolerance``, as written."""
     marker = item.get_closest_marker("tolerance")
     if marker is None:
         return {}
@@ -200,8 +200,7 @@ def _take_turns(turns: Turns) -> None:
         iterations: int = 1,
     ) -> Any:  # noqa: ANN401
         def arguments() -> tuple[Any, Any]:
-            made = setup() if setup else None
-            return made or (args, kwargs or {})
+            return (setup() if setup else None) or (args, kwargs or {})
 
         return turns.time(self, target, arguments, teardown, iterations)
 

@@ -1,4 +1,4 @@
-"""One arm's process: started, spoken to, and surely ended."""
+"""One arm's process: its start, its messages, and its certain end."""
 
 from __future__ import annotations
 
@@ -7,12 +7,11 @@ import json
 import os
 import signal
 import subprocess
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
-    from types import TracebackType
 
     from tlbench.gate.arm_setup import ReadyArm
 
@@ -31,7 +30,7 @@ class ArmDied(Exception):  # noqa: N818 - the name is the event
 class ArmProcess:
     """A pytest process of one arm, in whose benchmarks every round waits for its turn.
 
-    A context manager: at its end the process and its children are gone.
+    ``close`` ends it and its children.
 
     Args:
         arm: What to run.
@@ -73,7 +72,7 @@ class ArmProcess:
         """
         message = self.hear_any()
         if message["event"] != event:
-            raise ArmDied(f"{self.arm.label}: said {message['event']} where {event} was due")
+            raise ArmDied(f"{self.arm.label}: sent {message['event']}, expected {event}")
         return message
 
     def hear_any(self) -> dict[str, Any]:
@@ -84,7 +83,7 @@ class ArmProcess:
         """
         text = self._in.readline()
         if not text:
-            raise ArmDied(self._last_words())
+            raise ArmDied(self._last_output())
         message: dict[str, Any] = json.loads(text)
         return message
 
@@ -98,7 +97,7 @@ class ArmProcess:
             self._out.write(json.dumps(message) + "\n")
             self._out.flush()
         except BrokenPipeError as error:
-            raise ArmDied(self._last_words()) from error
+            raise ArmDied(self._last_output()) from error
 
     def close(self) -> None:
         """End the process and all that it started."""
@@ -112,21 +111,10 @@ class ArmProcess:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._process.wait(GRACE_S)
 
-    def _last_words(self) -> str:
+    def _last_output(self) -> str:
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(GRACE_S)
         self.close()
         lines = self.log.read_text(encoding="utf-8", errors="replace").splitlines()
-        said = "\n".join(lines[-SHOWN_LINES:]) or "it printed nothing"
-        return f"{self.arm.label}: pytest ended early (exit {self._process.returncode}):\n{said}"
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
+        output = "\n".join(lines[-SHOWN_LINES:]) or "it printed nothing"
+        return f"{self.arm.label}: pytest ended early (exit {self._process.returncode}):\n{output}"

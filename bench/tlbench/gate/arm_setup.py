@@ -67,8 +67,8 @@ def ready_arm(
     """Make an arm ready; what belongs to it alone is removed at the end of the block.
 
     Args:
-        arm: What the user asked for.
-        name: ``base`` or ``head``; equally long, as it is part of paths.
+        arm: What to make ready.
+        name: Part of its paths, of one length for both sides.
         cwd: Where the user stands; relative paths in ``python=`` are relative to it.
         store: Folder of the user's cache, for worktrees and environments.
         say: Called with a line when something that takes long begins.

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from tlbench.gate.interpreters import Interpreter
     from tlbench.gate.worktrees import Tree
 
-#: Written last, with what was installed: an environment without it is half built, or not kept.
+#: Written last, with what was installed: an environment without it is half built, or temporary.
 MARKER = "tlbench-whole.json"
 #: Digits of an environment's name; all have as many, so that paths have equal lengths.
 DIGITS = 16
@@ -41,13 +41,13 @@ BUNDLED = "setuptools"
 
 @dataclass(frozen=True)
 class EnvironmentSpec:
-    """What an environment is made of.
+    """What an environment consists of.
 
     Attributes:
         below: The interpreter whose packages lie below.
         pip: Requirements; paths are relative to ``tree.folder``.
         tree: The arm's checkout.
-        say: Told, in words, when something that takes long begins.
+        say: Called with a line when something that takes long begins.
     """
 
     below: Interpreter
@@ -62,7 +62,7 @@ class Environment:
 
     Attributes:
         python: Its interpreter.
-        digest: Of what it was made from.
+        digest: Of its specification.
         installed: What was installed over the one below, such as ``numpy==2.3.1, six==1.17.0``.
     """
 
@@ -73,25 +73,23 @@ class Environment:
 
 @contextlib.contextmanager
 def environment(spec: EnvironmentSpec, store: Path) -> Iterator[Environment]:
-    """Requirements over another environment's packages, from the cache or built now.
+    """Requirements over another environment's packages, from the folder ``store`` or built now.
 
-    What interrupted builds left is removed first. An environment is kept if the same requirements
-    mean the same files: with a folder that git doesn't know, or knows to have changed, it goes
-    after the block. A requirement without a version is what it was when first built. pip runs with
-    the user's own variables and configuration.
-
-    Args:
-        spec: What to install over what.
-        store: Where environments are kept.
+    What interrupted builds left is removed first. An environment is cached if the same
+    requirements mean the same files: with a folder that git doesn't know, or knows to have
+    changed, it is removed after the block. A requirement without a version is what it was when
+    first built. pip runs with the user's own variables and configuration.
 
     Raises:
-        ArmError: The environment can't be made, or pip failed; what it said last.
+        ArmError: The environment can't be made, or pip failed: its last error.
     """
     states = [state_of(requirement, spec.tree) for requirement in spec.pip]
     parts = [spec.below.digest, str(spec.below.path), *spec.pip]
     parts += [each.digest for each in states]
     digest = hashlib.sha256(json.dumps(parts).encode()).hexdigest()
-    _remove_leftovers(store)
+    for place in locks.leftovers(store):
+        if not (place / MARKER).is_file():
+            shutil.rmtree(place, ignore_errors=True)
     if all(each.reusable for each in states):
         yield _cached(spec, store / digest[:DIGITS], digest)
         return
@@ -105,11 +103,11 @@ def environment(spec: EnvironmentSpec, store: Path) -> Iterator[Environment]:
 
 
 def _cached(spec: EnvironmentSpec, place: Path, digest: str) -> Environment:
-    """The environment of this digest, built where it isn't whole; another's build is waited for."""
+    """The environment at a place, built where it isn't whole; another's build is waited for."""
     marker = place / MARKER
     with locks.lock(place, wait=False) as lock:
-        free = lock is not None
-    if not free:
+        busy = lock is None
+    if busy:
         spec.say(f"waiting for another process that is installing {', '.join(spec.pip)}")
     with locks.lock(place) as lock:
         if not marker.is_file():
@@ -121,13 +119,6 @@ def _cached(spec: EnvironmentSpec, place: Path, digest: str) -> Environment:
                 raise
         installed = json.loads(marker.read_text(encoding="utf-8"))
     return Environment(_python(place), digest, installed)
-
-
-def _remove_leftovers(store: Path) -> None:
-    """Remove what was being built, or was not to be kept, by processes that were killed."""
-    for place in locks.leftovers(store):
-        if not (place / MARKER).is_file():
-            shutil.rmtree(place, ignore_errors=True)
 
 
 def _build(spec: EnvironmentSpec, place: Path, lock: int | None) -> None:
@@ -147,17 +138,9 @@ def _build(spec: EnvironmentSpec, place: Path, lock: int | None) -> None:
     # After the environment's own packages, and with what is installed editable below.
     lines = [f"import site; site.addsitedir({str(site)!a})" for site in below.sites]
     (_site(place) / "tlbench-below.pth").write_text("\n".join(lines) + "\n", encoding="ascii")
-    _install(spec, place, lock)
-
-
-def _install(spec: EnvironmentSpec, place: Path, lock: int | None) -> None:
-    """Install the requirements.
-
-    Wheels on this machine are installed again, since pip passes one over whose version the
-    environment below has, such as another build of it.
-    """
-    folder = spec.tree.folder
     pip = [str(_python(place)), "-m", "pip", "install", "--disable-pip-version-check", "--no-input"]
+    # Once more: pip passes over a wheel whose version the environment below has, such as another
+    # build of it.
     wheels = [each for each in spec.pip if (local_path(each, folder) or folder).suffix == ".whl"]
     try:
         _run([*pip, *spec.pip], folder, lock)
@@ -208,6 +191,5 @@ def _site(place: Path) -> Path:
 
 def _installed(place: Path) -> str:
     """Name and version of each distribution that isn't below, without pip itself."""
-    found = metadata.distributions(path=[str(_site(place))])
-    names = sorted(f"{each.name}=={each.version}" for each in found if each.name != "pip")
-    return ", ".join(names)
+    there = metadata.distributions(path=[str(_site(place))])
+    return ", ".join(sorted(f"{each.name}=={each.version}" for each in there if each.name != "pip"))

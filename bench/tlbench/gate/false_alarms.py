@@ -39,9 +39,9 @@ class FalseAlarms:
     def __str__(self) -> str:
         """In a line."""
         return (
-            f"{self.alarms} false alarm(s) in {self.gates} gates of unchanged code "
-            f"({self.low:.1%} to {self.high:.1%}, exact 95 % interval); "
-            f"{self.undecided} inconclusive"
+            f"{self.alarms} false alarm{'s' * (self.alarms != 1)} in {self.gates} "
+            f"gate{'s' * (self.gates != 1)} of unchanged code ({100 * self.low:.1f} % to "
+            f"{100 * self.high:.1f} %, exact 95 % interval); {self.undecided} inconclusive"
         )
 
 

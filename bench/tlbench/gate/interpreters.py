@@ -1,4 +1,4 @@
-"""The Python that an arm runs with: found, asked what it is, and checked for pytest."""
+"""The Python that an arm runs with: where it is, what it is, and whether it has pytest."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from pathlib import Path
 
 from tlbench.gate.arms import ArmError
 
-#: Seconds that an interpreter has to say what it is; importing pytest from a cold disk is slow.
+#: Seconds that an interpreter has to answer; importing pytest from a cold disk is slow.
 PATIENCE_S = 120.0
 #: Endings of what installers leave in site-packages for each distribution.
 INSTALLED = (".dist-info", ".egg-info", ".egg-link", ".pth")
 
-#: Printed by the interpreter: its version, its environment, what it finds packages in, what lacks.
-_ASK = """
+#: Prints the interpreter's version, environment, folders of packages, and what of pytest it lacks.
+_QUESTION = """
 import importlib.util, json, platform, site, sys
 sites = site.getsitepackages()
 if site.ENABLE_USER_SITE:
@@ -60,32 +60,27 @@ def interpreter(python: str | None, cwd: Path) -> Interpreter:
     Raises:
         ArmError: It isn't there, can't be run, or isn't a Python.
     """
-    path = _found(python, cwd) if python else Path(sys.executable)
-    version, prefix, sites, lacks = _ask(path)
-    text = json.dumps([version, prefix, _installed(sites)])
-    digest = hashlib.sha256(text.encode()).hexdigest()
+    path = _path(python, cwd) if python else Path(sys.executable)
+    version, prefix, sites, lacks = _answers(path)
+    digest = hashlib.sha256(json.dumps([version, prefix, _installed(sites)]).encode()).hexdigest()
     return Interpreter(path, version, tuple(map(Path, sites)), digest, tuple(lacks))
 
 
-def check_pytest(found: Interpreter, arm: str) -> None:
-    """Refuse an environment that can't run the benchmarks.
-
-    Args:
-        found: The interpreter.
-        arm: What to call the arm.
+def check_pytest(python: Interpreter, arm: str) -> None:
+    """Refuse an environment that can't run the benchmarks of an arm of this label.
 
     Raises:
         ArmError: It lacks pytest or pytest-benchmark; how to install them.
     """
-    if found.lacks:
-        missing = " and ".join(name.replace("_", "-") for name in found.lacks)
+    if python.lacks:
+        missing = " and ".join(name.replace("_", "-") for name in python.lacks)
         raise ArmError(
-            f"arm {arm!r}: {found.path} lacks {missing}; "
-            f"install with: {found.path} -m pip install pytest pytest-benchmark"
+            f"arm {arm!r}: {python.path} lacks {missing}; "
+            f"install with: {python.path} -m pip install pytest pytest-benchmark"
         )
 
 
-def _found(python: str, cwd: Path) -> Path:
+def _path(python: str, cwd: Path) -> Path:
     path = cwd / Path(python).expanduser()
     if not path.exists() and "/" not in python:
         path = Path(shutil.which(python) or path)
@@ -96,11 +91,11 @@ def _found(python: str, cwd: Path) -> Path:
     return path
 
 
-def _ask(path: Path) -> tuple[str, str, list[str], list[str]]:
-    """The answers of ``_ASK``; whatever site hooks print comes before."""
+def _answers(path: Path) -> tuple[str, str, list[str], list[str]]:
+    """What ``_QUESTION`` prints; whatever site hooks print comes before."""
     try:
         done = subprocess.run(  # noqa: S603 - the user's own interpreter
-            [str(path), "-c", _ASK],
+            [str(path), "-c", _QUESTION],
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -114,8 +109,8 @@ def _ask(path: Path) -> tuple[str, str, list[str], list[str]]:
     except OSError as error:
         raise ArmError(f"python={path}: {error.strerror}; expected an interpreter") from error
     except (ValueError, IndexError) as error:
-        said = done.stderr.strip().splitlines() or [f"exit {done.returncode}"]
-        raise ArmError(f"python={path}: isn't a working Python interpreter: {said[-1]}") from error
+        lines = done.stderr.strip().splitlines() or [f"exit {done.returncode}"]
+        raise ArmError(f"python={path}: isn't a working Python interpreter: {lines[-1]}") from error
     return " ".join(version.split()), prefix, sites, lacks
 
 

@@ -174,7 +174,8 @@ class Gate:
         for key, arm in sides[::-1] if candidate_first else sides:
             arguments = (*self.settings.arguments, *_results(self.settings, scratch / key))
             process = ArmProcess(arm, arguments, plugin, scratch / f"{key}.log")
-            processes[key] = stack.enter_context(process)
+            stack.callback(process.close)
+            processes[key] = process
         return processes
 
 

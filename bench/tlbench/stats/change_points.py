@@ -1,4 +1,4 @@
-"""When did it become faster or slower? Change points of a history of rates. Pure functions.
+"""Change points of a history of rates: where it became faster or slower, and stayed so.
 
 ``ruptures`` proposes where the level of the logarithms may have shifted; each proposal then has to
 be so large that chance hardly makes it, given that its place was searched for. Chance is what is
@@ -87,7 +87,7 @@ def change_points(rates: Sequence[float]) -> list[Change]:
     """Where a history of rates shifts to another level and stays there.
 
     Args:
-        rates: Images a second of each run, the earliest first, all above 0. Of more than
+        rates: Images per second of each run, the earliest first, all above 0. Of more than
             ``MOST_RUNS`` the latest are judged; of fewer than ``LEAST_RUNS`` none can be.
 
     Returns:
@@ -105,15 +105,15 @@ def change_points(rates: Sequence[float]) -> list[Change]:
         logs, proposals(logs), FEW_LEVEL, lambda pool, runs: _here(pool, runs, FEW_ORDERS, rng)
     )
     places = [each.index for each in likely]
-    found = _eliminated(logs, places, LEVEL, lambda pool, runs: _chance(pool, runs, rng))
-    if found and _as_rare(_largest(logs[None])[0], _anywhere(logs, rng)) > WHOLE_LEVEL:
+    changes = _eliminated(logs, places, LEVEL, lambda pool, runs: _chance(pool, runs, rng))
+    if changes and _as_rare(_largest(logs[None])[0], _anywhere(logs, rng)) > WHOLE_LEVEL:
         return []
-    ends = [0, *(each.index for each in found), len(judged)]
+    ends = [0, *(each.index for each in changes), len(judged)]
     return [
         Change(
             first + each.index, ratio(judged[before : each.index], judged[each.index : end]), each.p
         )
-        for each, before, end in zip(found, ends, ends[2:], strict=False)
+        for each, before, end in zip(changes, ends, ends[2:], strict=False)
     ]
 
 
@@ -143,26 +143,22 @@ def proposals(logs: Floats) -> list[int]:
 def _eliminated(
     logs: Floats, proposed: Sequence[int], level: float, chance: Callable[[Floats, int], Floats]
 ) -> list[_Judged]:
-    """Drop the least likely proposal until each that is left is too rare for chance.
+    """Drop the least likely of the proposed cuts until each that is left is rarer than ``level``.
 
-    Args:
-        logs: Logarithms of the rates in order.
-        proposed: Indices of cuts, in order.
-        level: What is too rare.
-        chance: Largest gains in random orders, given residuals and the number of runs between the
-            neighbours of a cut.
+    ``chance`` gives largest gains in random orders, from residuals and the number of runs between
+    the neighbours of a cut.
     """
     places = list(proposed)
     judged: list[_Judged | None] = [None] * len(places)
     while places:
-        for number, known in enumerate(judged):
-            if known is None:
+        for number, judgement in enumerate(judged):
+            if judgement is None:
                 each = _judge(logs, places, number, chance)
                 judged[number], places[number] = each, each.index
-        told = [each for each in judged if each is not None]
-        worst = max(range(len(told)), key=lambda number: (told[number].p, -told[number].gain))
-        if told[worst].p <= level:
-            return told
+        known = [each for each in judged if each is not None]
+        worst = max(range(len(known)), key=lambda number: (known[number].p, -known[number].gain))
+        if known[worst].p <= level:
+            return known
         del places[worst], judged[worst]
         # Its neighbours reach further now.
         for number in (worst - 1, worst):
@@ -190,10 +186,9 @@ def _as_rare(gain: float, drawn: Floats) -> float:
 
 
 def _gains(series: Floats) -> Floats:
-    """Squared error that each cut takes off, ``(series, cuts)``.
+    """Squared error that each cut removes, ``(series, cuts)``, from ``(series, runs)``.
 
-    Args:
-        series: ``(series, runs)``; cuts leave ``LEAST_BETWEEN`` runs on each side.
+    Cuts leave ``LEAST_BETWEEN`` runs on each side.
     """
     runs = series.shape[1]
     left = np.arange(LEAST_BETWEEN, runs - LEAST_BETWEEN + 1)

@@ -30,9 +30,9 @@ class Look:
     miss: float
 
 
-#: Six pairs can pass but never fail, as one outcome of their coins has 1/64. The first look that
-#: can fail spends what one outcome of eight coins has; with an effect of three standard
-#: deviations that is mostly enough, and later looks catch smaller ones.
+#: Six pairs can pass but never fail, as one outcome of their signs has 1/64. The first look that
+#: can fail spends what one outcome of eight signs has; with an effect of three standard
+#: deviations that is mostly enough, and later looks detect smaller ones.
 LOOKS = (
     Look(6, 0.0, 1 / 64),
     Look(8, 1 / 256, 3 / 256),

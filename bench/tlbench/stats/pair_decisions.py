@@ -1,4 +1,4 @@
-"""From the log-ratios of process pairs to verdicts: pure functions, without clocks or processes."""
+"""From the log-ratios of process pairs to decisions."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Decisions:
     looks: list[Look] = field(default_factory=list)
 
     def _settled(self, name: str, mean: float) -> bool:
-        """Whether it doesn't look faster, or surely is: else a few more pairs will tell."""
+        """Whether it doesn't look faster, or significantly is: else a few more pairs decide."""
         return name in self.faster or mean >= -math.log1p(self.tolerances[name])
 
     def drop(self, name: str) -> None:
@@ -54,7 +54,7 @@ class Decisions:
         """Look at the evidence, if it is time to.
 
         Args:
-            logs: log(head / base) of every pair so far, by benchmark, equally many each.
+            logs: log(candidate / base) of every pair so far, by benchmark, equally many each.
             last: Whether no more will come.
         """
         matrix = np.array([logs[name] for name in self.tolerances], dtype=float).T
@@ -78,10 +78,10 @@ class Decisions:
 
 
 def estimate(logs: Sequence[float], p: float | None = None) -> Estimate:
-    """How much slower the head is over these pairs, with an interval of at most 95 %.
+    """How much slower the candidate is over these pairs, with an interval of at most 95 %.
 
     Args:
-        logs: log(head / base) of each pair, at least 2.
+        logs: log(candidate / base) of each pair, at least 2.
         p: Of the last look, to be shown with it.
     """
     values = np.asarray(logs, dtype=float)
@@ -94,13 +94,13 @@ def estimate(logs: Sequence[float], p: float | None = None) -> Estimate:
 
 
 def detectable(logs: Sequence[float], tolerance: float, benchmarks: int = 1) -> float:
-    """The smallest slowdown, as a share, that these pairs would have found nine times in ten.
+    """The smallest slowdown, as a share, that these pairs would have detected with ``POWER``.
 
     From their standard deviation, by Student's t at the levels of the looks so far, shared by all
     benchmarks; approximate.
 
     Args:
-        logs: log(head / base) of each pair so far, at least 2.
+        logs: log(candidate / base) of each pair so far, at least 2.
         tolerance: Share that a slowdown must exceed to fail.
         benchmarks: How many are judged.
     """
@@ -115,15 +115,15 @@ def detectable(logs: Sequence[float], tolerance: float, benchmarks: int = 1) -> 
 
 
 def _reach(level: float, degrees: int) -> float:
-    """Standard errors between no change and one that is found at a level with ``POWER``."""
+    """Standard errors between no change and one that is detected at a level with ``POWER``."""
     return float(stats.t.ppf(level, degrees) + stats.t.ppf(POWER, degrees))
 
 
 def pairs_to_pass(logs: Sequence[float], tolerance: float) -> int:
-    """How many more pairs it would probably take to pass, had nothing changed; approximate.
+    """How many more pairs unchanged code would probably take to pass; approximate.
 
     Args:
-        logs: log(head / base) of each pair so far, at least 2.
+        logs: log(candidate / base) of each pair so far, at least 2.
         tolerance: Share.
     """
     n, sd = len(logs), float(np.std(logs, ddof=1))

@@ -31,7 +31,7 @@ Decision = Literal["pass", "fail", "inconclusive"]
 LEAST_SPREAD = 0.001
 #: From so many rounds on, the binomial distribution is as good as normal.
 MANY_ROUNDS = 100
-#: No more baseline runs than this are asked for.
+#: No more baseline runs than this are proposed.
 MOST_RUNS = 100
 
 
@@ -78,11 +78,11 @@ def median_error(seconds: Sequence[float]) -> float:
     if n > MANY_ROUNDS:
         ordered, reach = sorted(seconds), math.isqrt(n)  # two standard deviations of a rank
         return (ordered[n // 2 + reach] - ordered[n // 2 - reach]) / (4 * middle)
-    found = median_interval(seconds)
-    if found is None:
+    interval = median_interval(seconds)
+    if interval is None:
         return 0.0
-    width = NormalDist().inv_cdf((1 + found.coverage) / 2)
-    return (found.high - found.low) / (2 * width * middle)
+    width = NormalDist().inv_cdf((1 + interval.coverage) / 2)
+    return (interval.high - interval.low) / (2 * width * middle)
 
 
 def predict(
@@ -96,7 +96,7 @@ def predict(
         logs: log(median seconds) of each baseline run, at least 2.
         new: The new run's.
         errors: Standard errors of ``logs``, from ``median_error``.
-        new_error: That of ``new``.
+        new_error: Standard error of ``new``.
     """
     within = math.sqrt(fmean(error**2 for error in errors)) if errors else 0.0
     between = max(stdev(logs), within, LEAST_SPREAD)
@@ -119,13 +119,7 @@ def holm(p: Mapping[str, float], total: int) -> dict[str, float]:
 
 
 def decide(prediction: Prediction, adjusted_p: float, tolerance: float) -> Decision:
-    """``fail``: slower for certain, and by more than the tolerance; ``pass``: that is excluded.
-
-    Args:
-        prediction: From ``predict``.
-        adjusted_p: From ``holm``.
-        tolerance: Share beyond which a slowdown fails.
-    """
+    """``fail``: slower by more than the tolerance (a share), significantly; ``pass``: ruled out."""
     limit = math.log1p(tolerance)
     if adjusted_p <= ALARM and prediction.log_ratio > limit:
         return "fail"
@@ -141,12 +135,9 @@ def estimate(prediction: Prediction, adjusted_p: float) -> Estimate:
 
 
 def detectable(prediction: Prediction, total: int, tolerance: float) -> float:
-    """The smallest slowdown, as a share, that one run would have failed with nine times in ten.
+    """The smallest slowdown, as a share, that would fail with ``POWER``, of ``total`` benchmarks.
 
-    Args:
-        prediction: From ``predict``; its standard deviations are taken for the true ones.
-        total: All benchmarks.
-        tolerance: Nothing below it fails.
+    The prediction's standard deviations are taken for the true ones.
     """
     freedom = prediction.runs - 1
     level = float(stats.t.isf(ALARM / total, freedom))

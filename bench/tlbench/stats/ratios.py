@@ -1,4 +1,4 @@
-"""Is one faster? The ratio of two sides' rates, with its interval and how likely chance makes it.
+"""The ratio of two sides' rates, with its interval and its p-value.
 
 The unit is a run, that is a process: rounds of one process agree with each other far better than
 with those of the next. Pure functions.
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 RUN_SD = 0.12
 #: Nominal confidence of the intervals that are shown.
 CONFIDENCE = 0.95
-#: Chance that any of all ratios that are shown together is called real though nothing differs.
+#: Chance that any of all ratios that are shown together is called significant by chance.
 ALARM = 0.05
 
 Basis = Literal["runs", "assumed"]
@@ -64,24 +64,20 @@ class Ratio:
         return "faster" if self.value > 1 else "slower"
 
 
-def ratio(base: Sequence[float], head: Sequence[float]) -> Ratio:
-    """Compare two sides by the rates of their runs.
+def ratio(base: Sequence[float], candidate: Sequence[float]) -> Ratio:
+    """Compare two sides by the rates of their runs, in images per second, all above 0.
 
-    With at least two runs a side by Welch's t test on the logarithms of the rates. With fewer, a
+    With at least two runs per side by Welch's t test on the logarithms of the rates. With fewer, a
     run is taken to scatter by ``RUN_SD``, and the normal distribution to hold.
-
-    Args:
-        base: Images a second of each run, all above 0.
-        head: As ``base``.
 
     Raises:
         ValueError: A side without runs.
 
     Source: Welch, Biometrika 34, 1947.
     """
-    if not base or not head:
-        raise ValueError("expected at least one run a side")
-    first, second = ([math.log(rate) for rate in side] for side in (base, head))
+    if not base or not candidate:
+        raise ValueError("expected at least one run per side")
+    first, second = ([math.log(rate) for rate in side] for side in (base, candidate))
     middle = fmean(second) - fmean(first)
     counts = (len(first), len(second))
     several = min(counts) >= 2

@@ -1,11 +1,11 @@
-"""Exact statistics on log-ratios of process pairs, from nothing but the coins that were thrown.
+"""Exact statistics on log-ratios of process pairs, from nothing but their random order.
 
-In every pair a coin decides which of two slots the head gets: started first or second, first or
-second to take a turn. Where head and base are the same, a pair's log-ratio is the slots' own
-log-ratio with the coin's sign; so, whatever the slots' log-ratios are (heavy-tailed, drifting,
-correlated from pair to pair), every other outcome of the coins would have been as likely. What is
-asked is how many of them would have looked as bad. No distribution is assumed, and one coin stands
-for all benchmarks of a pair, so that how they vary together costs nothing.
+In every pair it is drawn which of two slots the candidate gets: started first or second, first or
+second to take a turn. Where candidate and base are the same, a pair's log-ratio is the slots' own
+log-ratio with a random sign; so, whatever the slots' log-ratios are (heavy-tailed, drifting,
+correlated from pair to pair), every other choice of signs would have been as likely. The p-value
+is the share of these that look as bad. No distribution is assumed, and one sign is common to all
+benchmarks of a pair, so that how they vary together needs no correction.
 
 Source: Fisher, The Design of Experiments, 1935, section 21; Westfall and Young, Resampling-Based
 Multiple Testing, 1993, chapter 2 (step-down max-T); Hartigan, Using Subsample Values as Typical
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-#: Up to so many pairs every outcome of the coins is tried; for more, so many random ones.
+#: Up to so many pairs every choice of signs is tried; for more, so many random ones.
 ALL_UP_TO = 16
 DRAWN = 2**16
 #: Values closer than this are equal: their sums were only added up in another order.
@@ -33,9 +33,9 @@ ROUNDING = 1e-12
 
 @functools.lru_cache(maxsize=16)
 def outcomes(pairs: int) -> Floats:
-    """Signs ``(outcomes, pairs)`` of the coins, +1 and -1; the first row is what happened.
+    """Signs ``(outcomes, pairs)``, +1 and -1; the first row is what happened.
 
-    Every outcome up to ``ALL_UP_TO`` pairs; beyond, ``DRAWN`` random ones from a fixed seed, with
+    All of them up to ``ALL_UP_TO`` pairs; beyond, ``DRAWN`` random ones from a fixed seed, with
     what happened among them, which keeps p-values valid.
     """
     if pairs <= ALL_UP_TO:
@@ -47,16 +47,13 @@ def outcomes(pairs: int) -> Floats:
 
 
 def slower_p(logs: Floats) -> Floats:
-    """For each benchmark, how likely evidence as strong for a slowdown is by the coins alone.
+    """P of each benchmark, ``(benchmarks,)``: evidence as strong for a slowdown by order alone.
 
-    Adjusted for all benchmarks together: the chance that any that didn't change has a value of at
-    most ``a`` is at most ``a``, whichever others changed.
+    Adjusted for all benchmarks together: the chance that any that didn't change has a p of at most
+    ``a`` is at most ``a``, whichever others changed. Never below one outcome's share, 2 ** -pairs.
 
     Args:
-        logs: log(head seconds / base seconds), ``(pairs, benchmarks)``, both at least 1.
-
-    Returns:
-        p, ``(benchmarks,)``; never below one outcome's share, 2 ** -pairs.
+        logs: log(candidate seconds / base seconds), ``(pairs, benchmarks)``, both at least 1.
     """
     scores = _scaled(logs).T @ outcomes(len(logs)).T
     order = np.argsort(-scores[:, 0], kind="stable")
@@ -73,17 +70,14 @@ def slower_p(logs: Floats) -> Floats:
 
 
 def as_slow_p(logs: Floats, limits: Floats) -> Floats:
-    """For each benchmark, how likely evidence as strong against a slowdown is, if it is that slow.
+    """P of each benchmark alone, ``(benchmarks,)``: it is as slow as its limit.
 
     At most ``a`` exactly where the upper end of ``bounds`` at level ``a`` is below the limit: of
     all subsets of the pairs, the empty one included, the share whose mean isn't.
 
     Args:
-        logs: log(head seconds / base seconds), ``(pairs, benchmarks)``.
+        logs: log(candidate seconds / base seconds), ``(pairs, benchmarks)``.
         limits: log of the slowdown in question, ``(benchmarks,)``.
-
-    Returns:
-        p, ``(benchmarks,)``, each of its benchmark alone.
     """
     chosen = outcomes(len(logs)) < 0
     shares: Floats = np.mean(chosen.astype(float) @ (logs - limits) >= -ROUNDING, axis=0)
@@ -114,7 +108,7 @@ def bounds(logs: Floats, level: float) -> tuple[float, float, float] | None:
 
 
 def _scaled(logs: Floats) -> Floats:
-    """Divide by the root of the sum of squares, which no coin changes; all zeros stay zeros.
+    """Divide by the root of the sum of squares, which no sign changes; all zeros stay zeros.
 
     The sum is then a monotone function of Student's t, but for the constant, and is bounded.
     """

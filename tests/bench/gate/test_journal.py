@@ -1,0 +1,64 @@
+"""A journal gives back the pairs that were written, whatever interrupted the writing."""
+
+import pytest
+
+from tlbench.gate.journal import Journal, JournalError
+from tlbench.gate.pair_result import BenchmarkOutcome, Pair, PairedRounds
+
+OUTCOMES = {key: BenchmarkOutcome("passed", "", {"accuracy": 0.5}) for key in ("base", "head")}
+PAIR = Pair(
+    True, {"a.py::test_x": PairedRounds([1.0, 1.5], [2, 0.5], 3, 4.5, OUTCOMES)}, 7.5,
+    ("gone",), ("new",), {"a.py::test_x": {"args": ["5%"], "kwargs": {}}},
+)  # fmt: skip
+
+
+@pytest.fixture
+def journal(tmp_path):
+    return Journal.of(tmp_path / "journals", {"base": "main", "head": "."})
+
+
+def test_pairs_that_were_added_are_resumed(journal):
+    assert journal.resume() == []
+    journal.add(PAIR)
+    journal.add(PAIR)
+    assert journal.resume() == [PAIR, PAIR]
+    assert '"head_first": true' in journal.path.read_text(), "saved gates have this key"
+
+
+@pytest.mark.parametrize("cut", [1, 20, 300])
+def test_a_last_line_that_was_cut_off_is_dropped(journal, cut):
+    journal.start()
+    journal.add(PAIR)
+    whole = journal.path.read_text()
+    journal.add(PAIR)
+    journal.path.write_text(journal.path.read_text()[:-cut])
+    assert journal.resume() == [PAIR]
+    assert journal.path.read_text() == whole
+
+
+def test_starting_over_forgets_pairs_and_the_end_leaves_no_file(journal):
+    journal.start()
+    journal.add(PAIR)
+    journal.start()
+    assert journal.resume() == []
+    journal.end()
+    assert not journal.path.exists()
+
+
+@pytest.mark.parametrize("line", ["7", "{}", '{"head_first": true}', "no JSON"])
+def test_a_line_that_is_none_of_ours_is_named(journal, line):
+    journal.start()
+    journal.path.write_text(journal.path.read_text() + line + "\n")
+    with pytest.raises(JournalError, match=r"not a gate's journal .*; delete it to start over"):
+        journal.resume()
+
+
+def test_other_arms_or_options_have_another_file(tmp_path, journal):
+    same = Journal.of(tmp_path / "journals", {"head": ".", "base": "main"})
+    other = Journal.of(tmp_path / "journals", {"base": "main", "head": ".", "folder": "/"})
+    assert same.path == journal.path
+    assert other.path != journal.path
+    journal.start()
+    journal.path.rename(other.path)
+    with pytest.raises(JournalError, match="another gate's"):
+        other.resume()

@@ -1,0 +1,126 @@
+"""Pairs and decisions become verdicts, with accuracy and failed tests counted in."""
+
+import numpy as np
+import pytest
+
+from tlbench.gate.pair_result import BenchmarkOutcome, Pair, PairedRounds
+from tlbench.gate.pair_verdicts import pair_verdicts
+from tlbench.gate.tolerances import Tolerances
+from tlbench.runs.answers import pack
+from tlbench.stats.pair_decisions import Decisions
+
+
+def passed(**info):
+    return BenchmarkOutcome("passed", "", info)
+
+
+def right(count, skipped=0):
+    """A test that passed, and got so many of 1,000 images right, the first ``skipped`` not."""
+    correct = (np.arange(1000) >= skipped) & (np.arange(1000) < skipped + count)
+    return passed(
+        accuracy=count / 1000, correct=pack(correct), test_size=1000, data_fingerprint="0"
+    )
+
+
+def judge(base, candidate, *, ratios=(1.0,) * 8, tolerances=None, **of_pair):
+    """Verdict and notes on a benchmark whose sides ended so, and of each pair's ratio."""
+    tolerances = tolerances or Tolerances()
+    timed = "passed" in base.outcome and "passed" in candidate.outcome
+    ends = {"base": base, "head": candidate}
+    rounds = [
+        PairedRounds([1.0] * 3 * timed, [ratio] * 3 * timed, outcomes=ends) for ratio in ratios
+    ]
+    pairs = [Pair(False, {"a": each}, 1.0, **of_pair) for each in rounds]
+    decisions = Decisions(tolerances.shares(pairs[0]))
+    for number in range(1, len(pairs) + 1):
+        logs = {name: [each.log_ratio for each in rounds[:number]] for name in decisions.tolerances}
+        decisions.consider(logs, last=number == len(pairs))
+    return pair_verdicts(pairs, decisions, tolerances)
+
+
+@pytest.mark.parametrize(
+    ("ratios", "status", "reason"),
+    [
+        ([1.0] * 8, "pass", "a slowdown of 5 % or more is ruled out"),
+        ([1.2] * 8, "fail", "slower by 20 %, beyond the tolerance of 5 %"),
+        ([0.9, 1.2] * 4, "inconclusive", "a 5 % slowdown could be neither confirmed nor ruled out"),
+        ([1.2], "inconclusive", "only 1 process pair: at least 6 are needed"),
+        ([1.0] * 5, "inconclusive", "only 5 process pairs: at least 6 are needed"),
+    ],
+)
+def test_a_speed_has_a_verdict_with_its_reason(ratios, status, reason):
+    (verdict,), notes = judge(passed(), passed(), ratios=ratios)
+    assert (verdict.status, verdict.reason, notes) == (status, reason, ())
+    assert (verdict.estimate is None) == (len(ratios) == 1)
+    assert (verdict.more is None) == (status != "inconclusive" or len(ratios) == 1)
+
+
+@pytest.mark.parametrize(
+    ("candidate", "tolerance", "status"),
+    [
+        pytest.param(right(800), 0.01, "pass", id="the same"),
+        pytest.param(right(795), 0.01, "pass", id="half a point, within the tolerance of one"),
+        pytest.param(right(770), 0.01, "fail", id="three points"),
+        pytest.param(right(770), 0.05, "pass", id="three points, five allowed"),
+        pytest.param(right(830), 0.01, "pass", id="better"),
+        # 30 images lost and 18 won: as many are by chance in one of 18 tries.
+        pytest.param(right(788, skipped=30), 0.01, "inconclusive", id="perhaps by chance"),
+    ],
+)
+def test_lost_accuracy_fails_although_the_speed_is_the_same(candidate, tolerance, status):
+    (verdict,), _ = judge(right(800), candidate, tolerances=Tolerances(accuracy=tolerance))
+    assert verdict.status == status
+    assert verdict.accuracy.base == 0.8
+    assert verdict.accuracy_lost == (status == "fail")
+    fell = f"accuracy fell from 0.8000 to {verdict.accuracy.candidate:.4f} on the same 1,000 images"
+    assert verdict.reason.startswith(fell) == (status != "pass")
+    assert ("which may be chance" in verdict.reason) == (status == "inconclusive")
+
+
+def test_what_is_slower_and_less_accurate_fails_for_both():
+    (verdict,), _ = judge(right(800), right(700), ratios=[1.2] * 8)
+    assert verdict.status == "fail"
+    assert verdict.reason.startswith("accuracy fell from 0.8000 to 0.7000")
+    assert verdict.reason.endswith("; slower by 20 %, beyond the tolerance of 5 %")
+
+
+def test_accuracies_of_other_images_are_not_comparable():
+    other = passed(accuracy=0.8, test_size=1000, data_fingerprint="1")
+    (verdict,), _ = judge(right(800), other)
+    assert verdict.status == "not comparable"
+    assert "data_fingerprint 0 -> 1" in verdict.reason
+
+
+FAILED, SKIPPED = (BenchmarkOutcome(outcome, "why", {}) for outcome in ("failed", "skipped"))
+STOPPED = BenchmarkOutcome("stopped", "", {})
+
+
+@pytest.mark.parametrize(
+    ("base", "candidate", "status", "reason"),
+    [
+        (STOPPED, FAILED, "fail", "its own check fails in the candidate: why"),
+        (FAILED, STOPPED, "not comparable", "fails in the base: why"),
+        (FAILED, FAILED, "not comparable", "fails in the base: why"),
+        (STOPPED, SKIPPED, "not comparable", "skipped in the candidate only: why"),
+        (SKIPPED, STOPPED, "not comparable", "skipped in the base only: why"),
+    ],
+)
+def test_a_benchmark_that_a_side_cannot_time(base, candidate, status, reason):
+    (verdict,), notes = judge(base, candidate)
+    assert (verdict.status, verdict.reason, notes) == (status, reason, ())
+    assert verdict.estimate is None
+
+
+def test_what_both_skip_or_do_not_time_is_only_a_note():
+    assert judge(SKIPPED, SKIPPED) == ((), ("a: skipped in both: why",))
+    untimed = Pair(False, {"a": PairedRounds(outcomes={"base": passed(), "head": passed()})}, 1.0)
+    notes = ("a: the benchmark fixture wasn't used",)
+    assert pair_verdicts([untimed], Decisions({}), Tolerances()) == ((), notes)
+
+
+def test_benchmarks_that_vanish_are_verdicts_and_new_ones_notes():
+    verdicts, notes = judge(passed(), passed(), vanished=("gone",), new=("fresh",))
+    assert [(each.name, each.status) for each in verdicts] == [
+        ("a", "pass"), ("gone", "not comparable"),
+    ]  # fmt: skip
+    assert notes == ("fresh: new, only the candidate has it",)
