@@ -11,7 +11,7 @@ from tl_core.engines import REFERENCE, NetworkSettings, open_model
 from tl_core.errors import ModelError
 from tl_core.extractor import DEFAULT_MODEL
 from tl_core.labels import imagenet_labels
-from tl_core.resize import DEFAULT_METHOD
+from tl_core.models.module import are_probabilities
 from tl_core.sources import as_source
 from tl_core.streaming import BATCH_SIZE, run_network
 
@@ -87,20 +87,15 @@ class ImageClassifier:
 
         Args:
             images: uint8 RGB ``(n, h, w, 3)``, a path, paths, or an ``ImageSource``.
-            batch_size: Images a batch.
+            batch_size: Images per batch.
 
         Returns:
             float32 ``(n, classes)``, each row adding up to 1.
         """
-        source = as_source(images)
-        outputs = run_network(
-            self.network,
-            source,
-            batch_size=batch_size,
-            method=DEFAULT_METHOD,
-            description="classify",
-        )
-        return outputs if _are_probabilities(outputs) else softmax(outputs)
+        source, network = as_source(images), self.network
+        outputs = run_network(network, source, batch_size=batch_size, description="classify")
+        # A second softmax, after a model's own, would flatten them unnoticed.
+        return outputs if are_probabilities(outputs) else softmax(outputs)
 
     def classify(
         self, images: object, *, top: int = 5, batch_size: int = BATCH_SIZE
@@ -120,8 +115,3 @@ def softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
     """Softmax over the last axis, float32."""
     powers = np.exp(logits - logits.max(axis=-1, keepdims=True))
     return np.asarray(powers / powers.sum(axis=-1, keepdims=True), np.float32)
-
-
-def _are_probabilities(outputs: NDArray[np.float32]) -> bool:
-    """Whether the model ends in a softmax of its own; a second would flatten it unnoticed."""
-    return bool((outputs >= 0).all() and np.allclose(outputs.sum(axis=1), 1, atol=1e-3))

@@ -27,7 +27,7 @@ class Devices:
     """A device specification, resolved.
 
     Attributes:
-        spec: As asked: ``cpu``, ``gpu`` or ``gpu:N``.
+        spec: ``cpu``, ``gpu`` or ``gpu:N``.
         names: TensorFlow's logical devices, one replica of the network each.
     """
 
@@ -50,18 +50,14 @@ def select_devices(spec: str = "cpu") -> Devices:
     match = re.fullmatch(r"cpu|gpu(?::(\d+))?", spec)
     if match is None:
         raise DeviceError(f"device {spec!r}: expected cpu, gpu (all of them) or gpu:N")
-    if spec == "cpu":
-        _hide_gpus()
-        return Devices(spec, ("CPU:0",))
-    return Devices(spec, _gpus(spec, None if match[1] is None else int(match[1])))
-
-
-def _hide_gpus() -> None:
+    if spec != "cpu":
+        return Devices(spec, _gpus(spec, None if match[1] is None else int(match[1])))
     import tensorflow as tf
 
-    # Where TensorFlow runs already it has taken the GPUs; networks and heads name their device.
+    # Where TensorFlow runs already it has taken the GPUs; networks and trainers name their device.
     with suppress(RuntimeError):
         tf.config.set_visible_devices([], "GPU")
+    return Devices(spec, ("CPU:0",))
 
 
 def _gpus(spec: str, number: int | None) -> tuple[str, ...]:
@@ -84,7 +80,7 @@ def _gpus(spec: str, number: int | None) -> tuple[str, ...]:
 
 
 def _show_gpus(spec: str, physical: list[object]) -> None:
-    """Undo what ``_hide_gpus`` did for a network that was opened before."""
+    """Undo what ``select_devices("cpu")`` did for a network that was opened before."""
     import tensorflow as tf
 
     if tf.config.get_visible_devices("GPU") == physical:
@@ -202,14 +198,11 @@ def _running_threads() -> tuple[int, int]:
     """Intra-op and inter-op threads of the running TensorFlow, which reports 0 unless set."""
     import tensorflow as tf
 
-    threading = tf.config.threading
+    intra = tf.config.threading.get_intra_op_parallelism_threads()
+    inter = tf.config.threading.get_inter_op_parallelism_threads()
     return (
-        threading.get_intra_op_parallelism_threads()
-        or _threads_from("TF_NUM_INTRAOP_THREADS")
-        or usable_cpus(),
-        threading.get_inter_op_parallelism_threads()
-        or _threads_from("TF_NUM_INTEROP_THREADS")
-        or usable_cpus(),
+        intra or _threads_from("TF_NUM_INTRAOP_THREADS") or usable_cpus(),
+        inter or _threads_from("TF_NUM_INTEROP_THREADS") or usable_cpus(),
     )
 
 

@@ -87,7 +87,7 @@ def real_images(size: int, first: int = 0, count: int = IMAGES) -> NDArray[np.ui
 
 
 def images_digest(images: NDArray[np.uint8]) -> str:
-    """The sha256 of pixels, for what was made by looking at them."""
+    """The sha256 of pixels, in the cache keys of what depends on them."""
     return hashlib.sha256(images.data).hexdigest()
 
 
@@ -102,12 +102,9 @@ def _square(photo: NDArray[np.uint8], number: int) -> NDArray[np.uint8]:
 def compare(
     outputs: NDArray[np.float32], reference: NDArray[np.float32], kind: Kind
 ) -> Equivalence:
-    """Set an engine's outputs beside the reference's.
+    """Compare an engine's outputs ``(n, d)`` with the reference's of the same images.
 
-    Args:
-        outputs: float32 ``(n, d)``.
-        reference: As ``outputs``, of the same images.
-        kind: Features are given classes by a fixed head, logits have them.
+    A fixed head gives classes to features; logits have them.
     """
     if not (np.isfinite(outputs).all() and np.isfinite(reference).all()):
         return Equivalence(-1.0, 0.0, len(outputs))
@@ -138,7 +135,7 @@ def verify(
         reference: The reference's outputs for ``real_images(size)``.
         kind: Whether these are features or logits.
         engine: Its name, for messages.
-        precision: What it computes in.
+        precision: Decides the tolerance.
 
     Raises:
         ModelError: It isn't within ``TOLERANCES``.

@@ -16,7 +16,7 @@ class DataError(TransferLearningError):
 
 
 class ModelError(TransferLearningError):
-    """A model handle, file or module that can't be used as asked."""
+    """A model handle, file or module that can't be used so."""
 
 
 class DownloadError(TransferLearningError):
@@ -24,4 +24,4 @@ class DownloadError(TransferLearningError):
 
 
 class DeviceError(TransferLearningError):
-    """A device that this machine doesn't have or can't use as asked."""
+    """A device that this machine doesn't have or can't use so."""

@@ -44,7 +44,7 @@ class FeatureExtractor:
     Attributes:
         opened: The network, and what is known of it.
         network: The engine's opened network.
-        engine: Its name; where ``auto`` was asked for, the one that was chosen.
+        engine: Its name; of ``auto``, the one that it chose.
         equivalence: How near it is to the reference engine; None for that one itself.
         choice: Workers and chunk, where the engine has these.
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -62,11 +62,11 @@ class Entry:
 
     def missing(self) -> list[int]:
         """Numbers of the blocks that aren't there, or whose rows are damaged."""
-        done = self._logged()
+        done, numbers = self._logged(), range(-(-self.shape[0] // self.block))
         if not done:
-            return list(range(self._blocks))
+            return list(numbers)
         rows = self.rows()
-        return [n for n in range(self._blocks) if done.get(n) != _checksum(rows[self.places(n)])]
+        return [n for n in numbers if done.get(n) != _checksum(rows[self.places(n)])]
 
     def rows(self) -> NDArray[np.float32]:
         """The array, memory-mapped, float32 ``(n, d)``; only what was logged has a meaning."""
@@ -83,8 +83,7 @@ class Entry:
                 rows.seek(start + int(places[0]) * row_bytes)
                 rows.write(np.ascontiguousarray(features).data)
                 rows.flush()
-                line = {"block": int(places[0]) // self.block, "sha256": _checksum(features)}
-                log.write(json.dumps(line) + "\n")
+                log.write(_line(int(places[0]) // self.block, _checksum(features)))
                 log.flush()
 
     def places(self, number: int) -> slice:
@@ -100,17 +99,10 @@ class Entry:
                 np.lib.format.open_memmap(part, "w+", np.float32, self.shape).flush()
             (self.folder / LOG).unlink(missing_ok=True)
         # Lines that are whole: a process that was killed may have left half of one.
-        text = "".join(
-            json.dumps({"block": n, "sha256": digest}) + "\n"
-            for n, digest in self._logged().items()
-        )
+        text = "".join(_line(n, digest) for n, digest in self._logged().items())
         for name, content in ((LOG, text), (FACTS, json.dumps(facts, indent=1) + "\n")):
             with atomic_file(self.folder / name) as part:
                 part.write_text(content, encoding="utf-8")
-
-    @property
-    def _blocks(self) -> int:
-        return -(-self.shape[0] // self.block)
 
     def _has_array(self) -> bool:
         try:
@@ -121,19 +113,13 @@ class Entry:
 
     def _logged(self) -> dict[int, str]:
         """Checksum by number of each block that the log has; what can't be read was never done."""
-        if not self._has_array():
+        log, digests = self.folder / LOG, dict[int, str]()
+        if not self._has_array() or not log.is_file():
             return {}
-        digests: dict[int, str] = {}
-        try:
-            lines = (self.folder / LOG).read_text(encoding="utf-8", errors="replace").splitlines()
-        except OSError:
-            return {}
-        for line in lines:
-            try:
+        for line in log.read_text(encoding="utf-8", errors="replace").splitlines():
+            with suppress(ValueError, TypeError, KeyError):
                 entry = json.loads(line)
                 digests[int(entry["block"])] = str(entry["sha256"])
-            except (ValueError, TypeError, KeyError):
-                continue
         return digests
 
 
@@ -225,6 +211,10 @@ def _counted(parts: OutputBatches, update: Callable[[int], object]) -> OutputBat
     for places, features in parts:
         yield places, features
         update(len(places))
+
+
+def _line(block: int, digest: str) -> str:
+    return json.dumps({"block": block, "sha256": digest}) + "\n"
 
 
 def _checksum(rows: NDArray[np.float32]) -> str:

@@ -36,7 +36,7 @@ class Head:
 
     def __init__(self, features: int, classes: int, *, seed: int = 0) -> None:
         if classes < 2:
-            raise ModelError(f"{classes} class(es): expected at least 2 to tell apart")
+            raise ModelError(f"{classes} class(es): expected at least 2")
         limit = np.sqrt(6 / (features + classes))
         rng = np.random.default_rng(seed)
         self.kernel = rng.uniform(-limit, limit, (features, classes)).astype(np.float32)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 IMAGE_SUFFIXES = frozenset(
     {".avif", ".bmp", ".gif", ".jpeg", ".jpg", ".png", ".ppm", ".pgm", ".tif", ".tiff", ".webp"}
 )
-#: What shows through transparent pixels, as in a browser or on paper.
+#: The colour behind transparent pixels, as in a browser or on paper.
 BACKGROUND = (255, 255, 255)
 
 # Pillow warns of a picture that is large enough to be an attack, then refuses a larger one; a

@@ -1,4 +1,4 @@
-"""Photographs that ship with packages which are installed anyway: always at hand."""
+"""Photographs that ship with packages which are installed anyway: always there."""
 
 from __future__ import annotations
 

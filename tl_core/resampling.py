@@ -87,13 +87,7 @@ class Taps:
 
 @functools.lru_cache(maxsize=256)
 def taps(inputs: int, outputs: int, name: str) -> Taps:
-    """The taps from one number of pixels to another.
-
-    Args:
-        inputs: Pixels of the image along this axis.
-        outputs: Pixels wanted.
-        name: One of ``FILTERS``.
-    """
+    """The taps from one number of pixels to another, with one of ``FILTERS``."""
     function, support = FILTERS[name]
     scale = inputs / outputs
     stretch = max(1.0, scale)  # shrinking widens the filter, which is what antialiases
@@ -127,16 +121,9 @@ def _fixed(values: Sequence[float]) -> list[int]:
 def resample(
     images: Sequence[NDArray[np.uint8]], height: int, width: int, name: str
 ) -> NDArray[np.uint8]:
-    """Resize images to one size.
+    """Resize images, uint8 RGB ``(h, w, 3)`` of any sizes, to uint8 ``(n, height, width, 3)``.
 
-    Args:
-        images: uint8 RGB ``(h, w, 3)`` each, of any sizes.
-        height: Pixels.
-        width: Pixels.
-        name: One of ``FILTERS``.
-
-    Returns:
-        uint8 RGB ``(n, height, width, 3)``.
+    The filter is one of ``FILTERS`` by its name.
     """
     out = np.empty((len(images), height, width, 3), np.uint8)
     for target, image in zip(out, images, strict=True):

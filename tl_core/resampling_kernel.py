@@ -22,7 +22,7 @@ HALF = 1 << (FRACTION_BITS - 1)
 
 
 def _compiled(function: Kernel) -> Kernel:
-    """Without Python's lock, and kept for later processes where a folder can be written."""
+    """Without Python's lock, and cached for later processes where a folder can be written."""
     try:
         return cast("Kernel", njit(nogil=True, cache=True)(function))
     except RuntimeError:  # neither beside this file nor in the user's cache folder

@@ -41,7 +41,7 @@ def resize_batch(
     size: int | tuple[int, int],
     method: str = DEFAULT_METHOD,
 ) -> NDArray[np.uint8]:
-    """Resize images to one size; the aspect ratio is not kept, as in the tutorial.
+    """Resize images to one size; the aspect ratio may change, as in the tutorial.
 
     Args:
         images: uint8 RGB, ``(n, h, w, 3)`` or a sequence of ``(h, w, 3)`` of any sizes.
@@ -54,15 +54,22 @@ def resize_batch(
     Raises:
         ImageError: Wrong dtype, shape, size or method.
     """
-    height, width = _checked_size(size)
+    if method not in RESIZE_METHODS:
+        raise ImageError(f"resize method {method!r}: expected one of {', '.join(RESIZE_METHODS)}")
+    height, width = (size, size) if isinstance(size, (int, np.integer)) else size
+    if height < 1 or width < 1:
+        raise ImageError(f"image size {size}: expected at least 1 pixel each way")
     rows = [checked_pixels(image, 3) for image in images]
     if method in FILTERS:
         return resample(rows, height, width, method)
-    if method == "nearest":
-        return _nearest(rows, height, width)
-    if method.removeprefix(TF_PREFIX) in TF_METHODS and method.startswith(TF_PREFIX):
-        return _tensorflow(rows, height, width, method.removeprefix(TF_PREFIX))
-    raise ImageError(f"resize method {method!r}: expected one of {', '.join(RESIZE_METHODS)}")
+    out = np.empty((len(rows), height, width, 3), np.uint8)
+    for target, row in zip(out, rows, strict=True):
+        if method == "nearest":
+            picture = Image.fromarray(row).resize((width, height), Image.Resampling.NEAREST)
+            target[:] = np.asarray(picture)
+        else:
+            target[:] = _tensorflow(row, height, width, method.removeprefix(TF_PREFIX))
+    return out
 
 
 def checked_pixels(images: object, dimensions: int) -> NDArray[np.uint8]:
@@ -83,28 +90,11 @@ def checked_pixels(images: object, dimensions: int) -> NDArray[np.uint8]:
     return array
 
 
-def _checked_size(size: int | tuple[int, int]) -> tuple[int, int]:
-    height, width = (size, size) if isinstance(size, (int, np.integer)) else size
-    if height < 1 or width < 1:
-        raise ImageError(f"image size {size}: expected at least 1 pixel each way")
-    return height, width
-
-
-def _nearest(rows: list[NDArray[np.uint8]], height: int, width: int) -> NDArray[np.uint8]:
-    out = np.empty((len(rows), height, width, 3), np.uint8)
-    for target, row in zip(out, rows, strict=True):
-        picture = Image.fromarray(row).resize((width, height), Image.Resampling.NEAREST)
-        target[:] = np.asarray(picture)
-    return out
-
-
-def _tensorflow(
-    rows: list[NDArray[np.uint8]], height: int, width: int, method: str
-) -> NDArray[np.uint8]:
+def _tensorflow(row: NDArray[np.uint8], height: int, width: int, method: str) -> NDArray[np.uint8]:
     import tensorflow as tf
 
-    out = np.empty((len(rows), height, width, 3), np.uint8)
-    for target, row in zip(out, rows, strict=True):
-        pixels = tf.image.resize(row, (height, width), method=method, antialias=True)
-        target[:] = tf.cast(tf.clip_by_value(tf.round(pixels), 0, 255), tf.uint8).numpy()
-    return out
+    pixels = tf.image.resize(row, (height, width), method=method, antialias=True)
+    resized: NDArray[np.uint8] = tf.cast(
+        tf.clip_by_value(tf.round(pixels), 0, 255), tf.uint8
+    ).numpy()
+    return resized

@@ -30,7 +30,7 @@ def ridge_head(
     Args:
         features: float32 ``(n, d)``.
         labels: Class numbers ``(n,)``.
-        classes: How many there are.
+        classes: Number of classes.
         strength: Above 0.
 
     Returns:

@@ -1,4 +1,4 @@
-"""Images by number: in memory or in files, kept uint8 at their own size until they are used."""
+"""Images by number: in memory or in files, uint8 at their own size until they are used."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ class FileSource:
 
 
 def as_source(images: object) -> ImageSource:
-    """Wrap what a person has at hand as an ``ImageSource``.
+    """An ``ImageSource`` of whatever images are in.
 
     Args:
         images: A source; uint8 RGB ``(n, h, w, 3)`` or one ``(h, w, 3)``; a path; or a sequence

@@ -45,7 +45,7 @@ def resized_batches(
         source: The images.
         order: int64 positions ``(n,)`` in ``source``.
         size: Side of the square, in pixels.
-        batch_size: Images a batch, at least 1; the last may be smaller.
+        batch_size: Images per batch, at least 1; the last may be smaller.
         method: One of ``RESIZE_METHODS``.
 
     Yields:
@@ -81,12 +81,8 @@ def output_batches(
 ) -> OutputBatches:
     """Outputs batch by batch: while one is used, the next ones are resized and run.
 
-    Args:
-        network: Runs as many batches at once as its ``in_flight`` says.
-        source: The images.
-        order: int64 positions ``(n,)`` in ``source``.
-        batch_size: Images a batch, at least 1; the last may be smaller.
-        method: One of ``RESIZE_METHODS``.
+    The network runs as many batches at once as its ``in_flight`` says. Otherwise as
+    ``resized_batches``.
 
     Yields:
         The positions ``(k,)`` and their outputs, float32 ``(k, output_size)``.

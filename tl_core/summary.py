@@ -1,4 +1,4 @@
-"""What a transfer model is made of."""
+"""A transfer model's layers and parameter counts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What training must be given, checked before it starts."""
+"""Checks of training's options and inputs, before it starts."""
 
 from __future__ import annotations
 
@@ -23,16 +23,12 @@ Track = Literal["recompute", "cached"]
 
 
 def checked_class_names(names: Sequence[str]) -> tuple[str, ...]:
-    """The names as a tuple.
-
-    Raises:
-        ModelError: A name that two classes have.
-    """
+    """The names as a tuple; ModelError where two classes have one name."""
     twice = sorted(name for name, n in Counter(names).items() if n > 1)
     if twice:
         raise ModelError(
             f"class names {', '.join(map(repr, twice))} more than once: expected one name for each "
-            "class; predictions couldn't be told apart. Rename or merge the classes"
+            "class, else predictions are ambiguous. Rename or merge the classes"
         )
     return tuple(names)
 
@@ -84,22 +80,14 @@ def check_trains(extractor: FeatureExtractor) -> None:
 
 
 def checked_learning_rate(rate: float) -> float:
-    """The step size itself.
-
-    Raises:
-        ModelError: It isn't a positive number.
-    """
+    """The step size itself; ModelError where it isn't a positive number."""
     if not 0 < rate < math.inf:
         raise ModelError(f"learning rate {rate}: expected a number above 0, such as 0.001")
     return float(rate)
 
 
 def checked_features(features: object, width: int) -> NDArray[np.float32]:
-    """The array itself if it is float32 ``(n, width)``.
-
-    Raises:
-        DataError: It isn't.
-    """
+    """The array itself if it is float32 ``(n, width)``; else DataError."""
     array = np.asarray(features)
     if array.dtype != np.float32 or array.ndim != 2 or array.shape[1] != width:
         raise DataError(
@@ -120,8 +108,8 @@ def checked_labels(
     array = np.asarray(labels)
     if array.shape != (images,) or images == 0:
         raise DataError(
-            f"labels of shape {array.shape} for {images} images: expected one class number for "
-            "each image, and at least one image"
+            f"labels of shape {array.shape} for {images} images: expected one class number per "
+            "image, and at least one image"
         )
     if not np.issubdtype(array.dtype, np.integer):
         raise DataError(f"labels of dtype {array.dtype}: expected class numbers (integers)")

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-import numpy as np
+from typing import TYPE_CHECKING, Any
 
 from tl_core.engines.names import has_runtime
 from tl_core.evaluation import Evaluation, evaluation
 from tl_core.extractor import FeatureExtractor
 from tl_core.head import LEARNING_RATE, ArrayTrainer, Head
-from tl_core.progress import progress
 from tl_core.ridge import STRENGTH, ridge_head
 from tl_core.serving import Trained, load_model, save_model
 from tl_core.sources import as_source
 from tl_core.streaming import BATCH_SIZE, resized_batches
 from tl_core.summary import Summary, summarize
 from tl_core.tensorflow_trainer import TensorFlowTrainer
+from tl_core.training import rows_of, train
 from tl_core.training_checks import (
     Track,
     check_options,
@@ -29,13 +27,13 @@ from tl_core.training_checks import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
     from os import PathLike
 
+    import numpy as np
     from numpy.typing import NDArray
 
-    #: Positions in the labels, and the trainer's inputs for them.
-    Batches = Iterator[tuple[NDArray[np.int64], NDArray[np.uint8] | NDArray[np.float32]]]
+    from tl_core.training import Inputs, Labels, Trainer
 
 __all__ = ["FINE_TUNE_LEARNING_RATE", "Evaluation", "Track", "TransferModel", "evaluation"]
 
@@ -47,8 +45,8 @@ class TransferModel:
     """A feature extractor and a Dense softmax head.
 
     Args:
-        extractor: The backbone; frozen unless ``fine_tune``. It isn't copied: models that are
-            given the same extractor share it, fine-tuned weights included.
+        extractor: The backbone; frozen unless ``fine_tune``. It isn't copied: models that
+            have the same extractor share it, fine-tuned weights included.
         class_names: Names in label order, at least 2, all different.
         seed: Of the head's starting weights.
         fine_tune: Unfreeze the extractor as well; see ``unfreeze``.
@@ -76,7 +74,7 @@ class TransferModel:
         self.seed = seed
         self.head = Head(extractor.feature_size, len(self.class_names), seed=seed)
         self.fine_tune = False
-        self._trainer: TensorFlowTrainer | ArrayTrainer | None = None
+        self._trainer: Trainer | None = None
         if fine_tune:
             self.unfreeze()
 
@@ -94,7 +92,7 @@ class TransferModel:
         self.extractor.cache = False  # the features on disk are those of before
         self._trainer = None
 
-    def compile(self, *, learning_rate: float | None = None) -> TensorFlowTrainer | ArrayTrainer:
+    def compile(self, *, learning_rate: float | None = None) -> Trainer:
         """Prepare the training step with a fresh Adam; ``fit`` does where it wasn't done.
 
         Args:
@@ -122,7 +120,7 @@ class TransferModel:
     def fit(
         self,
         images: object,
-        labels: NDArray[np.integer] | Sequence[int],
+        labels: Labels,
         *,
         epochs: int = 1,
         batch_size: int = BATCH_SIZE,
@@ -146,17 +144,14 @@ class TransferModel:
             DataError: Images and labels don't fit together.
             ModelError: A bad option, or a cached track when features change while training.
         """
-        source = as_source(images)
+        source, extractor = as_source(images), self.extractor
         check_options(epochs=epochs, batch_size=batch_size, track=track, fine_tune=self.fine_tune)
-        targets = self._checked_labels(labels, len(source))
+        targets = checked_labels(labels, len(source), len(self.class_names))
         if track == "cached":
-            features = self.extractor.extract(source, batch_size=batch_size)
-            return self.fit_features(
-                features, targets, epochs=epochs, batch_size=batch_size, seed=seed
-            )
+            rows = extractor.extract(source, batch_size=batch_size)
+            return self._train(rows_of(rows, batch_size), targets, epochs, seed)
 
-        def inputs(order: NDArray[np.int64]) -> Batches:
-            extractor = self.extractor
+        def inputs(order: NDArray[np.int64]) -> Iterator[tuple[NDArray[np.int64], NDArray[Any]]]:
             if not self.fine_tune:
                 return extractor.batches(source, order, batch_size=batch_size)
             size, method = extractor.image_size, extractor.resize
@@ -167,39 +162,32 @@ class TransferModel:
     def fit_features(
         self,
         features: NDArray[np.float32],
-        labels: NDArray[np.integer] | Sequence[int],
+        labels: Labels,
         *,
         epochs: int = 1,
         batch_size: int = BATCH_SIZE,
         seed: int | None = None,
     ) -> list[float]:
-        """Train the head on features that were extracted before.
+        """Train the head on features that were extracted before; otherwise as ``fit``.
 
         Args:
             features: float32 ``(n, extractor.feature_size)``.
             labels: Class numbers ``(n,)``.
             epochs: Passes over the features, at least 1.
             batch_size: Rows per step, at least 1.
-            seed: As for ``fit``, as is the result.
+            seed: Of the shuffling; None takes the model's.
 
         Raises:
             DataError: Features of another dtype or width, or labels that don't fit them.
             ModelError: A bad option, or the extractor is unfrozen.
         """
-        check_options(epochs=epochs, batch_size=batch_size, fine_tune=self.fine_tune)
-        rows = checked_features(features, self.extractor.feature_size)
-
-        def inputs(order: NDArray[np.int64]) -> Batches:
-            for i in range(0, len(order), batch_size):
-                part = order[i : i + batch_size]
-                yield part, rows[part]
-
-        return self._train(inputs, self._checked_labels(labels, len(rows)), epochs, seed)
+        rows, targets = self._checked(features, labels, epochs=epochs, batch_size=batch_size)
+        return self._train(rows_of(rows, batch_size), targets, epochs, seed)
 
     def fit_ridge(
         self,
         features: NDArray[np.float32],
-        labels: NDArray[np.integer] | Sequence[int],
+        labels: Labels,
         *,
         strength: float = STRENGTH,
     ) -> None:
@@ -216,11 +204,8 @@ class TransferModel:
             DataError: As for ``fit_features``.
             ModelError: A strength of 0 or below, or the extractor is unfrozen.
         """
-        check_options(epochs=1, batch_size=1, fine_tune=self.fine_tune)
-        rows = checked_features(features, self.extractor.feature_size)
-        targets = self._checked_labels(labels, len(rows))
-        kernel, bias = ridge_head(rows, targets, len(self.class_names), strength)
-        self.head.assign(kernel, bias)
+        rows, targets = self._checked(features, labels)
+        self.head.assign(*ridge_head(rows, targets, len(self.class_names), strength))
         self._trainer = None  # its optimizer has followed another head
 
     def predict(self, images: object, *, batch_size: int = BATCH_SIZE) -> NDArray[np.float32]:
@@ -230,13 +215,13 @@ class TransferModel:
     def evaluate(
         self,
         images: object,
-        labels: NDArray[np.integer] | Sequence[int],
+        labels: Labels,
         *,
         batch_size: int = BATCH_SIZE,
     ) -> Evaluation:
         """Top-1 accuracy and loss on labelled images, as for ``fit``."""
         source = as_source(images)
-        targets = self._checked_labels(labels, len(source))
+        targets = checked_labels(labels, len(source), len(self.class_names))
         return evaluation(self.predict(source, batch_size=batch_size), targets)
 
     def summary(self) -> Summary:
@@ -245,16 +230,10 @@ class TransferModel:
 
     def save(self, folder: str | PathLike[str], *, overwrite: bool = False) -> None:
         """Write a SavedModel that plain TensorFlow serves; see ``tl_core.serving``."""
-        extractor = self.extractor
-        trained = Trained(
-            extractor.handle,
-            extractor.image_size,
-            extractor.resize,
-            self.class_names,
-            self.seed,
-            self.head,
-        )
-        save_model(trained, extractor.module, folder, overwrite=overwrite)
+        own = self.extractor
+        names, seed, head = self.class_names, self.seed, self.head
+        trained = Trained(own.handle, own.image_size, own.resize, names, seed, head)
+        save_model(trained, own.module, folder, overwrite=overwrite)
 
     @classmethod
     def load(
@@ -275,28 +254,19 @@ class TransferModel:
         return model
 
     def _train(
-        self,
-        inputs: Callable[[NDArray[np.int64]], Batches],
-        labels: NDArray[np.int64],
-        epochs: int,
-        seed: int | None,
+        self, inputs: Inputs, labels: NDArray[np.int64], epochs: int, seed: int | None
     ) -> list[float]:
         trainer = self._trainer or self.compile()
-        rng = np.random.default_rng(self.seed if seed is None else seed)
-        losses = []
-        with progress(epochs * len(labels), "train") as bar:
-            for _ in range(epochs):
-                total = 0.0
-                for part, batch in inputs(rng.permutation(len(labels))):
-                    # Pixels only come while fine-tuning, and never to a head in arrays.
-                    loss = trainer.step(batch, labels[part])  # type: ignore[arg-type]
-                    total += loss * len(part)
-                    bar.update(len(part))
-                losses.append(total / len(labels))
-                trainer.store()
-        return losses
+        return train(trainer, inputs, labels, epochs, self.seed if seed is None else seed)
 
-    def _checked_labels(
-        self, labels: NDArray[np.integer] | Sequence[int], images: int
-    ) -> NDArray[np.int64]:
-        return checked_labels(labels, images, len(self.class_names))
+    def _checked(
+        self,
+        features: NDArray[np.float32],
+        labels: Labels,
+        *,
+        epochs: int = 1,
+        batch_size: int = BATCH_SIZE,
+    ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        check_options(epochs=epochs, batch_size=batch_size, fine_tune=self.fine_tune)
+        rows = checked_features(features, self.extractor.feature_size)
+        return rows, checked_labels(labels, len(rows), len(self.class_names))

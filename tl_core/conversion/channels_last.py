@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-#: What a transposition from (n, h, w, c) to (n, c, h, w) is told, and its inverse.
+#: The order of a transposition from (n, h, w, c) to (n, c, h, w), and of its inverse.
 FIRST, LAST = [0, 3, 1, 2], [0, 2, 3, 1]
 ARITHMETIC = {"Add", "Subtract", "Multiply", "Divide"}
 

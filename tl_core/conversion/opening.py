@@ -40,7 +40,7 @@ class Conversion:
 
 
 def model_facts(model: Model, size: int | None, packages: Iterable[str] = ()) -> dict[str, object]:
-    """What everything that is made of a model depends on.
+    """All that a model's conversions and measurements depend on.
 
     Args:
         model: What is wanted.
@@ -94,7 +94,7 @@ def convert(
 
 
 def _own_size(model: Model) -> int | None:
-    """The image size that the model names, cached so that it needn't be loaded to be asked."""
+    """The image size that the model names, cached so that the model needn't be loaded for it."""
 
     def write(folder: Path) -> None:
         (folder / SIZE).write_text(json.dumps(model.load().image_size), encoding="utf-8")

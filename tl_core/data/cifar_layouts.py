@@ -23,22 +23,17 @@ if TYPE_CHECKING:
 NAME = "cifar10"
 #: In label order, as in the official meta files.
 CLASS_NAMES: tuple[str, ...] = (
-    "airplane",
-    "automobile",
-    "bird",
-    "cat",
-    "deer",
-    "dog",
-    "frog",
-    "horse",
-    "ship",
-    "truck",
+    *("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"),
 )
 #: Images in each of the six batch files.
 RECORDS = 10_000
 #: Bytes of an image: three planes (red, green, blue) of 32 x 32, row by row.
 PIXELS = 3 * 32 * 32
 
+#: What reading a damaged or another .npz can raise; DataError and ImageError are ValueErrors.
+_NPZ_ERRORS = (
+    *(KeyError, TypeError, ValueError, EOFError, OSError, zipfile.BadZipFile, zlib.error),
+)
 Batch = tuple[NDArray[np.uint8], NDArray[np.int64]]
 
 
@@ -107,16 +102,7 @@ def read_npz(path: Path, records: int = RECORDS) -> DataSet:
                 _npz_split(file[f"x_{kind}"], file[f"y_{kind}"], n)
                 for kind, n in (("train", 5 * records), ("test", records))
             ]
-    except (
-        KeyError,
-        TypeError,
-        ValueError,
-        EOFError,
-        OSError,
-        zipfile.BadZipFile,
-        zlib.error,
-    ) as error:
-        # DataError and ImageError are ValueErrors: they get the file's name here.
+    except _NPZ_ERRORS as error:
         raise DataError(
             f"{path}: {error}; expected x_train uint8 ({5 * records}, 32, 32, 3), y_train, x_test "
             f"({records}, 32, 32, 3) and y_test, saved by numpy.savez"
@@ -174,7 +160,7 @@ def _parse_binary(blob: bytes, name: str, records: int) -> Batch:
             f"and {PIXELS} pixel bytes): cut off or another file; fetch it again"
         )
     rows = np.frombuffer(blob, np.uint8).reshape(records, 1 + PIXELS)
-    return rows[:, 1:], _labels_of(rows[:, 0], name)
+    return rows[:, 1:], _checked_labels(rows[:, 0], f"{name}: ")
 
 
 def _parse_pickle(blob: bytes, name: str, records: int) -> Batch:
@@ -189,20 +175,13 @@ def _parse_pickle(blob: bytes, name: str, records: int) -> Batch:
         raise DataError(
             f"{name}: labels {labels.dtype} {labels.shape}, expected integers ({records},)"
         )
-    return planes, _labels_of(labels, name)
+    return planes, _checked_labels(labels, f"{name}: ")
 
 
-def _labels_of(labels: NDArray[np.integer], name: str) -> NDArray[np.int64]:
-    try:
-        return _checked_labels(labels)
-    except DataError as error:
-        raise DataError(f"{name}: {error}") from error
-
-
-def _checked_labels(labels: NDArray[np.integer]) -> NDArray[np.int64]:
+def _checked_labels(labels: NDArray[np.integer], place: str = "") -> NDArray[np.int64]:
     wrong = np.flatnonzero((labels < 0) | (labels >= len(CLASS_NAMES)))
     if wrong.size:
-        raise DataError(f"label {labels[wrong[0]]} of image {wrong[0]}, expected 0 to 9")
+        raise DataError(f"{place}label {labels[wrong[0]]} of image {wrong[0]}, expected 0 to 9")
     return labels.astype(np.int64)
 
 

@@ -65,7 +65,7 @@ class Split:
             DataError: There are fewer, or ``n`` is below 1.
         """
         if not 1 <= n <= len(self):
-            raise DataError(f"{n} images asked for: expected 1 to the {len(self)} available")
+            raise DataError(f"{n} images: expected 1 to the {len(self)} available")
         return Split(self.images.head(n), self.labels[:n])
 
 
@@ -108,33 +108,27 @@ class DataSet:
         return float(np.bincount(self.test.labels).max() / len(self.test))
 
     def head(self, train_size: int | None = None, test_size: int | None = None) -> DataSet:
-        """The same data set with the first images only.
-
-        Args:
-            train_size: Number of train images, or None for all.
-            test_size: Number of test images, or None for all.
+        """The same data set with the first train and test images only; None takes all.
 
         Raises:
-            DataError: More images asked for than there are, or fewer than 1.
+            DataError: More images than there are, or fewer than 1.
         """
-        train = self._first("train", self.train, train_size)
-        return DataSet(
-            self.name, self.class_names, train, self._first("test", self.test, test_size)
-        )
-
-    def _first(self, kind: str, split: Split, size: int | None) -> Split:
-        try:
-            return split if size is None else split.head(size)
-        except DataError as error:
-            raise DataError(f"{self.name}, {kind}: {error}") from error
+        splits = {"train": (self.train, train_size), "test": (self.test, test_size)}
+        heads = []
+        for kind, (split, size) in splits.items():
+            try:
+                heads.append(split if size is None else split.head(size))
+            except DataError as error:
+                raise DataError(f"{self.name}, {kind}: {error}") from error
+        return DataSet(self.name, self.class_names, *heads)
 
     @property
     def fingerprint(self) -> str:
         """16 hexadecimal digits that stand for names, labels, order, split and every pixel.
 
         The same pixels from another file format or layout have the same fingerprint; the name of
-        the data set doesn't count. Computed once, together with ``leaked``: images are taken one
-        at a time, so that files are never all in memory; pictures in files are each decoded once.
+        the data set doesn't count. Computed once, together with ``leaked``, image by image, so that
+        files are never all in memory.
 
         Raises:
             ImageError: A file that is no picture.
@@ -171,7 +165,7 @@ def _digest_images(split: Split, whole: _Hash, update: Callable[[], object]) -> 
     digests = []
     for i in range(len(split)):
         (image,) = split.images.take((i,))
-        # The shape tells where an image ends, and 2 x 8 pixels from 4 x 4.
+        # The shape separates images, and 2 x 8 pixels from 4 x 4.
         parts = struct.pack("<3q", *image.shape), np.ascontiguousarray(image).data
         own = hashlib.sha256()
         for digest in (whole, own):

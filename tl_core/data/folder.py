@@ -18,7 +18,7 @@ from tl_core.sources import FileSource
 from tl_core.storage import sha256_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
 log = logging.getLogger(__name__)
@@ -103,15 +103,16 @@ def _own_split(folder: Path, seed: int) -> DataSet:
 
 
 def _data_set(
-    folder: Path, classes: list[str], train: Iterable[_Picture], test: Iterable[_Picture]
+    folder: Path, classes: list[str], train: list[_Picture], test: list[_Picture]
 ) -> DataSet:
-    return DataSet(folder.resolve().name, tuple(classes), _split(train), _split(test))
-
-
-def _split(pictures: Iterable[_Picture]) -> Split:
-    rows = list(pictures)
-    labels = np.array([row.label for row in rows], np.int64)
-    return Split(FileSource(tuple(row.path for row in rows)), labels)
+    splits = (
+        Split(
+            FileSource(tuple(row.path for row in rows)),
+            np.array([row.label for row in rows], np.int64),
+        )
+        for rows in (train, test)
+    )
+    return DataSet(folder.resolve().name, tuple(classes), *splits)
 
 
 def _classes(folder: Path) -> list[str]:
@@ -136,8 +137,8 @@ def _no_images(folder: Path, name: str) -> bool:
 
 
 def _is_image(path: Path) -> bool:
-    visible = not path.name.startswith(".")
-    return visible and path.suffix.lower() in IMAGE_SUFFIXES and path.is_file()
+    hidden = path.name.startswith(".")
+    return not hidden and path.suffix.lower() in IMAGE_SUFFIXES and path.is_file()
 
 
 def _pictures(folder: Path, classes: list[str]) -> list[_Picture]:

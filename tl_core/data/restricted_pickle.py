@@ -1,7 +1,7 @@
 """Pickled dictionaries of NumPy arrays, read without letting the file run anything.
 
 A pickle is a program. This reader gives it four stand-ins for what NumPy's pickles call, and
-refuses every other name; the stand-ins only write down what they are given, so that not even
+refuses every other name; the stand-ins only note their arguments, so that not even
 NumPy's own code runs on what a stranger's file says.
 """
 

@@ -29,12 +29,7 @@ FILE = "model.tflite"
 
 
 class Interpreter:
-    """One replica.
-
-    Args:
-        content: The model's bytes.
-        threads: Of each operation.
-    """
+    """One replica of a model, from its bytes, with threads of its own."""
 
     def __init__(self, content: bytes, threads: int) -> None:
         runtime = runtime_of("litert")
@@ -65,7 +60,7 @@ def open_network(model: Model, _devices: Devices, settings: NetworkSettings) -> 
     runtime_of("litert")
     quantized = settings.precision == "int8"
     form = f"litert {settings.precision}"
-    if quantized:  # by what it is calibrated with, of which a small copy tells
+    if quantized:  # by the calibration images, which a small copy identifies
         form += f" {images_digest(real_images(32, IMAGES, CALIBRATION))}"
     # Scaling within the graph would be quantized too, and lose most of what a pixel says.
     conversion = convert(

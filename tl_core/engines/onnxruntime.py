@@ -28,12 +28,7 @@ FILE = "model.onnx"
 
 
 class Session:
-    """One replica.
-
-    Args:
-        content: The model's bytes.
-        threads: Of each operation.
-    """
+    """One replica of a model, from its bytes, with threads of its own."""
 
     def __init__(self, content: bytes, threads: int) -> None:
         runtime = runtime_of("onnxruntime")

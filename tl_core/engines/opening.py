@@ -51,12 +51,12 @@ CHOSEN = "engine.txt"
 
 @dataclass(frozen=True)
 class Opened:
-    """A network, and what is known of it.
+    """A network with its engine and model.
 
     Attributes:
         network: Ready to run.
-        model: What it runs.
-        engine: The engine's name; where ``auto`` was asked for, the one that was chosen.
+        model: The model.
+        engine: The engine's name; of ``auto``, the one that it chose.
         equivalence: How near it is to the reference; None for the reference itself.
         choice: Workers and chunk, where an engine has these.
     """
@@ -92,30 +92,23 @@ def open_model(handle: str, kind: Kind, engine: str, settings: NetworkSettings) 
 
 @contextmanager
 def _set_up(engine: str, settings: NetworkSettings) -> Iterator[Devices]:
-    """TensorFlow with its threads and devices, where it runs the network; else only if needed.
-
-    Before it is used for anything, such as converting the model.
-    """
+    """TensorFlow with its threads and devices, where it runs the network; else only if needed."""
     if settings.device == "cpu" and has_runtime(engine):
         with tensorflow_later(settings.threads):
             yield Devices("cpu", ("CPU:0",))
-        return
-    yield _start_tensorflow(settings)
+    else:
+        yield _start_tensorflow(settings)
 
 
 def _start_tensorflow(settings: NetworkSettings) -> Devices:
-    """TensorFlow's threads and devices as asked; where it runs already, that it has them."""
+    """Set threads and devices, or check them where TensorFlow runs already."""
     if settings.threads is not None:
         set_threads(settings.threads)
     return select_devices(settings.device)
 
 
 def _open(model: Model, engine: str, devices: Devices, settings: NetworkSettings) -> Opened:
-    """One engine, with its workers tuned, compared with the reference.
-
-    Raises:
-        ModelError: Not installed, or it can't run this model.
-    """
+    """One engine, with its workers tuned, compared with the reference."""
     check_device(engine, devices)
     if has_runtime(engine):
         runtime_of(engine)
@@ -143,14 +136,9 @@ def _compared(model: Model, engine: str, devices: Devices, settings: NetworkSett
     choice = tuned(model, engine, settings, lambda how: _network(model, engine, devices, how))
     network = _network(model, engine, devices, choice.applied(settings) if choice else settings)
     size = network.image_size
-    equivalence = verify(
-        network,
-        size,
-        _reference_outputs(model, size, settings),
-        model.kind,
-        engine=engine,
-        precision=settings.precision,
-    )
+    reference = _reference_outputs(model, size, settings)
+    precision = settings.precision
+    equivalence = verify(network, size, reference, model.kind, engine=engine, precision=precision)
     return Opened(network, model, engine, equivalence, choice)
 
 

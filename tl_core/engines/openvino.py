@@ -46,7 +46,7 @@ def loaded_runtime() -> Any:  # noqa: ANN401 - a module without types
 
 
 class Compiled:
-    """The network, compiled for each number of images that is asked for.
+    """The network, compiled for each number of images that comes.
 
     Compiled for any number it is slower: what OpenVINO plans once for a size that it knows, such as
     the order of values in memory, it would do with every image.

@@ -74,13 +74,7 @@ class TensorFlowNetwork:
 def open_network(
     model: Model, devices: Devices, settings: NetworkSettings, *, compiled: bool = False
 ) -> TensorFlowNetwork:
-    """Load a SavedModel with a replica on each device.
-
-    Args:
-        model: What is run.
-        devices: Where to run.
-        settings: The image size that is wanted.
-        compiled: Whether XLA compiles the graph.
+    """Load a SavedModel with a replica on each device; XLA may compile its graph.
 
     Raises:
         ModelError: The wrong kind of model, labels that don't fit its outputs, or a model that

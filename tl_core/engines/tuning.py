@@ -6,13 +6,12 @@ import json
 from dataclasses import asdict, dataclass, replace
 from statistics import median
 from time import perf_counter
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from tl_core.conversion.cache import cached
 from tl_core.conversion.opening import model_facts
 from tl_core.devices import cpu_flags, usable_cpus
 from tl_core.engines.names import ENGINES
-from tl_core.engines.workers import WorkerNetwork
 from tl_core.equivalence import real_images
 
 if TYPE_CHECKING:
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from tl_core.engines.protocol import Network
+    from tl_core.engines.workers import WorkerNetwork
     from tl_core.models.model import Model
     from tl_core.models.settings import NetworkSettings
 
@@ -41,7 +41,7 @@ FILE = "choice.json"
 
 @dataclass(frozen=True)
 class Choice:
-    """What a pilot found fastest.
+    """The fastest of a pilot.
 
     Attributes:
         workers: Replicas side by side.
@@ -66,16 +66,13 @@ def tuned(
     settings: NetworkSettings,
     opened: Callable[[NetworkSettings], Network],
 ) -> Choice | None:
-    """The choice for an engine: from the cache, or piloted now; what the settings pin stays.
+    """The choice for an engine: from the cache, or piloted now; None for engines without workers.
 
     Args:
-        model: What is run.
+        model: The model.
         engine: Its engine.
-        settings: How it is run.
-        opened: Opens the engine with given settings.
-
-    Returns:
-        None for engines without workers.
+        settings: Numbers that they pin stay.
+        opened: Opens the engine with settings.
     """
     if ENGINES[engine].runtime is None:
         return None
@@ -104,13 +101,14 @@ def _piloted(
     settings: NetworkSettings, threads: int, opened: Callable[[NetworkSettings], Network]
 ) -> Choice:
     workers = [settings.workers] if settings.workers else sorted({1, threads})
-    networks = [opened(replace(settings, workers=count, chunk=1)) for count in workers]
+    networks = [
+        cast("WorkerNetwork", opened(replace(settings, workers=count, chunk=1)))
+        for count in workers
+    ]
     chunks = [settings.chunk] if settings.chunk else CHUNKS
-    runs = {}
-    for network in networks:
-        assert isinstance(network, WorkerNetwork)  # noqa: S101 - as engines with a runtime are
-        for chunk in chunks:
-            runs[network, chunk] = _with_chunk(network, chunk)
+    runs = {
+        (network, chunk): _with_chunk(network, chunk) for network in networks for chunk in chunks
+    }
     images = real_images(networks[0].image_size, count=max(BATCH, CHUNKS[-1] * threads))
     rates = measured_rates(runs, images)
     (network, chunk), rate = max(rates.items(), key=lambda item: item[1])
@@ -138,7 +136,7 @@ def measured_rates(
     runs: Mapping[Key, Callable[[NDArray[np.uint8]], NDArray[np.float32]]],
     images: NDArray[np.uint8],
 ) -> dict[Key, float]:
-    """Images a second of the fastest: the median of their calls, after one that isn't counted."""
+    """Images per second of the fastest: the median of their calls, after one that isn't counted."""
     for run in runs.values():
         run(images)
     seconds: dict[Key, list[float]] = {key: [] for key in runs}

@@ -35,7 +35,7 @@ class Replica(Protocol):
 class WorkerNetwork:
     """A network that shares a batch out among replicas, chunk by chunk, as each gets free.
 
-    Several replicas of one thread each may beat one with many threads, or not: a pilot tells, see
+    Several replicas of one thread each may beat one with many threads, or not: a pilot decides, see
     ``tuning``. Batches may be run from several threads at once: then no replica waits at a
     batch's end while another is still busy.
 
@@ -81,12 +81,7 @@ class WorkerNetwork:
 def network_of(
     conversion: Conversion, settings: NetworkSettings, replica: Callable[[int], Replica]
 ) -> WorkerNetwork:
-    """A network of as many replicas as the settings say.
-
-    Args:
-        conversion: What the replicas run.
-        settings: Threads, workers and chunk.
-        replica: Makes one, given its threads.
+    """A network of as many replicas as the settings say, each made with its number of threads.
 
     Raises:
         ModelError: More workers than threads.
@@ -101,7 +96,7 @@ def network_of(
 
 
 def shared_out(settings: NetworkSettings) -> tuple[int, int]:
-    """Workers, and threads of each: as many workers as threads, unless a number is asked for.
+    """Workers, and threads of each: as many workers as threads, unless the settings say.
 
     Raises:
         ModelError: More workers than threads.

@@ -24,13 +24,13 @@ class ImageFunction:
     Attributes:
         name: The model, for messages.
         owner: The loaded SavedModel.
-        function: What is called.
-        keyword: The name of the argument that takes the images; None where it is the first.
+        function: The function within it.
+        keyword: The argument that takes the images; None where it is the first.
         trainable: Whether it takes ``training``.
         input_shape: Batch, height, width, channels; None where any.
-        output: Key of the output in the dict that is returned; None where it is a tensor.
+        output: Key of the output in the dict that it returns; None where that is a tensor.
         columns: ``d``, or None where the graph leaves it open.
-        variables: The variables that it reads.
+        variables: All that it reads.
     """
 
     name: str
@@ -75,11 +75,7 @@ class ImageFunction:
 
 
 def find_image_function(loaded: Loaded, name: str) -> ImageFunction:
-    """The function of a SavedModel that takes images and returns a matrix.
-
-    Args:
-        loaded: What ``tf.saved_model.load`` returned.
-        name: The model, for messages.
+    """The function of a loaded SavedModel that takes images and returns a matrix.
 
     Raises:
         ModelError: There is none, or its input or output has another form.
@@ -167,10 +163,10 @@ def _matrix(outputs: Outputs, name: str) -> tuple[str | None, TensorSpec]:
         return DEFAULT_OUTPUT, candidates[DEFAULT_OUTPUT]
     if len(candidates) == 1:
         return next(iter(candidates.items()))
-    raise ModelError(f"{name}: {_what_it_returns(by_key)}")
+    raise ModelError(f"{name}: {_description(by_key)}")
 
 
-def _what_it_returns(by_key: dict[Any, Any]) -> str:
+def _description(by_key: dict[Any, Any]) -> str:
     shapes = {key: getattr(spec, "shape", spec) for key, spec in by_key.items()}
     if any(getattr(shape, "rank", None) == 4 for shape in shapes.values()):
         return (

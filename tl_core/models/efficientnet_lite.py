@@ -20,7 +20,7 @@ FEATURES = 1280
 CLASSES = 1000
 #: Pixels from 0 to 255 are normalised as (x - 127) / 128.
 PIXEL_MEAN, PIXEL_SCALE = 127.0, 128.0
-#: Batch norm as in its training: epsilon, and how much of a moving average is kept each step.
+#: Batch norm as in its training: epsilon, and the share of a moving average that a step leaves.
 BN_EPSILON = 1e-3
 BN_MOMENTUM = 0.99
 #: A batch norm's variables, in the order that ``conv_bn`` takes them.
@@ -47,7 +47,7 @@ class ConvBN:
         stride: Step in pixels.
         inputs: Channels in.
         outputs: Channels out; the same as ``inputs`` where depthwise.
-        depthwise: One kernel for each channel.
+        depthwise: One kernel per channel.
         activation: Whether ReLU6 follows.
     """
 
@@ -145,7 +145,7 @@ def block(x: Tensor, spec: Block, weights: Mapping[str, Variable], *, training: 
 def conv_bn(x: Tensor, spec: ConvBN, weights: Mapping[str, Variable], *, training: bool) -> Tensor:
     """Convolution, batch norm and activation: float32 ``(n, h, w, c)`` to the same rank.
 
-    Outside training the batch norm is folded into the kernel, a few million multiplications a
+    Outside training the batch norm is folded into the kernel, a few million multiplications per
     call, because what remains (convolution, bias, ReLU6) is one fused kernel in TensorFlow.
     """
     import tensorflow as tf

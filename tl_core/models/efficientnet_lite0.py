@@ -144,10 +144,8 @@ def _torch_names() -> dict[str, str]:
 
 
 def _shapes() -> dict[str, tuple[int, ...]]:
-    shapes: dict[str, tuple[int, ...]] = {
-        "classifier/kernel": (net.FEATURES, net.CLASSES),
-        "classifier/bias": (net.CLASSES,),
-    }
+    classifier = {"kernel": (net.FEATURES, net.CLASSES), "bias": (net.CLASSES,)}
+    shapes: dict[str, tuple[int, ...]] = {f"classifier/{k}": v for k, v in classifier.items()}
     for layer in net.CONVOLUTIONS:
         shapes[f"{layer.name}/kernel"] = layer.kernel_shape
         shapes |= {f"{layer.name}/{part}": (layer.outputs,) for part in net.BN_PARTS}

@@ -52,9 +52,6 @@ def save_module(
 ) -> None:
     """Write a reusable SavedModel: ``__call__(inputs, training=False)`` and its variables.
 
-    It has the members ``variables``, ``trainable_variables`` and ``regularization_losses`` (empty),
-    and a ``serving_default`` signature from ``inputs`` to ``outputs`` for other tools.
-
     Args:
         folder: Where to write; exists and is empty.
         forward: From float32 RGB in [0, 1] ``(n, h, w, 3)`` and whether it is training, to float32
@@ -64,7 +61,7 @@ def save_module(
         image_size: The side in pixels of the images that it was trained on.
         training: Whether ``forward`` can train; else only its inference form is written.
         members: Further trackable objects to save, by attribute name.
-        signatures: Functions to serve, in place of ``serving_default``.
+        signatures: Functions to serve; None: ``serving_default`` from ``inputs`` to ``outputs``.
         notes: Further facts, as JSON; read again with ``read_notes``.
     """
     import tensorflow as tf
@@ -74,7 +71,9 @@ def save_module(
     call = tf.function(lambda inputs, training=False: forward(inputs, training), autograph=False)
     for mode in (True, False) if training else (False,):
         call.get_concrete_function(spec, training=mode)
-    serve = tf.function(lambda inputs: {"outputs": call(inputs)}, autograph=False)
+    if signatures is None:
+        serve = tf.function(lambda inputs: {"outputs": call(inputs)}, autograph=False)
+        signatures = {"serving_default": serve.get_concrete_function(spec)}
     # Not a tf.Module: its properties of these names would be lost in saving.
     module = tf.train.Checkpoint(
         variables=list(variables),
@@ -83,12 +82,10 @@ def save_module(
         **members,
     )
     module.__call__ = call
-    served = signatures or {"serving_default": serve.get_concrete_function(spec)}
-    tf.saved_model.save(module, str(folder), signatures=dict(served))
+    tf.saved_model.save(module, str(folder), signatures=dict(signatures))
     file = folder / NOTES_FILE
     file.parent.mkdir(exist_ok=True)
-    facts = {"image_size": image_size, **notes}
-    file.write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
+    file.write_text(json.dumps({"image_size": image_size, **notes}, indent=1) + "\n", "utf-8")
 
 
 def read_notes(folder: Path) -> dict[str, Any]:

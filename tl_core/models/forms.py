@@ -1,4 +1,4 @@
-"""The two forms in which Hub serves a model, told from the handle's text."""
+"""The two forms in which Hub serves a model, by the handle's text."""
 
 from __future__ import annotations
 

@@ -71,7 +71,7 @@ def _resolve(url: str) -> Path:
 
     try:
         with _client_settings():
-            return Path(_client_resolve(url))
+            return Path(client().resolve(url))
     except HTTPError as error:
         advice = _ADVICE.get(error.code, "Try again later")
         raise ModelError(f"{url}: HTTP {error.code} ({error.reason}). {advice}") from error
@@ -87,11 +87,6 @@ def _resolve(url: str) -> Path:
             f"{url}: can't be stored ({error.message}); expected a writable cache folder with "
             f"room. Set {CACHE_VARIABLE} to another folder"
         ) from error
-
-
-def _client_resolve(url: str) -> str:
-    folder: str = client().resolve(url)
-    return folder
 
 
 def client() -> Any:  # noqa: ANN401 - a module without types

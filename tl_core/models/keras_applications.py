@@ -25,24 +25,12 @@ CONVERTER_VERSION = 1
 #: ``default_size`` of each model in tf_keras.applications.
 _USUAL_SIZE = 224
 _SIZES = {
-    "EfficientNetB1": 240,
-    "EfficientNetB2": 260,
-    "EfficientNetB3": 300,
-    "EfficientNetB4": 380,
-    "EfficientNetB5": 456,
-    "EfficientNetB6": 528,
-    "EfficientNetB7": 600,
-    "EfficientNetV2B1": 240,
-    "EfficientNetV2B2": 260,
-    "EfficientNetV2B3": 300,
-    "EfficientNetV2L": 480,
-    "EfficientNetV2M": 480,
-    "EfficientNetV2S": 384,
-    "InceptionResNetV2": 299,
-    "InceptionV3": 299,
-    "NASNetLarge": 331,
-    "Xception": 299,
-}
+    "EfficientNetB1": 240, "EfficientNetB2": 260, "EfficientNetB3": 300, "EfficientNetB4": 380,
+    "EfficientNetB5": 456, "EfficientNetB6": 528, "EfficientNetB7": 600,
+    "EfficientNetV2B1": 240, "EfficientNetV2B2": 260, "EfficientNetV2B3": 300,
+    "EfficientNetV2S": 384, "EfficientNetV2M": 480, "EfficientNetV2L": 480,
+    "InceptionV3": 299, "InceptionResNetV2": 299, "Xception": 299, "NASNetLarge": 331,
+}  # fmt: skip
 
 
 def native_size(name: str) -> int:
@@ -86,7 +74,7 @@ def export(name: str, kind: Kind, folder: Path, weights: str | None = "imagenet"
         name: As for ``convert``.
         kind: As for ``convert``.
         folder: Where to write; exists and is empty.
-        weights: What Keras takes: ``"imagenet"``, a file, or None for random ones.
+        weights: ``"imagenet"``, a file, or None for random ones, as in Keras.
 
     Raises:
         ModelError: No such model, or its weights can't be had.
@@ -136,7 +124,7 @@ def _build(name: str, kind: Kind, weights: str | None) -> Loaded:
         else {"include_top": False, "pooling": "avg"}
     )
     try:
-        # Keras tells of its download on stdout, where scripts expect an answer.
+        # Keras reports its download on stdout, where scripts expect an answer.
         with contextlib.redirect_stdout(sys.stderr):
             return getattr(applications, name)(weights=weights, input_shape=(size, size, 3), **top)
     except Exception as error:  # a failed download in Keras is a bare Exception

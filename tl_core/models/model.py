@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Model:
-    """What an engine is asked to open.
+    """A model for an engine to open.
 
     Attributes:
         path: The SavedModel folder.
-        handle: What the user asked for, for messages.
+        handle: The user's name for it, for messages.
         kind: Whether features or class logits are wanted.
     """
 

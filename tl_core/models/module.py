@@ -31,7 +31,7 @@ class HubModule:
     """An image module in memory.
 
     Attributes:
-        handle: What the user asked for, for messages.
+        handle: The user's name for it, for messages.
         path: Its SavedModel folder.
         image_size: Side in pixels of its images; None where it takes any and names none.
         output_size: Columns of its output.
@@ -48,18 +48,12 @@ class HubModule:
     _function: ImageFunction = field(repr=False)
 
     def __call__(self, images: Tensor, training: bool = False) -> Tensor:  # noqa: FBT001, FBT002 -- as Hub's
-        """Run it.
+        """Outputs, float32 ``(n, output_size)``, of images, float32 RGB in [0, 1] ``(n, h, w, 3)``.
 
-        Args:
-            images: A float32 tensor or array of RGB in [0, 1], ``(n, h, w, 3)``.
-            training: Whether batch norm uses and updates batch statistics.
-
-        Returns:
-            A float32 tensor ``(n, output_size)``.
+        In training, batch norm uses and updates batch statistics.
 
         Raises:
-            ModelError: Images of another dtype or shape, or ``training`` asked of a module that
-                can't be fine-tuned.
+            ModelError: Images of another dtype or shape, or a module that can't be trained.
         """
         return self._function(images, training)
 
@@ -80,34 +74,27 @@ class HubModule:
 
     def on_black(self) -> NDArray[np.float32]:
         """The output for one black image of the module's size, float32 ``(1, output_size)``."""
-        return np.asarray(_on_black(self._function, self.image_size))
+        return _on_black(self._function, self.image_size)
 
     def member(self, name: str) -> HubModule:
-        """A module saved within this one, which has the same variables.
-
-        Args:
-            name: The attribute that ``export.save_module`` saved it as.
+        """The module that ``export.save_module`` saved within this one; same variables.
 
         Raises:
-            ModelError: What is there is no image module.
+            ModelError: That member is no image module.
         """
         function = find_image_function(getattr(self.loaded, name, None), self.handle)
         return replace(self, _function=function)
 
 
 def open_module(path: Path, handle: str | None = None) -> HubModule:
-    """Load a SavedModel folder as an image module.
+    """Load a SavedModel folder as an image module, checked to map ``(n, h, w, 3)`` to ``(n, d)``.
 
     Takes reusable TensorFlow 2 modules (``__call__``) and plain SavedModels with one of
-    ``calling.SIGNATURES``; the output may be a dict with
-    one matrix, or with a matrix under ``"default"``.
+    ``calling.SIGNATURES``; the output may be a dict with one matrix, or one under ``"default"``.
 
     Args:
         path: The folder, as ``handles.resolve`` returns it.
-        handle: What the user asked for, for messages; the path where absent.
-
-    Returns:
-        The module, checked to map ``(n, h, w, 3)`` to ``(n, d)``.
+        handle: The user's name for it, for messages; the path where absent.
 
     Raises:
         ModelError: Not loadable, without a suitable function, or its output is no matrix.
@@ -120,7 +107,7 @@ def open_module(path: Path, handle: str | None = None) -> HubModule:
         handle=name,
         path=path,
         image_size=image_size,
-        output_size=function.columns or _probed_columns(function, image_size),
+        output_size=function.columns or _on_black(function, image_size).shape[1],
         variables=tuple(getattr(loaded, "variables", function.variables)),
         trainable_variables=tuple(getattr(loaded, "trainable_variables", ())),
         _function=function,
@@ -128,12 +115,7 @@ def open_module(path: Path, handle: str | None = None) -> HubModule:
 
 
 def size_for(handle: str, own: int | None, settings: NetworkSettings) -> int:
-    """Side of the square input in pixels: the one asked for, the module's own, or the fallback.
-
-    Args:
-        handle: The model, for messages.
-        own: Its own size, where it has one.
-        settings: What is asked for.
+    """Side of the square input in pixels: the settings', the module's own, or the fallback.
 
     Raises:
         ModelError: There is none of these.
@@ -167,17 +149,12 @@ def _square(input_shape: tuple[int | None, ...]) -> int | None:
     return input_shape[1] if input_shape[1] == input_shape[2] else None
 
 
-def _probed_columns(function: ImageFunction, image_size: int | None) -> int:
-    """The width of the output where the graph leaves it open."""
-    return int(_on_black(function, image_size).shape[1])
-
-
-def _on_black(function: ImageFunction, image_size: int | None) -> Tensor:
+def _on_black(function: ImageFunction, image_size: int | None) -> NDArray[np.float32]:
     """The output for one black image, ``(1, d)``."""
     import tensorflow as tf
 
     height, width = (n or image_size or 224 for n in function.input_shape[1:3])
-    return function(tf.zeros((1, height, width, 3)), training=False)
+    return np.asarray(function(tf.zeros((1, height, width, 3)), training=False))
 
 
 def require(module: HubModule, kind: Kind, classes: int | None = None) -> None:
@@ -199,20 +176,14 @@ def require(module: HubModule, kind: Kind, classes: int | None = None) -> None:
 
 
 def require_classes(handle: str, outputs: int, classes: int | None) -> None:
-    """Check that a classifier has an output for each label.
-
-    Args:
-        handle: The model, for messages.
-        outputs: How many it has.
-        classes: How many labels there are; None: ImageNet's.
+    """Check that a classifier has as many outputs as there are labels (None: ImageNet's).
 
     Raises:
         ModelError: It has not.
     """
     if classes is not None and classes != outputs:
         raise ModelError(
-            f"{handle}: {outputs} outputs but {classes} labels were given; give one for each "
-            "output, in their order"
+            f"{handle}: {outputs} outputs but {classes} labels; pass one per output, in their order"
         )
     if classes is None and outputs not in (CLASSES, CLASSES + 1):
         raise ModelError(
@@ -239,7 +210,9 @@ def _require_features(module: HubModule) -> None:
 
 def _ends_in_softmax(module: HubModule) -> bool:
     """Whether the outputs are probabilities; features never add up to 1 just so."""
-    outputs = np.asarray(module.on_black())
-    return module.output_size > 1 and bool(
-        (outputs >= 0).all() and np.allclose(outputs.sum(axis=1), 1, atol=1e-3)
-    )
+    return module.output_size > 1 and are_probabilities(module.on_black())
+
+
+def are_probabilities(outputs: NDArray[np.float32]) -> bool:
+    """Whether rows ``(n, d)`` are positive and add up to 1, as those of a softmax."""
+    return bool((outputs >= 0).all() and np.allclose(outputs.sum(axis=1), 1, atol=1e-3))

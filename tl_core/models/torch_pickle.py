@@ -29,14 +29,8 @@ PROTOCOL = 1001
 STORAGE_DTYPES = {"FloatStorage": "<f4", "LongStorage": "<i8"}
 #: What a damaged or hostile pickle can make the unpickler raise, besides UnpicklingError.
 _UNPICKLING_ERRORS = (
-    pickle.UnpicklingError,
-    ArithmeticError,
-    AttributeError,
-    EOFError,
-    LookupError,
-    MemoryError,
-    TypeError,
-    ValueError,
+    *(pickle.UnpicklingError, ArithmeticError, AttributeError, EOFError),
+    *(LookupError, MemoryError, TypeError, ValueError),
 )
 
 
@@ -133,33 +127,26 @@ class _TensorUnpickler(pickle.Unpickler):
 
 def _read_header(path: Path, file: BinaryIO) -> tuple[dict[str, _View], list[_Storage]]:
     """The described tensors, and the storages in the order in which their data follows."""
-    if _unpickle(path, file).result != MAGIC or _unpickle(path, file).result != PROTOCOL:
+    if _unpickle(path, file)[0] != MAGIC or _unpickle(path, file)[0] != PROTOCOL:
         _fail(path, "not PyTorch's format of before version 1.6")
-    system = _unpickle(path, file).result
+    system, _ = _unpickle(path, file)
     if not isinstance(system, dict) or system.get("little_endian") is not True:
         _fail(path, "written on a machine with another byte order")
-    described = _unpickle(path, file)
-    state, storages = described.result, described.storages
+    state, storages = _unpickle(path, file)
     if not isinstance(state, dict) or not all(
         isinstance(name, str) and isinstance(view, _View) for name, view in state.items()
     ):
         _fail(path, "holds something else than tensors by name")
-    keys = _unpickle(path, file).result
+    keys, _ = _unpickle(path, file)
     if not isinstance(keys, list) or sorted(map(str, keys)) != sorted(storages):
         _fail(path, "its list of storages is not that of its tensors")
     return state, [storages[key] for key in keys]
 
 
-@dataclass(frozen=True)
-class _Unpickled:
-    result: object
-    storages: dict[str, _Storage]
-
-
-def _unpickle(path: Path, file: BinaryIO) -> _Unpickled:
+def _unpickle(path: Path, file: BinaryIO) -> tuple[object, dict[str, _Storage]]:
     unpickler = _TensorUnpickler(file)
     try:
-        return _Unpickled(unpickler.load(), unpickler.storages)
+        return unpickler.load(), unpickler.storages
     except _UNPICKLING_ERRORS as error:
         _fail(path, str(error) or type(error).__name__, error)
 
@@ -177,7 +164,7 @@ def _read_storages(
             _fail(path, f"storage {storage.key!r} has another length than its tensors say")
         data[storage.key] = np.frombuffer(body, storage.dtype)
     if file.read(1):
-        _fail(path, "goes on after its last storage")
+        _fail(path, "has data after its last storage")
     return data
 
 

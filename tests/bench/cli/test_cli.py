@@ -131,7 +131,7 @@ def test_labels_that_are_no_text_are_refused(tmp_path):
         (("classify", "--engine", "torch"), "engine torch: expected one of"),
         (("classify", "--device", "gpu:7"), "device 'gpu:7'"),
         (("train", "no-such-data"), "no-such-data"),
-        (("train", "digits", "--train-size", "99999"), "99999 images asked for"),
+        (("train", "digits", "--train-size", "99999"), "99999 images: expected"),
         (("train", "digits", "--save", "."), "exists already"),
         (("train", "digits", "--track", "both"), "both"),
         (("unknown",), "No such command"),

@@ -143,7 +143,7 @@ def test_what_a_converter_raises_becomes_an_error_of_the_model(monkeypatch, tiny
 def test_labels_are_checked_though_the_conversion_is_cached(tiny_classifier):
     for classes in (None, 1000):
         open_model(tiny_classifier, "logits", "litert", NetworkSettings(SIZE, classes=classes))
-    with pytest.raises(ModelError, match="1000 outputs but 5 labels were given"):
+    with pytest.raises(ModelError, match="1000 outputs but 5 labels; pass one per output"):
         open_model(tiny_classifier, "logits", "litert", NetworkSettings(SIZE, classes=5))
 
 
