@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from tl_core.models.untyped import Tensor
+
 #: Pillow's filters: two passes with fixed-point weights, rounded to uint8 after each, pixel
 #: centres at half-integers, antialiased when shrinking.
 PILLOW_FILTERS = ("nearest", *FILTERS)
@@ -68,7 +70,7 @@ def resize_batch(
             picture = Image.fromarray(row).resize((width, height), Image.Resampling.NEAREST)
             target[:] = np.asarray(picture)
         else:
-            target[:] = _tensorflow(row, height, width, method.removeprefix(TF_PREFIX))
+            target[:] = tensorflow_resize(row, height, width, method.removeprefix(TF_PREFIX))
     return out
 
 
@@ -90,11 +92,9 @@ def checked_pixels(images: object, dimensions: int) -> NDArray[np.uint8]:
     return array
 
 
-def _tensorflow(row: NDArray[np.uint8], height: int, width: int, method: str) -> NDArray[np.uint8]:
+def tensorflow_resize(images: Tensor, height: int, width: int, method: str) -> Tensor:
+    """uint8 images in any number to uint8 at another size, by a method of tf.image."""
     import tensorflow as tf
 
-    pixels = tf.image.resize(row, (height, width), method=method, antialias=True)
-    resized: NDArray[np.uint8] = tf.cast(
-        tf.clip_by_value(tf.round(pixels), 0, 255), tf.uint8
-    ).numpy()
-    return resized
+    resized = tf.image.resize(images, (height, width), method=method, antialias=True)
+    return tf.cast(tf.clip_by_value(tf.round(resized), 0, 255), tf.uint8)

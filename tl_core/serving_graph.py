@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from tl_core.errors import ModelError
 from tl_core.images import BACKGROUND
-from tl_core.resize import TF_PREFIX
+from tl_core.resize import TF_PREFIX, tensorflow_resize
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -127,8 +127,7 @@ def graph_resize(method: str, size: int) -> Callable[[Tensor], Tensor]:
         )
 
     def resize(images: Tensor) -> Tensor:
-        resized = tf.image.resize(images, (size, size), method=name, antialias=True)
-        pixels = tf.cast(tf.clip_by_value(tf.round(resized), 0.0, 255.0), tf.uint8)
+        pixels = tensorflow_resize(images, size, size, name)
         return tf.ensure_shape(pixels, (None, size, size, 3))
 
     return resize

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from tl_core.progress import progress
 from tl_core.resize import DEFAULT_METHOD, resize_batch
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Callable, Generator, Iterable
     from concurrent.futures import Future
 
     from numpy.typing import NDArray
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
     #: Positions ``(k,)`` and their outputs, float32 ``(k, d)``, batch by batch.
     OutputBatches = Generator[tuple[NDArray[np.int64], NDArray[np.float32]], None, None]
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 #: Batches resized ahead: two hide a slow one, more would only hold memory.
 AHEAD = 2
@@ -48,27 +51,13 @@ def resized_batches(
         batch_size: Images per batch, at least 1; the last may be smaller.
         method: One of ``RESIZE_METHODS``.
 
-    Yields:
-        The positions ``(k,)`` and their pixels, uint8 ``(k, size, size, 3)``.
+    Returns:
+        A generator of positions ``(k,)`` and their pixels, uint8 ``(k, size, size, 3)``.
     """
     if batch_size < 1:
         raise ImageError(f"batch size {batch_size}: expected at least 1")
     parts = [order[i : i + batch_size] for i in range(0, len(order), batch_size)]
-
-    def prepare(part: NDArray[np.int64]) -> NDArray[np.uint8]:
-        return resize_batch(source.take(part), size, method)
-
-    with ThreadPoolExecutor(1, thread_name_prefix="resize") as pool:
-        pending: list[Future[NDArray[np.uint8]]] = [pool.submit(prepare, p) for p in parts[:AHEAD]]
-        try:
-            for i, part in enumerate(parts):
-                batch = pending.pop(0).result()
-                if i + AHEAD < len(parts):
-                    pending.append(pool.submit(prepare, parts[i + AHEAD]))
-                yield part, batch
-        finally:
-            for future in pending:
-                future.cancel()
+    return _ahead(parts, lambda part: resize_batch(source.take(part), size, method), 1, AHEAD)
 
 
 def output_batches(
@@ -90,15 +79,22 @@ def output_batches(
     batches = resized_batches(
         source, order, network.image_size, batch_size=batch_size, method=method
     )
-    with (
-        closing(batches),
-        ThreadPoolExecutor(network.in_flight, thread_name_prefix="batch") as pool,
-    ):
-        running: deque[tuple[NDArray[np.int64], Future[NDArray[np.float32]]]] = deque()
+    count = network.in_flight
+    with closing(batches), closing(_ahead(batches, lambda b: network(b[1]), count, count)) as ahead:
+        for (part, _), outputs in ahead:
+            yield part, outputs
+
+
+def _ahead(
+    items: Iterable[Item], function: Callable[[Item], Result], threads: int, depth: int
+) -> Generator[tuple[Item, Result], None, None]:
+    """Each item with its result, in order; while one is used, ``depth`` more are under way."""
+    running: deque[tuple[Item, Future[Result]]] = deque()
+    with ThreadPoolExecutor(threads, thread_name_prefix="batch") as pool:
         try:
-            for part, batch in batches:
-                running.append((part, pool.submit(network, batch)))
-                if len(running) > network.in_flight:
+            for item in items:
+                running.append((item, pool.submit(function, item)))
+                if len(running) > depth:
                     done, future = running.popleft()
                     yield done, future.result()
             while running:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from importlib.metadata import PackageNotFoundError, version
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tl_core.storage import cache_dir, cached_dir, sha256_of
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 #: The file with the facts and checksums; written last, so that a folder without it is none.
 KEY_FILE = "made-of.json"
+VALUE = "value.json"
 
 
 def version_of(distribution: str) -> str | None:
@@ -42,6 +43,15 @@ def cached(facts: Mapping[str, object], write: Callable[[Path], None]) -> Path:
         (folder / KEY_FILE).write_text(json.dumps(key, indent=1) + "\n", encoding="utf-8")
 
     return cached_dir(target, _is_whole, write_with_key)
+
+
+def cached_json(facts: Mapping[str, object], compute: Callable[[], object]) -> Any:  # noqa: ANN401
+    """A value that JSON can hold, from the cache or computed now; see ``cached``."""
+
+    def write(folder: Path) -> None:
+        (folder / VALUE).write_text(json.dumps(compute()), encoding="utf-8")
+
+    return json.loads((cached(facts, write) / VALUE).read_text(encoding="utf-8"))
 
 
 def _is_whole(target: Path) -> bool:

@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tl_core.conversion.cache import cached, version_of
+from tl_core.conversion.cache import cached, cached_json, version_of
 from tl_core.conversion.frozen import freeze
 from tl_core.models import require
 from tl_core.models.module import require_classes, size_for
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from tl_core.models.untyped import Loaded
 
 NOTES = "notes.json"
-#: The file with a model's own image size.
-SIZE = "size.json"
 
 
 @dataclass(frozen=True)
@@ -95,10 +93,6 @@ def convert(
 
 def _own_size(model: Model) -> int | None:
     """The image size that the model names, cached so that the model needn't be loaded for it."""
-
-    def write(folder: Path) -> None:
-        (folder / SIZE).write_text(json.dumps(model.load().image_size), encoding="utf-8")
-
-    folder = cached({**model_facts(model, None), "format": "image size"}, write)
-    size: int | None = json.loads((folder / SIZE).read_text(encoding="utf-8"))
+    facts = {**model_facts(model, None), "format": "image size, 2"}
+    size: int | None = cached_json(facts, lambda: model.load().image_size)
     return size

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tl_core.conversion.cache import cached
+from tl_core.conversion.cache import cached, cached_json
 from tl_core.conversion.opening import model_facts
 from tl_core.devices import (
     Devices,
@@ -45,8 +45,6 @@ if TYPE_CHECKING:
 
 #: Images that the reference runs at once for the outputs that others are compared with.
 BATCH = 20
-#: The file that names the engine that ``auto`` takes.
-CHOSEN = "engine.txt"
 
 
 @dataclass(frozen=True)
@@ -166,7 +164,7 @@ def _fastest(model: Model, devices: Devices, settings: NetworkSettings) -> str:
         "cpu": cpu_flags(),
     }
 
-    def write(folder: Path) -> None:
+    def compute() -> str:
         opened, refused = {}, []
         for engine in able:
             try:
@@ -175,9 +173,9 @@ def _fastest(model: Model, devices: Devices, settings: NetworkSettings) -> str:
                 refused.append(str(error))
         if not opened:
             raise ModelError(f"engine auto: none can run this model: {'; '.join(refused)}")
-        (folder / CHOSEN).write_text(fastest(opened), encoding="utf-8")
+        return fastest(opened)
 
-    return (cached(facts, write) / CHOSEN).read_text(encoding="utf-8")
+    return str(cached_json(facts, compute))
 
 
 def _reference_outputs(model: Model, size: int, settings: NetworkSettings) -> NDArray[np.float32]:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, dataclass, replace
 from statistics import median
 from time import perf_counter
 from typing import TYPE_CHECKING, TypeVar, cast
 
-from tl_core.conversion.cache import cached
+from tl_core.conversion.cache import cached_json
 from tl_core.conversion.opening import model_facts
 from tl_core.devices import cpu_flags, usable_cpus
 from tl_core.engines.names import ENGINES
@@ -16,7 +15,6 @@ from tl_core.equivalence import real_images
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
-    from pathlib import Path
 
     import numpy as np
     from numpy.typing import NDArray
@@ -36,7 +34,6 @@ FINALISTS, FINAL_S = 3, 1.0
 CHUNKS = (1, 2, 4, 8, 16)
 #: Images of a timed call at least; on many threads as many as keep all workers busy.
 BATCH = 32
-FILE = "choice.json"
 
 
 @dataclass(frozen=True)
@@ -89,12 +86,7 @@ def tuned(
         "cpu": cpu_flags(),
     }
 
-    def write(folder: Path) -> None:
-        choice = _piloted(settings, threads, opened)
-        (folder / FILE).write_text(json.dumps(asdict(choice)), encoding="utf-8")
-
-    folder = cached(facts, write)
-    return Choice(**json.loads((folder / FILE).read_text(encoding="utf-8")))
+    return Choice(**cached_json(facts, lambda: asdict(_piloted(settings, threads, opened))))
 
 
 def _piloted(

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tl_core.conversion import cached
+from tl_core.conversion import cached_json
 from tl_core.engines import REFERENCE
 from tl_core.extractor import FeatureExtractor
 from tl_core.feature_cache import feature_facts, pixels_digest
 from tl_core.transfer import TransferModel
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tl_core.data import DataSet
     from tlbench.suite.workloads import Workload
 
@@ -23,7 +20,6 @@ if TYPE_CHECKING:
 LEAST_SHARE = 0.99
 #: Images of each split that are enough for it; all of the quick workload's.
 MOST_IMAGES = 5_000
-FILE = "accuracy.json"
 
 
 @dataclass(frozen=True)
@@ -64,12 +60,8 @@ def precision_accuracy(
         "format": "precision accuracy",
     }
 
-    def write(folder: Path) -> None:
-        measured = _measure(extractor, first, workload)
-        (folder / FILE).write_text(json.dumps(dataclasses.asdict(measured)), encoding="utf-8")
-
-    text = (cached(inputs, write) / FILE).read_text(encoding="utf-8")
-    return PrecisionAccuracy(**json.loads(text))
+    measured = cached_json(inputs, lambda: dataclasses.asdict(_measure(extractor, first, workload)))
+    return PrecisionAccuracy(**measured)
 
 
 def _measure(extractor: FeatureExtractor, data: DataSet, workload: Workload) -> PrecisionAccuracy:

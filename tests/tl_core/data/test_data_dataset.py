@@ -90,8 +90,8 @@ def test_head_without_sizes_keeps_everything():
 @pytest.mark.parametrize(
     ("sizes", "message"),
     [
-        pytest.param((7, None), "pets, train: 7 images: expected 1 to the .6 available", id="train"),
-        pytest.param((None, 5), "pets, test: 5 images: expected 1 to the .4 available", id="test"),
+        pytest.param((7, None), "pets, train: 7 images: expected 1 to the 6 available", id="train"),
+        pytest.param((None, 5), "pets, test: 5 images: expected 1 to the 4 available", id="test"),
         pytest.param((0, None), "pets, train: 0 images", id="none"),
         pytest.param((-1, None), "pets, train: -1 images", id="negative"),
     ],
