@@ -22,25 +22,25 @@ def import_tensorflow(device: str) -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     if device == "cpu":
         os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
-    with _held_stderr():
+    with _quiet_stderr():
         import tensorflow as tf
 
         tf.config.list_physical_devices()
 
 
 @contextmanager
-def _held_stderr() -> Iterator[None]:
+def _quiet_stderr() -> Iterator[None]:
     """Keep what native code writes to stderr; show it only if the block fails."""
     sys.stderr.flush()
     real = os.dup(2)
-    with tempfile.TemporaryFile() as held:
-        os.dup2(held.fileno(), 2)
+    with tempfile.TemporaryFile() as file:
+        os.dup2(file.fileno(), 2)
         try:
             yield
         except BaseException:
             os.dup2(real, 2)
-            held.seek(0)
-            os.write(2, held.read())
+            file.seek(0)
+            os.write(2, file.read())
             raise
         finally:
             os.dup2(real, 2)
