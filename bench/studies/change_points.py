@@ -31,9 +31,9 @@ if TYPE_CHECKING:
 
     from bench.studies.simulated_noise import Floats, Noise, Shape
 
-#: Standard deviation of the noise, and the shifts that are to be found in it, as shares.
+#: Standard deviation of the noise, and the shifts to detect in it, as shares.
 SD, SHIFT = 0.02, 0.05
-#: Runs beside a shift's place at which it counts as found.
+#: Runs beside a shift's place at which it counts as detected.
 WITHIN = 2
 #: Runs of a history, and the least between two shifts and before the first and after the last.
 LENGTHS = {20: 5, 50: 8, 200: 8}
@@ -113,35 +113,35 @@ def _rates(logs: Floats) -> list[float]:
     return [float(each) for each in 1_000 * np.exp(logs)]
 
 
-def matched(places: Sequence[int], found: Sequence[int]) -> int:
-    """How many shifts were found: each point stands for one shift at most, the nearest first."""
-    pairs = sorted((abs(p - f), p, f) for p in places for f in found if abs(p - f) <= WITHIN)
+def matched(places: Sequence[int], points: Sequence[int]) -> int:
+    """How many shifts were detected: each point stands for one shift at most, the nearest first."""
+    pairs = sorted((abs(p - f), p, f) for p in places for f in points if abs(p - f) <= WITHIN)
     shifts: set[int] = set()
-    points: set[int] = set()
+    used: set[int] = set()
     for _, place, point in pairs:
-        if place not in shifts and point not in points:
+        if place not in shifts and point not in used:
             shifts.add(place)
-            points.add(point)
+            used.add(point)
     return len(shifts)
 
 
 @dataclass(frozen=True)
 class Points:
-    """What a method found in each history, and the seconds that each took."""
+    """Change points of each history by one method, and the seconds that each took."""
 
-    found: list[list[int]]
+    indices: list[list[int]]
     seconds: list[float]
 
 
 def ours(histories: Sequence[History]) -> Points:
     """By ``tlbench.stats.change_points``."""
-    found, seconds = [], []
+    indices, seconds = [], []
     for each in histories:
         begin = time.perf_counter()
         changes = change_points(each.rates)
         seconds.append(time.perf_counter() - begin)
-        found.append([change.index for change in changes])
-    return Points(found, seconds)
+        indices.append([change.index for change in changes])
+    return Points(indices, seconds)
 
 
 class Otava:
@@ -160,21 +160,21 @@ class Otava:
             text=True,
             check=True,
         )
-        told = json.loads(done.stdout)
-        self.about = {"version": told["version"], "settings": told["settings"]}
-        return Points(told["points"], told["seconds"])
+        answer = json.loads(done.stdout)
+        self.about = {"version": answer["version"], "settings": answer["settings"]}
+        return Points(answer["points"], answer["seconds"])
 
 
 def score(histories: Sequence[History], points: Points) -> dict[str, Any]:
     """Recall and precision, or false alarms where there is no shift, and the time for one."""
-    judged = list(zip(histories, points.found, strict=False))
-    told: dict[str, Any] = {"histories": len(judged), "median_s": median(points.seconds)}
+    judged = list(zip(histories, points.indices, strict=False))
+    common: dict[str, Any] = {"histories": len(judged), "median_s": median(points.seconds)}
     if not histories[0].places:
-        return told | {"alarms": rate(bool(found) for _, found in judged)}
-    hits = [matched(each.places, found) for each, found in judged]
+        return common | {"alarms": rate(bool(indices) for _, indices in judged)}
+    hits = [matched(each.places, indices) for each, indices in judged]
     shifts = sum(len(each.places) for each, _ in judged)
-    shown = sum(len(found) for _, found in judged)
-    return told | {"recall": _share(sum(hits), shifts), "precision": _share(sum(hits), shown)}
+    shown = sum(len(indices) for _, indices in judged)
+    return common | {"recall": _share(sum(hits), shifts), "precision": _share(sum(hits), shown)}
 
 
 def _share(count: int, of: int) -> dict[str, Any]:
@@ -202,20 +202,20 @@ def study(otava: Otava | None) -> dict[str, Any]:
             independent = name in INDEPENDENT
             histories = unchanged(noise, runs, UNCHANGED if independent else UNCHANGED_OTHERS)
             scores = {key: score(histories, method(histories)) for key, method in methods.items()}
-            told = {"noise": name, "independent": independent, "runs": runs, **scores}
-            alarms.append(told)
-            print(told, flush=True)  # noqa: T201
-    found = []
+            case = {"noise": name, "independent": independent, "runs": runs, **scores}
+            alarms.append(case)
+            print(case, flush=True)  # noqa: T201
+    detected = []
     for runs, gap in LENGTHS.items():
         for shifts in (1, 2, 3):
             histories = shifted(runs, shifts, SHIFTED)
             scores = {key: score(histories, method(histories)) for key, method in methods.items()}
-            found.append({"runs": runs, "shifts": shifts, "least_between": gap, **scores})
-            print(found[-1], flush=True)  # noqa: T201
+            detected.append({"runs": runs, "shifts": shifts, "least_between": gap, **scores})
+            print(detected[-1], flush=True)  # noqa: T201
     return {
         "promised": ALARM, "level": LEVEL, "sd": SD, "shift": SHIFT, "within": WITHIN,
         "most_runs": MOST_RUNS, "otava": otava.about if otava else None,
-        "unchanged": alarms, "shifted": found,
+        "unchanged": alarms, "shifted": detected,
         "search": [search_seconds(runs) for runs in SEARCHED],
     }  # fmt: skip
 

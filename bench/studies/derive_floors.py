@@ -73,9 +73,9 @@ def main(arguments: list[str] | None = None) -> None:
     """Run from the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     add_options(parser, QUICK.name)
-    given = parser.parse_args(arguments)
+    chosen = parser.parse_args(arguments)
     try:
-        options = chosen_workload(given)
+        options = chosen_workload(chosen)
         derivation = derive(load_workload(options, open_data(options)))
     except (OptionError, TransferLearningError) as error:
         parser.error(str(error))

@@ -114,11 +114,11 @@ def main(arguments: list[str] | None = None) -> None:
         help="required accuracy on held-out images, where these are easier",
     )
     add_options(parser, TUTORIAL.name)
-    given = parser.parse_args(arguments)
+    chosen = parser.parse_args(arguments)
     try:
-        target = parse_share(given.target)
-        least = parse_share(given.held_out) if given.held_out else None
-        workload = chosen_workload(given)
+        target = parse_share(chosen.target)
+        least = parse_share(chosen.held_out) if chosen.held_out else None
+        workload = chosen_workload(chosen)
         data = open_data(workload)
         tried = []
         for each in candidates(workload, data, target):

@@ -60,7 +60,7 @@ def one(*, options: Task, engine: str, precision: str, images: int) -> Task:
     called = perf_counter()
     extractor.extract(data, batch_size=workload.batch_size)
     done = perf_counter()
-    found = {
+    row = {
         "load_s": loaded - start,
         "first_call_s": called - loaded,
         "images_per_s": len(data) / (done - called),
@@ -70,7 +70,7 @@ def one(*, options: Task, engine: str, precision: str, images: int) -> Task:
         "workers": extractor.choice.workers if extractor.choice else None,
         "chunk": extractor.choice.chunk if extractor.choice else None,
     }
-    return found | {"prepared_per_s": _prepared(extractor, data.take(range(len(data))))}
+    return row | {"prepared_per_s": _prepared(extractor, data.take(range(len(data))))}
 
 
 def _prepared(extractor: FeatureExtractor, images: list[NDArray[np.uint8]]) -> float:
@@ -86,15 +86,15 @@ def _prepared(extractor: FeatureExtractor, images: list[NDArray[np.uint8]]) -> f
         return len(pixels) / (perf_counter() - start)
 
 
-def kept(*, options: Task, engine: str, precision: str) -> Task:
+def accuracy_kept(*, options: Task, engine: str, precision: str) -> Task:
     """What a lower precision keeps of the accuracy, as the suite's own check measures it."""
     workload = as_workload(options, engine=engine, precision=precision)
     try:
         loaded = load_workload(workload, open_data(workload), probe=False)
-        found = precision_accuracy(loaded.extractor, loaded.data, workload)
+        kept = precision_accuracy(loaded.extractor, loaded.data, workload)
     except TransferLearningError as error:
         return {"refused": str(error)}
-    return {"accuracy": found.accuracy, "reference": found.reference, "share": found.share}
+    return {"accuracy": kept.accuracy, "reference": kept.reference, "share": kept.share}
 
 
 def by_openvinos_tool(*, options: Task, chunk: int, workers: int) -> Task:
@@ -117,8 +117,8 @@ def by_openvinos_tool(*, options: Task, chunk: int, workers: int) -> Task:
             ],
             capture_output=True, text=True, check=False, cwd=folder,
         )  # fmt: skip
-    told = re.search(r"Throughput:\s+([\d.]+) FPS", done.stdout)
-    return {"images_per_s": float(told[1]) if told else None, "said": done.stdout[-300:]}
+    match = re.search(r"Throughput:\s+([\d.]+) FPS", done.stdout)
+    return {"images_per_s": float(match[1]) if match else None, "said": done.stdout[-300:]}
 
 
 def _benchmark_app() -> str | None:
@@ -130,17 +130,17 @@ def peak(*, options: Task) -> Task:
     workload = as_workload(options)
     extractor = FeatureExtractor(workload.model, image_size=workload.image_size)
     counted = multiply_adds(extractor.module, extractor.image_size)
-    found = peak_here(usable_cpus())
+    best = peak_here(usable_cpus())
     return {
-        "gflops_per_s": found.best if found else None,
-        "by": found.by if found else None,
+        "gflops_per_s": best.best if best else None,
+        "by": best.by if best else None,
         "gflop_an_image": 2 * counted.total / 1e9,
     }
 
 
 TASKS: dict[str, Callable[..., Task]] = {
     "one": one,
-    "kept": kept,
+    "kept": accuracy_kept,
     "tool": by_openvinos_tool,
     "peak": peak,
 }
@@ -179,13 +179,13 @@ def run(arguments: argparse.Namespace, options: Task) -> Task:
 
 def _kept(options: Task, able: Sequence[tuple[str, str]]) -> dict[str, Task]:
     """Of each engine in a lower precision."""
-    found = {}
+    rows = {}
     for engine, precision in able:
         if precision != "fp32":
             task = {"name": "kept", "options": options, "engine": engine, "precision": precision}
-            found[f"{engine} {precision}"] = run_fresh(MODULE, task)
-            _tell(f"{engine} {precision}", found[f"{engine} {precision}"])
-    return found
+            rows[f"{engine} {precision}"] = run_fresh(MODULE, task)
+            _tell(f"{engine} {precision}", rows[f"{engine} {precision}"])
+    return rows
 
 
 def _tool(options: Task, rows: dict[str, list[Task]]) -> list[Task]:
@@ -193,9 +193,9 @@ def _tool(options: Task, rows: dict[str, list[Task]]) -> list[Task]:
     if not ours or "refused" in ours[-1] or _benchmark_app() is None:
         return []
     shape = {key: ours[-1][key] for key in ("workers", "chunk")}
-    found = run_fresh(MODULE, {"name": "tool", "options": options, **shape})
-    _tell("openvino benchmark_app", found)
-    return [found]
+    row = run_fresh(MODULE, {"name": "tool", "options": options, **shape})
+    _tell("openvino benchmark_app", row)
+    return [row]
 
 
 def _tell(key: str, row: Task) -> None:

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 BENCHMARKS, PAIRS = 8, LOOKS[-1].pairs
 #: Simulated gates of unchanged code for each kind of noise, and of each slowdown.
 UNCHANGED, CHANGED = 4_000, 1_000
-#: Standard deviation from pair to pair, slowdown, and the pairs within which it is to be found.
+#: Standard deviation from pair to pair, slowdown, and the pairs within which to detect it.
 POWER = ((0.045, 0.10, 16), (0.03, 0.10, 10), (0.045, 0.05, 32), (0.02, 0.10, 8), (0.045, 0.25, 10))
 
 
@@ -132,8 +132,8 @@ def false_alarms(noise: Noise, gates: int, seed: int = 0) -> dict[str, Any]:
     return {"gates": gates, "alarms": alarms, "interval": list(interval), "passed": passed}
 
 
-def found(sd: float, slower: float, within: int, gates: int, seed: int = 0) -> dict[str, Any]:
-    """How many simulated gates found a slowdown of one benchmark within so many pairs."""
+def detected(sd: float, slower: float, within: int, gates: int, seed: int = 0) -> dict[str, Any]:
+    """How many simulated gates detected a slowdown of one benchmark within so many pairs."""
     rng = np.random.default_rng(seed)
     runs = [simulate(rng, normal, sd=sd, slower=slower) for _ in range(gates)]
     hits = sum(each.decided.get(0) == "fail" and each.pairs[0] <= within for each in runs)
@@ -157,7 +157,7 @@ def _main() -> None:
     for name, noise in (SIMULATED | recorded).items():
         alarms[name] = false_alarms(noise, UNCHANGED)
         print(f"unchanged, {name}: {alarms[name]}", flush=True)  # noqa: T201
-    power = [found(*case, CHANGED) for case in POWER]
+    power = [detected(*case, CHANGED) for case in POWER]
     for each in power:
         print(each, flush=True)  # noqa: T201
     whole = {"promised": ALARM, "benchmarks": BENCHMARKS, "unchanged": alarms, "slower": power}

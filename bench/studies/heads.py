@@ -55,12 +55,12 @@ def by_us(*, options: Task, seeds: int) -> Task:
     """Accuracies of this suite's heads on its engine's features."""
     workload = as_workload(options)
     data, extractor, train, test = _extracted(workload)
-    found = []
+    accuracies = []
     for seed in range(seeds):
         model = TransferModel(extractor, data.class_names, seed=seed)
         model.fit_features(train, data.train.labels, batch_size=workload.batch_size)
-        found.append(evaluation(model.head.predict(test), data.test.labels).accuracy)
-    return {"top1": found, "engine": extractor.engine}
+        accuracies.append(evaluation(model.head.predict(test), data.test.labels).accuracy)
+    return {"top1": accuracies, "engine": extractor.engine}
 
 
 def _extracted(workload: Workload) -> tuple[DataSet, FeatureExtractor, Features, Features]:
@@ -79,13 +79,13 @@ TASKS: dict[str, Callable[..., Task]] = {"by_keras": by_keras, "by_us": by_us}
 
 def run(arguments: argparse.Namespace, options: Task) -> Task:
     """Each side's seeds in a process of its own, and the difference of their means."""
-    found = {
+    outcome = {
         name: run_fresh(MODULE, {"name": name, "options": options, "seeds": arguments.seeds})
         for name in TASKS
     }
-    found["difference"] = difference(found["by_us"]["top1"], found["by_keras"]["top1"])
-    print(found)  # noqa: T201
-    return found
+    outcome["difference"] = difference(outcome["by_us"]["top1"], outcome["by_keras"]["top1"])
+    print(outcome)  # noqa: T201
+    return outcome
 
 
 def difference(ours: Sequence[float], theirs: Sequence[float]) -> Task:

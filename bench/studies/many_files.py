@@ -33,15 +33,15 @@ def write_copies(run: dict[str, Any], count: int, folder: Path) -> None:
     rng = random.Random(0)  # noqa: S311 - no secret
     runs = min(RUNS_OF_A_MACHINE, count // 2)
     for number in range(count):
-        made = copy.deepcopy(run)
+        another = copy.deepcopy(run)
         machine, day = divmod(number, runs)
-        made["machine_info"]["tlbench"]["cpu"] = f"CPU {machine}"
-        made["datetime"] = (START + timedelta(days=day, seconds=machine)).isoformat()
-        for benchmark in made["benchmarks"]:
+        another["machine_info"]["tlbench"]["cpu"] = f"CPU {machine}"
+        another["datetime"] = (START + timedelta(days=day, seconds=machine)).isoformat()
+        for benchmark in another["benchmarks"]:
             change = rng.lognormvariate(0, SCATTER)
             benchmark["stats"]["data"] = [each / change for each in benchmark["stats"]["data"]]
             benchmark["extra_info"]["images_per_s"] *= change
-        (folder / f"{number:06}.json").write_text(json.dumps(made), encoding="utf-8")
+        (folder / f"{number:06}.json").write_text(json.dumps(another), encoding="utf-8")
 
 
 def measured(arguments: list[str]) -> dict[str, Any]:
@@ -69,15 +69,15 @@ RUN = (
 
 
 def main() -> None:
-    """Measure, and write what was found."""
+    """Measure, and write the figures."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("file", type=Path, help="where to write what was found")
+    parser.add_argument("file", type=Path, help="file for the figures")
     parser.add_argument("run", type=Path, help="the result file that is copied")
     parser.add_argument("--counts", type=int, nargs="+", default=[100, 1_000, 10_000])
     parser.add_argument("--rounds", type=int, default=3)
     arguments = parser.parse_args()
     run = json.loads(arguments.run.read_text(encoding="utf-8"))
-    found = []
+    rows = []
     for count in arguments.counts:
         with tempfile.TemporaryDirectory() as place:
             folder = Path(place) / "results"
@@ -91,9 +91,9 @@ def main() -> None:
             }
             for name, command in commands.items():
                 several = [measured(command) for _ in range(arguments.rounds)]
-                found.append({"files": count, "bytes": size, "command": name, "runs": several})
-                print(found[-1], flush=True)  # noqa: T201
-    write_json(arguments.file, {"found": found, "machine": fingerprint()})
+                rows.append({"files": count, "bytes": size, "command": name, "runs": several})
+                print(rows[-1], flush=True)  # noqa: T201
+    write_json(arguments.file, {"found": rows, "machine": fingerprint()})
 
 
 if __name__ == "__main__":

@@ -27,11 +27,11 @@ def main() -> None:
     points, seconds = [], []
     for series in json.load(sys.stdin):
         begin = time.perf_counter()
-        found, _ = compute_change_points(series, **settings)
+        changes, _ = compute_change_points(series, **settings)
         seconds.append(time.perf_counter() - begin)
-        points.append([int(each.index) for each in found])
-    told = {"version": version("apache-otava"), "settings": settings}
-    json.dump({**told, "points": points, "seconds": seconds}, sys.stdout)
+        points.append([int(each.index) for each in changes])
+    about = {"version": version("apache-otava"), "settings": settings}
+    json.dump({**about, "points": points, "seconds": seconds}, sys.stdout)
 
 
 if __name__ == "__main__":

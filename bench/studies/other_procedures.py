@@ -84,7 +84,7 @@ def keras(module: Path, data: DataSet, *, size: int, batch_size: int, seed: int)
     )
 
 
-RIVALS: dict[str, Callable[..., Outcome]] = {"tutorial": tutorial, "keras": keras}
+PROCEDURES: dict[str, Callable[..., Outcome]] = {"tutorial": tutorial, "keras": keras}
 
 
 def _run(

@@ -31,7 +31,7 @@ PAIRS, CALLS, IMAGES = 40, 6, 32
 
 
 def run(workload: LoadedWorkload) -> dict[str, Any]:
-    """Measure, and say what was found."""
+    """Measure in alternating blocks."""
     meter = NoiseMeter()
     _bare(workload)
     _harness(workload, meter)
@@ -84,12 +84,12 @@ def _harness(workload: LoadedWorkload, meter: NoiseMeter) -> float:
 def main() -> None:
     """Run from the command line."""
     import_tensorflow("cpu")
-    found = run(load_workload(QUICK, open_data(QUICK))) | {"machine": fingerprint()}
-    low, high = found["interval"]
-    ratio = found["median_ratio"]
+    figures = run(load_workload(QUICK, open_data(QUICK))) | {"machine": fingerprint()}
+    low, high = figures["interval"]
+    ratio = figures["median_ratio"]
     print(f"harness / bare loop: {ratio:.4f} ({low:.4f} to {high:.4f}, {PAIRS} pairs)")  # noqa: T201
     if len(sys.argv) > 1:
-        write_json(Path(sys.argv[1]), found)
+        write_json(Path(sys.argv[1]), figures)
 
 
 if __name__ == "__main__":

@@ -92,17 +92,17 @@ TASKS: dict[str, Callable[..., Task]] = {"rates": rates, "exact": exact, "end_to
 
 def run(arguments: argparse.Namespace, options: Task) -> Task:
     """Every filter in fresh processes; then what it gains."""
-    found: Task = {"filters": {}}
+    figures: Task = {"filters": {}}
     for by in FILTERS:
         task = {"name": "rates", "options": options, "by": by, "turns": arguments.turns}
         runs = [run_fresh(MODULE, task) for _ in range(arguments.rounds)]
         checked = run_fresh(MODULE, {"name": "exact", "options": options, "by": by})
-        found["filters"][by] = {"runs": runs, "exact": checked}
+        figures["filters"][by] = {"runs": runs, "exact": checked}
         print(by, runs, checked, flush=True)  # noqa: T201
     task = {"name": "end_to_end", "options": options, "turns": arguments.turns}
-    found["extraction"] = [run_fresh(MODULE, task) for _ in range(arguments.rounds)]
-    print(found["extraction"])  # noqa: T201
-    return found
+    figures["extraction"] = [run_fresh(MODULE, task) for _ in range(arguments.rounds)]
+    print(figures["extraction"])  # noqa: T201
+    return figures
 
 
 def _options(parser: argparse.ArgumentParser) -> None:

@@ -123,8 +123,8 @@ def whole_job(study: Study) -> str:
     return "\n".join([*lines, "", *_peak_and_target(study), measured_on(study)])
 
 
-def _seconds(rival: Study) -> float:
-    return float(rival["prepare_s"] + rival["train_s"] + rival["evaluate_s"])
+def _seconds(run: Study) -> float:
+    return float(run["prepare_s"] + run["train_s"] + run["evaluate_s"])
 
 
 def _peak_and_target(study: Study) -> Iterable[str]:

@@ -14,7 +14,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING
 
 from bench.studies.fresh import Task, as_workload, run_fresh, study
-from bench.studies.other_procedures import RIVALS
+from bench.studies.other_procedures import PROCEDURES
 from tl_core.devices import set_threads, usable_cpus
 from tl_core.extractor import FeatureExtractor
 from tl_core.models import resolve
@@ -55,14 +55,14 @@ def ours(*, options: Task, seed: int) -> Task:
     }
 
 
-def rival(*, options: Task, who: str, seed: int) -> Task:
+def other(*, options: Task, who: str, seed: int) -> Task:
     """Another's procedure on as many images as the options say."""
     workload = as_workload(options)
     data = open_data(workload)
     assert workload.image_size is not None  # noqa: S101 - run() looks
     set_threads(workload.threads or usable_cpus())
     reset_peak()
-    outcome = RIVALS[who](
+    outcome = PROCEDURES[who](
         resolve(workload.model, "features"),
         data,
         size=workload.image_size,
@@ -97,75 +97,74 @@ def to_accuracy(*, options: Task, seed: int) -> Task:
 
 TASKS: dict[str, Callable[..., Task]] = {
     "ours": ours,
-    "rival": rival,
+    "other": other,
     "to_accuracy": to_accuracy,
 }
 
 
 def run(arguments: argparse.Namespace, options: Task) -> Task:
     """All in turns, then all images."""
-    found: dict[str, list[Task]] = {"ours": [], "to_accuracy": [], **{who: [] for who in RIVALS}}
+    runs: dict[str, list[Task]] = {"ours": [], "to_accuracy": []}
+    runs |= {who: [] for who in PROCEDURES}
     workload = as_workload(options)
     if workload.image_size is None:
         raise SystemExit("--image-size: expected one, since other procedures know no model's own")
     has_recipe = recipe_for(open_data(workload)) is not None
-    # What is made once and kept, such as the converted model, is made here.
+    # What is cached, such as the converted model, is made here.
     few = {**options, "train_size": "100", "test_size": "100"}
     run_fresh(MODULE, {"name": "ours", "options": few, "seed": 0})
     if has_recipe:
         run_fresh(MODULE, {"name": "to_accuracy", "options": options, "seed": 0})
     for seed in range(arguments.rounds):
-        turns = ["ours", *RIVALS, *["to_accuracy"] * has_recipe]
+        turns = ["ours", *PROCEDURES, *["to_accuracy"] * has_recipe]
         for who in turns[:: 1 if seed % 2 == 0 else -1]:
-            if who in RIVALS:
-                found[who].append(_parts(who, options, seed, arguments))
+            if who in PROCEDURES:
+                runs[who].append(_parts(who, options, seed, arguments))
             else:
-                found[who].append(
-                    run_fresh(MODULE, {"name": who, "options": options, "seed": seed})
-                )
-            print(who, {k: v for k, v in found[who][-1].items() if k != "recipe"}, flush=True)  # noqa: T201
+                runs[who].append(run_fresh(MODULE, {"name": who, "options": options, "seed": seed}))
+            print(who, {k: v for k, v in runs[who][-1].items() if k != "recipe"}, flush=True)  # noqa: T201
     whole = {key: text for key, text in options.items() if key != "train_size"}
     every = run_fresh(
         MODULE, {"name": "ours", "options": {**whole, "workload": arguments.whole}, "seed": 0}
     )
-    summary = summarize(found)
+    summary = summarize(runs)
     print(summary, every)  # noqa: T201
-    return {"runs": found, "all images": every, "summary": summary}
+    return {"runs": runs, "all images": every, "summary": summary}
 
 
 def _parts(who: str, options: Task, seed: int, arguments: argparse.Namespace) -> Task:
-    """A rival's run of the part, with what it took for a tenth of that."""
+    """Another procedure's run of the part, and of a tenth of that."""
     common = {key: text for key, text in options.items() if key != "engine"}
 
     def on(train: int, test: int) -> Task:
         part = {**common, "train_size": str(train), "test_size": str(test)}
-        return run_fresh(MODULE, {"name": "rival", "options": part, "who": who, "seed": seed})
+        return run_fresh(MODULE, {"name": "other", "options": part, "who": who, "seed": seed})
 
     train, test = arguments.part_train, arguments.part_test
     tenth = on(train // 10, test // 10)
     return {**on(train, test), "tenth": tenth}
 
 
-def summarize(found: dict[str, list[Task]]) -> Task:
-    """Ratios, round by round: a job of our size at a rival's pace, beside ours in the same turn."""
-    own = [taken(us) for us in found["ours"]]
-    told: Task = {"ours": {"job_s": own}}
-    for who in RIVALS:
-        pairs = zip(found["ours"], found[who], strict=True)
+def summarize(runs: dict[str, list[Task]]) -> Task:
+    """Ratios, round by round: a job of our size at another's pace, beside ours in the same turn."""
+    own = [taken(us) for us in runs["ours"]]
+    summary: Task = {"ours": {"job_s": own}}
+    for who in PROCEDURES:
+        pairs = zip(runs["ours"], runs[who], strict=True)
         jobs = [job_seconds(theirs, images_of(us)) for us, theirs in pairs]
         ratios = [job / mine for job, mine in zip(jobs, own, strict=True)]
-        told[who] = {
+        summary[who] = {
             "job_s": jobs,
-            "images_per_s": [1 / image_seconds(theirs) for theirs in found[who]],
+            "images_per_s": [1 / image_seconds(theirs) for theirs in runs[who]],
             "times_faster": ratios,
             "mean": mean(ratios),
         }
-        if found["to_accuracy"]:
+        if runs["to_accuracy"]:
             quick = [
-                job / each["seconds"] for job, each in zip(jobs, found["to_accuracy"], strict=True)
+                job / each["seconds"] for job, each in zip(jobs, runs["to_accuracy"], strict=True)
             ]
-            told[who] |= {"to_accuracy_times_faster": quick, "to_accuracy_mean": mean(quick)}
-    return told
+            summary[who] |= {"to_accuracy_times_faster": quick, "to_accuracy_mean": mean(quick)}
+    return summary
 
 
 def taken(run: Task) -> float:
@@ -179,16 +178,16 @@ def images_of(run: Task) -> int:
     return int(run["train"] + run["test"])
 
 
-def image_seconds(rival: Task) -> float:
+def image_seconds(run: Task) -> float:
     """What each further image takes: the difference of its two runs."""
-    tenth = rival["tenth"]
-    return (taken(rival) - taken(tenth)) / (images_of(rival) - images_of(tenth))
+    tenth = run["tenth"]
+    return (taken(run) - taken(tenth)) / (images_of(run) - images_of(tenth))
 
 
-def job_seconds(rival: Task, images: int) -> float:
+def job_seconds(run: Task, images: int) -> float:
     """Seconds of a job of so many images, as many of them tested: what is done once counts once."""
-    once = taken(rival) - image_seconds(rival) * images_of(rival)
-    return once + image_seconds(rival) * images
+    once = taken(run) - image_seconds(run) * images_of(run)
+    return once + image_seconds(run) * images
 
 
 def _options(parser: argparse.ArgumentParser) -> None:

@@ -41,7 +41,7 @@ def test_shifts_of_five_percent_at_two_percent_noise_are_found(filed):
 
 def test_the_filed_histories_are_judged_as_they_are_now(filed):
     made = shifted(50, 2, study.SHIFTED)[:20]
-    again = study.ours(made).found
+    again = study.ours(made).indices
     assert sum(map(len, again)) >= 30
     (case,) = (each for each in filed["shifted"] if (each["runs"], each["shifts"]) == (50, 2))
     assert case["tlbench"]["histories"] == study.SHIFTED
@@ -117,6 +117,6 @@ def test_another_interpreter_judges_the_first_of_the_same_histories(tmp_path, mo
     monkeypatch.setattr(study, "OTAVA", 2)
     otava = Otava(sys.executable)
     points = otava([History([float(number)] * 3, []) for number in (7, 8, 9)])
-    assert points.found == [[7], [8]]
+    assert points.indices == [[7], [8]]
     assert len(points.seconds) == 2
     assert otava.about["version"] == "9.9"

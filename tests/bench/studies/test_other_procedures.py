@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from bench.studies.other_procedures import RIVALS, _as_float64
+from bench.studies.other_procedures import PROCEDURES, _as_float64
 from tl_core.data import load_data
 from tl_core.models import resolve
 from tl_core.resize import resize_batch
@@ -14,10 +14,10 @@ def data():
     return load_data("photo-patches").head(320, 60)
 
 
-@pytest.mark.parametrize("who", RIVALS)
+@pytest.mark.parametrize("who", PROCEDURES)
 def test_they_learn(who, data, tiny_model):
     module = resolve(tiny_model, "features")
-    outcome = RIVALS[who](module, data, size=32, batch_size=8, seed=0)
+    outcome = PROCEDURES[who](module, data, size=32, batch_size=8, seed=0)
     assert outcome.accuracy > 0.3, "chance is a tenth"
     assert min(outcome.train_s, outcome.evaluate_s) > 0
     assert (outcome.prepare_s > 0) == (who == "tutorial")

@@ -1,16 +1,27 @@
 """What the studies of the harness report follows from their raw figures."""
 
+import importlib
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from bench import studies
 from bench.studies.fresh import _public
 from bench.studies.gate_simulation import read_gates, read_runs, replayed
-from bench.studies.whole_job import RIVALS
+from bench.studies.whole_job import PROCEDURES
 from bench.studies.whole_job import summarize as summarize_jobs
 from tlbench.gate import arm_plugin
 from tlbench.suite.session import TURNS
+
+
+@pytest.mark.parametrize(
+    "path", sorted(Path(studies.__file__).parent.glob("*.py")), ids=lambda path: path.stem
+)
+def test_every_study_loads(path):
+    if path.stem != "otava_points":  # which another environment runs
+        importlib.import_module(f"bench.studies.{path.stem}")
 
 
 def test_recorded_runs_are_read_as_ratios_of_neighbours(tmp_path):
@@ -55,11 +66,11 @@ def test_a_part_of_the_job_is_scaled_to_the_whole_but_not_what_happens_once():
         }  # fmt: skip
 
     found = {"ours": [ours], "to_accuracy": [{"seconds": 3.0}]}
-    found |= {who: [rival(40) | {"tenth": rival(4)}] for who in RIVALS}
+    found |= {who: [rival(40) | {"tenth": rival(4)}] for who in PROCEDURES}
     theirs = 8 + 0.1 * 400 + 0.3 * 300 + 0.2 * 100
     told = summarize_jobs(found)
     assert told["ours"]["job_s"] == [20]
-    for who in RIVALS:
+    for who in PROCEDURES:
         assert told[who]["job_s"] == pytest.approx([theirs])
         assert told[who]["images_per_s"] == pytest.approx([400 / (theirs - 8)])
         assert told[who]["times_faster"] == pytest.approx([theirs / 20])
