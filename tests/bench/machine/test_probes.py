@@ -99,6 +99,7 @@ def test_a_copy_of_a_gigabyte_in_a_second_is_two_gigabytes_a_second(monkeypatch)
     assert bandwidth(1, size=10**7).best == pytest.approx(2)
 
 
+@pytest.mark.slow
 def test_tensorflow_multiplies_in_a_process_with_one_thread():
     pytest.importorskip("tensorflow")
     found = probes.matmul_tensorflow(1)

@@ -32,8 +32,10 @@ def test_ninety_nine_percent_must_be_kept(accuracy, reference, good):
         check_precision(result, "int8")
 
 
-def test_the_reference_keeps_all_of_its_own_accuracy():
-    options = dataclasses.replace(QUICK, image_size=64, train_size=200, test_size=50)
+def test_the_reference_has_all_of_its_own_accuracy(tiny_model):
+    options = dataclasses.replace(
+        QUICK, model=tiny_model, image_size=32, train_size=400, test_size=60
+    )
     workload = load_workload(options, open_data(options), probe=False)
     assert workload.precision_accuracy is None, "single precision isn't compared"
     result = precision_accuracy(workload.extractor, workload.data, options)
@@ -41,15 +43,18 @@ def test_the_reference_keeps_all_of_its_own_accuracy():
     assert result.accuracy > 0.2
 
 
-def test_accuracies_are_compared_however_many_threads_tensorflow_has_already(monkeypatch, tmp_path):
+def test_accuracies_are_compared_however_many_threads_tensorflow_has_already(
+    tiny_model, monkeypatch, tmp_path
+):
     import tensorflow as tf
 
     tf.constant(1.0) + 1  # TensorFlow runs from here on
     monkeypatch.setenv("TLBENCH_CACHE", str(tmp_path))
     threads = usable_cpus() + 1
     options = dataclasses.replace(
-        QUICK, image_size=64, train_size=200, test_size=50, engine="litert", threads=threads
-    )
+        QUICK, model=tiny_model, image_size=32, train_size=400, test_size=60, engine="litert",
+        threads=threads,
+    )  # fmt: skip
     workload = load_workload(options, open_data(options), probe=False)
     assert workload.precision_accuracy is None
     result = precision_accuracy(workload.extractor, workload.data, options)

@@ -32,9 +32,10 @@ def test_every_committed_recipe_reaches_its_target_with_a_margin():
     assert next(each.target for each in found if each.data == "cifar10") == 0.7657
 
 
-def test_following_a_recipe_takes_its_own_sizes_and_learns():
-    data = load_data("photo-patches").head(300, 60)
-    mine = like(data="photo-patches", image_size=64, train_size=200, test_size=60)
+def test_following_a_recipe_takes_its_own_sizes_and_learns(tiny_model):
+    data = load_data("photo-patches").head(500, 60)
+    sizes = {"image_size": 64, "train_size": 400, "test_size": 60}
+    mine = like(data="photo-patches", model=tiny_model, **sizes)
     result, opened = follow(mine, data, 0, {"engine": "tensorflow"})
     assert result.accuracy > 0.5, "chance is a tenth"
     assert result.predictions.shape == (60,)
