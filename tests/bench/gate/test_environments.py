@@ -173,6 +173,7 @@ def test_an_interrupted_build_leaves_nothing(repo, store, slow, hold):
     assert not (slow / "went on").exists()  # pip's own child, which is no child of ours
 
 
+@pytest.mark.slow
 def test_a_build_that_was_killed_is_made_anew(repo, store, slow, hold, tmp_path):
     """The new one waits for what the killed process left running, which writes to the same path."""
     process = hold(repo, "pip=.", until="installing")

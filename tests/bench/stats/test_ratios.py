@@ -8,6 +8,7 @@ from scipy import stats
 
 from tlbench.stats.ratios import ALARM, RUN_SD, geometric_mean, ratio
 
+EVERY_SCATTER = ((0.01, 2), (0.05, 4), (0.12, 2), (0.12, 3), (0.12, 6))
 BASE, HEAD = [100.0, 104.0, 98.0, 101.0], [109.0, 113.0, 108.0]
 
 
@@ -76,11 +77,18 @@ def test_runs_that_scatter_more_than_is_usual_convince_by_their_own_scatter_only
 
 
 @pytest.mark.parametrize(
-    ("scatter", "runs"), [(0.01, 2), (0.05, 4), (0.12, 2), (0.12, 3), (0.12, 6)]
+    ("scatter", "runs", "tables"),
+    [
+        (0.05, 4, 100),
+        (0.12, 2, 100),
+        *(pytest.param(*each, 300, marks=pytest.mark.slow) for each in EVERY_SCATTER),
+    ],
 )
-def test_of_ratios_that_are_shown_together_hardly_any_is_called_real_by_chance(scatter, runs):
+def test_of_ratios_that_are_shown_together_hardly_any_is_significant_by_chance(
+    scatter, runs, tables
+):
     rng = np.random.default_rng(1)
-    together, tables = 20, 300
+    together = 20
     alarms = 0
     for _ in range(tables):
         sides = np.exp(rng.normal(0, scatter, (together, 2, runs)))
