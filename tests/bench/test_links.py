@@ -52,3 +52,10 @@ def test_the_index_lists_every_guide():
     index = (ROOT / "docs" / "README.md").read_text(encoding="utf-8")
     for guide in (ROOT / "docs").glob("*.md"):
         assert guide.name == "README.md" or f"]({guide.name})" in index
+
+
+def test_the_glossary_has_each_term_once():
+    text = (ROOT / "docs" / "glossary.md").read_text(encoding="utf-8")
+    terms = [term.lower() for term in re.findall(r"\*\*([^*]+)\*\*", text)]
+    assert len(terms) > 40
+    assert len(set(terms)) == len(terms)
