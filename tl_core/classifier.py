@@ -83,14 +83,11 @@ class ImageClassifier:
         self.labels = imagenet_labels(outputs) if labels is None else tuple(labels)
 
     def probabilities(self, images: object, *, batch_size: int = BATCH_SIZE) -> NDArray[np.float32]:
-        """Class probabilities.
+        """Class probabilities, float32 ``(n, classes)``, each row adding up to 1.
 
         Args:
             images: uint8 RGB ``(n, h, w, 3)``, a path, paths, or an ``ImageSource``.
             batch_size: Images per batch.
-
-        Returns:
-            float32 ``(n, classes)``, each row adding up to 1.
         """
         source, network = as_source(images), self.network
         outputs = run_network(network, source, batch_size=batch_size, description="classify")

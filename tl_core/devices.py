@@ -128,18 +128,22 @@ def cpu_flags() -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
+def check_threads(threads: int | None) -> None:
+    """Refuse numbers below 1 with a DeviceError."""
+    if threads is not None and threads < 1:
+        raise DeviceError(f"{threads} threads: expected at least 1")
+
+
 @contextmanager
 def tensorflow_later(threads: int | None) -> Iterator[None]:
     """Defer loading TensorFlow until something has to be converted.
 
-    Args:
-        threads: What ``ready_tensorflow`` then sets, at least 1; None leaves TensorFlow's default.
+    Threads are what ``ready_tensorflow`` then sets, at least 1; None: TensorFlow's default.
 
     Raises:
         DeviceError: Below 1.
     """
-    if threads is not None:
-        _check_threads(threads)
+    check_threads(threads)
     token = _LATER.set((threads,))
     try:
         yield
@@ -159,11 +163,6 @@ def ready_tensorflow() -> None:
             set_threads(later[0])
 
 
-def _check_threads(threads: int) -> None:
-    if threads < 1:
-        raise DeviceError(f"{threads} threads: expected at least 1")
-
-
 def set_threads(threads: int) -> None:
     """Set the threads that one TensorFlow operation may use, or check them where it runs already.
 
@@ -176,7 +175,7 @@ def set_threads(threads: int) -> None:
         DeviceError: Below 1, or TensorFlow already runs with other numbers, be they set, from the
             environment, or as many as CPUs.
     """
-    _check_threads(threads)
+    check_threads(threads)
     import tensorflow as tf
 
     threading = tf.config.threading

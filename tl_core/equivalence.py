@@ -72,9 +72,9 @@ def real_images(size: int, first: int = 0, count: int = IMAGES) -> NDArray[np.ui
     """Squares cut out of photographs at many scales: the same for everybody.
 
     Args:
-        size: Side in pixels that they are resized to.
+        size: Their side in pixels.
         first: Number of the first; each number is another square.
-        count: How many.
+        count: Number of squares.
 
     Returns:
         uint8 RGB ``(count, size, size, 3)``, read-only.

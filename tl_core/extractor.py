@@ -81,8 +81,8 @@ class FeatureExtractor:
         self.handle, self.device, self.resize, self.precision = handle, device, resize, precision
         self.opened = opened = open_model(handle, "features", engine, settings)
         self.network: Network = opened.network
-        self.engine, self.equivalence = opened.engine, opened.equivalence
-        self.choice = opened.choice
+        self.engine, self.choice = opened.engine, opened.choice
+        self.equivalence = opened.equivalence
 
     @property
     def image_size(self) -> int:
@@ -107,15 +107,11 @@ class FeatureExtractor:
         }
 
     def extract(self, images: object, *, batch_size: int = BATCH_SIZE) -> NDArray[np.float32]:
-        """Features of images.
+        """Features, float32 ``(n, feature_size)``; from the cache memory-mapped and read-only.
 
         Args:
             images: uint8 RGB ``(n, h, w, 3)``, a path, paths, or an ``ImageSource``.
             batch_size: Images per batch.
-
-        Returns:
-            float32 ``(n, feature_size)``, in the images' order; from the cache, memory-mapped and
-            read-only.
         """
         source = as_source(images)
         if self.cache and len(source):

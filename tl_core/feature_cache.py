@@ -160,7 +160,7 @@ def completed(
     """The rows of an entry, of which those that are absent are extracted now.
 
     Args:
-        entry: Which.
+        entry: The entry.
         facts: Are noted beside the rows.
         extract: From positions to their features, block by block in this order.
     """

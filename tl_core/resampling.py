@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    Pixels = NDArray[np.uint8]
+
 #: The window's constants, which Pillow has in single precision.
 HAMMING = float(np.float32(0.54)), float(np.float32(0.46))
 #: The installed Pillow's major version.
@@ -118,9 +120,7 @@ def _fixed(values: Sequence[float]) -> list[int]:
     return [int(math.copysign(0.5, share) + share * (1 << FRACTION_BITS)) for share in shares]
 
 
-def resample(
-    images: Sequence[NDArray[np.uint8]], height: int, width: int, name: str
-) -> NDArray[np.uint8]:
+def resample(images: Sequence[Pixels], height: int, width: int, name: str) -> Pixels:
     """Resize images, uint8 RGB ``(h, w, 3)`` of any sizes, to uint8 ``(n, height, width, 3)``.
 
     The filter is one of ``FILTERS`` by its name.
@@ -131,7 +131,7 @@ def resample(
     return out
 
 
-def _resample(image: NDArray[np.uint8], out: NDArray[np.uint8], name: str) -> None:
+def _resample(image: Pixels, out: Pixels, name: str) -> None:
     # Compiled on its first use on a machine, then read from a cache in a fraction of a second.
     from tl_core.resampling_kernel import across, down
 
@@ -152,13 +152,7 @@ def _resample(image: NDArray[np.uint8], out: NDArray[np.uint8], name: str) -> No
         _pass(down, 0, between, out, name)
 
 
-def _pass(
-    kernel: Callable[..., None],
-    axis: int,
-    image: NDArray[np.uint8],
-    out: NDArray[np.uint8],
-    name: str,
-) -> None:
+def _pass(kernel: Callable[..., None], axis: int, image: Pixels, out: Pixels, name: str) -> None:
     along = taps(image.shape[axis], out.shape[axis], name)
     kernel(image, along.first, along.count, along.weights, out)
 

@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Kernel = Callable[..., None]
+    Pixels = NDArray[np.uint8]
+    #: First taps and their counts, and the weights; see ``resampling.Taps``.
+    Places = NDArray[np.int64]
+    Weights = NDArray[np.int32]
 
 
 #: Fractional bits of the weights: 32, less 8 of a pixel and 2 for weights' sums above 1.
@@ -30,13 +34,7 @@ def _compiled(function: Kernel) -> Kernel:
 
 
 @_compiled
-def _combine(
-    rows: NDArray[np.uint8],
-    first: NDArray[np.int64],
-    count: NDArray[np.int64],
-    weights: NDArray[np.int32],
-    out: NDArray[np.uint8],
-) -> None:
+def _combine(rows: Pixels, first: Places, count: Places, weights: Weights, out: Pixels) -> None:
     """Each row of ``out`` is a weighted sum of rows: ``(inputs, m)`` to ``(outputs, m)``."""
     length = rows.shape[1]
     sums = np.empty(length, np.int32)
@@ -63,32 +61,15 @@ def _combine(
 
 
 @_compiled
-def down(
-    image: NDArray[np.uint8],
-    first: NDArray[np.int64],
-    count: NDArray[np.int64],
-    weights: NDArray[np.int32],
-    out: NDArray[np.uint8],
-) -> None:
+def down(image: Pixels, first: Places, count: Places, weights: Weights, out: Pixels) -> None:
     """Resample columns: uint8 ``(h, w, 3)`` to ``(outputs, w, 3)``; see ``resampling.Taps``."""
     length = image.shape[1] * 3
-    _combine(
-        image.reshape(image.shape[0], length),
-        first,
-        count,
-        weights,
-        out.reshape(out.shape[0], length),
-    )
+    rows, outputs = image.reshape(image.shape[0], length), out.reshape(out.shape[0], length)
+    _combine(rows, first, count, weights, outputs)
 
 
 @_compiled
-def across(
-    image: NDArray[np.uint8],
-    first: NDArray[np.int64],
-    count: NDArray[np.int64],
-    weights: NDArray[np.int32],
-    out: NDArray[np.uint8],
-) -> None:
+def across(image: Pixels, first: Places, count: Places, weights: Weights, out: Pixels) -> None:
     """Resample rows: uint8 ``(h, w, 3)`` to ``(h, outputs, 3)``.
 
     Columns become rows, so that a weight is multiplied with pixels that lie side by side.

@@ -102,7 +102,7 @@ def _found(root: Path) -> Iterator[Callable[[int], DataSet]]:
 
 def _not_found() -> str:
     places = " or ".join(str(root) for root in _roots())
-    files = ", ".join((BINARY.train[0], PYTHON.train[0], *ARCHIVES, *NPZ_FILES))
+    files = ", ".join((BINARY.batches[0], PYTHON.batches[0], *ARCHIVES, *NPZ_FILES))
     return (
         f"{NAME}: not found in {places}, nor below in {', '.join(FOLDERS)}; expected the official "
         f"binary or python files, their archive, or an .npz ({files}). Set TLBENCH_DATA to the "

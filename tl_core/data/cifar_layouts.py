@@ -42,24 +42,17 @@ class Layout:
     """One official layout: six batch files and a file of class names.
 
     Attributes:
-        train: Names of the five training files, in order.
-        test: Name of the test file.
+        batches: Names of the batch files in order, the test file last.
         meta: Name of the file of class names, which may be absent.
-        parse: Turns a batch file's bytes (and its name, for errors) into planes uint8
-            ``(n, 3072)`` and labels int64 ``(n,)``.
-        names: Does the same for the file of class names.
+        parse: From a batch file's bytes, its name for errors and its number of images to planes,
+            uint8 ``(n, 3072)``, and labels, int64 ``(n,)``.
+        names: From the meta file's bytes and its name to the class names.
     """
 
-    train: tuple[str, ...]
-    test: str
+    batches: tuple[str, ...]
     meta: str
     parse: Callable[[bytes, str, int], Batch]
     names: Callable[[bytes, str], tuple[str, ...]]
-
-    @property
-    def batches(self) -> tuple[str, ...]:
-        """All six batch files, the test file last."""
-        return (*self.train, self.test)
 
 
 def read_folder(folder: Path, layout: Layout, records: int = RECORDS) -> DataSet:
@@ -204,15 +197,13 @@ def _checked_names(names: tuple[str, ...], place: str) -> tuple[str, ...]:
 
 
 BINARY = Layout(
-    train=tuple(f"data_batch_{i}.bin" for i in range(1, 6)),
-    test="test_batch.bin",
+    batches=(*(f"data_batch_{i}.bin" for i in range(1, 6)), "test_batch.bin"),
     meta="batches.meta.txt",
     parse=_parse_binary,
     names=_names_from_text,
 )
 PYTHON = Layout(
-    train=tuple(f"data_batch_{i}" for i in range(1, 6)),
-    test="test_batch",
+    batches=(*(f"data_batch_{i}" for i in range(1, 6)), "test_batch"),
     meta="batches.meta",
     parse=_parse_pickle,
     names=_names_from_pickle,

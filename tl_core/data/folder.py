@@ -170,10 +170,7 @@ def _check_counts(folder: Path, classes: list[str], pictures: list[_Picture], mi
 
 
 def _same_content(pictures: list[_Picture]) -> Iterator[list[_Picture]]:
-    """Groups of pictures whose files are identical, each in the order given.
-
-    Only files of equal size are read: most folders have few of them.
-    """
+    """Groups of pictures with identical files; only the few files of equal size are read."""
     by_size = defaultdict(list)
     for picture in pictures:
         by_size[picture.path.stat().st_size].append(picture)

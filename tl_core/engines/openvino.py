@@ -31,7 +31,7 @@ FILE = "model.xml"
 
 
 def loaded_runtime() -> Any:  # noqa: ANN401 - a module without types
-    """OpenVINO, safe to be used from several threads.
+    """OpenVINO, safe for several threads.
 
     Its bindings make their tables of number types when they are first used. Two threads that are
     the first at once wait for each other for ever, one with the table and one with Python's lock.

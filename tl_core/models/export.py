@@ -74,13 +74,10 @@ def save_module(
     if signatures is None:
         serve = tf.function(lambda inputs: {"outputs": call(inputs)}, autograph=False)
         signatures = {"serving_default": serve.get_concrete_function(spec)}
+    trainable = [v for v in variables if v.trainable]
+    hub = {"variables": [*variables], "trainable_variables": trainable, "regularization_losses": []}
     # Not a tf.Module: its properties of these names would be lost in saving.
-    module = tf.train.Checkpoint(
-        variables=list(variables),
-        trainable_variables=[v for v in variables if v.trainable],
-        regularization_losses=[],
-        **members,
-    )
+    module = tf.train.Checkpoint(**hub, **members)
     module.__call__ = call
     tf.saved_model.save(module, str(folder), signatures=dict(signatures))
     file = folder / NOTES_FILE

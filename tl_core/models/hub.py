@@ -100,7 +100,7 @@ def client() -> Any:  # noqa: ANN401 - a module without types
 
 @contextmanager
 def _client_settings() -> Iterator[None]:
-    """Settings of the client that it takes from its process only, put back afterwards."""
+    """Settings that the client takes from its process only, restored afterwards."""
     ours = {}
     if not os.environ.get(CACHE_VARIABLE):
         ours[CACHE_VARIABLE] = str(cache_dir() / "hub")

@@ -19,13 +19,10 @@ _VARIABLE_OPS = frozenset({"VarHandleOp", "Variable", "VariableV2"})
 
 
 def fault(folder: Path) -> str | None:
-    """What is wrong with a SavedModel folder, in a few words; None where it is whole.
+    """The fault of a SavedModel folder in a few words; None where it is whole.
 
-    Reads every variable once, which verifies its checksum. A folder that was whole is known by its
-    content the next time, and then needs no TensorFlow to be looked at.
-
-    Args:
-        folder: The folder that should hold ``saved_model.pb``, ``variables/`` and ``assets/``.
+    Reads every variable once, which verifies its checksum. A folder that was whole is recognised
+    by its content the next time, without TensorFlow.
     """
     if not folder.is_dir():
         return "no such folder"

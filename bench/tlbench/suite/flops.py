@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     Operation: TypeAlias = Any  # a node of a TensorFlow graph
 
-#: Operations that may hold many multiply-adds, by name; those without a counter are named.
+#: Types of operations that may hold many multiply-adds; without a counter they are ``uncounted``.
 _HEAVY = re.compile(
     r"Conv(?!ert)|MatMul|MatrixMul|Einsum|Dot|RNN|LSTM|GRU|FFT|Attention|Solve|Inverse|Cholesky"
     r"|Svd|Qr$|Eig|PyFunc|XlaCallModule|CustomCall|RemoteCall|^Enter$|TfLite|TRTEngine"
@@ -44,7 +44,7 @@ _CALL = re.compile(r"(Stateful)?PartitionedCall(_\d+)?$")
 
 @dataclass(frozen=True)
 class LayerCount:
-    """The multiply-adds of one operation.
+    """One operation's multiply-adds.
 
     Attributes:
         name: Its name in the graph, without the function calls around it.
@@ -64,9 +64,8 @@ class MultiplyAdds:
     Attributes:
         total: The sum of ``by_layer``. Floating-point operations (FLOPs) are twice as many.
         by_layer: Every operation that has some, in the order of computation.
-        uncounted: Sorted types of operations that may have some, but which the counter doesn't
-            know, or whose shapes the graph leaves open. Where there are any, ``total`` is only a
-            lower bound.
+        uncounted: Sorted types of operations that may have some, but have no counter, or shapes
+            that the graph leaves open. Where there are any, ``total`` is a lower bound.
     """
 
     total: int
@@ -81,9 +80,9 @@ class _OpenShapeError(Exception):
 def multiply_adds(module: HubModule, image_size: int) -> MultiplyAdds:
     """Count the multiply-adds of a model for one image at inference.
 
-    The model is not run: shapes follow from float32 ``(1, image_size, image_size, 3)``. What its
-    output doesn't depend on, and what doesn't depend on the pixels, is left out. Bodies of loops
-    and conditions are not counted: ``uncounted`` names those that hold convolutions and the like.
+    The model is not run: shapes follow from float32 ``(1, image_size, image_size, 3)``. Operations
+    that the output or the pixels have no part in are left out. Bodies of loops and conditions are
+    not counted: ``uncounted`` names those that hold convolutions and the like.
 
     Args:
         module: An image module.
@@ -170,12 +169,12 @@ def _from_pixels_to(output: Operation, image: str) -> list[Operation]:
 def _reachable(
     start: list[Operation], step: Callable[[Operation], Iterable[Operation]]
 ) -> set[Operation]:
-    found, waiting = set(start), list(start)
+    reached, waiting = set(start), list(start)
     while waiting:
-        new = set(step(waiting.pop())) - found
-        found |= new
+        new = set(step(waiting.pop())) - reached
+        reached |= new
         waiting.extend(new)
-    return found
+    return reached
 
 
 def _counted(operations: list[Operation], bodies: dict[str, Message]) -> MultiplyAdds:
