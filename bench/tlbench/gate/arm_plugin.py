@@ -27,11 +27,7 @@ ORPHANED = 70
 
 
 class Line:
-    """The line to the gate.
-
-    Args:
-        descriptors: Of the pipe to read from, and of the one to write to, as ``"3,4"``.
-    """
+    """The line to the gate: descriptors of pipes to read from and to write to, as ``"3,4"``."""
 
     def __init__(self, descriptors: str) -> None:
         read, write = (int(each) for each in descriptors.split(","))
@@ -106,14 +102,10 @@ class Turns:
         teardown: Callable[..., Any] | None,
         iterations: int | None,
     ) -> Any:  # noqa: ANN401 - what the target returns
-        """Run rounds as the gate asks for them; its seconds are of one iteration.
+        """Run rounds of the target as the gate asks for them, and send seconds per iteration.
 
-        Args:
-            fixture: The benchmark fixture.
-            target: What is timed.
-            arguments: Makes positional and keyword arguments of a round, untimed.
-            teardown: Called after each round with its arguments, untimed.
-            iterations: Calls in a round; None lets the gate choose.
+        ``arguments`` makes those of a round, and ``teardown`` gets them after it, both untimed.
+        Without ``iterations`` the gate chooses how many calls a round has.
         """
         self.line.tell(event="ready", test=self.test, iterations=iterations)
         result, stats = None, None

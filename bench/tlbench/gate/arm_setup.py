@@ -69,7 +69,7 @@ def ready_arm(
     Args:
         arm: What to make ready.
         name: Part of its paths, of one length for both sides.
-        cwd: Where the user stands; relative paths in ``python=`` are relative to it.
+        cwd: Where the user stands, to which a path in ``python=`` is relative.
         store: Folder of the user's cache, for worktrees and environments.
         say: Called with a line when something that takes long begins.
 

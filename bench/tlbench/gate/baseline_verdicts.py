@@ -58,15 +58,7 @@ def against_baseline(
     stored: StoredBenchmark,
     allowed: Allowed,
 ) -> Measurement:
-    """Set a new run beside the baseline's.
-
-    Args:
-        name: The benchmark's full name.
-        seconds: Its rounds.
-        info: Its ``extra_info``.
-        stored: The baseline's runs of it.
-        allowed: What it may lose.
-    """
+    """Compare a benchmark's new rounds and ``extra_info`` with the baseline's runs of it."""
     problem = _problem(seconds, info, stored)
     if problem:
         return Measurement(name, allowed, problem=problem)
@@ -80,12 +72,7 @@ def against_baseline(
 
 
 def baseline_verdicts(measurements: Iterable[Measurement], total: int) -> dict[str, Verdict]:
-    """Verdicts by benchmark.
-
-    Args:
-        measurements: So far.
-        total: How many benchmarks there will be, at least as many.
-    """
+    """Verdicts by benchmark, of the ``total`` that there will be."""
     so_far = list(measurements)
     alone = {each.name: each.prediction.p for each in so_far if each.prediction}
     adjusted = holm(alone, total)

@@ -23,14 +23,14 @@ def other_machine(
     *,
     hint: str = "",
 ) -> str | None:
-    """Why speeds of two fingerprints can't be compared; None where they can.
+    """Why speeds of two machines' fingerprints can't be compared; None where they can.
 
     Args:
-        old: The baseline's fingerprint.
+        old: The baseline's.
         new: This machine's.
         allowed: Software facts that may differ: names such as ``packages.numpy``, or of groups,
             such as ``packages``. Hardware may not.
-        hint: What to do about software, in words.
+        hint: What to do about software.
     """
     difference = compare_fingerprints(old, new)
     if difference.machine:

@@ -24,10 +24,7 @@ SUFFIX = ".lock"
 def lock(path: Path, *, wait: bool = True) -> Iterator[int | None]:
     """Hold the lock of a file or folder, which needn't exist.
 
-    Args:
-        path: What is locked. The lock file lies beside it, as long as it is held or until
-            ``leftovers`` finds it.
-        wait: Until whoever holds it is done.
+    The lock file lies beside it as long as it is held, or until ``leftovers`` comes across it.
 
     Yields:
         The lock's file descriptor: a child that gets it holds the lock too, until it ends. None

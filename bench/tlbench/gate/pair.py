@@ -39,12 +39,7 @@ class Benchmarks:
 
 
 def collect(processes: Processes, leave_out: frozenset[str]) -> Benchmarks:
-    """Ask both sides for their benchmarks, and make them run those of both.
-
-    Args:
-        processes: Just started.
-        leave_out: Ids that aren't run, such as those that failed before.
-    """
+    """Ask both sides for their benchmarks, and make them run those of both, but these ids."""
     old, new = (processes[key].hear("collected")["tolerances"] for key in (BASE, CANDIDATE))
     both = [name for name in new if name in old and name not in leave_out]
     for process in processes.values():
@@ -58,12 +53,7 @@ def collect(processes: Processes, leave_out: frozenset[str]) -> Benchmarks:
 
 
 def time_benchmark(processes: Processes, turns: int) -> PairedRounds:
-    """Run the next benchmark in both processes, turn by turn; who begins alternates.
-
-    Args:
-        processes: That have collected.
-        turns: Rounds of each side.
-    """
+    """Run the next benchmark in both processes, turn by turn; who begins alternates."""
     messages = {key: process.hear_any() for key, process in processes.items()}
     ready = [key for key, message in messages.items() if message["event"] == "ready"]
     both = len(ready) == len(processes)

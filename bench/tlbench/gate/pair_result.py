@@ -1,4 +1,4 @@
-"""What a process pair measured, as it is kept in a journal and saved."""
+"""What a process pair measured, as it is written to a journal and saved."""
 
 from __future__ import annotations
 

@@ -23,13 +23,7 @@ if TYPE_CHECKING:
 def pair_verdicts(
     pairs: list[Pair], decisions: Decisions, tolerances: Tolerances
 ) -> tuple[tuple[Verdict, ...], tuple[str, ...]]:
-    """Verdicts in the order in which benchmarks ran, and notes.
-
-    Args:
-        pairs: All that were run, at least one.
-        decisions: About those that could be timed.
-        tolerances: What may be lost.
-    """
+    """Verdicts in the order in which benchmarks ran, and notes, from at least one pair."""
     evidence, first = _Evidence(pairs, decisions, tolerances), pairs[0]
     verdicts, notes = [], [f"{name}: new, only the candidate has it" for name in first.new]
     for name in first.benchmarks:

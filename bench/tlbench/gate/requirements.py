@@ -52,11 +52,7 @@ def local_path(requirement: str, folder: Path) -> Path | None:
 
 
 def state_of(requirement: str, tree: Tree) -> State:
-    """How far a requirement is known to be the same as another time.
-
-    Args:
-        requirement: One of an arm's.
-        tree: The arm's checkout, in whose folder pip runs.
+    """What is known of a requirement of an arm with this checkout, in whose folder pip runs.
 
     Raises:
         ArmError: It names a file or folder that isn't there.

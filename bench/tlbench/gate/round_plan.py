@@ -20,7 +20,7 @@ ROUND_S = 0.05
 #: Noise that a pair's own rounds may leave in its log-ratio, as a share of the tolerance. More
 #: rounds would make a pair dearer and, beside what differs from pair to pair, hardly better.
 SHARE = 0.5
-#: Pairs that must fit into the budget: fewer can't find anything.
+#: Pairs that must fit into the budget: fewer can't detect anything.
 PAIRS_TO_FIT = 10
 #: Variance of a median as a multiple of a mean's, for normal noise.
 MEDIAN_VARIANCE = math.pi / 2
@@ -52,14 +52,8 @@ def plan_rounds(
 ) -> RoundPlan:
     """From the first pair: as many turns as make their own noise small against the tolerance.
 
-    Where too few such pairs would fit into the budget, turns are given up, by the same factor for
-    every benchmark.
-
-    Args:
-        pilot: The first pair, by benchmark.
-        pilot_s: Seconds that it took.
-        budget_s: Seconds that all pairs may take.
-        tolerances: Share by benchmark.
+    Where too few such pairs would fit into the budget of all pairs, every benchmark gets fewer
+    turns, by the same factor.
     """
     wanted = {name: _wanted(each, tolerances[name]) for name, each in pilot.items()}
     turn_s = {name: each.wall_s / len(each.base) for name, each in pilot.items()}

@@ -71,16 +71,11 @@ def working_tree(cwd: Path) -> Tree:
 
 @contextlib.contextmanager
 def worktree(cwd: Path, ref: str, name: str, store: Path) -> Iterator[Tree]:
-    """A ref in a fresh checkout of its own, which goes at the end of the block.
+    """A ref in a fresh checkout, ``name`` in the folder ``store``, removed after the block.
 
     Worktrees that killed processes left are removed first; those of living ones are left alone.
-    Submodules aren't populated, and no hooks run.
-
-    Args:
-        cwd: A folder in the repository; the checkout's own is yielded as ``Tree.folder``.
-        ref: Branch, tag or commit.
-        name: The checkout's folder; names of equal lengths make paths of equal lengths.
-        store: Where worktrees are kept.
+    Submodules aren't populated, and no hooks run. ``cwd`` is a folder in the repository; the same
+    one of the checkout is yielded as ``Tree.folder``.
 
     Raises:
         ArmError: No git, no repository, no such ref, or no such folder in it.

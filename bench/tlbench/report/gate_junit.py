@@ -28,12 +28,7 @@ def gate_junit(report: Report) -> str:
     """One testcase a benchmark; a gate without any has one with an error.
 
     The suite's time is the gate's; testcases have none, as all benchmarks share process pairs.
-
-    Args:
-        report: The gate's.
-
-    Returns:
-        XML, to be written as UTF-8.
+    To be written as UTF-8.
     """
     cases = [_case(each) for each in report.verdicts] or [_nothing()]
     counts = {"tests": str(len(cases))}

@@ -32,9 +32,6 @@ def gate_markdown(report: Report) -> str:
     """A headline with the verdict, a table, reasons, notes, and what verdicts mean.
 
     Nothing that a file, an arm or a test says is taken for Markdown or HTML.
-
-    Args:
-        report: The gate's.
     """
     ids = [each.name for each in report.verdicts]
     names = {key: as_code(name) for key, name in short_names(ids).items()}

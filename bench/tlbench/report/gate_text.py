@@ -37,11 +37,7 @@ COLOURS = {"PASS": "green", "FAIL": "red", "INCONCLUSIVE": "yellow", "NOT COMPAR
 
 
 def gate_table(report: Report) -> list[str]:
-    """Lines of at most 80 columns: each benchmark, accuracies, reasons, notes, the verdict.
-
-    Args:
-        report: The gate's.
-    """
+    """Lines of at most 80 columns: each benchmark, accuracies, reasons, notes, the verdict."""
     names = short_names(each.name for each in report.verdicts)
     table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="")
     table.add_column("benchmark", overflow="fold")  # whole, so that no two look the same
@@ -80,9 +76,6 @@ def gate_json(report: Report) -> dict[str, Any]:
     ``coverage``, ``n``, ``p``), ``accuracy`` (``base``, ``head``, ``images``, ``lost``, ``won``,
     ``p``), ``detectable`` (a share) and ``more`` (process pairs). ``head`` is of the candidate;
     else they mean what the attributes of ``tlbench.gate.verdict``'s types of these names do.
-
-    Args:
-        report: The gate's.
     """
     whole: dict[str, Any] = _finite(dataclasses.asdict(report))
     for each in whole["verdicts"]:

@@ -138,8 +138,11 @@ def explanation(verdict: Verdict) -> str:
 
 def explanations(report: Report) -> dict[str, str]:
     """By id, of the benchmarks that don't just pass."""
-    told = (each for each in report.verdicts if each.status != "pass" or each.faster)
-    return {each.name: explanation(each) for each in told}
+    return {
+        each.name: explanation(each)
+        for each in report.verdicts
+        if each.status != "pass" or each.faster
+    }
 
 
 def counts(report: Report) -> str:

@@ -1,10 +1,9 @@
 """Change points of a history of rates: where it became faster or slower, and stayed so.
 
-``ruptures`` proposes where the level of the logarithms may have shifted; each proposal then has to
-be so large that chance hardly makes it, given that its place was searched for. Chance is what is
-left of the history without that one shift, in random order. Whatever holds is shown only if the
-history as a whole is too rare for chance: its largest shift among those of random orders of its
-runs. No distribution is assumed, but that runs scatter independently of each other is.
+``ruptures`` proposes where the level of the logarithms may have shifted. Each proposal is compared
+with the largest shifts in random orders of what the other shifts leave, since its place was
+searched for. What is significant is shown only if the largest shift of the whole history is so,
+too, among random orders of its runs. No distribution is assumed; independent runs are.
 
 Sources: Killick et al., JASA 107, 2012 (PELT); Freedman & Lane, J. Bus. Econ. Stat. 1, 1983
 (permuted residuals of the model without what is tested).
@@ -30,9 +29,8 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-#: Chance that a history in which nothing shifted shows any change. Random orders of the runs
-#: themselves are compared, which is exact whatever the noise, as long as every order of the runs
-#: would have been as likely (results/studies/change-points.json).
+#: Chance that a history in which nothing shifted shows any change: exact whatever the noise, where
+#: every order of the runs would have been as likely (results/studies/change-points.json).
 ALARM = 0.01
 #: Level of the test of a whole history; a little less than ``ALARM``, since 499 orders are few.
 WHOLE_LEVEL = 0.008
@@ -75,7 +73,7 @@ class Change:
 
 
 @dataclass(frozen=True)
-class _Judged:
+class _Cut:
     """A proposal at its best place between its neighbours, its size, and its chance."""
 
     index: int
@@ -94,10 +92,10 @@ def change_points(rates: Sequence[float]) -> list[Change]:
         The earliest first.
     """
     first = max(0, len(rates) - MOST_RUNS)
-    judged = rates[first:]
-    if len(judged) < LEAST_RUNS:
+    latest = rates[first:]
+    if len(latest) < LEAST_RUNS:
         return []
-    logs = np.log(np.asarray(judged, dtype=np.float64))
+    logs = np.log(np.asarray(latest, dtype=np.float64))
     # The same history has the same changes; another one has orders of its own, so that an unlucky
     # set of orders isn't unlucky for all.
     rng = np.random.default_rng(np.frombuffer(logs.tobytes(), np.uint32))
@@ -108,10 +106,10 @@ def change_points(rates: Sequence[float]) -> list[Change]:
     changes = _eliminated(logs, places, LEVEL, lambda pool, runs: _chance(pool, runs, rng))
     if changes and _as_rare(_largest(logs[None])[0], _anywhere(logs, rng)) > WHOLE_LEVEL:
         return []
-    ends = [0, *(each.index for each in changes), len(judged)]
+    ends = [0, *(each.index for each in changes), len(latest)]
     return [
         Change(
-            first + each.index, ratio(judged[before : each.index], judged[each.index : end]), each.p
+            first + each.index, ratio(latest[before : each.index], latest[each.index : end]), each.p
         )
         for each, before, end in zip(changes, ends, ends[2:], strict=False)
     ]
@@ -142,41 +140,41 @@ def proposals(logs: Floats) -> list[int]:
 
 def _eliminated(
     logs: Floats, proposed: Sequence[int], level: float, chance: Callable[[Floats, int], Floats]
-) -> list[_Judged]:
+) -> list[_Cut]:
     """Drop the least likely of the proposed cuts until each that is left is rarer than ``level``.
 
     ``chance`` gives largest gains in random orders, from residuals and the number of runs between
     the neighbours of a cut.
     """
     places = list(proposed)
-    judged: list[_Judged | None] = [None] * len(places)
+    cuts: list[_Cut | None] = [None] * len(places)
     while places:
-        for number, judgement in enumerate(judged):
-            if judgement is None:
+        for number, cut in enumerate(cuts):
+            if cut is None:
                 each = _judge(logs, places, number, chance)
-                judged[number], places[number] = each, each.index
-        known = [each for each in judged if each is not None]
+                cuts[number], places[number] = each, each.index
+        known = [each for each in cuts if each is not None]
         worst = max(range(len(known)), key=lambda number: (known[number].p, -known[number].gain))
         if known[worst].p <= level:
             return known
-        del places[worst], judged[worst]
+        del places[worst], cuts[worst]
         # Its neighbours reach further now.
         for number in (worst - 1, worst):
-            if 0 <= number < len(judged):
-                judged[number] = None
+            if 0 <= number < len(cuts):
+                cuts[number] = None
     return []
 
 
 def _judge(
     logs: Floats, places: Sequence[int], number: int, chance: Callable[[Floats, int], Floats]
-) -> _Judged:
+) -> _Cut:
     """Move a proposal to its best place between its neighbours, and say how rare its size is."""
     ends = [0, *places, len(logs)]
     begin, end = ends[number], ends[number + 2]
     gains = _gains(logs[None, begin:end])[0]
     best = int(np.argmax(gains))
     drawn = chance(_residuals(logs, [*ends[: number + 1], *ends[number + 2 :]]), end - begin)
-    return _Judged(begin + LEAST_BETWEEN + best, float(gains[best]), _as_rare(gains[best], drawn))
+    return _Cut(begin + LEAST_BETWEEN + best, float(gains[best]), _as_rare(gains[best], drawn))
 
 
 def _as_rare(gain: float, drawn: Floats) -> float:
