@@ -13,16 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from tlbench.cli.command_line import NOTHING, USAGE, Failure, Interrupted
-from tlbench.cli.options import (
-    as_arguments,
-    json_option,
-    number_option,
-    output_option,
-    pytest_arguments,
-    suite_options,
-    workload_option,
-)
-from tlbench.errors import InputError
+from tlbench.cli.options import json_option, number_option, output_option, pytest_command
 from tlbench.gate.baseline import (
     LEAST_RUNS,
     Baseline,
@@ -37,7 +28,7 @@ from tlbench.gate.comparable import other_machine
 from tlbench.machine.fingerprint import fingerprint
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
 #: Lines of a failed run's output that are shown.
 SHOWN_LINES = 40
@@ -46,20 +37,16 @@ WORTH_STORING = 2
 
 
 @click.command(epilog="Example: tlbench baseline -o baseline.json -- bench_sort.py")
-@pytest_arguments
 @output_option
 @number_option("--runs", "number of runs", default=5, name="count")
 @click.option("--add", is_flag=True, help="add to the runs in FILE")
 @json_option
-@workload_option
-@suite_options()
+@pytest_command("--benchmark", "--isolate")
 def baseline(
     *,
-    arguments: tuple[str, ...],
+    command: tuple[str, ...],
     output: Path,
     count: int,
-    workload: str | None,
-    suite: dict[str, str],
     add: bool,
     as_json: bool,
 ) -> None:
@@ -71,9 +58,6 @@ def baseline(
 
     Exit code 0: written; 1: tests failed; 2: bad input; 4: nothing measured or not comparable.
     """
-    if arguments and (suite or workload):
-        raise InputError("options of the built-in suite don't go with pytest arguments: use either")
-    command = arguments or _own_suite(workload, suite)
     runs = list(_stored(output)) if add else []
     output.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryFile(dir=output.parent):
@@ -83,7 +67,7 @@ def baseline(
         for number in range(1, count + 1):
             started = perf_counter()
             click.echo(f"run {number} of {count}: ...", err=True)
-            runs.append(_measured(command, own=not arguments))
+            runs.append(_measured(command))
             _check_fits(runs)
             n, seconds = len(runs[-1]["benchmarks"]), perf_counter() - started
             benchmarks = f"{n} benchmark{'s' * (n != 1)}"
@@ -98,11 +82,6 @@ def baseline(
     _summarise(output, runs, as_json=as_json)
 
 
-def _own_suite(workload: str | None, suite: Mapping[str, str]) -> tuple[str, ...]:
-    chosen = (f"--workload={workload}",) if workload else ()
-    return ("--benchmark", "--isolate", *chosen, *as_arguments(suite))
-
-
 def _stored(output: Path) -> tuple[StoredRun, ...]:
     """The runs to add to, if they are of this machine: found out before anything is measured."""
     runs = read_baseline(output).runs
@@ -112,13 +91,13 @@ def _stored(output: Path) -> tuple[StoredRun, ...]:
     return runs
 
 
-def _measured(command: Sequence[str], *, own: bool) -> StoredRun:
+def _measured(command: Sequence[str]) -> StoredRun:
     """One run in a process of its own, as pytest-benchmark writes it."""
     with tempfile.TemporaryDirectory(prefix="tlbench-") as name:
         folder = Path(name)
         where = (
             (f"--results={folder}", "-p", "no:cacheprovider")
-            if own
+            if "--benchmark" in command
             else (f"--benchmark-json={folder / 'run.json'}", "--tlbench-describe-machine")
         )
         # It is measured here, not judged, whatever settings say.

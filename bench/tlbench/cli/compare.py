@@ -7,15 +7,8 @@ from typing import TYPE_CHECKING
 import click
 
 from tlbench.cli.command_line import NOTHING, Failure
-from tlbench.cli.options import (
-    engine_filter,
-    file_option,
-    json_option,
-    results_option,
-    runs_argument,
-    threads_filter,
-)
-from tlbench.cli.runs import filtered, named_runs
+from tlbench.cli.options import file_option, json_option
+from tlbench.cli.runs import choosing_runs
 from tlbench.compare.comparison import compared
 from tlbench.compare.entries import entries_of, labelled
 from tlbench.compare.jobs import JOB
@@ -31,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from tlbench.cli.runs import ChosenRuns
     from tlbench.compare.entries import Entry
 
 #: Facts that runs may differ in for ``--mix`` to be proposed: with more, it is another question.
@@ -38,8 +32,7 @@ MOST_MIXED = 2
 
 
 @click.command(epilog="Example: tlbench compare laptop.json server/ --markdown summary.md")
-@runs_argument
-@results_option
+@choosing_runs
 @click.option(
     "--mix",
     "mixed",
@@ -47,18 +40,13 @@ MOST_MIXED = 2
     type=click.Choice(JOB),
     help="compare jobs that differ in this; repeatable",
 )
-@engine_filter
-@threads_filter
 @file_option("--markdown", "Markdown summary to write")
 @file_option("--csv", "CSV file of all figures to write")
 @json_option
 def compare(
     *,
-    names: tuple[str, ...],
-    results: Path,
+    chosen: ChosenRuns,
     mixed: tuple[str, ...],
-    engines: tuple[str, ...],
-    thread_counts: tuple[int, ...],
     markdown: Path | None,
     csv: Path | None,
     as_json: bool,
@@ -73,7 +61,7 @@ def compare(
 
     Exit code 0: compared; 2: bad input; 4: no two runs of the same job.
     """
-    entries = filtered(_entries(names or [str(results)], results, mixed), engines, thread_counts)
+    entries = chosen.filtered(_entries(chosen, mixed))
     comparisons = [each for each in compared(entries) if len(each.entries) > 1]
     if not comparisons:
         raise Failure(_nothing(entries, mixed), NOTHING)
@@ -93,13 +81,13 @@ def compare(
         click.echo("\n".join(lines), err=True)
 
 
-def _entries(names: Sequence[str], results: Path, mixed: Sequence[str]) -> list[Entry]:
+def _entries(chosen: ChosenRuns, mixed: Sequence[str]) -> list[Entry]:
     """Each name's entries: what is named twice is compared, not put together.
 
     Several names say what is compared with what; of one, the reference machine comes first.
     """
-    entries = [entry for name in names for entry in entries_of(named_runs([name], results), mixed)]
-    return reference_first(entries) if len(names) == 1 else entries
+    entries = [each for name in chosen.names for each in entries_of(chosen.read([name]), mixed)]
+    return reference_first(entries) if len(chosen.names) == 1 else entries
 
 
 def _nothing(entries: Sequence[Entry], mixed: Sequence[str]) -> str:

@@ -15,16 +15,7 @@ import msgspec
 import numpy as np
 
 from tlbench.cli.command_line import NOTHING, Failure, Interrupted
-from tlbench.cli.options import (
-    as_arguments,
-    file_option,
-    json_option,
-    number_option,
-    pytest_arguments,
-    suite_options,
-    workload_option,
-)
-from tlbench.errors import InputError
+from tlbench.cli.options import file_option, json_option, number_option, pytest_command
 from tlbench.gate.arm_process import ArmDied
 from tlbench.gate.arm_setup import ready_arm
 from tlbench.gate.arms import parse_arm
@@ -44,7 +35,7 @@ from tlbench.suite.arm_options import ARM_OPTIONS
 from tlbench.suite.workloads import QUICK
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from tlbench.gate.arm_setup import ReadyArm
     from tlbench.gate.pair_result import Pair
@@ -56,10 +47,9 @@ SAVED = 1
 
 
 @click.command(epilog="Example: tlbench gate --base ref=main --head ref=HEAD -- bench_sort.py")
-@pytest_arguments
 @click.option("--base", default="", metavar="ARM", help="base: reference side")
 @click.option("--head", default="", metavar="ARM", help="candidate: side under test")
-@workload_option
+@pytest_command("--benchmark", workload=QUICK.name)
 @click.option(
     "--tolerance",
     multiple=True,
@@ -91,14 +81,11 @@ SAVED = 1
 @file_option("--junit", "JUnit XML file to write")
 @file_option("--save", "JSON file of every raw pair to write")
 @json_option
-@suite_options()
 def gate(
     *,
-    arguments: tuple[str, ...],
+    command: tuple[str, ...],
     base: str,
     head: str,
-    workload: str | None,
-    suite: dict[str, str],
     tolerance: tuple[str, ...],
     accuracy_tolerance: str | None,
     budget: float,
@@ -121,7 +108,11 @@ def gate(
     Exit code 0: pass; 1: fail; 2: bad input; 3: inconclusive; 4: nothing measured or not
     comparable.
     """
-    settings = _settings(arguments, workload, suite, (tolerance, accuracy_tolerance), budget)
+    # Here and below: SciPy's statistics take long to import, and --help doesn't need them.
+    from tlbench.gate.run import Settings
+    from tlbench.gate.tolerances import parse_tolerances
+
+    settings = Settings(command, parse_tolerances(tolerance, accuracy_tolerance), budget)
     texts = (head, head) if repeat else (base, head)
     try:
         reports = _run(texts, settings, save, repeat, resume=resume, seed=seed)
@@ -134,32 +125,6 @@ def gate(
     if explain and not as_json:
         click.echo("\n".join(gate_explanation()))
     raise SystemExit(code)
-
-
-def _settings(
-    arguments: tuple[str, ...],
-    workload: str | None,
-    suite: Mapping[str, str],
-    tolerances: tuple[Sequence[str], str | None],
-    budget: float,
-) -> Settings:
-    """What both sides run: the built-in suite, unless there are arguments of pytest.
-
-    Raises:
-        InputError: Suite options beside arguments for another suite, or a bad tolerance.
-    """
-    # Here and below: SciPy's statistics take long to import, and --help doesn't need them.
-    from tlbench.gate.run import Settings
-    from tlbench.gate.tolerances import parse_tolerances
-
-    options = as_arguments(suite)
-    if options and arguments and "--benchmark" not in arguments:
-        raise InputError(
-            f"{options[0]}: an option of the built-in suite, but {arguments[0]} is run; "
-            "give pytest's options after --"
-        )
-    command = arguments or ("--benchmark", f"--workload={workload or QUICK.name}")
-    return Settings((*command, *options), parse_tolerances(*tolerances), budget)
 
 
 def _run(

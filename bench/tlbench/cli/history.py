@@ -6,15 +6,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tlbench.cli.options import (
-    engine_filter,
-    json_option,
-    results_option,
-    runs_argument,
-    threads_filter,
-)
-from tlbench.cli.runs import filtered, runs_to_show
-from tlbench.compare.entries import by_job, entries_of, labelled
+from tlbench.cli.options import json_option
+from tlbench.cli.runs import choosing_runs
+from tlbench.compare.entries import by_job, labelled
 from tlbench.compare.history import histories
 from tlbench.errors import InputError
 from tlbench.report import history_text
@@ -22,14 +16,13 @@ from tlbench.report.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
+    from tlbench.cli.runs import ChosenRuns
     from tlbench.compare.entries import Entry
 
 
 @click.command(epilog="Example: tlbench history --benchmark extract")
-@runs_argument
-@results_option
+@choosing_runs
 @click.option(
     "--benchmark",
     "benchmarks",
@@ -37,16 +30,11 @@ if TYPE_CHECKING:
     metavar="NAME",
     help="only this benchmark, such as 'train (cached)'; repeatable",
 )
-@engine_filter
-@threads_filter
 @json_option
 def history(
     *,
-    names: tuple[str, ...],
-    results: Path,
+    chosen: ChosenRuns,
     benchmarks: tuple[str, ...],
-    engines: tuple[str, ...],
-    thread_counts: tuple[int, ...],
     as_json: bool,
 ) -> None:
     """Show results over time and where they changed.
@@ -57,8 +45,8 @@ def history(
 
     Exit code 0: shown; 2: bad input; 4: no run.
     """
-    chosen = filtered(entries_of(runs_to_show(names, results)), engines, thread_counts)
-    entries = [entry for of_job in by_job(chosen).values() for entry in labelled(of_job)]
+    jobs = by_job(chosen.filtered(chosen.entries())).values()
+    entries = [entry for of_job in jobs for entry in labelled(of_job)]
     _check_known(benchmarks, entries)
     shown = histories(entries, benchmarks)
     click.echo(history_text.as_json(shown) if as_json else "\n".join(history_text.as_lines(shown)))

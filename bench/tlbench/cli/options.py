@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.shell_completion import CompletionItem
 
+from tlbench.errors import InputError
 from tlbench.suite.options import OPTIONS, check_names, known_values, workload_from
 from tlbench.suite.workloads import QUICK, WORKLOADS
 
@@ -84,11 +85,47 @@ def own_images(suite: Mapping[str, str]) -> Workload:
     return dataclasses.replace(workload, **unlimited)
 
 
-def as_arguments(suite: Mapping[str, str]) -> tuple[str, ...]:
-    """What ``suite_options`` passes, as arguments of pytest."""
-    return tuple(
-        f"{option.flag}={suite[option.name]}" for option in OPTIONS if option.name in suite
-    )
+def pytest_command(*builtin: str, workload: str | None = None) -> Decorator:
+    """What pytest runs: the arguments after ``--``, else the built-in suite with its options.
+
+    The command gets it as ``command``, a tuple of arguments of pytest.
+
+    Args:
+        builtin: Arguments of the built-in suite.
+        workload: Its workload where the user names none; None leaves that to pytest.
+    """
+    default = workload
+
+    def decorate(function: Callable[..., None]) -> Callable[..., None]:
+        @click.argument("arguments", nargs=-1, metavar="[-- PYTEST ARGUMENTS]")
+        @click.option(
+            "--workload",
+            type=click.Choice(list(WORKLOADS)),
+            show_default=QUICK.name,
+            help="workload of the built-in suite",
+        )
+        @suite_options()
+        @functools.wraps(function)
+        def with_command(
+            *,
+            arguments: tuple[str, ...],
+            workload: str | None,
+            suite: dict[str, str],
+            **values: Any,  # noqa: ANN401 - click's values
+        ) -> None:
+            options = [f"{each.flag}={suite[each.name]}" for each in OPTIONS if each.name in suite]
+            name = workload or (None if arguments else default)
+            options += [f"--workload={name}"] if name else []
+            if options and arguments and "--benchmark" not in arguments:
+                raise InputError(
+                    f"{options[0]}: an option of the built-in suite, but {arguments[0]} is run; "
+                    "give pytest's options after --"
+                )
+            function(command=(*(arguments or builtin), *options), **values)
+
+        return with_command
+
+    return decorate
 
 
 def complete(name: str) -> Complete:
@@ -132,8 +169,6 @@ def number_option(
 
 #: The same in every command that has them.
 json_option = click.option("--json", "as_json", is_flag=True, help="print JSON")
-pytest_arguments = click.argument("arguments", nargs=-1, metavar="[-- PYTEST ARGUMENTS]")
-runs_argument = click.argument("names", nargs=-1, metavar="[RUN]...")
 output_option = click.option(
     "-o",
     "--output",
@@ -141,34 +176,4 @@ output_option = click.option(
     required=True,
     metavar="FILE",
     help="file to write",
-)
-workload_option = click.option(
-    "--workload",
-    type=click.Choice(list(WORKLOADS)),
-    default=None,
-    show_default=QUICK.name,
-    help="workload of the built-in suite",
-)
-results_option = click.option(
-    "--results",
-    type=click.Path(file_okay=False, path_type=Path),
-    default=Path("results"),
-    show_default=True,
-    metavar="DIR",
-    help="results folder: used when no RUN is given, searched for machine names",
-)
-engine_filter = click.option(
-    "--engine",
-    "engines",
-    multiple=True,
-    metavar="NAME",
-    help="only runs of this engine; repeatable",
-)
-threads_filter = click.option(
-    "--threads",
-    "thread_counts",
-    multiple=True,
-    type=int,
-    metavar="N",
-    help="only runs with this number of threads; repeatable",
 )

@@ -6,15 +6,8 @@ from pathlib import Path
 
 import click
 
-from tlbench.cli.options import (
-    engine_filter,
-    output_option,
-    results_option,
-    runs_argument,
-    threads_filter,
-)
-from tlbench.cli.runs import filtered, runs_to_show
-from tlbench.compare.entries import entries_of
+from tlbench.cli.options import output_option
+from tlbench.cli.runs import ChosenRuns, choosing_runs
 from tlbench.compare.reference import reference_first
 from tlbench.report.html.page import page, sections, write_plots
 from tlbench.runs.files import write_file
@@ -23,26 +16,20 @@ TITLE = "Transfer learning benchmarks"
 
 
 @click.command(epilog="Example: tlbench report results/ -o report.html --plots pictures/")
-@runs_argument
+@choosing_runs
 @output_option
-@results_option
 @click.option(
     "--plots",
     type=click.Path(file_okay=False, path_type=Path),
     metavar="DIR",
     help="folder for every picture, as SVG and PNG",
 )
-@engine_filter
-@threads_filter
 @click.option("--title", default=TITLE, metavar="TEXT", help="page title")
 def report(
     *,
-    names: tuple[str, ...],
+    chosen: ChosenRuns,
     output: Path,
-    results: Path,
     plots: Path | None,
-    engines: tuple[str, ...],
-    thread_counts: tuple[int, ...],
     title: str,
 ) -> None:
     """Write one HTML page about runs.
@@ -52,8 +39,7 @@ def report(
 
     Exit code 0: written; 2: bad input; 4: no run.
     """
-    entries = reference_first(entries_of(runs_to_show(names, results)))
-    entries = filtered(entries, engines, thread_counts)
+    entries = chosen.filtered(reference_first(chosen.entries()))
     runs = sorted((run for entry in entries for run in entry.runs), key=lambda run: run.when)
     shown = sections(entries)
     write_file(output, page(title, shown, runs, output.parent))

@@ -1,68 +1,126 @@
-"""Runs that a command is given by name, or all results where it is given none."""
+"""Options that choose runs: by name, all results without one; then by engine and threads."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import functools
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from tlbench.cli.command_line import NOTHING, Failure
-from tlbench.compare.entries import SETUP
+from tlbench.compare.entries import SETUP, entries_of
 from tlbench.errors import InputError
 from tlbench.report.text import printable
 from tlbench.runs.collect import collect
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from pathlib import Path
+    from collections.abc import Callable, Sequence
 
     from tlbench.compare.entries import Entry
     from tlbench.runs.collect import Run
 
+_OPTIONS = (
+    click.argument("names", nargs=-1, metavar="[RUN]..."),
+    click.option(
+        "--results",
+        type=click.Path(file_okay=False, path_type=Path),
+        default=Path("results"),
+        show_default=True,
+        metavar="DIR",
+        help="results folder: used when no RUN is given, searched for machine names",
+    ),
+    click.option(
+        "--engine",
+        "engines",
+        multiple=True,
+        metavar="NAME",
+        help="only runs of this engine; repeatable",
+    ),
+    click.option(
+        "--threads",
+        "thread_counts",
+        multiple=True,
+        type=int,
+        metavar="N",
+        help="only runs with this number of threads; repeatable",
+    ),
+)
 
-def named_runs(names: Sequence[str], results: Path) -> tuple[Run, ...]:
-    """Runs of these names; files that are skipped are listed on stderr.
 
-    Raises:
-        ResultError: A name is nothing, or a named file no run.
+@dataclass(frozen=True)
+class ChosenRuns:
+    """Runs that a command is about.
+
+    Attributes:
+        names: Files, folders and machines; at least one.
+        results: Where machines are searched for.
+        engines, threads: Of the runs, in the order in which they are shown; empty for all.
     """
-    collected = collect(names, results)
-    for line in collected.skipped:
-        click.echo(f"skipped: {printable(line)}", err=True)
-    return collected.runs
+
+    names: tuple[str, ...]
+    results: Path
+    engines: tuple[str, ...]
+    threads: tuple[int, ...]
+
+    def read(self, names: Sequence[str]) -> tuple[Run, ...]:
+        """Runs of these names; files that are skipped are listed on stderr.
+
+        Raises:
+            ResultError: A name is nothing, or a named file no run.
+        """
+        collected = collect(names, self.results)
+        for line in collected.skipped:
+            click.echo(f"skipped: {printable(line)}", err=True)
+        return collected.runs
+
+    def entries(self) -> list[Entry]:
+        """Entries of all names together.
+
+        Raises:
+            ResultError: A name is nothing, or a named file no run.
+            Failure: There is no run.
+        """
+        runs = self.read(self.names)
+        if not runs:
+            places = ", ".join(self.names)
+            raise Failure(f"no run in {places}: measure one with pytest --benchmark", NOTHING)
+        return entries_of(runs)
+
+    def filtered(self, entries: list[Entry]) -> list[Entry]:
+        """Entries of the chosen engines and numbers of threads, in that order.
+
+        Raises:
+            InputError: An engine or a number of threads that no run has.
+        """
+        wanted: dict[str, Sequence[object]] = {"threads": self.threads, "engine": self.engines}
+        for name, values in wanted.items():
+            place = SETUP.index(name)
+            known = sorted({str(entry.setup[place]) for entry in entries})
+            for value in values:
+                if str(value) not in known:
+                    listed = ", ".join(map(printable, known)) or "none"
+                    raise InputError(f"--{name} {value}: no run has it; expected one of {listed}")
+            if values:
+                entries = [entry for entry in entries if entry.setup[place] in values]
+                entries.sort(key=lambda entry: values.index(entry.setup[place]))
+        return entries
 
 
-def runs_to_show(names: Sequence[str], results: Path) -> tuple[Run, ...]:
-    """At least one run, of all results where there is no name.
+def choosing_runs(command: Callable[..., None]) -> Callable[..., None]:
+    """The options that choose runs, passed as ``chosen``."""
 
-    Raises:
-        ResultError: A name is nothing, or a named file no run.
-        Failure: There is no run.
-    """
-    runs = named_runs(names or [str(results)], results)
-    if not runs:
-        places = ", ".join(names) or f"{results}/"
-        raise Failure(f"no run in {places}: measure one with pytest --benchmark", NOTHING)
-    return runs
+    @functools.wraps(command)
+    def with_chosen(
+        *,
+        names: tuple[str, ...],
+        results: Path,
+        engines: tuple[str, ...],
+        thread_counts: tuple[int, ...],
+        **values: Any,  # noqa: ANN401 - click's values
+    ) -> None:
+        chosen = ChosenRuns(names or (str(results),), results, engines, thread_counts)
+        command(chosen=chosen, **values)
 
-
-def filtered(
-    entries: list[Entry], engines: Sequence[str], thread_counts: Sequence[int]
-) -> list[Entry]:
-    """Entries of these engines and numbers of threads, in that order; all where none is named.
-
-    Raises:
-        InputError: An engine or a number of threads that no run has.
-    """
-    wanted: dict[str, Sequence[object]] = {"threads": thread_counts, "engine": engines}
-    for name, values in wanted.items():
-        place = SETUP.index(name)
-        known = sorted({str(entry.setup[place]) for entry in entries})
-        for value in values:
-            if str(value) not in known:
-                listed = ", ".join(map(printable, known)) or "none"
-                raise InputError(f"--{name} {value}: no run has it; expected one of {listed}")
-        if values:
-            entries = [entry for entry in entries if entry.setup[place] in values]
-            entries.sort(key=lambda entry: values.index(entry.setup[place]))
-    return entries
+    return functools.reduce(lambda each, option: option(each), reversed(_OPTIONS), with_chosen)

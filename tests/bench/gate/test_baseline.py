@@ -325,8 +325,8 @@ def test_an_interrupted_addition_stores_complete_runs(tmp_path, baseline, run):
 @pytest.mark.parametrize(
     ("options", "arguments", "message"),
     [
-        (("--engine", "tensorflow"), ("bench_sort.py",), "use either"),
-        (("--workload", "quick"), ("bench_sort.py",), "use either"),
+        (("--engine", "tensorflow"), ("bench_sort.py",), "an option of the built-in suite"),
+        (("--workload", "quick"), ("bench_sort.py",), "an option of the built-in suite"),
         (("--train-size", "no"), (), "expected a whole number"),
         (("--workload", "slow"), (), "'slow' is not one of"),
         (("--runs", "0"), (), "--runs"),
