@@ -11,7 +11,7 @@ import dataclasses
 from typing import TYPE_CHECKING
 
 from bench.studies.files import package_file, put_row
-from bench.studies.options import add_options, chosen_workload
+from bench.studies.options import add_options, as_workload, chosen_options
 from tl_core.errors import TransferLearningError
 from tl_core.transfer import TransferModel, evaluation
 from tlbench.errors import OptionError
@@ -75,7 +75,7 @@ def main(arguments: list[str] | None = None) -> None:
     add_options(parser, QUICK.name)
     chosen = parser.parse_args(arguments)
     try:
-        options = chosen_workload(chosen)
+        options = as_workload(chosen_options(chosen))
         derivation = derive(load_workload(options, open_data(options)))
     except (OptionError, TransferLearningError) as error:
         parser.error(str(error))

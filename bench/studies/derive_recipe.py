@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bench.studies.files import package_file, put_row
-from bench.studies.options import add_options, chosen_workload
+from bench.studies.options import add_options, as_workload, chosen_options
 from tl_core.errors import TransferLearningError
 from tl_core.extractor import FeatureExtractor
 from tl_core.ridge import ridge_head
@@ -118,7 +118,7 @@ def main(arguments: list[str] | None = None) -> None:
     try:
         target = parse_share(chosen.target)
         least = parse_share(chosen.held_out) if chosen.held_out else None
-        workload = chosen_workload(chosen)
+        workload = as_workload(chosen_options(chosen))
         data = open_data(workload)
         tried = []
         for each in candidates(workload, data, target):

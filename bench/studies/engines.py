@@ -17,7 +17,8 @@ from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING
 
-from bench.studies.fresh import Task, as_workload, run_fresh, study
+from bench.studies.fresh import Task, run_fresh, study
+from bench.studies.options import as_workload
 from tl_core.devices import usable_cpus
 from tl_core.engines.names import ENGINES, is_installed
 from tl_core.errors import TransferLearningError

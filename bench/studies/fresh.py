@@ -10,16 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.studies.files import write_json
-from bench.studies.options import add_options
+from bench.studies.options import add_options, as_workload, chosen_options
 from tl_core.models.forms import public_name
 from tlbench.errors import OptionError
 from tlbench.machine.fingerprint import fingerprint
-from tlbench.suite.options import OPTIONS, workload_from
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-
-    from tlbench.suite.workloads import Workload
 
 #: A task's arguments and its outcome, both as JSON.
 Task = dict[str, Any]
@@ -66,8 +63,7 @@ def study(
         name = arguments.task.pop("name")
         print(json.dumps(tasks[name](**arguments.task)))  # noqa: T201
         return
-    values = {option.name: getattr(arguments, option.name) for option in OPTIONS}
-    chosen = {"workload": arguments.workload, **{k: v for k, v in values.items() if v}}
+    chosen = chosen_options(arguments)
     try:
         as_workload(chosen)
     except OptionError as error:
@@ -75,12 +71,6 @@ def study(
     outcome = measure(arguments, chosen) | {"options": _public(chosen), "machine": fingerprint()}
     if arguments.file:
         write_json(arguments.file, outcome)
-
-
-def as_workload(chosen: Task, **others: str) -> Workload:
-    """The workload of a study's options, with others in place of some."""
-    options = {**chosen, **others}
-    return workload_from(options.pop("workload"), options)
 
 
 def _public(chosen: Task) -> Task:

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 from scipy import stats
 
-from bench.studies.fresh import Task, as_workload, run_fresh, study
+from bench.studies.fresh import Task, run_fresh, study
+from bench.studies.options import as_workload
 from tl_core.extractor import FeatureExtractor
 from tl_core.transfer import TransferModel, evaluation
 from tlbench.suite.loaded_workload import open_data

@@ -9,6 +9,7 @@ from tlbench.suite.workloads import WORKLOADS, Workload
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
+    from collections.abc import Mapping
 
 
 def add_options(parser: ArgumentParser, workload: str) -> None:
@@ -23,11 +24,17 @@ def add_options(parser: ArgumentParser, workload: str) -> None:
         parser.add_argument(option.flag, metavar=option.metavar, help=option.help)
 
 
-def chosen_workload(arguments: Namespace) -> Workload:
-    """What the options of ``add_options`` ask for.
+def chosen_options(arguments: Namespace) -> dict[str, str]:
+    """The workload's name and the options that were given, as text by name."""
+    values = {option.name: getattr(arguments, option.name) for option in OPTIONS}
+    return {"workload": arguments.workload, **{k: text for k, text in values.items() if text}}
+
+
+def as_workload(chosen: Mapping[str, str], **others: str) -> Workload:
+    """The workload of ``chosen_options``, with others in place of some.
 
     Raises:
         OptionError: As for ``workload_from``.
     """
-    values = {option.name: getattr(arguments, option.name) for option in OPTIONS}
-    return workload_from(arguments.workload, {key: text for key, text in values.items() if text})
+    options = {**chosen, **others}
+    return workload_from(options.pop("workload"), options)

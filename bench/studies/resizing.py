@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
-from bench.studies.fresh import Task, as_workload, run_fresh, study
+from bench.studies.fresh import Task, run_fresh, study
+from bench.studies.options import as_workload
 from tl_core.extractor import FeatureExtractor
 from tl_core.resampling import FILTERS
 from tl_core.resize import resize_batch

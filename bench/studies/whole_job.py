@@ -13,7 +13,8 @@ from statistics import mean
 from time import perf_counter
 from typing import TYPE_CHECKING
 
-from bench.studies.fresh import Task, as_workload, run_fresh, study
+from bench.studies.fresh import Task, run_fresh, study
+from bench.studies.options import as_workload
 from bench.studies.other_procedures import PROCEDURES
 from tl_core.devices import set_threads, usable_cpus
 from tl_core.extractor import FeatureExtractor
