@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tlbench.cli.command_line import NOTHING, USAGE, Failure, Interrupted
+from tlbench.cli.command_line import NOTHING, USAGE, Failure, Interrupted, count
 from tlbench.cli.options import json_option, number_option, output_option, pytest_command
 from tlbench.gate.baseline import (
     LEAST_RUNS,
@@ -38,7 +38,7 @@ WORTH_STORING = 2
 
 @click.command(epilog="Example: tlbench baseline -o baseline.json -- bench_sort.py")
 @output_option
-@number_option("--runs", "number of runs", default=5, name="count")
+@number_option("--runs", "number of runs", default=5, name="repeat")
 @click.option("--add", is_flag=True, help="add to the runs in FILE")
 @json_option
 @pytest_command("--benchmark", "--isolate")
@@ -46,7 +46,7 @@ def baseline(
     *,
     command: tuple[str, ...],
     output: Path,
-    count: int,
+    repeat: int,
     add: bool,
     as_json: bool,
 ) -> None:
@@ -64,14 +64,14 @@ def baseline(
         pass  # a place that can't be written is found before measuring
     stored = len(runs)
     try:
-        for number in range(1, count + 1):
+        for number in range(1, repeat + 1):
             started = perf_counter()
-            click.echo(f"run {number} of {count}: ...", err=True)
+            click.echo(f"run {number} of {repeat}: ...", err=True)
             runs.append(_measured(command))
             _check_fits(runs)
-            n, seconds = len(runs[-1]["benchmarks"]), perf_counter() - started
-            benchmarks = f"{n} benchmark{'s' * (n != 1)}"
-            click.echo(f"run {number} of {count}: {benchmarks}, {seconds:.0f} s", err=True)
+            seconds = perf_counter() - started
+            benchmarks = count(len(runs[-1]["benchmarks"]), "benchmark")
+            click.echo(f"run {number} of {repeat}: {benchmarks}, {seconds:.0f} s", err=True)
     except KeyboardInterrupt:
         worth = len(runs) > stored and len(runs) >= WORTH_STORING
         if not worth or (output.exists() and not add):
@@ -148,6 +148,6 @@ def _summarise(output: Path, runs: Sequence[StoredRun], *, as_json: bool) -> Non
         }
         click.echo(json.dumps(summary, indent=1))
         return
-    click.echo(f"baseline: {output}, {len(runs)} runs")
+    click.echo(f"baseline: {output}, {count(len(runs), 'run')}")
     if len(runs) < LEAST_RUNS:
         click.echo(f"a gate needs at least {LEAST_RUNS}: add more with --add")

@@ -6,7 +6,7 @@ import json
 
 import click
 
-from tlbench.cli.command_line import USAGE
+from tlbench.cli.command_line import USAGE, count
 from tlbench.cli.options import json_option
 from tlbench.report.text import printable
 from tlbench.runs.check import problems
@@ -35,4 +35,4 @@ def check(*, files: tuple[str, ...], as_json: bool) -> None:
     if wrong or not paths:
         raise SystemExit(USAGE)
     if not as_json:
-        click.echo(f"{len(paths)} files valid")
+        click.echo(f"{count(len(paths), 'file')} valid")

@@ -62,6 +62,11 @@ def one_line_errors() -> Iterator[None]:
         raise Failure(f"a file can't be read or written: {error}", USAGE) from error
 
 
+def count(n: int, thing: str) -> str:
+    """A number of things, such as ``1 run`` or ``1,234 runs``."""
+    return f"{n:,} {thing}{'s' * (n != 1)}"
+
+
 class CommandLine(click.Group):
     """Commands that are loaded when called; every error is one line with a hint.
 

@@ -14,7 +14,7 @@ import click
 import msgspec
 import numpy as np
 
-from tlbench.cli.command_line import NOTHING, Failure, Interrupted
+from tlbench.cli.command_line import NOTHING, Failure, Interrupted, count
 from tlbench.cli.options import file_option, json_option, number_option, pytest_command
 from tlbench.gate.arm_process import ArmDied
 from tlbench.gate.arm_setup import ready_arm
@@ -171,7 +171,8 @@ def _finished(gate: Gate, *, resume: bool) -> Report:
     try:
         return gate.run(resume=resume)
     except (KeyboardInterrupt, SystemExit) as error:
-        line = f"interrupted after {len(gate.pairs)} pairs; {_hint(gate.base, gate.candidate)}"
+        pairs = count(len(gate.pairs), "pair")
+        line = f"interrupted after {pairs}; {_hint(gate.base, gate.candidate)}"
         if isinstance(error, KeyboardInterrupt):
             raise Interrupted(line) from None
         _say(line)

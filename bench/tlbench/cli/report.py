@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from tlbench.cli.command_line import count
 from tlbench.cli.options import output_option
 from tlbench.cli.runs import ChosenRuns, choosing_runs
 from tlbench.compare.reference import reference_first
@@ -43,7 +44,7 @@ def report(
     runs = sorted((run for entry in entries for run in entry.runs), key=lambda run: run.when)
     shown = sections(entries)
     write_file(output, page(title, shown, runs, output.parent))
-    click.echo(f"{output}: {len(runs):,} runs, {output.stat().st_size / 1e6:.1f} MB")
+    click.echo(f"{output}: {count(len(runs), 'run')}, {output.stat().st_size / 1e6:.1f} MB")
     if plots is not None:
         for name in write_plots(shown, plots):
             click.echo(f"{plots / name}.svg and .png")

@@ -323,7 +323,7 @@ def test_skipped_files_are_listed(write_run, tmp_path):
     result = CliRunner().invoke(main, arguments)
     assert result.exit_code == 0
     assert "skipped" in result.stderr
-    assert "1 run(s)" in result.stdout
+    assert "1 run, " in result.stdout
 
 
 def test_no_two_entries_look_alike():
