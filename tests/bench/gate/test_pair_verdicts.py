@@ -25,7 +25,7 @@ def right(count, skipped=0):
 def judge(base, candidate, *, ratios=(1.0,) * 8, tolerances=None, **of_pair):
     """Verdict and notes on a benchmark whose sides ended so, and of each pair's ratio."""
     tolerances = tolerances or Tolerances()
-    timed = "passed" in base.outcome and "passed" in candidate.outcome
+    timed = {base.outcome, candidate.outcome} <= {"passed", "failed"}  # and a check failed after
     ends = {"base": base, "head": candidate}
     rounds = [
         PairedRounds([1.0] * 3 * timed, [ratio] * 3 * timed, outcomes=ends) for ratio in ratios
@@ -101,6 +101,8 @@ STOPPED = BenchmarkOutcome("stopped", "", {})
         (STOPPED, FAILED, "fail", "its own check fails in the candidate: why"),
         (FAILED, STOPPED, "not comparable", "fails in the base: why"),
         (FAILED, FAILED, "not comparable", "fails in the base: why"),
+        (passed(), FAILED, "fail", "its own check fails in the candidate: why"),
+        (FAILED, passed(), "not comparable", "fails in the base: why"),
         (STOPPED, SKIPPED, "not comparable", "skipped in the candidate only: why"),
         (SKIPPED, STOPPED, "not comparable", "skipped in the base only: why"),
     ],
