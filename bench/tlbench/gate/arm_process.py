@@ -64,19 +64,8 @@ class ArmProcess:
         self._in = os.fdopen(ours_in, encoding="utf-8")
         self._out = os.fdopen(ours_out, "w", encoding="utf-8")
 
-    def hear(self, event: str) -> dict[str, Any]:
-        """Wait for the next message, which must be of this kind.
-
-        Raises:
-            ArmDied: The process ended instead.
-        """
-        message = self.hear_any()
-        if message["event"] != event:
-            raise ArmDied(f"{self.arm.label}: sent {message['event']}, expected {event}")
-        return message
-
-    def hear_any(self) -> dict[str, Any]:
-        """Wait for the next message.
+    def hear(self, *events: str) -> dict[str, Any]:
+        """Wait for the next message, which must be of one of these kinds.
 
         Raises:
             ArmDied: The process ended instead.
@@ -85,6 +74,9 @@ class ArmProcess:
         if not text:
             raise ArmDied(self._last_output())
         message: dict[str, Any] = json.loads(text)
+        if message["event"] not in events:
+            expected = " or ".join(events)
+            raise ArmDied(f"{self.arm.label}: sent {message['event']}, expected {expected}")
         return message
 
     def tell(self, **message: Any) -> None:  # noqa: ANN401 - JSON

@@ -54,7 +54,7 @@ def collect(processes: Processes, leave_out: frozenset[str]) -> Benchmarks:
 
 def time_benchmark(processes: Processes, turns: int) -> PairedRounds:
     """Run the next benchmark in both processes, turn by turn; who begins alternates."""
-    messages = {key: process.hear_any() for key, process in processes.items()}
+    messages = {key: process.hear("ready", "done") for key, process in processes.items()}
     ready = [key for key, message in messages.items() if message["event"] == "ready"]
     both = len(ready) == len(processes)
     rounds = PairedRounds()
