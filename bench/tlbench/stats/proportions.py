@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from fractions import Fraction
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.special import betaincinv, ndtri  # scipy.stats takes too long to import
+from scipy.special import bdtrc, betaincinv, ndtri  # scipy.stats takes too long to import
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -93,7 +92,7 @@ def compare_paired(base: NDArray[np.bool_], candidate: NDArray[np.bool_]) -> Acc
     if base.shape != candidate.shape or not base.size:
         raise ValueError(f"answers to {base.size} and to {candidate.size} images")
     lost, won = int(np.sum(base & ~candidate)), int(np.sum(candidate & ~base))
-    p = _at_least(lost, lost + won)
+    p = float(bdtrc(lost - 1, lost + won, 0.5)) if lost else 1.0
     return AccuracyChange(float(base.mean()), float(candidate.mean()), base.size, lost, won, p)
 
 
@@ -115,12 +114,3 @@ def compare_unpaired(base: float, candidate: float, images: int) -> AccuracyChan
     p = float(fisher_exact(table, alternative="greater").pvalue)
     lost, won = max(0, right[0] - right[1]), max(0, right[1] - right[0])
     return AccuracyChange(base, candidate, images, lost, won, p)
-
-
-def _at_least(successes: int, trials: int) -> float:
-    """Chance of at least so many of 2 equally likely events, exact up to the last division."""
-    ways = term = math.comb(trials, successes)
-    for k in range(successes, trials):
-        term = term * (trials - k) // (k + 1)
-        ways += term
-    return float(Fraction(ways, 2**trials))
