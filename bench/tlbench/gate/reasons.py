@@ -33,7 +33,7 @@ def undecided(tolerance: float) -> str:
 def with_accuracy(
     verdict: Verdict, change: AccuracyChange | None, tolerance: float, alpha: float
 ) -> Verdict:
-    """A verdict on speed, made graver where accuracy was lost, or may have been.
+    """A verdict on speed, made more severe where accuracy was lost, or may have been.
 
     Args:
         verdict: On speed alone.

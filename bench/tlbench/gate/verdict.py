@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from tlbench.stats.proportions import AccuracyChange
 
 Status = Literal["pass", "fail", "inconclusive", "not comparable"]
-#: Exit codes of ``tlbench`` by status, from the least grave to the gravest, which counts.
+#: Exit codes of ``tlbench`` by status, from the least to the most severe, which counts.
 EXIT_CODES: dict[Status, int] = {"pass": 0, "inconclusive": 3, "not comparable": 4, "fail": 1}
 #: A slowdown beyond this share fails, unless a marker or an option says otherwise.
 TOLERANCE = 0.05
@@ -72,7 +72,7 @@ class Report:
 
     @property
     def status(self) -> Status:
-        """The gravest verdict's; a gate without any benchmark isn't comparable."""
+        """The most severe verdict's; a gate without any benchmark isn't comparable."""
         statuses = {each.status for each in self.verdicts} or {"not comparable"}
         return next(each for each in reversed(EXIT_CODES) if each in statuses)
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tlbench.gate.verdict import Report, Status, Verdict
     from tlbench.stats.estimate import Estimate
 
-#: What each verdict means, from the least grave to the gravest.
+#: What each verdict means, from the least to the most severe.
 MEANINGS: dict[Status, str] = {
     "pass": "a slowdown as large as the tolerance is ruled out; the chance that such a slowdown "
     f"passes is at most {MISS:.0%}.",
@@ -33,7 +33,7 @@ MEANINGS: dict[Status, str] = {
 COLUMNS = (
     "The change is how much longer the candidate takes than the base; a positive end of its "
     "interval is slower. n counts independent pieces of evidence: process pairs, or the "
-    "baseline's runs. The gate's verdict is the gravest of its benchmarks'."
+    "baseline's runs. The gate's verdict is the most severe of its benchmarks'."
 )
 #: Confidence below which an interval is said to have less.
 USUAL_COVERAGE = 0.95
@@ -146,7 +146,7 @@ def explanations(report: Report) -> dict[str, str]:
 
 
 def counts(report: Report) -> str:
-    """How many benchmarks have which verdict, the gravest first; empty where there are none."""
+    """How many benchmarks have which verdict, the most severe first; empty where there are none."""
     count = Counter(each.status for each in report.verdicts)
     return ", ".join(f"{count[status]} {status}" for status in reversed(MEANINGS) if count[status])
 
