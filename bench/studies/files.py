@@ -33,9 +33,9 @@ def package_file(name: str) -> Path:
     return path
 
 
-def write_json(path: Path, value: object) -> Path:
-    """Write a value in place of what the file held."""
-    write_file(path, json.dumps(value, indent=1) + "\n")
+def write_json(path: Path, value: object, indent: int | None = 1) -> Path:
+    """Write a value in place of what the file held; without an indent, in one line."""
+    write_file(path, json.dumps(value, indent=indent) + "\n")
     return path
 
 

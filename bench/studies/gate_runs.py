@@ -88,7 +88,7 @@ def _gate(scenario: Scenario, target: Path) -> None:
     with _load(on=scenario.load):
         subprocess.run([*command, "--save", str(whole), *FAST], check=False)  # noqa: S603 - ours
     if whole.exists():
-        write_json(target, compact(json.loads(whole.read_text())))
+        write_json(target, compact(json.loads(whole.read_text())), indent=None)
         whole.unlink()
     print(f"{scenario.name} {target.stem}", flush=True)  # noqa: T201
 

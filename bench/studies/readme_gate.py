@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.studies.files import STUDIES, write_json
+from bench.studies.gate_runs import compact
 
 NAME = "readme-gate.json"
 #: What the README says is typed.
@@ -62,19 +63,18 @@ def repository(folder: Path) -> None:
 
 
 def gate(folder: Path) -> dict[str, Any]:
-    """What ``tlbench gate --save`` writes of the repository in a folder."""
+    """What ``tlbench gate --save`` writes of the repository in a folder, without each test's output."""
     saved = folder / "gate.json"
     options = [COMMAND[0], "--save", str(saved), *COMMAND[1:]]
     subprocess.run([sys.executable, "-m", "tlbench", *options], cwd=folder, check=False)  # noqa: S603
-    whole: dict[str, Any] = json.loads(saved.read_text(encoding="utf-8"))
-    return whole
+    return compact(json.loads(saved.read_text(encoding="utf-8")))
 
 
 def main() -> None:
     """Run the gate and save it."""
     with tempfile.TemporaryDirectory() as folder:
         repository(Path(folder))
-        print(write_json(STUDIES / NAME, gate(Path(folder))))  # noqa: T201
+        print(write_json(STUDIES / NAME, gate(Path(folder)), indent=None))  # noqa: T201
 
 
 if __name__ == "__main__":
