@@ -63,7 +63,7 @@ def repository(folder: Path) -> None:
 
 
 def gate(folder: Path) -> dict[str, Any]:
-    """What ``tlbench gate --save`` writes of the repository in a folder, without each test's output."""
+    """What ``tlbench gate --save`` writes of the repository in a folder, without outputs."""
     saved = folder / "gate.json"
     options = [COMMAND[0], "--save", str(saved), *COMMAND[1:]]
     subprocess.run([sys.executable, "-m", "tlbench", *options], cwd=folder, check=False)  # noqa: S603
