@@ -46,17 +46,13 @@ def fetch(url: str, target: Path, sha256: str, *, timeout_s: float = TIMEOUT_S) 
 
     Args:
         url: An http or https address.
-        target: Where to keep the file; an older one is replaced only by a verified new one.
+        target: The file, which is returned; an older one is replaced only by a verified one.
         sha256: The expected checksum, 64 hexadecimal digits.
         timeout_s: Seconds of silence after which to give up.
 
-    Returns:
-        ``target``.
-
     Raises:
         DownloadError: Another scheme, a host that can't be reached or goes silent, an HTTP error
-            status, fewer or more bytes than announced, or another checksum. Nothing new is left
-            on disk.
+            status, another size than announced, or another checksum. Nothing is left on disk.
     """
     if urlsplit(url).scheme not in ("http", "https"):
         raise DownloadError(f"{url}: expected an address that starts with http:// or https://")

@@ -12,14 +12,10 @@ BACKGROUND = "background"
 
 
 def imagenet_labels(outputs: int) -> tuple[str, ...]:
-    """The class names for a classifier with this many outputs.
+    """The class names for a classifier with 1000 outputs, or 1001 with "background" first.
 
-    Args:
-        outputs: 1000, or 1001 where "background" comes first.
-
-    Returns:
-        As many names, each ImageNet's own: synonyms after commas, as in "tench, Tinca tinca".
-        Two classes share a name: 134 (the bird) and 517 (the machine) of 1000 are "crane".
+    Each is ImageNet's own: synonyms after commas, as in "tench, Tinca tinca". Two classes share a
+    name: 134 (the bird) and 517 (the machine) of 1000 are "crane".
 
     Raises:
         ModelError: Another number of outputs.

@@ -24,8 +24,7 @@ def ridge_head(
     """Kernel and bias of the linear map that is nearest to each image's class, penalised.
 
     Minimises the squared distance to one-hot targets plus ``strength * n`` times the kernel's
-    squared size, on standardised features. Solved in the smaller of the two spaces, that of
-    features or that of images; the result is the same.
+    squared size, on standardised features. Solved in the smaller space, of features or of images.
 
     Args:
         features: float32 ``(n, d)``.

@@ -18,11 +18,7 @@ def keep_channels_last(model: Any) -> bool:  # noqa: ANN401 - OpenVINO's
     and brought back to the order that the convolution wants. Behind the arithmetic, a network of
     fixed size needs none of that: the transposition is another name for the same memory.
 
-    Args:
-        model: An ``openvino.Model`` with one input, changed in place.
-
-    Returns:
-        Whether there was such a transposition, and it was moved.
+    Changes an ``openvino.Model`` with one input in place; returns whether it did.
     """
     images = model.input(0)
     moved = only_consumer(images)

@@ -13,16 +13,9 @@ INPUT = "images"
 
 
 def freeze(module: HubModule, size: int, *, scaled: bool = False) -> Loaded:
-    """A concrete function without variables.
+    """A concrete function without variables, from ``images`` to float32 ``(n, d)``.
 
-    Args:
-        module: An image module, which takes [0, 1].
-        size: Side of the square images in pixels.
-        scaled: Whether its images are scaled to [0, 1] already.
-
-    Returns:
-        From uint8 RGB ``(n, size, size, 3)``, named ``images``, or float32 in [0, 1] where
-        ``scaled``, to float32 ``(n, d)``.
+    Its images are uint8 RGB ``(n, size, size, 3)``, or float32 in [0, 1] where ``scaled``.
     """
     import tensorflow as tf
     from tensorflow.python.framework.convert_to_constants import (

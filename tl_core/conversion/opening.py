@@ -41,7 +41,7 @@ def model_facts(model: Model, size: int | None, packages: Iterable[str] = ()) ->
     """All that a model's conversions and measurements depend on.
 
     Args:
-        model: What is wanted.
+        model: The model.
         size: Side of the square input in pixels; None for the model's own.
         packages: Distributions whose versions matter, besides TensorFlow.
     """
@@ -65,7 +65,7 @@ def convert(
     """The model in another format, from the cache or made now.
 
     Args:
-        model: What is wanted.
+        model: The model.
         settings: Its image size, or the labels that there are.
         form: The format's name, with all that it depends on besides packages.
         packages: Distributions whose versions decide what is written, besides TensorFlow.

@@ -50,13 +50,12 @@ def load(*, download: bool, seed: int, records: int = RECORDS) -> DataSet:
     """The data set ``cifar10``: 50,000 train and 10,000 test images, uint8 32 x 32 RGB.
 
     Looked for in the folder that ``TLBENCH_DATA`` names (else in the cache folder's ``data``),
-    then in Keras's own cache. The order is the official one. Source: Krizhevsky, 2009,
-    https://www.cs.toronto.edu/~kriz/cifar.html.
+    then in Keras's own cache. Source: Krizhevsky, 2009, https://www.cs.toronto.edu/~kriz/cifar.html.
 
     Args:
-        download: Fetch 170 MB from the official address if it is found nowhere.
+        download: Fetch 170 MB from the official address where there is none.
         seed: Not used: the split and the order are the official ones.
-        records: Images in each batch file; other than 10,000 only in tests.
+        records: Images per batch file; other than 10,000 only in tests.
 
     Raises:
         DataError: Not found, incomplete or damaged.

@@ -43,17 +43,10 @@ class _Picture:
 def load_folder(folder: Path, *, seed: int = 0) -> DataSet:
     """A data set from ``class/image`` files, with or without ``train/`` and ``test/`` above.
 
-    Classes are numbered by sorted name. Pictures in folders within a class count; hidden files
-    and files of other types don't. Without ``train/`` and ``test/``, a fifth of each class goes
-    to test, files of identical content count once. The order of both splits is shuffled, the
-    same on every machine. Pictures stay in their files until they are used.
-
-    Args:
-        folder: The folder.
-        seed: Another seed, another order and split.
-
-    Returns:
-        A data set named like the folder.
+    Classes are numbered by sorted name; the data set is named like the folder. Pictures in folders
+    within a class count; hidden files and files of other types don't. Without ``train/`` and
+    ``test/``, a fifth of each class goes to test, files of identical content count once. The seed
+    decides the order and the split, the same on every machine. Pictures stay in their files.
 
     Raises:
         DataError: Fewer than two classes, or a class with too few pictures. With ``train/`` and

@@ -68,16 +68,13 @@ def regions(width: int) -> tuple[Columns, Columns]:
 def patches(
     photo: NDArray[np.uint8], n: int, columns: Columns, bits: np.random.BitGenerator
 ) -> NDArray[np.uint8]:
-    """Cut patches at random positions, at the photograph's own scale, and leave out flat ones.
+    """Cut ``n`` patches at random positions, which may overlap, and leave out flat ones.
 
     Args:
         photo: uint8 RGB ``(h, w, 3)``.
-        n: How many; they may overlap each other.
+        n: Number of patches, uint8 RGB ``(n, 32, 32, 3)``.
         columns: First and past-the-last column to cut from.
-        bits: Where the positions come from.
-
-    Returns:
-        uint8 RGB ``(n, 32, 32, 3)``.
+        bits: The source of the positions.
     """
     band = photo[:, columns[0] : columns[1]]
     height, width = band.shape[0] - PATCH + 1, band.shape[1] - PATCH + 1

@@ -23,10 +23,6 @@ if TYPE_CHECKING:
 def read_pickle(blob: bytes, name: str) -> dict[str, object]:
     """Read a dictionary from a pickle that isn't trusted, of Python 2 or 3.
 
-    Args:
-        blob: The pickle.
-        name: The file's name, for the error message.
-
     Returns:
         The dictionary with str keys; integer arrays as ndarray, other values as Python's own
         numbers, strings, bytes and lists.

@@ -30,7 +30,7 @@ def stratified_split(
     Args:
         labels: int64 ``(n,)``, at least two of each class.
         test_share: Share of each class that goes to test, 0 to 1, rounded to whole images.
-        seed: Another seed, another split and order.
+        seed: Of split and order.
 
     Returns:
         Positions of the train and of the test images, int64, both shuffled.

@@ -44,11 +44,8 @@ _TORCH_LAYERS = {
 def convert(kind: Kind) -> Path:
     """The model as a SavedModel folder in the cache, converted the first time.
 
-    Args:
-        kind: ``"features"`` for float32 ``(n, 1280)``, ``"logits"`` for ``(n, 1000)``.
-
-    Returns:
-        The folder; its input is float32 RGB in [0, 1], ``(n, h, w, 3)``, 224 pixels natively.
+    Its input is float32 RGB in [0, 1], ``(n, h, w, 3)``, 224 pixels natively; its output float32
+    ``(n, 1280)`` for ``"features"``, ``(n, 1000)`` for ``"logits"``.
 
     Raises:
         ModelError: The weights are absent, or not the ones that are expected.

@@ -27,17 +27,13 @@ def resolve(handle: str, kind: Kind) -> Path:
     """The model as a SavedModel folder on this machine; downloads, unpacks or converts it.
 
     Results are cached in ``storage.cache_dir()`` (Hub modules in ``TFHUB_CACHE_DIR`` where that is
-    set). A folder, an archive and a URL are what they are: check with ``module.require`` that
-    they are of the wanted kind.
+    set). The embedded model and ``keras:`` models are built as the kind; of a folder, an archive
+    and a URL, ``module.require`` checks it.
 
     Args:
         handle: One of ``FORMS``. The embedded model's name wins over a folder of that name;
             ``./efficientnet-lite0`` is the folder.
-        kind: ``"features"`` or ``"logits"``; decides what the embedded model and ``keras:``
-            models are built as.
-
-    Returns:
-        A folder with a ``saved_model.pb``, its variables and its assets.
+        kind: ``"features"`` or ``"logits"``.
 
     Raises:
         ModelError: Another form, or the model can't be had; the message says why.

@@ -48,15 +48,12 @@ def model_names() -> tuple[str, ...]:
 def convert(name: str, kind: Kind) -> Path:
     """A model with ImageNet weights as a SavedModel folder in the cache.
 
-    Keras downloads the weights the first time, into its own cache (``KERAS_HOME``).
+    Its input is float32 RGB in [0, 1]; Keras's preprocessing is in the graph. Keras downloads the
+    weights the first time, into its own cache (``KERAS_HOME``).
 
     Args:
         name: A model of tf_keras.applications, such as ``"VGG16"``.
-        kind: ``"features"`` is its average-pooled last map, ``"logits"`` its 1000 class scores
-            before softmax.
-
-    Returns:
-        The folder; its input is float32 RGB in [0, 1]; Keras's preprocessing is in the graph.
+        kind: ``"features"``: its average-pooled last map, ``"logits"``: 1000 class scores.
 
     Raises:
         ModelError: No such model, or its weights can't be had.
