@@ -21,7 +21,7 @@ from tlbench.cli.main import main as tlbench
 from tlbench.gate.verdict import Report, Verdict
 from tlbench.report.gate_text import gate_table
 from tlbench.report.table import result_table
-from tlbench.runs.read import read_rows
+from tlbench.runs.read import read_file
 from tlbench.stats.estimate import Estimate
 from tlbench.stats.proportions import AccuracyChange
 
@@ -57,7 +57,7 @@ def terminal(command: str, lines: Iterable[str]) -> str:
 def measured() -> str:
     """The table at the end of a run."""
     with committed_results() as folder:
-        lines = result_table(read_rows(folder / RUN), {})
+        lines = result_table(read_file(folder / RUN).benchmarks, {})
     table = [line for line in lines if not line.endswith(": one round")]
     return terminal(MEASURE, ["...", *table, *["..."] * (len(table) < len(lines))])
 

@@ -16,7 +16,7 @@ from bench.studies.files import ROOT, committed_results, read_study
 from bench.studies.readme import MEASURE, READMES, RUN
 from bench.studies.readme_claim import chinese_claim, claim
 from tlbench.report.pictures import as_svg, drawing
-from tlbench.runs.read import read_rows
+from tlbench.runs.read import read_file
 
 ENGLISH, CHINESE = READMES
 #: Lines that somebody reads who has two minutes.
@@ -49,14 +49,14 @@ def test_other_figures_make_another_claim(make):
 
 
 def test_the_table_is_of_the_tutorials_whole_job():
-    rows = {row.label: row.info for row in read_rows(ROOT / RUN)}
+    rows = {row.label: row for row in read_file(ROOT / RUN).rows}
     run = json.loads((ROOT / RUN).read_text(encoding="utf-8"))
     assert run["tlbench"]["isolated"] is ("--isolate" in MEASURE)
     whole = rows["pipeline (recompute)"]
-    assert f"--workload {whole['workload']} --engine {whole['engine']}" in MEASURE
-    assert whole["images"] == 40_000
-    assert whole["accuracy"] >= 0.80
-    assert whole["peak_rss_bytes"] <= 2e9
+    assert f"--workload {whole.workload} --engine {whole.engine}" in MEASURE
+    assert whole.images == 40_000
+    assert whole.accuracy >= 0.80
+    assert whole.peak_rss_bytes <= 2e9
 
 
 def test_the_gate_that_is_shown_is_red_by_one_benchmark():
@@ -117,7 +117,7 @@ def test_every_committed_result_file_reads():
         paths = sorted(folder.rglob("*.json"))
         assert paths
         for path in paths:
-            assert read_rows(path)
+            assert read_file(path).rows
             assert not re.search(r"/(home|root|work|tmp|Users)/", path.read_text())
 
 

@@ -11,14 +11,13 @@ from tlbench.cli.options import file_option, json_option
 from tlbench.cli.runs import choosing_runs
 from tlbench.compare.comparison import compared
 from tlbench.compare.entries import entries_of, labelled
-from tlbench.compare.jobs import JOB
 from tlbench.compare.reference import reference_first
 from tlbench.report.comparison_records import as_csv
 from tlbench.report.comparison_records import as_json as in_json
-from tlbench.report.comparison_text import as_lines, as_markdown
-from tlbench.report.table import indented
-from tlbench.report.text import printable
+from tlbench.report.comparison_text import as_lines, as_markdown, explanation
+from tlbench.report.text import indented, printable
 from tlbench.runs.files import write_file
+from tlbench.runs.row import JOB
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,6 +39,7 @@ MOST_MIXED = 2
     type=click.Choice(JOB),
     help="compare jobs that differ in this; repeatable",
 )
+@click.option("--explain", is_flag=True, help="print how the figures are computed")
 @file_option("--markdown", "Markdown summary to write")
 @file_option("--csv", "CSV file of all figures to write")
 @json_option
@@ -47,6 +47,7 @@ def compare(
     *,
     chosen: ChosenRuns,
     mixed: tuple[str, ...],
+    explain: bool,
     markdown: Path | None,
     csv: Path | None,
     as_json: bool,
@@ -71,7 +72,7 @@ def compare(
     if as_json:
         click.echo(in_json(comparisons))
         return
-    click.echo("\n".join(as_lines(comparisons)))
+    click.echo("\n".join([*as_lines(comparisons), *(explanation() if explain else ())]))
     jobs = [each.job for each in comparisons]
     alone = [entry for entry in entries if entry.job not in jobs]
     if alone:

@@ -9,8 +9,9 @@ import click
 from tlbench.cli.command_line import count
 from tlbench.cli.options import output_option
 from tlbench.cli.runs import ChosenRuns, choosing_runs
+from tlbench.compare.overview import overview
 from tlbench.compare.reference import reference_first
-from tlbench.report.html.page import page, sections, write_plots
+from tlbench.report.html.page import page, write_plots
 from tlbench.runs.files import write_file
 
 TITLE = "Transfer learning benchmarks"
@@ -40,11 +41,10 @@ def report(
 
     Exit code 0: written; 2: bad input; 4: no run.
     """
-    entries = chosen.filtered(reference_first(chosen.entries()))
-    runs = sorted((run for entry in entries for run in entry.runs), key=lambda run: run.when)
-    shown = sections(entries)
-    write_file(output, page(title, shown, runs, output.parent))
-    click.echo(f"{output}: {count(len(runs), 'run')}, {output.stat().st_size / 1e6:.1f} MB")
+    shown = overview(chosen.filtered(reference_first(chosen.entries())))
+    write_file(output, page(title, shown, output.parent))
+    size = output.stat().st_size / 1e6
+    click.echo(f"{output}: {count(len(shown.runs), 'run')}, {size:.1f} MB")
     if plots is not None:
         for name in write_plots(shown, plots):
             click.echo(f"{plots / name}.svg and .png")

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tlbench.cli.command_line import NOTHING, Failure
-from tlbench.compare.entries import SETUP, entries_of
+from tlbench.compare.entries import entries_of
 from tlbench.errors import InputError
 from tlbench.report.text import printable
 from tlbench.runs.collect import collect
+from tlbench.runs.row import SETUP
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

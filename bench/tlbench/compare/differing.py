@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from tlbench.compare.entries import Entry
 
-#: Facts that follow from the set-up, which the label tells.
+#: Facts that follow from the setup, which is in the label.
 FROM_SETUP = frozenset(f"settings.tensorflow_{kind}_threads" for kind in ("intra", "inter"))
 #: In place of a commit that a run doesn't name.
 UNKNOWN = "unknown"
@@ -21,7 +21,7 @@ UNKNOWN = "unknown"
 
 @dataclass(frozen=True)
 class Differing:
-    """Facts that tell entries apart in the same way.
+    """Facts that differ between entries in the same way.
 
     Attributes:
         keys: Their names, such as ``memory_bytes``.
@@ -38,36 +38,36 @@ class Differing:
 
     def groups(self) -> dict[str, list[int]]:
         """Positions of entries by what they have in common, those of the first entry first."""
-        found: dict[str, list[int]] = {}
+        groups: dict[str, list[int]] = {}
         for position, value in enumerate(self.values):
-            found.setdefault(value, []).append(position)
-        return found
+            groups.setdefault(value, []).append(position)
+        return groups
 
 
 def differing(entries: Sequence[Entry]) -> list[Differing]:
     """Facts in which the latest runs of any two entries differ: hardware first, then software.
 
     Args:
-        entries: At least one. Facts that one of them doesn't tell are no difference.
+        entries: At least one. Facts that one of them lacks are no difference.
     """
-    found: dict[tuple[str, ...], list[str]] = {}
+    names: dict[tuple[str, ...], list[str]] = {}
     for key, values in _facts(entries):
-        found.setdefault(_texts(key, values), []).append(key)
-    return [Differing(tuple(keys), values) for values, keys in found.items()]
+        names.setdefault(_texts(key, values), []).append(key)
+    return [Differing(tuple(keys), values) for values, keys in names.items()]
 
 
 def _facts(entries: Sequence[Entry]) -> Iterator[tuple[str, list[Any]]]:
     """Names and each entry's value; one that doesn't differ from the first has the first's."""
     first = entries[0].last
-    apart = [compare_fingerprints(first.facts, each.last.facts) for each in entries[1:]]
+    differences = [compare_fingerprints(first.facts, each.last.facts) for each in entries[1:]]
     for kind in ("machine", "software"):
         changes = [
-            {each.key: each for each in getattr(found, kind) if each.key not in FROM_SETUP}
-            for found in apart
+            {each.key: each for each in getattr(difference, kind) if each.key not in FROM_SETUP}
+            for difference in differences
         ]
-        for key in dict.fromkeys(key for found in changes for key in found):
-            old = next(found[key].old for found in changes if key in found)
-            yield key, [old, *(found[key].new if key in found else old for found in changes)]
+        for key in dict.fromkeys(key for each in changes for key in each):
+            old = next(each[key].old for each in changes if key in each)
+            yield key, [old, *(each[key].new if key in each else old for each in changes)]
     for key, values in (
         ("commit", [each.last.commit or UNKNOWN for each in entries]),
         ("isolated", [each.last.isolated for each in entries]),
@@ -84,6 +84,15 @@ def _texts(key: str, values: Sequence[Any]) -> tuple[str, ...]:
         if common and any(rest):
             return tuple(f"more: {shown(key, each)}" for each in rest)
     return tuple(shown(key, value) for value in values)
+
+
+def mixtures(entries: Sequence[Entry]) -> dict[tuple[str, ...], list[int]]:
+    """Positions of entries whose runs differ from each other, by what they differ in, in words."""
+    groups: dict[tuple[str, ...], list[int]] = {}
+    for position, entry in enumerate(entries):
+        if facts := within(entry):
+            groups.setdefault(facts, []).append(position)
+    return groups
 
 
 def within(entry: Entry) -> tuple[str, ...]:

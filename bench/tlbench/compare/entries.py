@@ -1,4 +1,4 @@
-"""Runs that are of the same job, and among these the ones of one machine and one set-up."""
+"""Runs of the same job, and among these the ones of one machine with one setup."""
 
 from __future__ import annotations
 
@@ -8,22 +8,16 @@ from functools import cached_property
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
-from tlbench.compare.jobs import JOB
 from tlbench.machine.difference import compare_fingerprints
 from tlbench.runs.model_name import short_name
+from tlbench.runs.row import SETUP
 from tlbench.stats.ratios import geometric_mean
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from tlbench.runs.collect import Run
-    from tlbench.runs.row import ShortRow
-
-#: What tells two set-ups of a machine apart: these are what one compares on purpose.
-SETUP = ("engine", "device", "threads")
-#: Facts of a job that have the values of the row's own recipe in one benchmark, and so are read
-#: off another one.
-OWN_RECIPE = "time_to_accuracy"
+    from tlbench.runs.row import Row
 
 
 @dataclass(frozen=True)
@@ -41,22 +35,22 @@ class Job:
 
     def __str__(self) -> str:
         """Such as ``tutorial: mobilenet_v2_100_224 at 224, cifar10 30,000 + 10,000, fp32``."""
-        known = dict(self.facts)
-        model = short_name(known["model"]) if "model" in known else "several models"
-        size = f" at {known['image_size']}" if "image_size" in known else ""
-        sizes = [f"{known[name]:,}" for name in ("train_size", "test_size") if name in known]
+        facts = dict(self.facts)
+        model = short_name(facts["model"]) if "model" in facts else "several models"
+        size = f" at {facts['image_size']}" if "image_size" in facts else ""
+        sizes = [f"{facts[name]:,}" for name in ("train_size", "test_size") if name in facts]
         parts = [
             f"{model}{size}",
-            " ".join([known.get("data", "several data sets"), " + ".join(sizes)]).strip(),
-            *([f"batch {known['batch_size']}"] if "batch_size" in known else []),
-            known.get("precision", "several precisions"),
+            " ".join([facts.get("data", "several data sets"), " + ".join(sizes)]).strip(),
+            *([f"batch {facts['batch_size']}"] if "batch_size" in facts else []),
+            facts.get("precision", "several precisions"),
         ]
-        return f"{known.get('workload', 'several workloads')}: {', '.join(parts)}"
+        return f"{facts.get('workload', 'several workloads')}: {', '.join(parts)}"
 
 
 @dataclass(frozen=True)
 class Entry:
-    """Runs of one job on one machine with one set-up: a column of a comparison.
+    """Runs of one job on one machine with one setup: a column of a comparison.
 
     Attributes:
         job: What they ran.
@@ -80,18 +74,18 @@ class Entry:
         return self.runs[-1]
 
     @cached_property
-    def benchmarks(self) -> dict[str, list[ShortRow]]:
+    def benchmarks(self) -> dict[str, list[Row]]:
         """Rows of all runs by benchmark, the earliest first; benchmarks as the latest run's."""
-        found: dict[str, list[ShortRow]] = {
+        rows: dict[str, list[Row]] = {
             row.label: [] for run in reversed(self.runs) for row in run.rows
         }
         for run in self.runs:
             for row in run.rows:
-                found[row.label].append(row)
-        return found
+                rows[row.label].append(row)
+        return rows
 
     def rates(self, benchmark: str) -> list[float]:
-        """Images a second of each run that has the benchmark."""
+        """Images per second of each run that has the benchmark."""
         return [row.images_per_s for row in self.benchmarks.get(benchmark, [])]
 
     def rate(self, benchmark: str) -> float:
@@ -99,14 +93,8 @@ class Entry:
         return geometric_mean(self.rates(benchmark))
 
 
-def job_of(run: Run) -> Job:
-    """The job of a run."""
-    row = next((row for row in run.rows if row.stage != OWN_RECIPE), run.rows[0])
-    return Job(tuple((name, getattr(row, name)) for name in JOB))
-
-
 def entries_of(runs: Sequence[Run], mixed: Collection[str] = ()) -> list[Entry]:
-    """Put runs together that are of one job, one machine and one set-up.
+    """Put runs together that are of one job, one machine and one setup.
 
     Args:
         runs: The earliest first.
@@ -118,15 +106,13 @@ def entries_of(runs: Sequence[Run], mixed: Collection[str] = ()) -> list[Entry]:
     machines = _Machines()
     groups: dict[tuple[Any, ...], list[Run]] = {}
     for run in runs:
-        setup = tuple(getattr(run.rows[0], name) for name in SETUP)
-        facts = job_of(run).facts
-        job = Job(tuple(fact for fact in facts if fact[0] not in mixed))
-        others = tuple(fact for fact in facts if fact[0] in mixed)
-        key = job, machines.number(run), setup, others
+        job = Job(tuple(fact for fact in run.job if fact[0] not in mixed))
+        others = tuple(fact for fact in run.job if fact[0] in mixed)
+        key = job, machines.number(run), run.setup, others
         groups.setdefault(key, []).append(run)
     return [
-        Entry(job, found[-1].machine, setup, tuple(found), others)
-        for (job, _, setup, others), found in groups.items()
+        Entry(job, group[-1].machine, setup, tuple(group), others)
+        for (job, _, setup, others), group in groups.items()
     ]
 
 
@@ -156,24 +142,24 @@ def labelled(entries: Iterable[Entry]) -> list[Entry]:
 
     Where they have all in common, the machine and the engine.
     """
-    found = list(entries)
+    entries = list(entries)
     columns = [
         [
             entry.machine,
             *map(_word, SETUP, entry.setup),
             *(_mixed_word(name, value) for name, value in entry.mixed),
         ]
-        for entry in found
+        for entry in entries
     ]
     differ = [len(set(values)) > 1 for values in zip(*columns, strict=True)]
     labels = [
-        " ".join(word for word, told in zip(words, differ, strict=True) if told)
+        " ".join(word for word, shown in zip(words, differ, strict=True) if shown)
         or " ".join(words[:2])
         for words in columns
     ]
     for more in (_when, _number):
-        labels = more(found, labels)
-    return [replace(each, label=label) for each, label in zip(found, labels, strict=True)]
+        labels = more(entries, labels)
+    return [replace(each, label=label) for each, label in zip(entries, labels, strict=True)]
 
 
 def _when(entries: Sequence[Entry], labels: Sequence[str]) -> list[str]:
@@ -188,10 +174,10 @@ def _when(entries: Sequence[Entry], labels: Sequence[str]) -> list[str]:
 def _number(entries: Sequence[Entry], labels: Sequence[str]) -> list[str]:
     """Labels that several still have, numbered."""
     del entries
-    uses, seen, numbered = Counter(labels), Counter[str](), []
+    uses, counts, numbered = Counter(labels), Counter[str](), []
     for label in labels:
-        seen[label] += 1
-        numbered.append(f"{label} #{seen[label]}" if uses[label] > 1 else label)
+        counts[label] += 1
+        numbered.append(f"{label} #{counts[label]}" if uses[label] > 1 else label)
     return numbered
 
 
@@ -207,10 +193,10 @@ def _mixed_word(name: str, value: object) -> str:
 
 def by_job(entries: Iterable[Entry]) -> dict[Job, list[Entry]]:
     """Entries of each job, in the order in which they came."""
-    found: dict[Job, list[Entry]] = {}
+    jobs: dict[Job, list[Entry]] = {}
     for entry in entries:
-        found.setdefault(entry.job, []).append(entry)
-    return found
+        jobs.setdefault(entry.job, []).append(entry)
+    return jobs
 
 
 def accuracy(entry: Entry, benchmark: str) -> float | None:

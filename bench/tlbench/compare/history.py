@@ -1,13 +1,16 @@
-"""Runs of one entry over time, benchmark by benchmark, and what lies behind each change."""
+"""Runs of one entry over time, benchmark by benchmark, and what else differs at each change."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from tlbench.compare.differing import UNKNOWN
 from tlbench.machine.difference import compare_fingerprints
 from tlbench.stats.change_points import LEAST_RUNS, MOST_RUNS, change_points
+from tlbench.stats.ratios import geometric_mean
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -17,8 +20,12 @@ if TYPE_CHECKING:
     from tlbench.compare.entries import Entry
     from tlbench.machine.difference import Change as Fact
     from tlbench.runs.collect import Run
-    from tlbench.runs.row import ShortRow
+    from tlbench.runs.row import Row
     from tlbench.stats.change_points import Change
+
+
+#: Means that stand for a series in a line of text.
+LEVELS = 14
 
 
 @dataclass(frozen=True)
@@ -27,7 +34,7 @@ class Point:
 
     Attributes:
         when: When it was measured, with a time zone.
-        rate: Images a second.
+        rate: Images per second.
         accuracy: Top-1, 0 to 1; None where the benchmark has none.
         commit: As ``Run.commit``.
         path: The result file.
@@ -63,7 +70,7 @@ class Shift:
 
     @property
     def same_commit(self) -> bool:
-        """Whether both runs are of one commit, without changes beside it: the code is innocent."""
+        """Whether both runs are of one commit without uncommitted changes: not a change of code."""
         commit = self.before.commit
         return commit is not None and commit == self.after.commit and not commit.endswith("+")
 
@@ -87,14 +94,27 @@ class Series:
         """How many runs, the latest, were searched for changes; 0 where there are too few."""
         return min(len(self.points), MOST_RUNS) if len(self.points) >= LEAST_RUNS else 0
 
+    @cached_property
+    def levels(self) -> tuple[float, ...]:
+        """Rates from the lowest, 0, to the highest, 1; of more than ``LEVELS``, neighbours' means.
+
+        All are 0.5 where rates are equal.
+        """
+        rates = [point.rate for point in self.points]
+        count = min(len(rates), LEVELS)
+        ends = [len(rates) * i // count for i in range(count + 1)]
+        means = [geometric_mean(rates[begin:end]) for begin, end in pairwise(ends)]
+        low, high = min(means), max(means)
+        return tuple((mean - low) / (high - low) if high > low else 0.5 for mean in means)
+
 
 @dataclass(frozen=True)
 class History:
     """An entry over time.
 
     Attributes:
-        entry: Its job, machine, set-up and label.
-        series: One a benchmark.
+        entry: Its job, machine, setup and label.
+        series: One per benchmark.
     """
 
     entry: Entry
@@ -109,8 +129,8 @@ def histories(entries: Iterable[Entry], benchmarks: Collection[str] = ()) -> lis
         benchmarks: Names of those that are wanted; none means all. Entries without any of them
             are left out.
     """
-    found = [History(entry, tuple(_series(entry, benchmarks))) for entry in entries]
-    return [each for each in found if each.series]
+    shown = [History(entry, tuple(_series(entry, benchmarks))) for entry in entries]
+    return [each for each in shown if each.series]
 
 
 def _series(entry: Entry, benchmarks: Collection[str]) -> Iterable[Series]:
@@ -131,7 +151,7 @@ def _series(entry: Entry, benchmarks: Collection[str]) -> Iterable[Series]:
         yield Series(name, points, shifts)
 
 
-def _point(run: Run, row: ShortRow) -> Point:
+def _point(run: Run, row: Row) -> Point:
     return Point(run.when, row.images_per_s, row.accuracy, run.commit, run.path)
 
 

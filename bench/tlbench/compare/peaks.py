@@ -1,11 +1,11 @@
-"""Runs that had less of their machine than others had: the matrix-multiply peak tells."""
+"""Runs on a machine that was slower than usual, by its matrix-multiply peak."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from tlbench.compare.entries import SETUP
 from tlbench.machine.difference import compare_fingerprints
+from tlbench.runs.row import SETUP
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -13,20 +13,27 @@ if TYPE_CHECKING:
     from tlbench.compare.entries import Entry
     from tlbench.runs.collect import Run
 
-#: Share of the best peak of a machine, below which a run had less of it. On shared machines, peaks
-#: of runs that used all of it differ by up to a quarter.
+#: A peak below this share of the machine's best one is weak. On shared machines, peaks of runs
+#: that used the whole machine differ by up to a quarter.
 WEAK = 0.7
 
 
-def weak_peaks(entries: Sequence[Entry]) -> dict[int, tuple[float, float]]:
-    """Entries whose latest run found its machine weak.
+class WeakPeak(NamedTuple):
+    """Matrix-multiply peaks in GFLOP/s: the latest run's, and the best of the same machine."""
+
+    own: float
+    best: float
+
+
+def weak_peaks(entries: Sequence[Entry]) -> dict[int, WeakPeak]:
+    """Entries whose machine was slower in the latest run than in another one.
 
     Args:
         entries: Of one comparison.
 
     Returns:
-        By position, the peak of the latest run and the best of all runs on the same machine with
-        the same device and as many threads, in GFLOP/s.
+        By position; the best peak is of all runs on the same machine with the same device and as
+        many threads.
     """
     own = [_peak(entry.last) for entry in entries]
     tops = [max(map(_peak, entry.runs)) for entry in entries]
@@ -34,8 +41,8 @@ def weak_peaks(entries: Sequence[Entry]) -> dict[int, tuple[float, float]]:
         max(top for other, top in zip(entries, tops, strict=True) if _alike(entry, other))
         for entry in entries
     ]
-    pairs = enumerate(zip(own, best, strict=True))
-    return {i: (peak, top) for i, (peak, top) in pairs if 0 < peak < WEAK * top}
+    pairs = enumerate(map(WeakPeak, own, best))
+    return {i: pair for i, pair in pairs if 0 < pair.own < WEAK * pair.best}
 
 
 def _alike(entry: Entry, other: Entry) -> bool:
@@ -49,5 +56,5 @@ def _alike(entry: Entry, other: Entry) -> bool:
 
 
 def _peak(run: Run) -> float:
-    """The best that any of its benchmarks found; 0 where none did."""
+    """The best of its benchmarks; 0 where none has one."""
     return max((row.peak_gflops_per_s or 0.0 for row in run.rows), default=0.0)

@@ -1,4 +1,4 @@
-"""Comparisons for programs: every cell with all that is known of it, as CSV and JSON."""
+"""Comparisons for programs: every cell with all its figures, as CSV and JSON."""
 
 from __future__ import annotations
 
@@ -7,8 +7,6 @@ import io
 import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
-
-from tlbench.compare.reference import headline
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -27,7 +25,7 @@ OF_RATIO = ("value", "low", "high", "p", "p_usual", "basis")
 
 
 def records(comparison: Comparison) -> Iterator[dict[str, Any]]:
-    """Every cell with all that is known of it, by ``FIELDS``."""
+    """Every cell with all its figures, by ``FIELDS``."""
     for benchmark, cells in comparison.cells.items():
         for entry, cell in zip(comparison.entries, cells, strict=True):
             if cell is not None:
@@ -38,13 +36,13 @@ def _values(benchmark: str, entry: Entry, cell: Cell) -> tuple[Any, ...]:
     ratio = (getattr(cell.ratio, name, None) for name in OF_RATIO)
     return (
         *(benchmark, entry.label, entry.machine, *entry.setup, len(cell.rates), cell.rate),
-        *(min(cell.rates), max(cell.rates), *ratio, cell.word, cell.accuracy),
-        *(cell.accuracy_p, cell.verdict, cell.images_per_money),
+        *(min(cell.rates), max(cell.rates), *ratio, cell.significance, cell.accuracy),
+        *(cell.accuracy_p, cell.last.timing, cell.images_per_currency_unit),
     )
 
 
 def as_csv(comparisons: Iterable[Comparison]) -> str:
-    """A line a cell, the job's facts first; spreadsheets take no text in it for a formula."""
+    """A line per cell, the job's facts first; spreadsheets read no text in it as a formula."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     written = False
@@ -64,7 +62,7 @@ def _harmless(value: object) -> object:
 
 def as_json(comparisons: Iterable[Comparison]) -> str:
     """Jobs with entries, differences, cells and headlines."""
-    told = [
+    listed = [
         {
             "job": dict(each.job.facts),
             "entries": [
@@ -72,13 +70,13 @@ def as_json(comparisons: Iterable[Comparison]) -> str:
                     "label": entry.label,
                     "machine": entry.machine,
                     "files": [run.path.as_posix() for run in entry.runs],
-                    "headline": asdict(found) if (found := headline(entry)) else None,
+                    "headline": asdict(headline) if headline else None,
                 }
-                for entry in each.entries
+                for entry, headline in zip(each.entries, each.headlines, strict=True)
             ],
             "differing": [asdict(fact) for fact in each.differing],
             "cells": list(records(each)),
         }
         for each in comparisons
     ]
-    return json.dumps({"comparisons": told}, indent=1, ensure_ascii=False)
+    return json.dumps({"comparisons": listed}, indent=1, ensure_ascii=False)

@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import string
-from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
-from tlbench.compare.differing import within
-from tlbench.compare.peaks import weak_peaks
-from tlbench.compare.reference import headline
-from tlbench.report.table import indented, lines_of, per_second, share, wrapped
-from tlbench.report.text import as_code, as_text, coloured, printable
+from tlbench.report.table import lines_of, per_second, share
+from tlbench.report.text import as_code, as_text, coloured, indented, printable, sentence
 from tlbench.stats.ratios import ALARM, CONFIDENCE, RUN_SD
 
 if TYPE_CHECKING:
@@ -18,53 +14,43 @@ if TYPE_CHECKING:
 
     from tlbench.compare.comparison import Cell, Comparison
     from tlbench.compare.entries import Entry
+    from tlbench.compare.peaks import WeakPeak
     from tlbench.compare.reference import Headline
 
 HEADINGS = ("benchmark", "", "images/s", "times A", "interval", "top-1", "")
 RIGHT = (2, 3, 4, 5)
 COLOURS = {"faster": "green", "slower": "red"}
-#: The letter of the entry that the others are compared with.
-FIRST = "A"
-#: Verdicts of rounds whose time is in doubt.
-DOUBTED = ("noisy", "drifting", "cold", "unsynchronised")
-#: Behind an accuracy that is another than the first entry's, and not by chance.
+#: Behind an accuracy that differs significantly from the first entry's.
 OTHER = "≠"
+#: For ``--explain``: a line per paragraph.
+EXPLANATION = f"""\
+times A: ratio of the geometric means of the runs' throughputs.
+interval: the {100 * CONFIDENCE:.0f} % confidence interval of this ratio alone (Welch's t test on \
+logarithms). For A itself, the slowest and the fastest run.
+faster, slower: if nothing differs, any ratio of a comparison is called so with a probability of \
+at most {100 * ALARM:.0f} % (Bonferroni). More ratios make this stricter: an interval can exclude \
+1 without a significant difference.
+few runs: they are assumed to vary by {100 * RUN_SD:.0f} %, or as much as they do if that is more. \
+To detect smaller differences, measure more runs, or use tlbench gate on one machine.
+{OTHER}: accuracy differs significantly, image by image (McNemar's test)."""
 
 
 def legend(first: str) -> str:
-    """What is said beside every comparison.
+    """What stands below every comparison.
 
     Args:
         first: What the entry is called that the others are compared with.
     """
     return (
-        f"Times as fast as {first}: of the geometric means over runs, with the "
-        f"{100 * CONFIDENCE:.0f} % interval. Faster and slower are said where chance alone would "
-        f"say so of any of these ratios in at most {100 * ALARM:.0f} % of comparisons. That is "
-        "stricter, the more ratios there are, than an interval, which is of one ratio alone; and "
-        "not told apart isn't the same as equal. Where runs are one or few, they may be taken "
-        f"to scatter by {100 * RUN_SD:.0f} %, or as they do if that is more: to see less, measure "
-        f"more runs, or use tlbench gate on one machine. {OTHER}: another accuracy than {first}'s, "
-        "beyond chance."
+        f"'faster' and 'slower' hold at the {100 * ALARM:.0f} % level over all ratios shown "
+        f"together. 'No significant difference' does not mean equal. Single runs are assumed to "
+        f"vary by {100 * RUN_SD:.0f} %. {OTHER}: accuracy differs significantly from {first}'s."
     )
 
 
-@dataclass(frozen=True)
-class Line:
-    """One benchmark of one entry, as text."""
-
-    benchmark: str
-    letter: str
-    rate: str
-    ratio: str
-    interval: str
-    accuracy: str
-    word: str
-
-    @property
-    def cells(self) -> tuple[str, ...]:
-        """In the order of ``HEADINGS``."""
-        return tuple(asdict(self).values())
+def explanation() -> list[str]:
+    """How the figures of a comparison are computed, in lines of at most 80 columns."""
+    return [line for text in EXPLANATION.splitlines() for line in sentence(text)]
 
 
 def letters(count: int) -> list[str]:
@@ -75,43 +61,33 @@ def letters(count: int) -> list[str]:
     ]
 
 
-def table_lines(comparison: Comparison) -> Iterator[Line]:
-    """Benchmark by benchmark, a line for each entry that has it."""
+def table_rows(comparison: Comparison) -> Iterator[tuple[str, ...]]:
+    """Benchmark by benchmark, texts by ``HEADINGS`` for each entry that has it."""
     names = letters(len(comparison.entries))
     for benchmark, cells in comparison.cells.items():
-        told = benchmark
+        first = printable(benchmark)
         for letter, cell in zip(names, cells, strict=True):
             if cell is not None:
-                yield _line(told, letter, cell)
-                told = ""
+                yield (first, letter, *_figures(cell))
+                first = ""
 
 
-def _line(benchmark: str, letter: str, cell: Cell) -> Line:
-    found = cell.ratio
-    return Line(
-        benchmark=printable(benchmark),
-        letter=letter,
-        rate=per_second(cell.rate),
-        ratio="" if found is None else _times(found.value),
-        interval=_spread(cell) if found is None else f"{_times(found.low)}-{_times(found.high)}",
-        accuracy=share(cell.accuracy) + OTHER * cell.accuracy_differs,
-        word=cell.word or "",
-    )
+def _figures(cell: Cell) -> tuple[str, ...]:
+    ratio = cell.ratio
+    if ratio is None:
+        times, interval = "", "/".join(f"{each:+.0%}" for each in cell.spread or ())
+    else:
+        times, interval = _times(ratio.value), f"{_times(ratio.low)}-{_times(ratio.high)}"
+    accuracy = share(cell.accuracy) + OTHER * cell.accuracy_differs
+    return per_second(cell.rate), times, interval, accuracy, cell.significance or ""
 
 
 def _times(value: float) -> str:
     return f"{value:.2f}" if value < 10 else f"{value:,.1f}" if value < 100 else f"{value:,.0f}"
 
 
-def _spread(cell: Cell) -> str:
-    """Of the runs' rates, in percent of their mean."""
-    if cell.spread is None:
-        return ""
-    return "/".join(f"{each - 1:+.0%}" for each in cell.spread)
-
-
 def entry_lines(comparison: Comparison) -> Iterator[str]:
-    """Which letter is which."""
+    """Each entry's letter, label and runs."""
     for letter, entry in zip(letters(len(comparison.entries)), comparison.entries, strict=True):
         yield f"{letter}: {printable(entry.label)}, {_runs(entry)}"
 
@@ -124,128 +100,103 @@ def _runs(entry: Entry) -> str:
     return f"{len(entry.runs):,} runs of {dates}"
 
 
-def difference_lines(found: Comparison) -> Iterator[str]:
-    """A line a fact that entries differ in, then what runs of one entry differ in."""
-    names = letters(len(found.entries))
-    for each in found.differing:
+def difference_lines(comparison: Comparison) -> Iterator[str]:
+    """A line per fact that entries differ in, then what runs of one entry differ in."""
+    names = letters(len(comparison.entries))
+    for each in comparison.differing:
         parts = [f"{value} ({spans(at, names)})" for value, at in each.groups().items()]
         yield printable(f"{each.name}: {'; '.join(parts)}")
-    mixtures: dict[tuple[str, ...], list[int]] = {}
-    for position, entry in enumerate(found.entries):
-        mixtures.setdefault(within(entry), []).append(position)
-    for own, at in mixtures.items():
-        if own:
-            yield printable(f"among the runs of {spans(at, names)} themselves: {', '.join(own)}")
+    for facts, at in comparison.mixtures.items():
+        yield printable(f"runs of {spans(at, names)}: {mixture_text(facts)}")
+
+
+def mixture_text(facts: Sequence[str]) -> str:
+    """Such as ``made with different commits of the suite``."""
+    return f"made with different {', '.join(f.replace('commit of', 'commits of') for f in facts)}"
 
 
 def spans(positions: Sequence[int], names: Sequence[str]) -> str:
-    """Letters of entries, neighbours together, such as ``A,C-F``."""
+    """Letters of entries, neighbours together, such as ``A, C-F``."""
     runs: list[list[int]] = []
     for position in positions:
         if runs and position == runs[-1][-1] + 1:
             runs[-1].append(position)
         else:
             runs.append([position])
-    return ",".join("-".join(dict.fromkeys((names[run[0]], names[run[-1]]))) for run in runs)
+    return ", ".join("-".join(dict.fromkeys((names[run[0]], names[run[-1]]))) for run in runs)
 
 
-def headline_lines(comparison: Comparison) -> Iterator[str]:
-    """Each entry's throughput as a multiple of the reference machine's, with its parts."""
-    for letter, entry in zip(letters(len(comparison.entries)), comparison.entries, strict=True):
-        found = headline(entry)
-        if found is not None:
-            yield f"{letter}: {headline_text(found)}"
-
-
-def headline_text(found: Headline) -> str:
+def headline_text(headline: Headline) -> str:
     """A headline with its parts."""
-    parts = ", ".join(f"{printable(name)} {_times(part)}" for name, part in found.parts.items())
-    if found.value is None:
-        return f"no headline ({printable(found.reason or '')}; {parts or 'no parts'})"
+    parts = ", ".join(f"{printable(name)} {_times(part)}" for name, part in headline.parts.items())
+    if headline.value is None:
+        return f"no headline ({printable(headline.reason or '')}; {parts or 'no parts'})"
     return (
-        f"{_times(found.value)} times {printable(found.reference)} (geometric mean of "
-        f"{len(found.parts)}: {parts})"
+        f"{_times(headline.value)} times {printable(headline.reference)} (geometric mean of "
+        f"{len(headline.parts)}: {parts})"
     )
 
 
-def doubt_lines(comparison: Comparison) -> Iterator[str]:
-    """What the latest runs say of themselves: rounds in doubt, and a machine that was weak."""
-    weak = weak_peaks(comparison.entries)
-    for position, letter in enumerate(letters(len(comparison.entries))):
-        told = [
-            f"{printable(name)} {cell.verdict}"
-            for name, cells in comparison.cells.items()
-            if (cell := cells[position]) is not None and cell.verdict in DOUBTED
-        ]
-        if told:
-            yield f"{letter}: in doubt by its own rounds: {', '.join(told)}"
-        if position in weak:
-            yield f"{letter}: {weak_text(*weak[position])}"
-
-
-def weak_text(own: float, best: float) -> str:
-    """That a run had less of its machine than another one.
-
-    Args:
-        own: Its matrix-multiply peak in GFLOP/s.
-        best: The other run's.
-    """
+def weak_text(peak: WeakPeak) -> str:
+    """That a machine was slower in a run than in another one."""
     return (
-        f"had less than the whole machine: its matrix-multiply peak was {own:,.0f} GFLOP/s, where "
-        f"another run's was {best:,.0f}"
+        "the machine was slower than usual: matrix-multiply peak "
+        f"{peak.own:,.0f} GFLOP/s, best seen {peak.best:,.0f}"
     )
 
 
-def money_lines(comparison: Comparison) -> Iterator[str]:
-    """Images for a unit of money, for entries that were given a price."""
-    for letter, position in zip(
-        letters(len(comparison.entries)), range(len(comparison.entries)), strict=True
-    ):
-        told = [
-            f"{printable(name)} {cell.images_per_money:,.0f}"
-            for name, cells in comparison.cells.items()
-            if (cell := cells[position]) is not None and cell.images_per_money
+def lines_below(comparison: Comparison) -> Iterator[str]:
+    """Headlines, what images cost, and what makes times unreliable; a line each."""
+    names = letters(len(comparison.entries))
+    for letter, headline in zip(names, comparison.headlines, strict=True):
+        if headline is not None:
+            yield f"{letter}: {headline_text(headline)}"
+    for position, letter in enumerate(names):
+        images = [
+            f"{printable(name)} {cell.images_per_currency_unit:,.0f}"
+            for name, cell in comparison.of_entry(position).items()
+            if cell.images_per_currency_unit
         ]
-        if told:
-            yield f"{letter}: images for a unit of money: {', '.join(told)}"
+        if images:
+            yield f"{letter}: images per unit of currency: {', '.join(images)}"
+    for position, letter in enumerate(names):
+        unreliable = [
+            f"{printable(name)} ({cell.last.timing})"
+            for name, cell in comparison.of_entry(position).items()
+            if cell.unreliable
+        ]
+        if unreliable:
+            yield f"{letter}: unreliable timing: {', '.join(unreliable)}"
+        if position in comparison.weak_peaks:
+            yield f"{letter}: {weak_text(comparison.weak_peaks[position])}"
 
 
 def as_lines(comparisons: Iterable[Comparison]) -> list[str]:
     """Lines of at most 80 columns: what differs first, then figures, then what they mean."""
     lines: list[str] = []
     for each in comparisons:
-        lines += [*wrapped(printable(str(each.job))), ""]
+        lines += [*sentence(printable(str(each.job))), ""]
         for line in entry_lines(each):
-            lines += wrapped(line)
-        told = list(difference_lines(each))
-        lines += ["", "what differs:"] * bool(told)
-        lines += [part for line in told for part in indented(line)]
-        table = lines_of(HEADINGS, [line.cells for line in table_lines(each)], right=RIGHT)
+            lines += sentence(line)
+        differences = list(difference_lines(each))
+        lines += ["", "what differs:"] * bool(differences)
+        lines += [part for line in differences for part in indented(line)]
+        table = lines_of(HEADINGS, table_rows(each), right=RIGHT)
         lines += ["", *coloured(table, COLOURS), ""]
-        below = [*headline_lines(each), *money_lines(each), *doubt_lines(each)]
-        lines += [part for line in below for part in wrapped(line)]
-        lines += [""] * bool(below)
-    return [*lines, *wrapped(legend(FIRST))]
+        below = [part for line in lines_below(each) for part in sentence(line)]
+        lines += [*below, *[""] * bool(below)]
+    return [*lines, *sentence(legend("A"))]
 
 
 def as_markdown(comparisons: Iterable[Comparison]) -> str:
-    """A section a job. Nothing that a file says is taken for Markdown or HTML."""
+    """A section per job. Nothing from a file is read as Markdown or HTML."""
     parts = []
     for each in comparisons:
         parts.append(f"## {as_text(printable(str(each.job)))}")
-        told = [
-            *entry_lines(each),
-            *(f"differs: {line}" for line in difference_lines(each)),
-        ]
-        parts.append("\n".join(f"- {as_text(line)}" for line in told))
+        above = [*entry_lines(each), *(f"differs: {line}" for line in difference_lines(each))]
+        parts.append("\n".join(f"- {as_text(line)}" for line in above))
         rule = ["---:" if i in RIGHT else "---" for i in range(len(HEADINGS))]
-        rows = [HEADINGS, rule, *(_escaped(line) for line in table_lines(each))]
-        parts.append("\n".join(f"| {' | '.join(row)} |" for row in rows))
-        found = [*headline_lines(each), *money_lines(each), *doubt_lines(each)]
-        parts.append("\n".join(f"- {as_text(line)}" for line in found))
-    return "\n\n".join(filter(None, [*parts, legend(FIRST)])) + "\n"
-
-
-def _escaped(line: Line) -> Sequence[str]:
-    name, *figures = line.cells
-    return [as_code(name) if name else "", *figures]
+        rows = ([as_code(name) if name else "", *figures] for name, *figures in table_rows(each))
+        parts.append("\n".join(f"| {' | '.join(row)} |" for row in (HEADINGS, rule, *rows)))
+        parts.append("\n".join(f"- {as_text(line)}" for line in lines_below(each)))
+    return "\n\n".join(filter(None, [*parts, legend("A")])) + "\n"

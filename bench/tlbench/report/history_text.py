@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from tlbench.compare.entries import SETUP
-from tlbench.report.table import indented, lines_of, per_second, wrapped
-from tlbench.report.text import printable
+from tlbench.report.table import lines_of, per_second
+from tlbench.report.text import indented, printable, sentence
+from tlbench.runs.row import SETUP
 from tlbench.stats.change_points import ALARM, LEAST_RUNS, MOST_RUNS
-from tlbench.stats.ratios import CONFIDENCE, geometric_mean
+from tlbench.stats.ratios import CONFIDENCE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -19,81 +18,77 @@ if TYPE_CHECKING:
 
 HEADINGS = ("benchmark", "runs", "first", "last", "images/s", "", "changes")
 RIGHT = (1, 4)
-#: From the lowest to the highest, and how many of them stand beside each other at most.
-BLOCKS, SPARKS = "▁▂▃▄▅▆▇█", 14
+#: From the lowest rate to the highest.
+BLOCKS = "▁▂▃▄▅▆▇█"
 #: Facts of software that are named behind a change; JSON has all.
 FACTS = 4
-#: Said below every history.
 LEGEND = (
     f"Changes: with the {100 * CONFIDENCE:.0f} % interval, and the commits of the last run before "
     f"and the first run after. At most {100 * ALARM:.0f} in 100 histories without a change show "
-    "any, as long as runs scatter independently of each other."
+    "one, if runs vary independently."
 )
-TOO_FEW = (
-    f"too few: of fewer than {LEAST_RUNS} runs none is judged; a change would not be told from "
-    "chance."
-)
+TOO_FEW = f"too few: at least {LEAST_RUNS} runs are needed to detect a change."
 
 
-def as_lines(found: Sequence[History]) -> list[str]:
+def as_lines(shown: Sequence[History]) -> list[str]:
     """Lines of at most 80 characters: each entry's table, its changes, then what they mean.
 
     Entries of a single run are only named: one run is no history.
     """
     lines: list[str] = []
-    several = [each for each in found if len(each.entry.runs) > 1]
+    several = [each for each in shown if len(each.entry.runs) > 1]
     for each in several:
         lines += [
-            *wrapped(printable(str(each.entry.job))),
-            *wrapped(printable(each.entry.label)),
+            *sentence(printable(str(each.entry.job))),
+            *sentence(printable(each.entry.label)),
             "",
             *lines_of(HEADINGS, [_cells(series) for series in each.series], right=RIGHT),
             "",
         ]
         for line in notes(each):
-            lines += wrapped(line)
+            lines += sentence(line)
         lines += [""] * (lines[-1] != "")
-    lines += [line for text in legends(several) for line in wrapped(text)]
-    single = [each.entry for each in found if len(each.entry.runs) == 1]
+    lines += [line for text in legends(several) for line in sentence(text)]
+    single = [each.entry for each in shown if len(each.entry.runs) == 1]
     if single:
-        lines += [""] * bool(lines) + ["one run so far, which is no history:"]
+        lines += [""] * bool(lines) + ["only one run so far:"]
         for entry in single:
             lines += indented(printable(f"{entry.label}; {entry.job}"))
     return lines
 
 
-def legends(found: Sequence[History]) -> Iterator[str]:
-    """What "too few" and changes mean, where there are any to be seen."""
-    judged = [bool(series.judged) for each in found for series in each.series]
+def legends(shown: Sequence[History]) -> Iterator[str]:
+    """What "too few" and changes mean, where there are any."""
+    judged = [bool(series.judged) for each in shown for series in each.series]
     if not all(judged):
         yield TOO_FEW
     if any(judged):
         yield LEGEND
 
 
-def notes(found: History) -> Iterator[str]:
-    """A line a change, and a line a benchmark of which only the latest runs were judged."""
-    for series in found.series:
+def notes(history: History) -> Iterator[str]:
+    """A line per change, and per benchmark of which only the latest runs were searched."""
+    for series in history.series:
         for shift in series.shifts:
             yield f"{printable(series.benchmark)}: {shift_text(shift)}"
-    for series in found.series:
+    for series in history.series:
         if 0 < series.judged < len(series.points):
             yield (
                 f"{printable(series.benchmark)}: only the latest {MOST_RUNS:,} of "
-                f"{len(series.points):,} runs are judged"
+                f"{len(series.points):,} runs were searched for changes"
             )
 
 
 def shift_text(shift: Shift) -> str:
     """Such as ``-5.2 % (-6.1 to -4.3 %) from 2026-11-12 on, commits a1b2c3..0a1b2c``."""
-    found = shift.change.ratio
-    ends = " to ".join(f"{100 * (end - 1):+.1f}" for end in (found.low, found.high))
-    told = f"{100 * (found.value - 1):+.1f} % ({ends} %) from {shift.after.when:%Y-%m-%d} on"
-    return f"{told}, {commits_text(shift)}{_software(shift)}"
+    ratio = shift.change.ratio
+    ends = " to ".join(f"{100 * (end - 1):+.1f}" for end in (ratio.low, ratio.high))
+    size = f"{100 * (ratio.value - 1):+.1f} % ({ends} %) from {shift.after.when:%Y-%m-%d} on"
+    return f"{size}, {commits_text(shift)}{_software(shift)}"
 
 
 def commits_text(shift: Shift) -> str:
-    """The commits of the runs around it, and whether they are one."""
+    """The commits before and after, or that both runs are of the same one."""
     if shift.same_commit:
         return f"the same commit, {printable(shift.after.commit or '')}"
     return f"commits {printable(shift.commit_range)}"
@@ -105,20 +100,9 @@ def _software(shift: Shift) -> str:
     return f"; software: {', '.join([*facts[:FACTS], *more])}" if facts else ""
 
 
-def sparkline(rates: Sequence[float]) -> str:
-    """A block for each run, or for as many runs in a row as ``SPARKS`` blocks leave to each.
-
-    Args:
-        rates: At least one, all above 0.
-    """
-    count = min(len(rates), SPARKS)
-    ends = [len(rates) * i // count for i in range(count + 1)]
-    means = [geometric_mean(rates[begin:end]) for begin, end in pairwise(ends)]
-    low, high = min(means), max(means)
-    if high <= low:
-        return BLOCKS[len(BLOCKS) // 2] * count
-    top = len(BLOCKS) - 1
-    return "".join(BLOCKS[round((mean - low) / (high - low) * top)] for mean in means)
+def sparkline(levels: Sequence[float]) -> str:
+    """A block per level, 0 to 1."""
+    return "".join(BLOCKS[round(level * (len(BLOCKS) - 1))] for level in levels)
 
 
 def _cells(series: Series) -> Sequence[str]:
@@ -129,14 +113,14 @@ def _cells(series: Series) -> Sequence[str]:
         f"{points[0].when:%Y-%m-%d}",
         f"{points[-1].when:%Y-%m-%d}",
         per_second(points[-1].rate),
-        sparkline([point.rate for point in points]),
+        sparkline(series.levels),
         (str(len(series.shifts)) if series.shifts else "none") if series.judged else "too few",
     )
 
 
-def as_json(found: Iterable[History]) -> str:
-    """A record a benchmark and entry, with every run and every change."""
-    told = [
+def as_json(shown: Iterable[History]) -> str:
+    """A record per benchmark and entry, with every run and every change."""
+    records = [
         {
             "job": dict(each.entry.job.facts),
             "machine": each.entry.machine,
@@ -155,22 +139,22 @@ def as_json(found: Iterable[History]) -> str:
             ],
             "changes": [_shift(shift) for shift in series.shifts],
         }
-        for each in found
+        for each in shown
         for series in each.series
     ]
-    whole = {"least_runs": LEAST_RUNS, "most_runs": MOST_RUNS, "histories": told}
+    whole = {"least_runs": LEAST_RUNS, "most_runs": MOST_RUNS, "histories": records}
     return json.dumps(whole, indent=1, ensure_ascii=False)
 
 
 def _shift(shift: Shift) -> dict[str, Any]:
-    found = shift.change
+    change = shift.change
     return {
-        "index": found.index,
+        "index": change.index,
         "when": shift.after.when.isoformat(),
-        "ratio": found.ratio.value,
-        "ratio_low": found.ratio.low,
-        "ratio_high": found.ratio.high,
-        "p": found.p,
+        "ratio": change.ratio.value,
+        "ratio_low": change.ratio.low,
+        "ratio_high": change.ratio.high,
+        "p": change.p,
         "commits": shift.commit_range,
         "software": [{"name": f.key, "old": f.old, "new": f.new} for f in shift.software],
     }

@@ -1,109 +1,88 @@
-"""The table at the end of a run, readable at 80 columns."""
+"""The table at the end of a run; how figures are printed everywhere."""
 
 from __future__ import annotations
 
-import textwrap
-from statistics import median
 from typing import TYPE_CHECKING
 
 from rich.table import Table
 from rich.text import Text
 
-from tlbench.report.text import WIDTH, rendered
+from tlbench.report.text import printable, rendered, sentence
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
-    from tlbench.runs.read import Row
+    from tlbench.runs.read import Benchmark
+    from tlbench.runs.row import Row
 
 
-def result_table(rows: Sequence[Row], not_measured: Mapping[str, str]) -> list[str]:
+HEADINGS = ("stage", "images/s", "median", "interval", "n", "top-1", "floor", "peak", "timing")
+
+
+def result_table(benchmarks: Sequence[Benchmark], not_measured: Mapping[str, str]) -> list[str]:
     """Lines of at most 80 characters.
 
     Args:
-        rows: What was measured.
+        benchmarks: What was measured.
         not_measured: Reason by benchmark, for those that have no row.
     """
-    table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="")
-    table.add_column("stage")
-    for heading in ("images/s", "median", "interval", "n", "top-1", "floor", "peak"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    table.add_column("verdict")
-    for row in rows:
-        table.add_row(*cells(row))
-    lines = rendered(table)
-    lines += [
-        line
-        for row in rows
-        if row.info.get("gflops_per_s")
-        for line in rendered(share_of_peak(row))
-    ]
-    lines += [line for row in rows for line in energy_and_cost(row)]
-    lines += list(dict.fromkeys(line for row in rows for line in accuracy_kept(row)))
-    for row in rows:
-        for reason in row.info.get("noise", {}).get("reasons", []):
-            lines += rendered(Text(f"{row.label}: {reason}"))
-    for name, reason in not_measured.items():
-        lines += rendered(Text(f"{name}: not measured: {reason}"))
-    return lines
+    rows = [each.row for each in benchmarks]
+    lines = lines_of(HEADINGS, map(cells, benchmarks), right=range(1, len(HEADINGS) - 1))
+    texts = [text for row in rows for text in share_of_peak(row)]
+    texts += [text for row in rows for text in energy_and_cost(row)]
+    texts += dict.fromkeys(text for row in rows for text in accuracy_kept(row))
+    texts += [f"{row.label}: {reason}" for row in rows if row.noise for reason in row.noise.reasons]
+    texts += [f"{name}: not measured: {reason}" for name, reason in not_measured.items()]
+    return [*lines, *(line for text in texts for line in sentence(printable(text)))]
 
 
-def cells(row: Row) -> tuple[str, ...]:
-    """A row's entries in the order of the table's columns."""
-    info = row.info
+def cells(benchmark: Benchmark) -> tuple[str, ...]:
+    """A benchmark's texts in the order of ``HEADINGS``."""
+    row = benchmark.row
     return (
         row.label,
-        f"{info['images_per_s']:,.0f}",
-        seconds(median(row.seconds)),
+        per_second(row.images_per_s),
+        "-" if row.median_s is None else seconds(row.median_s),
         interval(row),
-        str(len(row.seconds)),
-        share(info.get("accuracy")),
-        share(info.get("accuracy_floor")),
-        gigabytes(info["peak_rss_bytes"]),
-        info.get("noise", {}).get("verdict", "-"),
+        str(len(benchmark.stats.data)),
+        share(row.accuracy),
+        share(row.accuracy_floor),
+        gigabytes(row.peak_rss_bytes),
+        row.timing or "-",
     )
 
 
-def energy_and_cost(row: Row) -> list[str]:
-    """What an image takes in energy, and a million in money, where that is known."""
-    joules, cost = row.info.get("joules_per_image"), row.info.get("cost_per_million_images")
-    parts = [f"{joules:.3g} J an image"] if joules else []
-    parts += [f"{cost:.3g} for a million images"] if cost else []
-    return [f"{row.label}: {', '.join(parts)}"] if parts else []
+def energy_and_cost(row: Row) -> Iterator[str]:
+    """Energy per image and cost per million images, where they are known."""
+    parts = [f"{row.joules_per_image:.3g} J per image"] if row.joules_per_image else []
+    if row.cost_per_million_images:
+        parts.append(f"{row.cost_per_million_images:.3g} per million images")
+    if parts:
+        yield f"{row.label}: {', '.join(parts)}"
 
 
-def accuracy_kept(row: Row) -> list[str]:
-    """What a lower precision keeps of single precision's accuracy: the same for all of a run."""
-    kept = row.info.get("accuracy_kept")
-    if kept is None:
-        return []
-    return [f"{row.info['precision']}: keeps {kept:.1%} of the accuracy of single precision"]
+def accuracy_kept(row: Row) -> Iterator[str]:
+    """What a lower precision costs in accuracy: the same for all of a run."""
+    if row.accuracy_kept is not None:
+        yield (f"{row.precision}: {row.accuracy_kept:.1%} of the accuracy of single precision")
 
 
-def share_of_peak(row: Row) -> Text:
+def share_of_peak(row: Row) -> Iterator[str]:
     """How close a stage came to this machine's matrix-multiply peak of the same minutes."""
-    rate, peak = row.info["gflops_per_s"], row.info["peak_gflops_per_s"]
-    share = f", {rate / peak:.0%} of the {peak:,.0f} of an fp32 matrix multiply" if peak else ""
-    return Text(f"{row.label}: {rate:,.0f} GFLOP/s{share}")
+    if not row.gflops_per_s:
+        return
+    of_peak = ""
+    if row.peak_fraction and row.peak_gflops_per_s:
+        peak = f"{row.peak_gflops_per_s:,.0f}"
+        of_peak = f", {row.peak_fraction:.0%} of the machine's matrix-multiply peak of {peak}"
+    yield f"{row.label}: {row.gflops_per_s:,.0f} GFLOP/s{of_peak}"
 
 
 def interval(row: Row) -> str:
     """The ends of the median's interval in percent of the median, or a dash for one round."""
-    ends = row.info.get("interval_s")
-    if not ends:
+    if not row.interval_s or not row.median_s:
         return "-"
-    middle = median(row.seconds)
-    return "/".join(f"{end / middle - 1:+.0%}" for end in ends)
-
-
-def wrapped(text: str, width: int = WIDTH) -> list[str]:
-    """A text as lines, at least one; all but the first are indented."""
-    return textwrap.wrap(text, width, subsequent_indent="  ", break_on_hyphens=False) or [""]
-
-
-def indented(text: str) -> list[str]:
-    """As ``wrapped``, two columns to the right."""
-    return [f"  {line}" for line in wrapped(text, WIDTH - 2)]
+    return "/".join(f"{end / row.median_s - 1:+.0%}" for end in row.interval_s)
 
 
 def per_second(value: float) -> str:
@@ -132,16 +111,16 @@ def share(value: float | None) -> str:
 def lines_of(
     headings: Sequence[str], rows: Iterable[Sequence[str]], *, right: Collection[int] = ()
 ) -> list[str]:
-    """A plain table as lines of at most 80 characters.
+    """A plain table as lines of at most 80 characters; only texts of the first column are broken.
 
     Args:
         headings: Of the columns.
-        rows: As many texts each.
-        right: Positions of columns whose texts end below each other.
+        rows: As many texts each; letters that a terminal obeys are shown as escapes.
+        right: Positions of columns that are right-aligned.
     """
     table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="")
     for i, heading in enumerate(headings):
-        table.add_column(heading, justify="right" if i in right else "left", no_wrap=i in right)
+        table.add_column(heading, justify="right" if i in right else "left", no_wrap=i > 0)
     for row in rows:
-        table.add_row(*(Text(text) for text in row))
+        table.add_row(*(Text(printable(text)) for text in row))
     return rendered(table)

@@ -41,6 +41,13 @@ def sentence(text: str) -> list[str]:
     return [first, *(INDENT + line for line in others)]
 
 
+def indented(text: str) -> list[str]:
+    """As ``sentence``, two columns to the right."""
+    wrapped = Text(text).wrap(Console(width=WIDTH), WIDTH - 2 * len(INDENT))
+    first, *others = (line.plain.rstrip() for line in wrapped)
+    return [INDENT + first, *(2 * INDENT + line for line in others)]
+
+
 def coloured(lines: Iterable[str], colours: Mapping[str, str]) -> list[str]:
     """Lines whose words have colours, if stdout is a terminal that takes them, as rich decides.
 

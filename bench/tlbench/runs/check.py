@@ -1,72 +1,142 @@
-"""Whether result files are what they say: by the schema, and by arithmetic on their own rounds."""
+"""Whether result files are valid: by the row's type, and by arithmetic on their own rounds."""
 
 from __future__ import annotations
 
+import base64
 import math
 from statistics import median
-from typing import TYPE_CHECKING, Any
+from types import UnionType
+from typing import TYPE_CHECKING, Annotated, Any, Union, get_args, get_origin
 
-from tlbench.runs.read import ResultError, read_run
-from tlbench.runs.schema import VERSIONS
+import msgspec
+
+from tlbench.runs.read import (
+    Benchmark,
+    Facts,
+    OtherBenchmark,
+    ResultError,
+    ResultFile,
+    is_other,
+    read_json,
+)
+from tlbench.runs.row import SINCE_2, VERSIONS, Row
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-#: Largest relative difference between a figure and the same worked out from the rounds.
+#: Largest relative difference between a figure and the same computed from the rounds.
 TOLERANCE = 1e-6
+#: Characters of a value that a problem quotes.
+QUOTED = 60
 
 
 def problems(path: Path) -> list[str]:
     """What is wrong with a result file, one line each, naming the file and the field.
 
-    A file without our part is a stranger's pytest-benchmark file, which is said.
+    A file without our part is another suite's pytest-benchmark file, which the line says.
     """
     try:
-        run = read_run(path)
+        content = read_json(path)
     except ResultError as error:
         return [str(error)]
-    version = _version(run)
-    if version not in VERSIONS:
+    about = content.get("tlbench")
+    version = about.get("version") if isinstance(about, dict) else None
+    if type(version) is not int or version not in VERSIONS:
         known = ", ".join(map(str, VERSIONS))
-        return [f"{path}: tlbench.version: {version!r}, expected one of {known}"]
-    found = list(_schema_problems(run, version)) or list(_figure_problems(run["benchmarks"]))
-    return [f"{path}: {line}" for line in found]
+        return [f"{path}: tlbench.version: {_quoted(version)}, expected one of {known}"]
+    lines = list(_field_problems(content, version))
+    if not lines:
+        for number, each in enumerate(content["benchmarks"]):
+            if not is_other(each):
+                row = msgspec.convert(each["extra_info"], Row)
+                place = f"benchmarks[{number}].extra_info"
+                lines += _figure_problems(row, each["stats"]["data"], place)
+    return [f"{path}: {line}" for line in lines]
 
 
-def _version(run: dict[str, Any]) -> object:
-    ours = run.get("tlbench")
-    version = ours.get("version") if isinstance(ours, dict) else None
-    return version if isinstance(version, int) and not isinstance(version, bool) else None
+def _field_problems(content: dict[str, Any], version: int) -> Iterator[str]:
+    """Fields that are missing or of another kind."""
+    machine = content.get("machine_info")
+    if isinstance(machine, dict) and "tlbench" in machine:
+        yield from _problems_of(machine["tlbench"], Facts, "machine_info.tlbench")
+        content = content | {"machine_info": {"tlbench": msgspec.Raw(b"{}")}}
+    yield from _problems_of(content | {"benchmarks": []}, ResultFile, "")
+    for number, each in enumerate(content["benchmarks"]):
+        place = f"benchmarks[{number}]"
+        yield from _problems_of(each, OtherBenchmark if is_other(each) else Benchmark, place)
+        info = each.get("extra_info") if isinstance(each, dict) else None
+        if version > 1 and isinstance(info, dict) and "stage" in info:
+            missing = (name for name in SINCE_2 if name not in info)
+            yield from (
+                f"{place}.extra_info: required field {name!r} is missing" for name in missing
+            )
 
 
-def _schema_problems(run: dict[str, Any], version: object) -> Iterator[str]:
-    import jsonschema
+def _problems_of(value: Any, kind: Any, place: str) -> Iterator[str]:  # noqa: ANN401 - JSON, a type
+    """Where a value isn't of a type: the innermost fields at fault."""
+    try:
+        msgspec.convert(value, kind)
+    except msgspec.ValidationError as error:
+        reason = str(error).partition(" - at ")[0]
+        inner = list(_inner_problems(value, kind, place))
+        yield from inner or [f"{place or 'file'}: {_quoted(value)}: {reason}"]
 
-    assert isinstance(version, int)  # noqa: S101 - a key of VERSIONS
-    validator = jsonschema.Draft202012Validator(VERSIONS[version])
-    for error in sorted(validator.iter_errors(run), key=lambda error: list(map(str, error.path))):
-        place = "".join(f"[{p}]" if isinstance(p, int) else f".{p}" for p in error.absolute_path)
-        message = error.message.replace("\n", " ")
-        yield f"{place.lstrip('.') or 'file'}: {message[:200]}"
+
+def _inner_problems(value: Any, kind: Any, place: str) -> Iterator[str]:  # noqa: ANN401
+    for each in _alternatives(kind):
+        if isinstance(value, dict) and isinstance(each, type) and issubclass(each, msgspec.Struct):
+            for field in msgspec.structs.fields(each):
+                name = field.encode_name
+                if name in value:
+                    yield from _problems_of(value[name], field.type, f"{place}.{name}".lstrip("."))
+                elif field.required:
+                    yield f"{place or 'file'}: required field {name!r} is missing"
+        elif isinstance(value, list) and get_origin(each) is tuple:
+            for number, part in enumerate(value):
+                yield from _problems_of(part, get_args(each)[0], f"{place}[{number}]")
 
 
-def _figure_problems(benchmarks: list[dict[str, Any]]) -> Iterator[str]:
+def _alternatives(kind: Any) -> Iterator[Any]:  # noqa: ANN401 - a type
+    """The types of a union, without what is noted beside them."""
+    if get_origin(kind) is Annotated:
+        yield from _alternatives(get_args(kind)[0])
+    elif get_origin(kind) in (Union, UnionType):
+        for each in get_args(kind):
+            yield from _alternatives(each)
+    else:
+        yield kind
+
+
+def _quoted(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= QUOTED else f"{text[:QUOTED]}..."
+
+
+def _figure_problems(row: Row, seconds: list[float], place: str) -> Iterator[str]:
     """Throughput, median and accuracy must follow from what stands beside them."""
-    for number, benchmark in enumerate(benchmarks):
-        info, seconds = benchmark["extra_info"], benchmark["stats"]["data"]
-        if "stage" not in info:
-            continue
-        place = f"benchmarks[{number}].extra_info"
-        rate = info["images"] / median(seconds)
-        if "rounds" in info:
-            timed = [each["seconds"] for each in info["rounds"] if each["timed"]]
-            if len(timed) != len(seconds):
-                yield f"{place}.rounds: {len(timed)} timed rounds, stats.data has {len(seconds)}"
-                continue
-            rate = info["images"] / median(timed)
-        if not math.isclose(info["images_per_s"], rate, rel_tol=TOLERANCE):
-            yield f"{place}.images_per_s: {info['images_per_s']}, its rounds say {rate:.6g}"
-        accuracy, floor = info["accuracy"], info["accuracy_floor"]
-        if accuracy is not None and floor is not None and accuracy < floor:
-            yield f"{place}.accuracy: {accuracy} is below its floor {floor}"
+    for name, text in _encoded(row):
+        try:
+            base64.b64decode(text, validate=True)
+        except ValueError:
+            yield f"{place}.{name}: {_quoted(text)}: Expected base64"
+    if row.rounds:
+        timed = [each.seconds for each in row.rounds if each.timed]
+        if len(timed) != len(seconds):
+            yield f"{place}.rounds: {len(timed)} timed rounds, stats.data has {len(seconds)}"
+            return
+        seconds = timed
+    rate = row.images / median(seconds)
+    if not math.isclose(row.images_per_s, rate, rel_tol=TOLERANCE):
+        yield f"{place}.images_per_s: {row.images_per_s}, its rounds say {rate:.6g}"
+    floor = row.accuracy_floor
+    if row.accuracy is not None and floor is not None and row.accuracy < floor:
+        yield f"{place}.accuracy: {row.accuracy} is below its floor {floor}"
+
+
+def _encoded(row: Row) -> Iterator[tuple[str, str]]:
+    """Names of fields that hold base64, and these."""
+    if row.correct:
+        yield "correct", row.correct
+    for number, sample in enumerate(row.samples or ()):
+        yield f"samples[{number}].image", sample.image

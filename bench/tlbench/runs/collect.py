@@ -1,30 +1,31 @@
-"""Many result files as runs: read fast, and no more of each kept than comparing needs."""
+"""Many result files as runs: each is read once, and only the latest keep their details."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from difflib import get_close_matches
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from tl_core.progress import progress
 from tlbench.machine.fingerprint import machine_name
-from tlbench.runs.read import ResultError
-from tlbench.runs.row import short_run
+from tlbench.runs.progress import progress
+from tlbench.runs.read import ResultError, read_file
+from tlbench.runs.row import JOB, OWN_RECIPE, SETUP
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from tlbench.runs.row import ShortRow
+    from tlbench.runs.row import Row
 
 #: Folders below ``results/`` whose files aren't runs.
 NOT_RUNS = frozenset({"schema", "studies"})
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Run:
     """One result file.
 
@@ -34,7 +35,9 @@ class Run:
         machine: A name for the machine, such as ``amd-epyc-2-cpus``.
         facts: The machine's fingerprint; runs with equal ones share it.
         commit: What was measured, where it was a checkout; with ``+`` where it had changes.
-        rows: Its benchmarks in short; ``read_rows`` has all of them.
+        rows: Its benchmarks. Of the runs that ``collect`` returns, only the latest of a machine,
+            setup and job have ``rounds``, ``samples`` and ``correct``: of 10,000 files these are
+            most of the memory, and nothing shows them of older ones.
         not_measured: Reason by benchmark, for those that have no row.
         isolated: Whether each benchmark had a process of its own.
     """
@@ -44,14 +47,33 @@ class Run:
     machine: str
     facts: Mapping[str, Any]
     commit: str | None
-    rows: tuple[ShortRow, ...]
+    rows: tuple[Row, ...]
     not_measured: Mapping[str, str]
     isolated: bool
+
+    @cached_property
+    def setup(self) -> tuple[Any, ...]:
+        """Values of ``SETUP``."""
+        return tuple(getattr(self.rows[0], name) for name in SETUP)
+
+    @cached_property
+    def job(self) -> tuple[tuple[str, Any], ...]:
+        """Names and values of ``JOB``."""
+        row = next((row for row in self.rows if row.stage != OWN_RECIPE), self.rows[0])
+        return tuple((name, getattr(row, name)) for name in JOB)
+
+    def without_details(self) -> Run:
+        """The run without what only the latest of its kind is asked for."""
+        rows = (
+            msgspec.structs.replace(row, rounds=None, samples=None, correct=None)
+            for row in self.rows
+        )
+        return replace(self, rows=tuple(rows))
 
 
 @dataclass(frozen=True)
 class Collected:
-    """Runs, by the time they were measured, and what of the given was passed over.
+    """Runs, and the files that are none.
 
     Attributes:
         runs: The earliest first.
@@ -68,25 +90,40 @@ def collect(names: Sequence[str], results: Path = Path("results")) -> Collected:
     Args:
         names: Result files; folders, which are searched through; or names of machines, which are
             folders in ``results``. A file that is named must be a run; in a folder, others are
-            passed over.
+            skipped.
         results: Where machines are looked for.
 
     Raises:
         ResultError: A named file that is no run, or a name that is nothing.
     """
     paths = {path: named for name in names for path, named in files_of(name, results)}
-    runs, skipped = [], []
-    shared: dict[bytes, tuple[dict[str, Any], str]] = {}
+    runs: list[Run] = []
+    skipped: list[str] = []
+    machines: dict[bytes, tuple[dict[str, Any], str]] = {}
+    latest: dict[tuple[object, ...], int] = {}
     with progress(len(paths), "read", unit="file") as bar:
         for path, named in paths.items():
             try:
-                runs.append(_run(path, shared))
+                _add(read_run(path, machines), runs, latest)
             except ResultError as error:
                 if named:
                     raise
                 skipped.append(str(error))
             bar.update(1)
     return Collected(tuple(sorted(runs, key=lambda run: run.when)), tuple(skipped))
+
+
+def _add(run: Run, runs: list[Run], latest: dict[tuple[object, ...], int]) -> None:
+    """Append a run; of two with the same key in ``latest``, the earlier loses its details."""
+    key = (id(run.facts), run.setup, run.job)
+    other = latest.get(key)
+    if other is None or run.when >= runs[other].when:
+        latest[key] = len(runs)
+        runs.append(run)
+        if other is not None:
+            runs[other] = runs[other].without_details()
+    else:
+        runs.append(run.without_details())
 
 
 def files_of(name: str, results: Path = Path("results")) -> Iterable[tuple[Path, bool]]:
@@ -108,46 +145,44 @@ def files_of(name: str, results: Path = Path("results")) -> Iterable[tuple[Path,
         close = get_close_matches(name, known, n=1)
         hint = f"did you mean {close[0]}?" if close else ", ".join(known) or "which has none"
         raise ResultError(f"{name}: no such file or folder, and no machine of {results}/ ({hint})")
-    found = sorted(
+    paths = sorted(
         path
         for path in folder.rglob("*.json")
         if not NOT_RUNS.intersection(path.relative_to(folder).parts[:-1])
     )
-    return [(path, False) for path in found]
+    return [(path, False) for path in paths]
 
 
-def _run(path: Path, shared: dict[bytes, tuple[dict[str, Any], str]]) -> Run:
+def read_run(path: Path, machines: dict[bytes, tuple[dict[str, Any], str]]) -> Run:
     """A file's run.
 
     Args:
         path: The file.
-        shared: Facts of machines that are known already, with the machines' names, by their JSON.
+        machines: Fingerprints that are known already, with the machines' names, by their JSON.
+
+    Raises:
+        ResultError: It isn't valid.
     """
-    found = short_run(path)
+    file = read_file(path)
+    key = bytes(file.machine_info.tlbench)
     try:
-        key = bytes(found.machine_info.tlbench)
-        if key not in shared:
+        if key not in machines:
             facts = msgspec.json.decode(key, type=dict[str, Any])
-            shared[key] = facts, machine_name(facts)
-        kept, machine = shared[key]
-        when = _time(found.datetime)
+            machines[key] = facts, machine_name(facts)
+        when = datetime.fromisoformat(file.datetime)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ResultError(
             f"{path}: {error!r}; expected datetime and machine_info.tlbench"
         ) from error
-    ours, commit = found.tlbench, found.commit_info
+    facts, machine = machines[key]
+    about = file.tlbench
     return Run(
         path=path,
-        when=when,
+        when=when if when.tzinfo else when.replace(tzinfo=UTC),
         machine=machine,
-        facts=kept,
-        commit=commit.name if commit else None,
-        rows=tuple(each.extra_info for each in found.benchmarks),
-        not_measured=(ours and ours.not_measured) or {},
-        isolated=bool(ours and ours.isolated),
+        facts=facts,
+        commit=str(file.commit_info or "") or None,
+        rows=file.rows,
+        not_measured=about.not_measured if about else {},
+        isolated=about.isolated if about else False,
     )
-
-
-def _time(text: str) -> datetime:
-    when = datetime.fromisoformat(text)
-    return when if when.tzinfo else when.replace(tzinfo=UTC)

@@ -1,12 +1,14 @@
-"""Reading result files: pytest-benchmark's JSON with our ``extra_info``."""
+"""Reading result files: pytest-benchmark's JSON with our rows."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
+
+import msgspec
 
 from tlbench.errors import InputError
+from tlbench.runs.row import Positive, Row, Text
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -16,60 +18,128 @@ class ResultError(InputError):
     """A result file that can't be read: which, where in it, what was expected."""
 
 
-@dataclass(frozen=True)
-class Row:
-    """One benchmark of a result file.
+class Stats(msgspec.Struct, frozen=True):
+    """pytest-benchmark's statistics: the timed rounds in seconds, in order."""
 
-    Attributes:
-        name: The benchmark test's name.
-        info: Our ``extra_info``; see DESIGN's result rows.
-        seconds: Each round's duration in order, in seconds.
-    """
+    data: Annotated[tuple[Positive, ...], msgspec.Meta(min_length=1)]
 
-    name: str
-    info: dict[str, Any]
-    seconds: tuple[float, ...]
+
+class OtherBenchmark(msgspec.Struct, frozen=True, kw_only=True):
+    """A benchmark of another suite, which a file may hold too: its row has no stage."""
+
+    extra_info: dict[str, Any]
+    stats: Stats
+    name: Text
+    fullname: Text
+
+
+class Benchmark(msgspec.Struct, frozen=True, kw_only=True):
+    """A benchmark of this suite."""
+
+    row: Row = msgspec.field(name="extra_info")
+    stats: Stats
+    name: Text
+    fullname: Text
+
+
+class Facts(msgspec.Struct, frozen=True):
+    """Of a machine's fingerprint, what every file has."""
+
+    cpu: str
+    packages: dict[str, Any]
+
+
+class Machine(msgspec.Struct, frozen=True):
+    """The machine's fingerprint as JSON, which many files share."""
+
+    tlbench: msgspec.Raw
+
+
+class Commit(msgspec.Struct, frozen=True):
+    """The commit that was measured, as pytest-benchmark has it."""
+
+    id: str | None = None
+    dirty: bool | None = None
+
+    def __str__(self) -> str:
+        """Its first characters, with ``+`` where there were changes; empty outside a checkout."""
+        if not self.id or self.id == "unversioned":
+            return ""
+        return f"{self.id[:12]}{'+' if self.dirty else ''}"
+
+
+class About(msgspec.Struct, frozen=True):
+    """What a file says of itself: its version, and the benchmarks that have no row, with why."""
+
+    version: int
+    not_measured: dict[str, str]
+    isolated: bool = False
+
+
+class ResultFile(msgspec.Struct, frozen=True, kw_only=True):
+    """A result file, with the benchmarks that are of this suite."""
+
+    benchmarks: tuple[Benchmark, ...]
+    datetime: Text
+    version: Text
+    machine_info: Machine
+    commit_info: Commit | None = None
+    tlbench: About | None = None
 
     @property
-    def label(self) -> str:
-        """Stage and track, such as ``train (cached)``."""
-        return label_of(str(self.info["stage"]), self.info.get("track"))
+    def rows(self) -> tuple[Row, ...]:
+        """The rows in the order in which they ran."""
+        return tuple(each.row for each in self.benchmarks)
 
 
-def label_of(stage: str, track: str | None) -> str:
-    """A benchmark's name by its stage and track, such as ``train (cached)``."""
-    return f"{stage} ({track})" if track else stage
+_DECODER = msgspec.json.Decoder(ResultFile)
 
 
-def read_run(path: Path) -> dict[str, Any]:
+def read_file(path: Path) -> ResultFile:
+    """A result file.
+
+    Raises:
+        ResultError: It isn't readable, has no benchmark of this suite, or something in it is
+            missing or of another kind.
+    """
+    try:
+        file = _DECODER.decode(path.read_bytes())
+    except (OSError, msgspec.MsgspecError):
+        # It has NaN, as pytest-benchmark writes it; or benchmarks of others; or something is wrong.
+        return _read_slowly(path)
+    return file if file.benchmarks else _read_slowly(path)
+
+
+def _read_slowly(path: Path) -> ResultFile:
+    """As ``read_file``, without benchmarks of others, and null for what is no number."""
+    content = read_json(path)
+    own = [each for each in content["benchmarks"] if not is_other(each)]
+    if not own:
+        raise ResultError(f"{path}: no benchmark of this suite in it")
+    try:
+        return _DECODER.decode(msgspec.json.encode(content | {"benchmarks": own}))
+    except (msgspec.MsgspecError, ValueError) as error:
+        raise ResultError(f"{path}: {error}; tlbench check lists every problem") from error
+
+
+def read_json(path: Path) -> dict[str, Any]:
     """The whole file as pytest-benchmark wrote it.
 
     Raises:
         ResultError: Absent, no JSON, or not a benchmark file.
     """
     try:
-        run = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
         raise ResultError(f"{path}: not a readable JSON file ({error})") from error
-    if not isinstance(run, dict) or not isinstance(run.get("benchmarks"), list):
+    if not isinstance(content, dict) or not isinstance(content.get("benchmarks"), list):
         raise ResultError(f"{path}: no list under 'benchmarks'; expected pytest-benchmark's JSON")
-    return run
+    return content
 
 
-def read_rows(path: Path) -> list[Row]:
-    """The rows that our suite wrote, in the order in which they ran.
-
-    Raises:
-        ResultError: The file isn't readable, or a row lacks its rounds.
-    """
-    rows = []
-    for number, benchmark in enumerate(read_run(path)["benchmarks"]):
-        try:
-            if "stage" in (benchmark["extra_info"] or {}):
-                seconds = tuple(float(value) for value in benchmark["stats"]["data"])
-                rows.append(Row(str(benchmark["name"]), benchmark["extra_info"], seconds))
-        except (KeyError, TypeError, ValueError) as error:
-            raise ResultError(
-                f"{path}: benchmarks[{number}]: {error!r}; expected extra_info and stats.data"
-            ) from error
-    return rows
+def is_other(benchmark: Any) -> bool:  # noqa: ANN401 - anything that JSON may have
+    """Whether a benchmark is another suite's, by its lack of a stage."""
+    if not isinstance(benchmark, dict) or "extra_info" not in benchmark:
+        return False
+    info = benchmark["extra_info"]
+    return info is None or (isinstance(info, dict) and "stage" not in info)

@@ -1,141 +1,211 @@
-"""Of a result file, what comparing many of them needs: decoded with its types, without the rest."""
+"""The result row: one benchmark's part of a result file, pytest-benchmark's ``extra_info``.
+
+Everything that reads, writes or checks result files does so by this type, and the published
+schema is made from it. What doesn't apply to a benchmark is null. What isn't known yet is absent
+in the file and None here, such as all that version 1 of the format lacks. Fields that a later
+version adds are ignored.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Literal, get_args
 
 import msgspec
 
-from tlbench.runs.read import ResultError, label_of, read_run
+from tlbench.machine.noise_sample import NoiseSample
+from tlbench.timing.quality import Label
 
-if TYPE_CHECKING:
-    from pathlib import Path
+Stage = Literal[
+    "resize", "extract", "train", "evaluate", "classify", "pipeline", "time_to_accuracy"
+]
+#: In the order in which they happen, are measured and are shown.
+STAGES: tuple[Stage, ...] = get_args(Stage)
+#: Fields that runs of the same job have in common, so that their speeds may stand side by side.
+#: The track isn't here: it is part of a benchmark's name.
+JOB = (
+    *("workload", "model", "data", "data_fingerprint", "precision", "image_size", "batch_size"),
+    *("train_size", "test_size"),
+)
+#: Fields that tell two setups of a machine apart: these are what one compares on purpose.
+SETUP = ("engine", "device", "threads")
+#: The stage that has the sizes of its own recipe, so that ``JOB`` is read from another one.
+OWN_RECIPE = "time_to_accuracy"
 
+Text = Annotated[str, msgspec.Meta(min_length=1)]
+#: Too long to be matched in each of many files: ``tlbench check`` decodes it.
+Base64 = Annotated[
+    str, msgspec.Meta(extra_json_schema={"pattern": "^[A-Za-z0-9+/]+={0,2}$"}, min_length=1)
+]
+Count = Annotated[int, msgspec.Meta(ge=1)]
 Positive = Annotated[float, msgspec.Meta(gt=0)]
+Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
 
 
-class Noise(msgspec.Struct, frozen=True, gc=False):
-    """What a row says of its own rounds."""
+class Noise(msgspec.Struct, frozen=True):
+    """What a row says of its own rounds.
 
-    verdict: str | None = None
-
-
-class ShortRow(msgspec.Struct, frozen=True, gc=False, kw_only=True):
-    """One benchmark of a result file, by DESIGN's result rows.
-
-    What every version of the format has is required; the rest is None where it is absent or null.
+    Attributes:
+        verdict: The rounds' timing quality.
+        reasons: Why they aren't steady, a sentence each.
+        seen: Sum of what was sampled during the timed rounds; null where nothing was.
     """
 
-    workload: str
-    stage: str
-    track: str | None = None
-    model: str
-    data: str
-    data_fingerprint: str
-    engine: str
-    precision: str
-    device: str
-    threads: int
-    batch_size: int
-    image_size: int
-    train_size: int
-    test_size: int
-    images: int
+    verdict: Label
+    reasons: tuple[Text, ...]
+    seen: NoiseSample | None
+
+
+class Round(msgspec.Struct, frozen=True):
+    """One round.
+
+    Attributes:
+        order: Its position among all rounds, from 0.
+        timed: False for a warm-up.
+        started_at: Unix time in seconds.
+        seconds: Its duration.
+        unfinished_s: The part of it that passed after the stage had returned.
+        noise: What was sampled meanwhile; null where nothing was.
+        joules: Energy of the round; null where the machine doesn't count it.
+    """
+
+    order: Annotated[int, msgspec.Meta(ge=0)]
+    timed: bool
+    started_at: Positive
+    seconds: Positive
+    unfinished_s: Annotated[float, msgspec.Meta(ge=0)]
+    noise: NoiseSample | None
+    joules: float | None
+
+
+class Sample(msgspec.Struct, frozen=True, kw_only=True):
+    """A test image with its prediction.
+
+    Attributes:
+        image: JPEG as base64.
+        label: The image's class; absent where that isn't known.
+        predicted: The class that the model named.
+        probability: What the model gave to that class.
+    """
+
+    image: Base64
+    label: Text | msgspec.UnsetType = msgspec.UNSET
+    predicted: Text
+    probability: Share
+
+
+class Row(msgspec.Struct, frozen=True, kw_only=True):
+    """One benchmark of a result file.
+
+    Attributes:
+        workload: Name of what was run.
+        stage: The part of the job that was timed.
+        track: Whether training extracts features in each epoch, or once; null for other stages.
+        model: The model's handle, without the folder where a person keeps it.
+        data: The data set's name.
+        data_fingerprint: Of its pixels and labels.
+        engine: What ran the network.
+        precision: Of the network's arithmetic.
+        device: Where it ran.
+        threads: Number of CPU threads.
+        batch_size: Images per step.
+        image_size: Side of the network's input in pixels.
+        train_size: Number of training images.
+        test_size: Number of test images.
+        images: Images per round.
+        images_per_s: Throughput at the median round.
+        accuracy: Top-1 on the test images.
+        accuracy_floor: The lowest accuracy at which the speed counts.
+        accuracy_ceiling: The highest one, above which test data must have leaked.
+        load_s: Seconds to load the model.
+        first_call_s: Seconds of its first call.
+        peak_rss_bytes: Largest resident memory of the process.
+        median_s: Median of the timed rounds in seconds.
+        interval_s: Confidence interval of that; null for too few rounds.
+        interval_coverage: Its coverage.
+        spread: Of the timed rounds, relative to the median.
+        warmed_up: Whether warm-up converged.
+        noise: The rounds' timing quality.
+        rounds: Every round in order.
+        peak_device_bytes: Largest memory on GPUs.
+        joules_per_image: Energy per image.
+        cost_per_million_images: In the currency of ``--price-per-hour``.
+        gflops_per_s: Arithmetic of the network per second.
+        peak_gflops_per_s: The machine's fastest matrix multiply in the same minutes.
+        peak_fraction: The first as a share of the second.
+        correct: Which test images were right, a bit for each, as base64; see ``answers``.
+        samples: A few images with their predictions; null for a person's own images.
+        cosine: Least cosine similarity to the reference engine's features, on real images.
+        top1_agreement: Share of these images with the reference engine's class.
+        workers: Processes or requests in parallel.
+        chunk: Images per call.
+        accuracy_kept: Accuracy as a share of single precision's.
+    """
+
+    workload: Text
+    stage: Stage
+    track: Literal["recompute", "cached"] | None
+    model: Text
+    data: Text
+    data_fingerprint: Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{16}$")]
+    engine: Text
+    precision: Text
+    device: Annotated[str, msgspec.Meta(pattern="^(cpu|gpu(:[0-9]+)?)$")]
+    threads: Count
+    batch_size: Count
+    image_size: Count
+    train_size: Count
+    test_size: Count
+    images: Count
     images_per_s: Positive
-    accuracy: float | None = None
+    accuracy: Share | None
+    accuracy_floor: Share | None
+    accuracy_ceiling: Share | None
     load_s: Positive
     first_call_s: Positive
+    peak_rss_bytes: Count | None
+    # Since version 2 of the format.
     median_s: Positive | None = None
     interval_s: tuple[Positive, Positive] | None = None
+    interval_coverage: Share | None = None
+    spread: float | None = None
+    warmed_up: bool | None = None
+    noise: Noise | None = None
+    rounds: Annotated[tuple[Round, ...], msgspec.Meta(min_length=1)] | None = None
+    peak_device_bytes: Count | None = None
+    joules_per_image: Positive | None = None
+    cost_per_million_images: Positive | None = None
     gflops_per_s: Positive | None = None
     peak_gflops_per_s: Positive | None = None
-    cost_per_million_images: Positive | None = None
-    noise: Noise | None = None
+    peak_fraction: Positive | None = None
+    # Since some later day.
+    correct: Base64 | None = None
+    samples: tuple[Sample, ...] | None = None
+    cosine: Annotated[float, msgspec.Meta(ge=-1, le=1.001)] | None = None
+    top1_agreement: Share | None = None
+    workers: Count | None = None
+    chunk: Count | None = None
+    accuracy_kept: Positive | None = None
 
     @property
     def label(self) -> str:
-        """Stage and track, such as ``train (cached)``."""
-        return label_of(self.stage, self.track)
+        """The benchmark's name: stage and track, such as ``train (cached)``."""
+        return f"{self.stage} ({self.track})" if self.track else self.stage
 
     @property
-    def verdict(self) -> str | None:
-        """What its rounds are worth, such as ``noisy``; None in files of version 1."""
+    def timing(self) -> Label | None:
+        """The rounds' timing quality, such as ``noisy``; None in files of version 1."""
         return self.noise.verdict if self.noise else None
 
 
-class _Stats(msgspec.Struct, gc=False):
-    data: Annotated[list[Positive], msgspec.Meta(min_length=1)]
-
-
-class _Benchmark(msgspec.Struct, gc=False):
-    extra_info: ShortRow
-    stats: _Stats
-
-
-class _Machine(msgspec.Struct, gc=False):
-    tlbench: msgspec.Raw
-
-
-class _Ours(msgspec.Struct, gc=False):
-    not_measured: dict[str, str] | None = None
-    isolated: bool | None = None
-
-
-class _Commit(msgspec.Struct, gc=False):
-    id: str | None = None
-    dirty: bool | None = None
-
-    @property
-    def name(self) -> str | None:
-        """Its first characters, with ``+`` where there were changes; None outside a checkout."""
-        if not self.id or self.id == "unversioned":
-            return None
-        return f"{self.id[:12]}{'+' if self.dirty else ''}"
-
-
-class ShortRun(msgspec.Struct, gc=False, kw_only=True):
-    """A whole result file; ``machine_info.tlbench`` is left as JSON, which many files share."""
-
-    benchmarks: list[_Benchmark]
-    datetime: str
-    machine_info: _Machine
-    commit_info: _Commit | None = None
-    tlbench: _Ours | None = None
-
-
-_DECODER = msgspec.json.Decoder(ShortRun)
-
-
-def short_run(path: Path) -> ShortRun:
-    """A result file in short, with the benchmarks that are of this suite.
-
-    Raises:
-        ResultError: It isn't readable, none of its benchmarks is of this suite, or something that
-            is needed is absent or of another kind.
-    """
-    try:
-        found = _DECODER.decode(path.read_bytes())
-    except (OSError, msgspec.MsgspecError):
-        # It has NaN, as pytest-benchmark writes it; or benchmarks of others; or something is wrong.
-        return _by_detour(path)
-    return found if found.benchmarks else _by_detour(path)
-
-
-def _by_detour(path: Path) -> ShortRun:
-    """As ``short_run``, with all of the file read, and null for what is no number."""
-    whole = read_run(path)
-    ours = [each for each in whole["benchmarks"] if not _foreign(each)]
-    if not ours:
-        raise ResultError(f"{path}: no benchmark of this suite in it")
-    try:
-        return _DECODER.decode(msgspec.json.encode(whole | {"benchmarks": ours}))
-    except msgspec.MsgspecError as error:
-        raise ResultError(f"{path}: {error}; tlbench check tells all that is wrong") from error
-
-
-def _foreign(benchmark: Any) -> bool:  # noqa: ANN401 - anything that JSON may have
-    """Whether a benchmark is another suite's, by its lack of a stage."""
-    if not isinstance(benchmark, dict) or "extra_info" not in benchmark:
-        return False
-    info = benchmark["extra_info"]
-    return info is None or (isinstance(info, dict) and "stage" not in info)
+#: The version of the format that is written now, and all that are read.
+CURRENT, VERSIONS = 2, (1, 2)
+#: Fields that files of version 2 may lack, since they were added while it was written.
+OPTIONAL = frozenset(
+    ("correct", "samples", "cosine", "top1_agreement", "workers", "chunk", "accuracy_kept")
+)
+#: Fields that every file of version 2 has, and none of version 1.
+SINCE_2 = tuple(
+    field.name
+    for field in msgspec.structs.fields(Row)
+    if not field.required and field.name not in OPTIONAL
+)

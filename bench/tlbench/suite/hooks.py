@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tlbench.runs.schema import CURRENT
+from tlbench.runs.row import CURRENT, STAGES
 from tlbench.suite.session import KEEPS_TIMING, SUITE_NAME, stage_of
 
 if TYPE_CHECKING:
@@ -17,9 +17,6 @@ if TYPE_CHECKING:
     from _pytest.terminal import TerminalReporter
 
     from tlbench.suite.session import Suite
-
-#: The order in which a job's stages happen, and in which they are measured and shown.
-STAGES = ("resize", "extract", "train", "evaluate", "classify", "pipeline", "time_to_accuracy")
 
 
 class SuiteHooks:
@@ -129,11 +126,11 @@ class SuiteHooks:
     def pytest_terminal_summary(self, terminalreporter: TerminalReporter) -> None:
         """The table, and the path of the result file."""
         from tlbench.report.table import result_table
-        from tlbench.runs.read import read_rows
+        from tlbench.runs.read import read_file
 
         terminalreporter.section("benchmark", sep="-")
-        rows = read_rows(self.written) if self.written else []
-        for line in result_table(rows, self.suite.not_measured):
+        benchmarks = read_file(self.written).benchmarks if self.written else ()
+        for line in result_table(benchmarks, self.suite.not_measured):
             terminalreporter.write_line(line)
         terminalreporter.write_line(f"results: {self.written or 'nothing was measured'}")
 

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-import dataclasses
 from statistics import median
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
+
+import msgspec
 
 from tl_core.models.forms import public_name
 from tlbench.machine.disturbances import disturbances
 from tlbench.machine.noise_sample import sum_samples
 from tlbench.runs.answers import pack
+from tlbench.runs.row import Noise, Round, Row
 from tlbench.stats.round_stats import median_interval, spread
 from tlbench.timing.quality import timing_quality
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import numpy as np
     from numpy.typing import NDArray
 
     from tl_core.engines import Opened
+    from tlbench.runs.row import Sample, Stage
     from tlbench.suite.floors import Bounds
     from tlbench.suite.loaded_workload import LoadedWorkload
     from tlbench.suite.precision import PrecisionAccuracy
@@ -30,14 +35,14 @@ def fill_row(
     workload: LoadedWorkload,
     measurement: Measurement[Any],
     *,
-    stage: str,
+    stage: Stage,
     recipe: Recipe | None = None,
     opened: Opened | None = None,
-    track: str | None = None,
+    track: Literal["recompute", "cached"] | None = None,
     accuracy: float | None = None,
     correct: NDArray[np.bool_] | None = None,
     bounds: Bounds | None = None,
-    samples: list[dict[str, Any]] | None = None,
+    samples: Sequence[Sample] | None = None,
 ) -> None:
     """Write a benchmark's ``extra_info``; what doesn't apply to the stage is null.
 
@@ -45,7 +50,7 @@ def fill_row(
         benchmark: pytest-benchmark's fixture, after its rounds.
         workload: What was run.
         measurement: The rounds.
-        stage: One of ``plugin.STAGES``.
+        stage: What was timed.
         recipe: Where it has a backbone and a number of training images of its own.
         opened: The network that ran, where it isn't the extractor's.
         track: ``recompute`` or ``cached``, where the stage trains.
@@ -55,7 +60,7 @@ def fill_row(
         samples: Images with what was predicted, see ``tlbench.suite.samples``.
     """
     options, ran = workload.options, opened or workload.extractor.opened
-    benchmark.extra_info.update(
+    row = Row(
         workload=options.name,
         stage=stage,
         track=track,
@@ -76,7 +81,7 @@ def fill_row(
         correct=None if correct is None else pack(correct),
         accuracy_floor=bounds.floor if bounds else None,
         accuracy_ceiling=bounds.ceiling if bounds else None,
-        samples=samples,
+        samples=None if samples is None else tuple(samples),
         load_s=workload.load_s,
         first_call_s=workload.first_call_s,
         peak_rss_bytes=measurement.peak_rss_bytes,
@@ -87,9 +92,20 @@ def fill_row(
         **_hardware(workload, measurement, stage, track),
         **_timing(measurement),
     )
+    benchmark.extra_info.update(as_info(row))
 
 
-def _engine(ran: Opened, accuracy: PrecisionAccuracy | None) -> dict[str, float | int | None]:
+def as_info(row: Row) -> dict[str, Any]:
+    """A row as JSON has it; noise has the shares made from its counts beside them."""
+    info: dict[str, Any] = msgspec.to_builtins(row)
+    if row.noise and row.noise.seen:
+        info["noise"]["seen"] = row.noise.seen.as_dict()
+    for each, stored in zip(row.rounds or (), info["rounds"] or (), strict=True):
+        stored["noise"] = each.noise.as_dict() if each.noise else None
+    return info
+
+
+def _engine(ran: Opened, accuracy: PrecisionAccuracy | None) -> dict[str, Any]:
     """How near the engine is to the reference, and how it was set up."""
     found, choice = ran.equivalence, ran.choice
     return {
@@ -117,7 +133,7 @@ def _cost(measurement: Measurement[Any], price_per_hour: float | None) -> float 
 
 def _hardware(
     workload: LoadedWorkload, measurement: Measurement[Any], stage: str, track: str | None
-) -> dict[str, float | None]:
+) -> dict[str, Any]:
     """How close the network came to what the machine can do, for stages that run it."""
     runs_it = stage in ("extract", "evaluate") or track == "recompute"
     if not runs_it or workload.multiply_adds is None:
@@ -142,21 +158,16 @@ def _timing(measurement: Measurement[Any]) -> dict[str, Any]:
     )
     return {
         "median_s": median(seconds),
-        "interval_s": [interval.low, interval.high] if interval else None,
+        "interval_s": (interval.low, interval.high) if interval else None,
         "interval_coverage": interval.coverage if interval else None,
         "spread": spread(seconds),
         "warmed_up": measurement.warmed_up,
-        "noise": {
-            "verdict": quality.label,
-            "reasons": list(quality.reasons),
-            "seen": noise.as_dict() if noise else None,
-        },
-        "rounds": [
-            {
-                "order": order,
-                **dataclasses.asdict(dataclasses.replace(each, noise=None)),
-                "noise": each.noise.as_dict() if each.noise else None,
-            }
+        "noise": Noise(quality.label, tuple(quality.reasons), noise),
+        "rounds": tuple(
+            Round(
+                order, each.timed, each.started_at, each.seconds, each.unfinished_s, each.noise,
+                each.joules,
+            )
             for order, each in enumerate(measurement.rounds)
-        ],
-    }
+        ),
+    }  # fmt: skip

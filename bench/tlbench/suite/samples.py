@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import base64
 import io
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
 
 from tl_core.data import data_names
 from tl_core.images import load_image
+from tlbench.runs.row import Sample
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -33,7 +34,7 @@ PHOTOGRAPHS = 6
 SIDE, QUALITY = 96, 85
 
 
-def of_test(name: str, data: DataSet, result: Evaluation) -> list[dict[str, Any]] | None:
+def of_test(name: str, data: DataSet, result: Evaluation) -> list[Sample] | None:
     """Test images with their label and the prediction.
 
     Args:
@@ -42,34 +43,33 @@ def of_test(name: str, data: DataSet, result: Evaluation) -> list[dict[str, Any]
         result: The model's answers to all of ``data.test``.
 
     Returns:
-        Entries with ``image`` (JPEG, base64), ``label``, ``predicted`` and ``probability``; None
-        for a person's own folder.
+        Samples; None for a person's own folder.
     """
     if name not in data_names():
         return None
     labels, names = data.test.labels, data.class_names
     return [
-        {
-            "image": thumbnail(data.test.images.take([position])[0]),
-            "label": names[labels[position]],
-            "predicted": names[result.predictions[position]],
-            "probability": float(result.confidences[position]),
-        }
+        Sample(
+            image=thumbnail(data.test.images.take([position])[0]),
+            label=names[labels[position]],
+            predicted=names[result.predictions[position]],
+            probability=float(result.confidences[position]),
+        )
         for position in _positions(result, labels)
     ]
 
 
 def of_photographs(
     answers: Iterable[tuple[Path, Sequence[Prediction]]],
-) -> list[dict[str, Any]]:
+) -> list[Sample]:
     """Photographs with their first label, as ``of_test`` without ``label``."""
     first = dict(answers)
     return [
-        {
-            "image": thumbnail(load_image(path)),
-            "predicted": top[0].label,
-            "probability": float(top[0].probability),
-        }
+        Sample(
+            image=thumbnail(load_image(path)),
+            predicted=top[0].label,
+            probability=float(top[0].probability),
+        )
         for path, top in list(first.items())[:PHOTOGRAPHS]
     ]
 

@@ -3,14 +3,10 @@
 import datetime as dt
 import json
 
-import msgspec
 import pytest
 
-from tlbench.compare.jobs import JOB
 from tlbench.runs.collect import collect
-from tlbench.runs.read import ResultError, read_rows
-from tlbench.runs.row import ShortRow
-from tlbench.runs.schema import ROW_1, ROW_2
+from tlbench.runs.read import ResultError, read_file
 
 
 def test_a_folder_is_searched_and_runs_come_in_the_order_of_time(write_run, tmp_path):
@@ -55,7 +51,7 @@ def test_a_file_named_twice_is_one_run(write_run, tmp_path):
         ("{", "not a readable JSON file"),
         ("[]", "no list under 'benchmarks'"),
         ('{"benchmarks": []}', "no benchmark of this suite"),
-        ('{"benchmarks": [{"name": "x"}]}', "missing required field `extra_info`"),
+        ('{"benchmarks": [{"name": "x"}]}', "missing required field"),
     ],
     ids=["cut off", "a list", "empty", "a stranger's"],
 )
@@ -91,23 +87,25 @@ def test_not_a_number_is_read_as_pytest_benchmark_writes_it(write_run):
     assert len(collect([str(path)]).runs) == 1
 
 
-def test_what_is_kept_of_a_row_is_what_the_format_says():
-    fields = {field.name: field.required for field in msgspec.structs.fields(ShortRow)}
-    assert set(fields) <= set(ROW_2)
-    assert {name for name, required in fields.items() if required} <= set(ROW_1)
-
-
 def test_rows_are_the_files_own(write_run):
     path = write_run("a.json", faster=1.5)
     (run,) = collect([str(path)]).runs
-    rows = read_rows(path)
-    assert [row.label for row in run.rows] == [row.label for row in rows]
-    for kept, row in zip(run.rows, rows, strict=True):
-        assert {name: getattr(kept, name) for name in JOB} == {name: row.info[name] for name in JOB}
-        assert (kept.images_per_s, kept.accuracy) == (
-            row.info["images_per_s"],
-            row.info["accuracy"],
-        )
+    assert run.rows == read_file(path).rows
+    stored = json.loads(path.read_text(encoding="utf-8"))["benchmarks"]
+    for row, benchmark in zip(run.rows, stored, strict=True):
+        for name, value in benchmark["extra_info"].items():
+            assert getattr(row, name) == value
+
+
+def test_only_the_latest_run_of_a_machine_setup_and_job_keeps_its_details(write_run, tmp_path):
+    for number, day in enumerate((2, 1, 3, 0)):
+        write_run(f"{number}.json", day=day, correct="AAAA")
+    write_run("other.json", engine="litert", correct="AAAA")
+    write_run("int8.json", precision="int8", correct="AAAA")
+    runs = collect([str(tmp_path / "results")]).runs
+    detailed = [run.path.stem for run in runs if all(row.correct for row in run.rows)]
+    assert sorted(detailed) == ["2", "int8", "other"]
+    assert sum(any(row.correct for row in run.rows) for run in runs) == 3
 
 
 @pytest.mark.parametrize(

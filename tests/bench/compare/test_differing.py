@@ -62,7 +62,7 @@ def test_an_entry_whose_runs_differ_says_in_what(write_run, tmp_path):
 
 @pytest.mark.parametrize(
     ("positions", "told"),
-    [([0], "A"), ([0, 1], "A-B"), ([0, 2, 3, 4], "A,C-E"), ([1, 3, 4], "B,D-E"), ([26], "A2")],
+    [([0], "A"), ([0, 1], "A-B"), ([0, 2, 3, 4], "A, C-E"), ([1, 3, 4], "B, D-E"), ([26], "A2")],
 )
 def test_neighbours_are_told_together(positions, told):
     assert spans(positions, letters(27)) == told

@@ -9,8 +9,8 @@ from click.testing import CliRunner
 
 from tlbench.cli.main import main
 from tlbench.compare.entries import entries_of
-from tlbench.compare.history import histories
-from tlbench.report.history_text import BLOCKS, SPARKS, as_lines, sparkline
+from tlbench.compare.history import LEVELS, Point, Series, histories
+from tlbench.report.history_text import BLOCKS, as_lines, sparkline
 from tlbench.runs.collect import collect
 from tlbench.stats.change_points import LEAST_RUNS
 
@@ -118,20 +118,20 @@ def test_too_few_runs_are_said_to_be_too_few(write_run, history):
         write_run(f"{day:02d}.json", day=day, faster=0.5 if day >= 5 else 1)
     done = history()
     assert done.exit_code == 0
-    assert f"of fewer than {LEAST_RUNS} runs none is judged" in " ".join(done.stdout.split())
+    assert f"at least {LEAST_RUNS} runs are needed" in " ".join(done.stdout.split())
     assert " too few" in done.stdout.splitlines()[4]
 
 
 def test_a_single_run_is_named_and_has_no_table(write_run, history):
     write_run("1.json", engine="litert")
     alone = history().stdout.splitlines()
-    assert alone[0] == "one run so far, which is no history:"
+    assert alone[0] == "only one run so far:"
     assert "litert" in alone[1]
     for day in range(2):
         write_run(f"m/{day}.json", day=day)
     both = history().stdout
     assert both.count("extract") == 1
-    assert "\none run so far, which is no history:\n  litert" in both
+    assert "\nonly one run so far:\n  litert" in both
 
 
 def test_set_ups_and_jobs_have_histories_of_their_own(nights, history):
@@ -192,19 +192,25 @@ def test_names_that_are_nothing_are_bad_input(write_run, history):
 
 
 def test_files_cannot_write_control_characters_to_the_terminal(write_run, history):
-    write_run("1.json", workload=HOSTILE, track=HOSTILE, engine=HOSTILE)
-    write_run("2.json", workload=HOSTILE, track=HOSTILE, engine="other")
+    write_run("1.json", workload=HOSTILE, model=HOSTILE, engine=HOSTILE)
+    write_run("2.json", workload=HOSTILE, model=HOSTILE, engine="other")
     done = history()
     assert done.exit_code == 0
     assert "\x1b" not in done.stdout
     assert "\\x1b" in done.stdout
 
 
+def spark(rates):
+    """A line of blocks of runs with these rates."""
+    points = tuple(Point(None, rate, None, None, None) for rate in rates)
+    return sparkline(Series("extract", points, ()).levels)
+
+
 def test_a_sparkline_goes_from_the_lowest_to_the_highest():
-    assert sparkline([1.0]) == BLOCKS[4]
-    assert sparkline([3.0, 3.0]) == BLOCKS[4] * 2
-    assert sparkline([1.0, 2.0, 1.0]) == BLOCKS[0] + BLOCKS[-1] + BLOCKS[0]
-    rising = sparkline(range(1, 101))
-    assert len(rising) == SPARKS
+    assert spark([1.0]) == BLOCKS[4]
+    assert spark([3.0, 3.0]) == BLOCKS[4] * 2
+    assert spark([1.0, 2.0, 1.0]) == BLOCKS[0] + BLOCKS[-1] + BLOCKS[0]
+    rising = spark(range(1, 101))
+    assert len(rising) == LEVELS
     assert list(rising) == sorted(rising, key=BLOCKS.index)
     assert (rising[0], rising[-1]) == (BLOCKS[0], BLOCKS[-1])

@@ -19,7 +19,11 @@ pytestmark = pytest.mark.skipif(
 @pytest.fixture
 def report(write_run, tmp_path):
     """A page about several engines, one of which has markup for a name."""
-    several = [{"order": i, "timed": i > 1, "seconds": 1 + i / 10} for i in range(6)]
+    several = [
+        {"order": i, "timed": i > 1, "started_at": 1.7e9, "seconds": 1 + i / 10, "unfinished_s": 0,
+         "noise": None, "joules": None}
+        for i in range(6)
+    ]  # fmt: skip
     for day in range(3):
         for engine, faster in (("tensorflow", 1.0), ("litert", 1.7), (HOSTILE, 0.8)):
             write_run(

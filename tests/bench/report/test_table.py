@@ -1,29 +1,36 @@
 """Tables and plans are readable at 80 columns and say what is known."""
 
+from pathlib import Path
+
+import msgspec
 import pytest
 
 from tlbench.report.table import result_table, seconds, share
 from tlbench.report.text import WIDTH
-from tlbench.runs.read import Row
+from tlbench.runs.read import Benchmark, Stats, read_file
+from tlbench.runs.row import Noise
 from tlbench.suite.plan import describe, plan
 from tlbench.suite.workloads import QUICK
 from tlbench.timing.schedule import Schedule, StageCost
 
+RUN = Path(__file__).parents[1] / "runs" / "version-1.json"
 INFO = {
-    "stage": "pipeline",
-    "track": "recompute",
-    "images_per_s": 1234.5,
-    "accuracy": 0.83125,
-    "accuracy_floor": 0.8,
-    "peak_rss_bytes": 1_234_000_000,
-}
+    "stage": "pipeline", "track": "recompute", "images_per_s": 1234.5, "accuracy": 0.83125,
+    "accuracy_floor": 0.8, "peak_rss_bytes": 1_234_000_000, "median_s": 1.1,
+}  # fmt: skip
 
 
-def test_a_row_says_speed_interval_rounds_accuracy_floor_and_verdict():
-    info = INFO | {"interval_s": [1.0, 1.32], "noise": {"verdict": "steady", "reasons": []}}
-    lines = result_table([Row("test_x", info, (1.0, 1.1, 1.32))], {})
+def benchmark(seconds=(1.0,), **info):
+    """A benchmark of which all that isn't named is as in some file."""
+    row = msgspec.structs.replace(read_file(RUN).rows[0], **INFO | info)
+    return Benchmark(row=row, stats=Stats(seconds), name="test_x", fullname="test_x")
+
+
+def test_a_row_says_speed_interval_rounds_accuracy_floor_and_timing():
+    row = benchmark((1.0, 1.1, 1.32), interval_s=(1.0, 1.32), noise=Noise("steady", (), None))
+    lines = result_table([row], {})
     assert lines[0].split() == [
-        "stage", "images/s", "median", "interval", "n", "top-1", "floor", "peak", "verdict",
+        "stage", "images/s", "median", "interval", "n", "top-1", "floor", "peak", "timing",
     ]  # fmt: skip
     assert lines[1].split() == [
         "pipeline", "(recompute)", "1,234", "1.1", "s", "-9%/+20%", "3", "0.8313", "0.8000",
@@ -32,14 +39,13 @@ def test_a_row_says_speed_interval_rounds_accuracy_floor_and_verdict():
 
 
 def test_a_single_round_shows_no_interval():
-    row = Row("test_x", INFO | {"accuracy": None, "interval_s": None}, (2.0,))
-    line = result_table([row], {})[1]
+    line = result_table([benchmark(accuracy=None)], {})[1]
     assert line.split()[4:] == ["s", "-", "1", "-", "0.8000", "1.23G", "-"]
 
 
 def test_reasons_stand_below_the_table():
-    noise = {"verdict": "noisy", "reasons": ["others used 40 % of the CPUs", "steal 9 %"]}
-    lines = result_table([Row("test_x", INFO | {"noise": noise}, (1.0,))], {})
+    noise = Noise("noisy", ("others used 40 % of the CPUs", "steal 9 %"), None)
+    lines = result_table([benchmark(noise=noise)], {})
     assert lines[1].endswith("noisy")
     assert lines[2:] == [
         "pipeline (recompute): others used 40 % of the CPUs",
@@ -48,36 +54,34 @@ def test_reasons_stand_below_the_table():
 
 
 @pytest.mark.parametrize(
-    ("peak", "line"),
-    [(400.0, "pipeline (recompute): 100 GFLOP/s, 25% of the 400 of an fp32 matrix multiply"),
-     (None, "pipeline (recompute): 100 GFLOP/s")],
-)  # fmt: skip
-def test_the_share_of_the_hardwares_peak_is_said(peak, line):
-    info = INFO | {"gflops_per_s": 100.0, "peak_gflops_per_s": peak}
-    assert result_table([Row("test_x", info, (1.0,))], {})[2:] == [line]
+    ("peak", "share", "words"),
+    [(400.0, 0.25, ", 25% of the machine's matrix-multiply peak of 400"), (None, None, "")],
+)
+def test_the_share_of_the_hardwares_peak_is_said(peak, share, words):
+    row = benchmark(gflops_per_s=100.0, peak_gflops_per_s=peak, peak_fraction=share)
+    told = " ".join(" ".join(result_table([row], {})[2:]).split())
+    assert told == f"pipeline (recompute): 100 GFLOP/s{words}"
 
 
 def test_what_a_lower_precision_keeps_is_said_once():
-    info = INFO | {"precision": "int8", "accuracy_kept": 0.9934}
-    lines = result_table([Row("test_x", info, (1.0,)), Row("test_y", info, (1.0,))], {})
-    assert lines[3:] == ["int8: keeps 99.3% of the accuracy of single precision"]
-    plain = result_table([Row("test_x", INFO | {"accuracy_kept": None}, (1.0,))], {})
-    assert plain[2:] == []
+    lines = result_table([benchmark(precision="int8", accuracy_kept=0.9934)] * 2, {})
+    assert lines[3:] == ["int8: 99.3% of the accuracy of single precision"]
+    assert result_table([benchmark(accuracy_kept=None)], {})[2:] == []
 
 
 @pytest.mark.parametrize(
     ("info", "lines"),
     [
         ({}, []),
-        ({"joules_per_image": 0.1234}, ["pipeline (recompute): 0.123 J an image"]),
+        ({"joules_per_image": 0.1234}, ["pipeline (recompute): 0.123 J per image"]),
         (
             {"joules_per_image": 2.0, "cost_per_million_images": 0.5},
-            ["pipeline (recompute): 2 J an image, 0.5 for a million images"],
+            ["pipeline (recompute): 2 J per image, 0.5 per million images"],
         ),
     ],
 )
 def test_energy_and_cost_are_said_where_known(info, lines):
-    assert result_table([Row("test_x", INFO | info, (1.0,))], {})[2:] == lines
+    assert result_table([benchmark(**info)], {})[2:] == lines
 
 
 def test_what_was_not_measured_is_said_with_its_reason():
@@ -87,7 +91,7 @@ def test_what_was_not_measured_is_said_with_its_reason():
 
 
 def test_no_line_is_wider_than_80_columns():
-    row = Row("test_x", INFO | {"images_per_s": 1e7, "peak_rss_bytes": 1e11}, (1e5, 2e5))
+    row = benchmark((1e5, 2e5), images_per_s=1e7, peak_rss_bytes=10**11, median_s=1.5e5)
     lines = result_table([row], {"test_x": "because " * 30})
     lines += schedule_plan({f"test_stage_{n}": 5 for n in range(9)}).splitlines()
     lines += describe(QUICK)

@@ -9,16 +9,18 @@ from click.testing import CliRunner
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from bench.studies import result_schema
 from tlbench.cli.main import main
 from tlbench.runs.check import problems
-from tlbench.runs.read import ResultError, read_rows
-from tlbench.runs.schema import CURRENT, VERSIONS
+from tlbench.runs.read import ResultError, read_file
+from tlbench.runs.row import CURRENT, OPTIONAL, SINCE_2
 
 ROOT = Path(__file__).parents[3]
 ROUND = {
     "order": 0, "timed": True, "started_at": 1.7e9, "seconds": 2.0, "unfinished_s": 0.0,
     "noise": None, "joules": None,
 }  # fmt: skip
+SAMPLE = {"image": "AAAA", "predicted": "cat", "probability": 1.0}
 ROW = {
     "workload": "quick", "stage": "extract", "track": None, "model": "m", "data": "d",
     "data_fingerprint": "0123456789abcdef", "engine": "tensorflow", "precision": "fp32",
@@ -78,18 +80,34 @@ def test_every_committed_result_is_right(path):
 @pytest.mark.parametrize(
     ("keys", "value", "message"),
     [
-        ((*INFO, "images_per_s"), "fast", "benchmarks[0].extra_info.images_per_s: 'fast' is not"),
+        (
+            (*INFO, "images_per_s"),
+            "fast",
+            "benchmarks[0].extra_info.images_per_s: 'fast': Expected `float`",
+        ),
         ((*INFO, "images_per_s"), 5.1, "extra_info.images_per_s: 5.1, its rounds say 5"),
-        ((*INFO, "images_per_s"), ..., "extra_info: 'images_per_s' is a required property"),
-        ((*INFO, "stage"), "sleep", "extra_info.stage: 'sleep' is not one of"),
-        ((*INFO, "accuracy"), 1.5, "extra_info.accuracy: 1.5 is greater than the maximum"),
-        ((*INFO, "rounds", 1, "seconds"), -1, "extra_info.rounds[1].seconds: -1 is less"),
+        ((*INFO, "images_per_s"), ..., "extra_info: required field 'images_per_s' is missing"),
+        ((*INFO, "stage"), "sleep", "extra_info.stage: 'sleep': Invalid enum value"),
+        ((*INFO, "accuracy"), 1.5, "extra_info.accuracy: 1.5: Expected `float` <= 1.0"),
+        (
+            (*INFO, "rounds", 1, "seconds"),
+            -1,
+            "extra_info.rounds[1].seconds: -1: Expected `float` > 0.0",
+        ),
         ((*INFO, "rounds", 1, "timed"), False, "extra_info.rounds: 0 timed rounds, stats.data"),
-        ((*INFO, "noise", "verdict"), "fine", "extra_info.noise.verdict: 'fine' is not"),
+        (
+            (*INFO, "noise", "verdict"),
+            "fine",
+            "extra_info.noise.verdict: 'fine': Invalid enum value",
+        ),
         (("benchmarks", 0, "stats", "data"), [], "benchmarks[0].stats.data: []"),
-        (("machine_info",), ..., "file: 'machine_info' is a required property"),
+        (("machine_info",), ..., "file: required field 'machine_info' is missing"),
         (("tlbench", "version"), 99, "tlbench.version: 99, expected one of 1, 2"),
         (("tlbench",), ..., "tlbench.version: None, expected one of"),
+        (("tlbench", "not_measured"), [], "tlbench.not_measured: []: Expected `object`"),
+        (("machine_info", "tlbench", "cpu"), ..., "machine_info.tlbench: required field 'cpu'"),
+        (("benchmarks", 1, "stats"), ..., "benchmarks[1]: required field 'stats' is missing"),
+        ((*INFO, "samples"), [SAMPLE | {"image": "?"}], "samples[0].image: '?': Expected base64"),
     ],
 )
 def test_each_mistake_is_named_with_its_place(tmp_path, keys, value, message):
@@ -97,6 +115,30 @@ def test_each_mistake_is_named_with_its_place(tmp_path, keys, value, message):
     found = problems(path)
     assert any(line.startswith(f"{path}: ") and message in line for line in found), found
     assert all("\n" not in line for line in found)
+
+
+@pytest.mark.parametrize("name", SINCE_2)
+def test_files_of_version_2_have_all_that_version_1_lacks(tmp_path, name):
+    (line,) = problems(written(tmp_path, changed((*INFO, name), ...)))
+    assert line.endswith(f"extra_info: required field {name!r} is missing")
+    run = changed((*INFO, name), ...)
+    run["tlbench"]["version"] = 1
+    assert problems(written(tmp_path, run)) == []
+
+
+def test_every_problem_of_a_file_is_named(tmp_path):
+    run = changed((*INFO, "threads"), 0)
+    info = run["benchmarks"][0]["extra_info"]
+    del info["engine"]
+    info["rounds"][0]["seconds"] = info["rounds"][1]["timed"] = None
+    info["noise"]["reasons"] = ["", "busy"]
+    run["benchmarks"][1]["stats"]["data"] = [0]
+    places = [line.split(": ")[1] for line in problems(written(tmp_path, run))]
+    row = "benchmarks[0].extra_info"
+    assert sorted(places) == sorted([
+        row, f"{row}.threads", f"{row}.rounds[0].seconds", f"{row}.rounds[1].timed",
+        f"{row}.noise.reasons[0]", "benchmarks[1].stats.data[0]",
+    ])  # fmt: skip
 
 
 def test_an_accuracy_below_its_floor_is_a_problem(tmp_path):
@@ -158,7 +200,7 @@ def test_bytes_of_any_kind_never_crash_a_reader(tmp_path, content):
 
 def read_or_refuse(path):
     try:
-        read_rows(path)
+        read_file(path)
     except ResultError as error:
         message = str(error)
     else:
@@ -168,8 +210,11 @@ def read_or_refuse(path):
 
 
 def test_the_published_schema_is_the_one_that_is_checked():
-    published = json.loads((ROOT / "results" / "schema" / f"tlbench-{CURRENT}.json").read_text())
-    assert published == VERSIONS[CURRENT]
+    published = json.loads(result_schema.TARGET.read_text(encoding="utf-8"))
+    assert published == json.loads(json.dumps(result_schema.schema()))
+    required = set(published["$defs"]["Row"]["required"])
+    assert required == set(ROW)
+    assert required | OPTIONAL == set(published["$defs"]["Row"]["properties"])
 
 
 def test_the_command_exits_with_2_and_names_each_problem(tmp_path):

@@ -35,20 +35,20 @@ def test_each_sample_says_label_prediction_and_probability_of_its_image(patches)
     samples = of_test("photo-patches", patches, result)
     images = patches.test.images.take(range(len(patches.test)))
     for sample in samples:
-        pixels = np.asarray(opened(sample["image"]), float)
+        pixels = np.asarray(opened(sample.image), float)
         errors = [np.abs(pixels - image).mean() for image in images]
         position = int(np.argmin(errors))
         assert errors[position] < 12  # what JPEG loses
-        assert sample["label"] == patches.class_names[patches.test.labels[position]]
-        assert sample["predicted"] == patches.class_names[probabilities[position].argmax()]
-        assert sample["probability"] == float(probabilities[position].max())
+        assert sample.label == patches.class_names[patches.test.labels[position]]
+        assert sample.predicted == patches.class_names[probabilities[position].argmax()]
+        assert sample.probability == float(probabilities[position].max())
 
 
 def test_the_surest_mistakes_are_among_them(patches):
     result, _ = judged(patches)
     samples = of_test("photo-patches", patches, result)
     wrong = result.confidences[result.predictions != patches.test.labels]
-    shown = {each["probability"] for each in samples if each["label"] != each["predicted"]}
+    shown = {each.probability for each in samples if each.label != each.predicted}
     assert set(np.sort(wrong)[-WRONG:].tolist()) <= shown
     assert len(samples) <= TYPICAL + WRONG
 
@@ -60,9 +60,9 @@ def test_pictures_of_a_persons_own_folder_are_not_kept(patches):
 
 def test_photographs_are_small_and_named():
     (sample,) = of_photographs([(portrait(), [Prediction("military uniform", 0.5, 0)])])
-    image = opened(sample["image"])
+    image = opened(sample.image)
     assert max(image.size) == SIDE
-    assert (sample["predicted"], sample["probability"]) == ("military uniform", 0.5)
+    assert (sample.predicted, sample.probability) == ("military uniform", 0.5)
 
 
 def test_a_small_image_is_not_enlarged():

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-#: Okabe and Ito's colours, which people with any colour vision tell apart, on light and on dark.
+#: Okabe and Ito's colours, which differ for people with any colour vision, on light and on dark.
 COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#999999")
 #: So that colour is never alone.
 HATCHES = ("", "///", "...", "xxx", "\\\\\\", "ooo", "---")
@@ -35,14 +35,14 @@ LENGTH = 38
 
 @dataclass(frozen=True)
 class Chart:
-    """A picture and the figures that it shows.
+    """A picture and its figures.
 
     Attributes:
         name: Of its files and its place in the page.
         title: What it shows.
         about: How to read it, in a sentence or two.
         headings: Of the table of its figures.
-        rows: Each thing that is drawn, in words and figures.
+        rows: What is drawn, in words and figures.
         draw: Makes the picture; called within ``drawing()``.
         notes: What it shows in words, if anything, a line each.
     """
@@ -61,7 +61,7 @@ class Chart:
             return self.draw()
 
 
-def left_out(entries: Sequence[object], most: int) -> tuple[str, ...]:
+def not_shown(entries: Sequence[object], most: int) -> tuple[str, ...]:
     """A note on entries that a picture has no room for."""
     more = len(entries) - most
     return (f"Not shown, for lack of room: the last {more:,} of {len(entries):,} entries.",) * (
@@ -83,13 +83,13 @@ def panels(titles: Sequence[str], heights: Sequence[float]) -> tuple[Figure, lis
     grid = figure.add_gridspec(
         len(heights), 1, height_ratios=list(heights), hspace=room * len(heights) / sum(heights)
     )
-    found = []
+    axes = []
     for position, title in enumerate(titles):
-        axes = figure.add_subplot(grid[position, 0])
-        axes.set_title(short(title), loc="left", fontsize=10, fontweight="bold")
-        axes.tick_params(labelsize=9)
-        found.append(axes)
-    return figure, found
+        panel = figure.add_subplot(grid[position, 0])
+        panel.set_title(short(title), loc="left", fontsize=10, fontweight="bold")
+        panel.tick_params(labelsize=9)
+        axes.append(panel)
+    return figure, axes
 
 
 def style(position: int) -> dict[str, str]:
@@ -108,7 +108,7 @@ def _turned(position: int) -> int:
 
 
 def short(text: str, length: int = LENGTH) -> str:
-    """A text from a file, in one line that fits: what tells labels apart is at either end."""
+    """A text from a file, in one line that fits: labels differ at their ends."""
     shown = printable(text)
     half = length // 2
     return shown if len(shown) <= length else f"{shown[: half - 1]}…{shown[-half:]}"

@@ -1,14 +1,12 @@
-"""The picture of results over time, with what changed and stayed."""
+"""The picture of results over time, with the changes that lasted."""
 
 from __future__ import annotations
 
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from tlbench.compare.history import histories
 from tlbench.report.history_text import commits_text, legends, notes
 from tlbench.report.html.chart import (
-    MOST_LINES,
     PANEL,
     Chart,
     legend_below,
@@ -24,33 +22,30 @@ if TYPE_CHECKING:
 
     from matplotlib.figure import Figure
 
-    from tlbench.compare.comparison import Comparison
     from tlbench.compare.history import History, Series
+    from tlbench.compare.overview import Section
 
-#: Runs that make a history.
-LEAST = 3
 #: Points of a series that are drawn.
 POINTS = 300
 #: Least height of a panel, as a share of the middle: less would make steps of noise.
 HEIGHT = 0.2
 
 
-def history(comparison: Comparison, number: int) -> Chart | None:
-    """Rates over time with change points; None where no entry has three runs."""
-    several = [each for each in comparison.entries if len(each.runs) >= LEAST]
-    if not several:
+def history(section: Section, number: int) -> Chart | None:
+    """Rates over time with change points; None where no entry has several runs."""
+    shown = section.histories
+    if not shown:
         return None
-    shown = histories(several[:MOST_LINES])
     names = list(dict.fromkeys(series.benchmark for each in shown for series in each.series))
     return Chart(
         name=f"history-{number}",
         title="Results over time",
-        about="Images a second of every run. A dashed line is a change that stayed, beyond what "
-        "chance makes of runs like these; each is listed below. Scales don't begin at 0.",
+        about="Images per second of every run. A dashed line is a significant change that lasted; "
+        "each is listed below. Scales do not begin at 0.",
         headings=("benchmark", "entry", "measured", "images/s", "commit", "change"),
         rows=tuple(row for each in shown for row in _rows(each)),
         draw=partial(_draw, shown, names),
-        notes=tuple(_notes(shown, len(several) - len(shown))),
+        notes=tuple(_notes(shown, section.more_histories)),
     )
 
 
@@ -60,10 +55,10 @@ def _notes(shown: Sequence[History], more: int) -> Iterator[str]:
             yield f"{each.entry.label}: {line}"
     judged = [series for each in shown for series in each.series if series.judged]
     if judged and not any(series.shifts for series in judged):
-        yield "No change was found."
+        yield "No significant change."
     yield from legends(shown)
     if more:
-        yield f"Not shown: {more:,} more; tlbench history has all."
+        yield f"Not shown: {more:,} more entries; tlbench history shows all."
 
 
 def _rows(each: History) -> Iterator[tuple[str, ...]]:
@@ -71,14 +66,14 @@ def _rows(each: History) -> Iterator[tuple[str, ...]]:
     for series in each.series:
         changes = {shift.change.index: shift for shift in series.shifts}
         for index, point in reversed(list(enumerate(series.points))):
-            told = changes.get(index)
+            shift = changes.get(index)
             yield (
                 series.benchmark,
                 each.entry.label,
                 f"{point.when:%Y-%m-%d %H:%M}",
                 per_second(point.rate),
                 point.commit or "-",
-                f"{told.change.ratio.value:.3f} times, {commits_text(told)}" if told else "",
+                f"{shift.change.ratio.value:.3f} times, {commits_text(shift)}" if shift else "",
             )
 
 
@@ -101,9 +96,9 @@ def _draw(shown: Sequence[History], names: Sequence[str]) -> Figure:
 def _draw_series(panel: Any, series: Series, position: int, label: str) -> None:  # noqa: ANN401 - axes
     """A line, and a dashed one at each change."""
     look = marker(position)
-    kept = _thinned(series)
+    drawn = _thinned(series)
     panel.plot(
-        [series.points[i].when for i in kept], [series.points[i].rate for i in kept],
+        [series.points[i].when for i in drawn], [series.points[i].rate for i in drawn],
         color=look["color"], marker=look["marker"], markersize=3.5, linewidth=0.9,
         label=short(label),
     )  # fmt: skip

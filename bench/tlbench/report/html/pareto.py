@@ -1,93 +1,59 @@
-"""The picture of accuracy beside throughput."""
+"""The picture of accuracy against throughput."""
 
 from __future__ import annotations
 
 from functools import partial
 from typing import TYPE_CHECKING
 
-from tlbench.compare.entries import accuracy
-from tlbench.report.html.chart import (
-    LENGTH,
-    MOST,
-    Chart,
-    marker,
-    panels,
-    short,
-    tick,
-)
-from tlbench.report.table import per_second
-from tlbench.stats.proportions import wilson
+from tlbench.report.html.chart import LENGTH, MOST, Chart, marker, panels, short, tick
+from tlbench.report.table import per_second, share
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from matplotlib.figure import Figure
 
-    from tlbench.compare.comparison import Comparison
+    from tlbench.compare.pareto import Point
 
 
-def pareto(comparisons: Sequence[Comparison], number: int) -> Chart | None:
-    """Accuracy beside throughput of all jobs on the same test images; None without accuracies."""
-    found = [
-        (f"{entry.label}, {_job(comparison)}", name, entry.rate(name), top1, entry)
-        for comparison in comparisons
-        for entry in comparison.entries
-        for name in comparison.cells
-        if name.startswith(("pipeline", "time_to_accuracy"))
-        and entry.benchmarks.get(name)
-        and (top1 := accuracy(entry, name)) is not None
-    ][: 2 * MOST]
-    if len(found) < 2:
+def pareto(points: Sequence[Point], number: int) -> Chart | None:
+    """Accuracy against throughput of all jobs on the same test images; None without points."""
+    shown = points[: 2 * MOST]
+    if not shown:
         return None
-    best = _front([(rate, top1) for _, _, rate, top1, _ in found])
-    points = []
-    for position, (label, name, rate, top1, entry) in enumerate(found):
-        count = entry.benchmarks[name][-1].test_size
-        low, high = wilson(round(top1 * count), count)
-        points.append((label, name, rate, top1, low, high, position in best))
-    rows = tuple(
-        (label, name, per_second(rate), f"{top1:.4f}", f"{low:.4f} to {high:.4f}", "yes" * front)
-        for label, name, rate, top1, low, high, front in points
-    )
     return Chart(
         name=f"pareto-{number}",
-        title="Accuracy beside throughput",
-        about="The whole job from raw images to test accuracy: further right is faster, further up "
-        "is more accurate, both on the same test images. What the line joins is beaten by nothing "
-        "in both. Bars are 95 % intervals of the accuracy (Wilson).",
+        title="Accuracy and throughput",
+        about="The whole job from raw images to test accuracy. Further right is faster, further up "
+        "is more accurate, on the same test images. No other entry is better in both than those on "
+        "the line. Bars are 95 % intervals of the accuracy (Wilson).",
         headings=("entry", "benchmark", "images/s", "top-1", "interval", "on the line"),
-        rows=rows,
-        draw=partial(_draw_pareto, points),
+        rows=tuple(
+            (
+                *(each.label, each.benchmark, per_second(each.rate), share(each.accuracy)),
+                *(" to ".join(map(share, each.interval)), "yes" * each.on_front),
+            )
+            for each in shown
+        ),
+        draw=partial(_draw, shown),
     )
 
 
-def _job(comparison: Comparison) -> str:
-    known = dict(comparison.job.facts)
-    return f"{known.get('workload', 'mixed')} {known.get('precision', '')}".strip()
-
-
-def _front(points: Sequence[tuple[float, float]]) -> set[int]:
-    """Positions of points that no other has at least as much of both, and more of one."""
-    return {
-        i
-        for i, (x, y) in enumerate(points)
-        if not any((a >= x and b >= y) and (a > x or b > y) for a, b in points)
-    }
-
-
-def _draw_pareto(points: Sequence[tuple[str, str, float, float, float, float, bool]]) -> Figure:
+def _draw(points: Sequence[Point]) -> Figure:
     figure, (panel,) = panels(["top-1"], [3.4])
-    front = sorted((rate, top1) for _, _, rate, top1, _, _, best in points if best)
+    front = sorted((each.rate, each.accuracy) for each in points if each.on_front)
     panel.plot(*zip(*front, strict=True), color="gray", linewidth=1.2, zorder=1)
-    for position, (label, name, rate, top1, low, high, _) in enumerate(points):
+    for position, each in enumerate(points):
         look = marker(position)
+        low, high = each.interval
         panel.errorbar(
-            rate, top1, [[max(0, top1 - low)], [max(0, high - top1)]], color=look["color"],
+            each.rate, each.accuracy,
+            [[max(0, each.accuracy - low)], [max(0, high - each.accuracy)]], color=look["color"],
             marker=look["marker"], markersize=8, capsize=3, linestyle="",
-            label=f"{short(label, 2 * LENGTH)}: {name}",
+            label=f"{short(each.label, 2 * LENGTH)}: {each.benchmark}",
         )  # fmt: skip
     panel.set_xlabel("images/s", fontsize=9)
-    panel.set_xlim(0, 1.1 * max(point[2] for point in points))
+    panel.set_xlim(0, 1.1 * max(each.rate for each in points))
     panel.xaxis.set_major_formatter(tick)
     panel.legend(loc="upper left", bbox_to_anchor=(0, -0.14), frameon=False, fontsize=9)
     return figure

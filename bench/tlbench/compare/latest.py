@@ -1,0 +1,86 @@
+"""What an entry's latest run alone says: its rounds, and where the time of the whole job goes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from statistics import median
+from typing import TYPE_CHECKING
+
+from tlbench.machine.disturbances import disturbances
+
+if TYPE_CHECKING:
+    from tlbench.runs.collect import Run
+    from tlbench.runs.row import Row
+
+#: Parts of the job, each with the benchmark and the number of images that give its time.
+PARTS = (
+    ("model loading", None, ""),
+    ("first call", None, ""),
+    ("training, recomputed", "train (recompute)", "train_size"),
+    ("evaluation", "evaluate", "test_size"),
+)
+
+
+@dataclass(frozen=True)
+class TimedRound:
+    """A round.
+
+    Attributes:
+        timed: False for a warm-up.
+        seconds: Its duration.
+        relative: The same as a multiple of the median of the timed rounds.
+        disturbances: What disturbed it, in words.
+    """
+
+    timed: bool
+    seconds: float
+    relative: float
+    disturbances: tuple[str, ...]
+
+
+def rounds_of(row: Row) -> tuple[TimedRound, ...]:
+    """Rounds in their order; none where fewer than two were timed."""
+    timed = [each.seconds for each in row.rounds or () if each.timed]
+    if len(timed) < 2:
+        return ()
+    middle = median(timed)
+    return tuple(
+        TimedRound(
+            each.timed,
+            each.seconds,
+            each.seconds / middle,
+            tuple(disturbances(each.noise)) if each.noise else (),
+        )
+        for each in row.rounds or ()
+    )
+
+
+@dataclass(frozen=True)
+class Breakdown:
+    """Seconds of the job's parts, each as its own benchmark measured it, and of the whole.
+
+    Attributes:
+        parts: By name, as in ``PARTS``.
+        whole: None where it wasn't measured.
+    """
+
+    parts: dict[str, float]
+    whole: float | None
+
+
+def breakdown(run: Run) -> Breakdown | None:
+    """Where the time of the whole job goes; None without training of the whole network."""
+    rows = {row.label: row for row in run.rows}
+    if "train (recompute)" not in rows:
+        return None
+    first = rows["train (recompute)"]
+    parts = {"model loading": first.load_s, "first call": first.first_call_s}
+    for name, benchmark, size in PARTS:
+        if benchmark in rows:
+            parts[name] = getattr(rows[benchmark], size) / rows[benchmark].images_per_s
+    whole = [
+        row.load_s + row.first_call_s + (row.median_s or row.images / row.images_per_s)
+        for row in run.rows
+        if row.stage == "pipeline"
+    ]
+    return Breakdown(parts, median(whole) if whole else None)

@@ -1,0 +1,174 @@
+"""All that a report shows: sections by job, then machines and files."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tlbench.compare.comparison import compared
+from tlbench.compare.entries import accuracy
+from tlbench.compare.history import histories
+from tlbench.compare.latest import breakdown, rounds_of
+from tlbench.compare.pareto import pareto
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from tlbench.compare.comparison import Comparison
+    from tlbench.compare.entries import Entry
+    from tlbench.compare.history import History
+    from tlbench.compare.latest import Breakdown, TimedRound
+    from tlbench.compare.pareto import Point
+    from tlbench.compare.reference import Headline
+    from tlbench.runs.collect import Run
+    from tlbench.runs.row import Sample
+
+#: Benchmarks of the whole job, whichever the track.
+WHOLE_JOB = "pipeline"
+#: Entries with so many runs have a history, and so many entries of a job are searched for changes.
+LEAST_RUNS, MOST_HISTORIES = 3, 6
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What matters most of an entry.
+
+    Attributes:
+        label: The entry's.
+        seconds: Time of the whole job; None where it wasn't measured.
+        accuracy: Top-1 of it; None where there is none.
+        headline: None for jobs that the reference machine hasn't run.
+    """
+
+    label: str
+    seconds: float | None
+    accuracy: float | None
+    headline: Headline | None
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Sample images of an entry's benchmark, with their predictions."""
+
+    entry: str
+    benchmark: str
+    images: tuple[Sample, ...]
+
+
+@dataclass(frozen=True)
+class Section:
+    """A job.
+
+    Attributes:
+        comparison: Its entries side by side.
+        summaries: Of each entry that has one, the fastest at the whole job first.
+        samples: Of the first entry that has any.
+        histories: Of entries with several runs.
+        more_histories: How many entries with several runs are not among these.
+        rounds: Of the latest runs, by benchmark and position of the entry.
+        breakdowns: Where the time of the whole job goes, by position of the entry.
+        pareto: Accuracies and throughputs of all jobs on the same test images, in the first of
+            their sections; else empty.
+    """
+
+    comparison: Comparison
+    summaries: tuple[Summary, ...]
+    samples: tuple[Samples, ...]
+    histories: tuple[History, ...]
+    more_histories: int
+    rounds: dict[str, dict[int, tuple[TimedRound, ...]]]
+    breakdowns: dict[int, Breakdown]
+    pareto: tuple[Point, ...]
+
+
+@dataclass(frozen=True)
+class Overview:
+    """What a report shows.
+
+    Attributes:
+        sections: One per job.
+        runs: The latest first.
+        machines: The latest run of each, by its name.
+    """
+
+    sections: tuple[Section, ...]
+    runs: tuple[Run, ...]
+    machines: dict[str, Run]
+
+
+def overview(entries: Sequence[Entry]) -> Overview:
+    """Summarise entries, in their order."""
+    comparisons = compared(entries)
+    runs = sorted((run for entry in entries for run in entry.runs), key=lambda run: run.when)
+    return Overview(
+        tuple(_section(each, comparisons) for each in comparisons),
+        tuple(runs[::-1]),
+        {run.machine: run for run in runs},
+    )
+
+
+def _section(comparison: Comparison, others: Sequence[Comparison]) -> Section:
+    several = [each for each in comparison.entries if len(each.runs) >= LEAST_RUNS]
+    searched = several[:MOST_HISTORIES]
+    alike = [each for each in others if _images(each) == _images(comparison)]
+    return Section(
+        comparison,
+        tuple(_summaries(comparison)),
+        tuple(_samples(comparison)),
+        tuple(histories(searched)),
+        len(several) - len(searched),
+        _rounds(comparison),
+        {
+            position: parts
+            for position, entry in enumerate(comparison.entries)
+            if (parts := breakdown(entry.last))
+        },
+        tuple(pareto(alike)) if alike[0] is comparison else (),
+    )
+
+
+def _images(comparison: Comparison) -> tuple[object, ...]:
+    """What accuracies must have in common to be comparable."""
+    return comparison.job["data_fingerprint"], comparison.job["test_size"]
+
+
+def _summaries(comparison: Comparison) -> Iterable[Summary]:
+    summaries = [
+        _summary(entry, headline)
+        for entry, headline in zip(comparison.entries, comparison.headlines, strict=True)
+    ]
+    shown = [each for each in summaries if each.headline or each.seconds is not None]
+    return sorted(shown, key=lambda each: math.inf if each.seconds is None else each.seconds)
+
+
+def _summary(entry: Entry, headline: Headline | None) -> Summary:
+    whole = next((name for name in entry.benchmarks if name.startswith(WHOLE_JOB)), None)
+    return Summary(
+        label=entry.label,
+        seconds=entry.benchmarks[whole][-1].images / entry.rate(whole) if whole else None,
+        accuracy=accuracy(entry, whole) if whole else None,
+        headline=headline,
+    )
+
+
+def _rounds(comparison: Comparison) -> dict[str, dict[int, tuple[TimedRound, ...]]]:
+    by_benchmark = {
+        name: {
+            position: rounds
+            for position, cell in enumerate(cells)
+            if cell is not None and (rounds := rounds_of(cell.last))
+        }
+        for name, cells in comparison.cells.items()
+    }
+    return {name: rounds for name, rounds in by_benchmark.items() if rounds}
+
+
+def _samples(comparison: Comparison) -> Iterable[Samples]:
+    for entry in comparison.entries:
+        shown = [
+            Samples(entry.label, row.label, row.samples) for row in entry.last.rows if row.samples
+        ]
+        if shown:
+            return shown
+    return ()
