@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from statistics import fmean
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 
@@ -19,7 +19,6 @@ SHARES = (
     *("others", "steal", "memory_pressure", "cgroup_throttled"),
     *("involuntary_per_s", "major_faults_per_s", "clock_change", "resolution"),
 )
-T = TypeVar("T")
 Positive = Annotated[float, msgspec.Meta(gt=0)]
 Count = Annotated[int, msgspec.Meta(gt=0)]
 
@@ -128,22 +127,6 @@ class NoiseSample(msgspec.Struct, frozen=True, kw_only=True):
         if seconds is None or self.resolution > COARSEST:
             return None
         return min(1.0, seconds / (self.wall_s * self.cpus))
-
-
-def sample_of(stored: object) -> NoiseSample | None:
-    """The sample that ``as_dict`` made this of; None where it is something else, as in a file."""
-    if not isinstance(stored, dict):
-        return None
-    several = stored.get("gpus")
-    gpus = [_converted(each, GpuNoise) for each in several] if isinstance(several, list) else []
-    return _converted(stored | {"gpus": [each for each in gpus if each]}, NoiseSample)
-
-
-def _converted(stored: object, kind: type[T]) -> T | None:
-    try:
-        return msgspec.convert(stored, kind)
-    except msgspec.ValidationError:
-        return None
 
 
 def sum_samples(samples: Sequence[NoiseSample]) -> NoiseSample | None:
