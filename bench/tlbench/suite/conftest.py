@@ -16,6 +16,7 @@ from tlbench.suite.floors import Bounds, bounds_for
 from tlbench.suite.loaded_workload import LoadedWorkload, load_workload, open_data
 from tlbench.suite.plan import plan
 from tlbench.suite.precision import check_precision
+from tlbench.suite.row_fields import fill_row
 from tlbench.suite.session import SUITE, name_of
 from tlbench.timing.energy import EnergyMeter
 from tlbench.timing.rounds import Instruments, Measurement, Stage, measure
@@ -26,10 +27,13 @@ if TYPE_CHECKING:
 
     from pytest_benchmark.fixture import BenchmarkFixture
 
+    from tl_core.evaluation import Evaluation
     from tlbench.suite.session import Suite
 
     #: The fixture ``time_stage``.
     TimeStage = Callable[[Stage[Any, Any]], Measurement[Any]]
+    #: The fixture ``record``.
+    Record = Callable[..., None]
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -104,6 +108,31 @@ def time_stage(
         return measurement
 
     return run
+
+
+@pytest.fixture
+def record(
+    request: pytest.FixtureRequest, benchmark: BenchmarkFixture, workload: LoadedWorkload
+) -> Record:
+    """Writes a benchmark's row, last of all: ``record(measurement, evaluation=..., ...)``.
+
+    ``evaluation`` is of all test images; further arguments are ``fill_row``'s.
+    """
+    marker = request.node.get_closest_marker("stage")
+
+    def fill(
+        measurement: Measurement[Any],
+        *,
+        evaluation: Evaluation | None = None,
+        **fields: Any,  # noqa: ANN401 - of fill_row
+    ) -> None:
+        if evaluation is not None:
+            correct = evaluation.predictions == workload.data.test.labels
+            fields |= {"accuracy": evaluation.accuracy, "correct": correct}
+        stage, track = marker.args[0], marker.kwargs.get("track")
+        fill_row(benchmark, workload, measurement, stage=stage, track=track, **fields)
+
+    return fill
 
 
 @pytest.fixture(scope="session")

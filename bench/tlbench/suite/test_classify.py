@@ -10,24 +10,19 @@ from tl_core.classifier import ImageClassifier
 from tl_core.models.forms import classifier_handle
 from tl_core.photographs import PORTRAIT_LABEL, photographs, portrait
 from tlbench.suite.costs import PHOTOGRAPHS
-from tlbench.suite.row_fields import fill_row
 from tlbench.suite.samples import of_photographs
 from tlbench.timing.rounds import Stage
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from pytest_benchmark.fixture import BenchmarkFixture
-
     from tl_core.classifier import Prediction
-    from tlbench.suite.conftest import TimeStage
+    from tlbench.suite.conftest import Record, TimeStage
     from tlbench.suite.loaded_workload import LoadedWorkload
 
 
 @pytest.mark.stage("classify")
-def test_classify(
-    benchmark: BenchmarkFixture, time_stage: TimeStage, workload: LoadedWorkload
-) -> None:
+def test_classify(workload: LoadedWorkload, time_stage: TimeStage, record: Record) -> None:
     """Decoding, resizing and classifying; the portrait must get its label in every round."""
     handle = classifier_handle(workload.options.model)
     if handle is None:
@@ -56,11 +51,4 @@ def test_classify(
         assert named, "no round may leave the portrait out"
         assert {labels[0] for labels in named} == {PORTRAIT_LABEL}, f"the portrait was {named}"
     samples = of_photographs(measurement.outputs[0])
-    fill_row(
-        benchmark,
-        workload,
-        measurement,
-        stage="classify",
-        opened=classifier.opened,
-        samples=samples,
-    )
+    record(measurement, opened=classifier.opened, samples=samples)

@@ -8,23 +8,20 @@ import numpy as np
 import pytest
 
 from tlbench.suite.checks import check_accuracy, warm_up_split
-from tlbench.suite.row_fields import fill_row
 from tlbench.suite.samples import of_test
 from tlbench.timing.rounds import Stage
 
 if TYPE_CHECKING:
-    from pytest_benchmark.fixture import BenchmarkFixture
-
     from tl_core.data import Split
     from tl_core.transfer import Evaluation
-    from tlbench.suite.conftest import TimeStage
+    from tlbench.suite.conftest import Record, TimeStage
     from tlbench.suite.floors import Bounds
     from tlbench.suite.loaded_workload import LoadedWorkload
 
 
 @pytest.mark.stage("evaluate")
 def test_evaluate(
-    benchmark: BenchmarkFixture, time_stage: TimeStage, workload: LoadedWorkload, bounds: Bounds
+    workload: LoadedWorkload, time_stage: TimeStage, record: Record, bounds: Bounds
 ) -> None:
     """The reported accuracy is the share of test labels that the predictions hit."""
     model, test, batch_size = workload.new_model(), workload.data.test, workload.batch_size
@@ -33,25 +30,18 @@ def test_evaluate(
     def evaluate(split: Split) -> Evaluation:
         return model.evaluate(split.images, split.labels, batch_size=batch_size)
 
-    stage = Stage(
-        evaluate,
-        lambda _: test,
-        len(test),
-        warm_up=lambda _: warm_up_split(workload, test),
-        most_warm_ups=1,
+    measurement = time_stage(
+        Stage(
+            evaluate,
+            lambda _: test,
+            len(test),
+            warm_up=lambda _: warm_up_split(workload, test),
+            most_warm_ups=1,
+        )
     )
-    measurement = time_stage(stage)
     for result in measurement.outputs:
         assert result.accuracy == np.mean(result.predictions == test.labels)
         check_accuracy(result.accuracy, bounds)
     first = measurement.outputs[0]
-    fill_row(
-        benchmark,
-        workload,
-        measurement,
-        stage="evaluate",
-        accuracy=first.accuracy,
-        correct=first.predictions == test.labels,
-        bounds=bounds,
-        samples=of_test(workload.options.data, workload.data, first),
-    )
+    samples = of_test(workload.options.data, workload.data, first)
+    record(measurement, evaluation=first, bounds=bounds, samples=samples)

@@ -8,21 +8,17 @@ import numpy as np
 import pytest
 
 from tlbench.suite.checks import check_features
-from tlbench.suite.row_fields import fill_row
 from tlbench.timing.rounds import Stage
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-    from pytest_benchmark.fixture import BenchmarkFixture
 
-    from tlbench.suite.conftest import TimeStage
+    from tlbench.suite.conftest import Record, TimeStage
     from tlbench.suite.loaded_workload import LoadedWorkload
 
 
 @pytest.mark.stage("extract")
-def test_extract(
-    benchmark: BenchmarkFixture, time_stage: TimeStage, workload: LoadedWorkload
-) -> None:
+def test_extract(workload: LoadedWorkload, time_stage: TimeStage, record: Record) -> None:
     """Each round extracts another fifth of the training images; the features are stored."""
 
     def extract(number: int) -> tuple[int, NDArray[np.float32]]:
@@ -34,4 +30,4 @@ def test_extract(
     for number, features in measurement.outputs:
         assert np.isfinite(features).all()
         workload.store_part(number, features)
-    fill_row(benchmark, workload, measurement, stage="extract")
+    record(measurement)

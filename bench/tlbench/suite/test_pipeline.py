@@ -8,23 +8,20 @@ import pytest
 
 from tl_core.transfer import Evaluation, TransferModel
 from tlbench.suite.checks import check_accuracy, warm_up_split
-from tlbench.suite.row_fields import fill_row
 from tlbench.timing.rounds import Stage
 
 if TYPE_CHECKING:
-    from pytest_benchmark.fixture import BenchmarkFixture
-
     from tl_core.data import Split
-    from tlbench.suite.conftest import TimeStage
+    from tlbench.suite.conftest import Record, TimeStage
     from tlbench.suite.floors import Bounds
     from tlbench.suite.loaded_workload import LoadedWorkload
 
 
 @pytest.mark.stage("pipeline", track="recompute")
 def test_pipeline(
-    benchmark: BenchmarkFixture, time_stage: TimeStage, workload: LoadedWorkload, bounds: Bounds
+    workload: LoadedWorkload, time_stage: TimeStage, record: Record, bounds: Bounds
 ) -> None:
-    """What the tutorial does, head and optimizer made within the time."""
+    """What the tutorial does; head and optimizer are new, and count."""
     data, batch_size = workload.data, workload.batch_size
 
     def run(job: tuple[int, Split, Split]) -> Evaluation:
@@ -48,13 +45,4 @@ def test_pipeline(
     measurement = time_stage(stage)
     for result in measurement.outputs:
         check_accuracy(result.accuracy, bounds)
-    fill_row(
-        benchmark,
-        workload,
-        measurement,
-        stage="pipeline",
-        track="recompute",
-        accuracy=measurement.outputs[0].accuracy,
-        correct=measurement.outputs[0].predictions == data.test.labels,
-        bounds=bounds,
-    )
+    record(measurement, evaluation=measurement.outputs[0], bounds=bounds)

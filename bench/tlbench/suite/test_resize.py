@@ -10,21 +10,17 @@ import pytest
 from tl_core.resize import resize_batch
 from tlbench.suite.checks import check_pixels
 from tlbench.suite.costs import RESIZE_IMAGES
-from tlbench.suite.row_fields import fill_row
 from tlbench.timing.rounds import Stage
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-    from pytest_benchmark.fixture import BenchmarkFixture
 
-    from tlbench.suite.conftest import TimeStage
+    from tlbench.suite.conftest import Record, TimeStage
     from tlbench.suite.loaded_workload import LoadedWorkload
 
 
 @pytest.mark.stage("resize")
-def test_resize(
-    benchmark: BenchmarkFixture, time_stage: TimeStage, workload: LoadedWorkload
-) -> None:
+def test_resize(workload: LoadedWorkload, time_stage: TimeStage, record: Record) -> None:
     """Pillow's Lanczos, checked against Pillow, timed on other images each round."""
     source, size = workload.data.train.images, workload.extractor.image_size
     images = min(RESIZE_IMAGES, len(source))
@@ -39,4 +35,4 @@ def test_resize(
     stage: Stage[Any, tuple[int, ...]] = Stage(resize, chunk, images)
     measurement = time_stage(stage)
     assert set(measurement.outputs) == {(images, size, size, 3)}
-    fill_row(benchmark, workload, measurement, stage="resize")
+    record(measurement)

@@ -9,15 +9,12 @@ import pytest
 from tl_core.transfer import TransferModel, evaluation
 from tlbench.suite.checks import check_accuracy, warm_up_split
 from tlbench.suite.costs import cached_heads
-from tlbench.suite.row_fields import fill_row
 from tlbench.timing.rounds import Stage
 
 if TYPE_CHECKING:
-    from pytest_benchmark.fixture import BenchmarkFixture
-
     from tl_core.data import Split
-    from tl_core.transfer import Track
-    from tlbench.suite.conftest import TimeStage
+    from tl_core.transfer import Evaluation
+    from tlbench.suite.conftest import Record, TimeStage
     from tlbench.suite.floors import Bounds
     from tlbench.suite.loaded_workload import LoadedWorkload
     from tlbench.timing.rounds import Measurement
@@ -25,7 +22,7 @@ if TYPE_CHECKING:
 
 @pytest.mark.stage("train", track="recompute")
 def test_train_recompute(
-    benchmark: BenchmarkFixture, time_stage: TimeStage, workload: LoadedWorkload, bounds: Bounds
+    workload: LoadedWorkload, time_stage: TimeStage, record: Record, bounds: Bounds
 ) -> None:
     """One epoch from raw uint8 images: every image is resized and extracted again."""
     train, batch_size = workload.data.train, workload.batch_size
@@ -42,12 +39,13 @@ def test_train_recompute(
         warm_up=lambda number: (workload.new_model(number), warm_up_split(workload, train)),
         most_warm_ups=1,
     )
-    _check_and_fill(benchmark, workload, bounds, time_stage(stage), "recompute")
+    measurement = time_stage(stage)
+    record(measurement, evaluation=_checked(workload, bounds, measurement), bounds=bounds)
 
 
 @pytest.mark.stage("train", track="cached")
 def test_train_cached(
-    benchmark: BenchmarkFixture, time_stage: TimeStage, workload: LoadedWorkload, bounds: Bounds
+    workload: LoadedWorkload, time_stage: TimeStage, record: Record, bounds: Bounds
 ) -> None:
     """One epoch on features that were extracted before; extraction is not in this time.
 
@@ -66,32 +64,16 @@ def test_train_cached(
         return models
 
     measurement = time_stage(Stage(epochs, untrained, heads * len(labels)))
-    _check_and_fill(benchmark, workload, bounds, measurement, "cached")
+    record(measurement, evaluation=_checked(workload, bounds, measurement), bounds=bounds)
 
 
-def _check_and_fill(
-    benchmark: BenchmarkFixture,
-    workload: LoadedWorkload,
-    bounds: Bounds,
-    measurement: Measurement[list[TransferModel]],
-    track: Track,
-) -> None:
-    """Evaluate every model that was trained; the row has the one of the workload's own seed."""
-    labels, features = workload.data.test.labels, workload.test_features()
-    evaluations = [
-        evaluation(model.head.predict(features), labels)
-        for models in measurement.outputs
-        for model in models
-    ]
-    for each in evaluations:
-        check_accuracy(each.accuracy, bounds)
-    fill_row(
-        benchmark,
-        workload,
-        measurement,
-        stage="train",
-        track=track,
-        accuracy=evaluations[0].accuracy,
-        correct=evaluations[0].predictions == labels,
-        bounds=bounds,
-    )
+def _checked(
+    workload: LoadedWorkload, bounds: Bounds, measurement: Measurement[list[TransferModel]]
+) -> Evaluation:
+    """Check every model that was trained; the result of the one of the workload's own seed."""
+    features, labels = workload.test_features(), workload.data.test.labels
+    models = [model for models in measurement.outputs for model in models]
+    results = [evaluation(model.head.predict(features), labels) for model in models]
+    for result in results:
+        check_accuracy(result.accuracy, bounds)
+    return results[0]
