@@ -126,6 +126,7 @@ def test_a_change_or_another_folder_is_another_identity(ready, repo):
         assert changed.identity != clean.identity
 
 
+@pytest.mark.slow
 def test_requirements_lie_over_an_environment_that_has_pytest(ready, wheel):
     path = wheel("pkg", "2.0", "x = 'above'")
     with ready(f"ref=first,pip={path}") as arm:
