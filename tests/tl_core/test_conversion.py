@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tl_core.conversion import cache, cached, freeze
+from tl_core.conversion import cache, cached, cached_json, freeze
 from tl_core.engines import open_model
 from tl_core.models import NetworkSettings, open_module
 from tl_core.models import model as models
@@ -60,6 +60,12 @@ def test_a_damaged_one_is_made_again(folder, damage):
     assert cached({"model": "a"}, convert) == place
     assert convert.count == 2
     assert (place / "model.bin").read_bytes() == b"converted"
+
+
+def test_a_value_is_computed_once_per_facts(folder):
+    values = iter([{"rate": 1.5}, [2]])
+    for facts, expected in [({"a": 1}, {"rate": 1.5}), ({"a": 1}, {"rate": 1.5}), ({"a": 2}, [2])]:
+        assert cached_json(facts, lambda: next(values)) == expected
 
 
 def test_one_that_fails_leaves_nothing(folder):

@@ -112,7 +112,7 @@ def _open(model: Model, engine: str, devices: Devices, settings: NetworkSettings
         runtime_of(engine)
     elif settings.workers is not None or settings.chunk is not None:
         raise ModelError(
-            f"engine {engine}: it has no workers and chunks of its own; leave these options out"
+            f"engine {engine}: it has no workers and chunks of its own; leave both numbers out"
         )
     else:
         _start_tensorflow(settings)  # a second time, unless ``auto`` tries it

@@ -57,7 +57,7 @@ def precision_accuracy(
         "labels": data.fingerprint,
         "batch_size": workload.batch_size,
         "seed": workload.seed,
-        "format": "precision accuracy",
+        "format": "precision accuracy, 2",
     }
 
     measured = cached_json(inputs, lambda: dataclasses.asdict(_measure(extractor, first, workload)))
