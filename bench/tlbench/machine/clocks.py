@@ -1,4 +1,4 @@
-"""Clock rates, temperatures and throttling of the CPUs, where the machine tells them."""
+"""Clock rates, temperatures and throttling of the CPUs, where the machine reports them."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class ClockReader:
         )
 
     def read(self) -> tuple[float, ...]:
-        """MHz of each CPU; empty where the machine doesn't tell."""
+        """MHz of each CPU; empty where they aren't measured."""
         if not self._measured:
             return ()
         try:

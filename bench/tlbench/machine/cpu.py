@@ -41,8 +41,8 @@ class Cpu:
     Attributes:
         model: The name that it gives itself.
         identity: Vendor, family, model and stepping, since clouds sell many CPUs under one name.
-        instruction_sets: Those of ``INSTRUCTION_SETS`` that it has; None where not told.
-        core_of: Socket and core of each logical CPU; empty where not told.
+        instruction_sets: Those of ``INSTRUCTION_SETS`` that it has; None where unknown.
+        core_of: Socket and core of each logical CPU; empty where unknown.
     """
 
     model: str
@@ -104,47 +104,40 @@ def allowed_cpus() -> tuple[int, ...]:
 
 def caches(root: Path = ROOT) -> dict[str, int]:
     """Bytes of a cache of each level that CPU 0 reads data through, as in ``{"L2": 1048576}``."""
-    found = {}
+    sizes = {}
     for folder in sorted((root / "sys/devices/system/cpu/cpu0/cache").glob("index*")):
         kind, level, size = (read_text(folder / name) for name in ("type", "level", "size"))
         if kind in {"Data", "Unified"} and size and size.endswith("K"):
-            found[f"L{level}" + ("d" if kind == "Data" else "")] = int(size[:-1]) * 1024
-    return found
+            sizes[f"L{level}" + ("d" if kind == "Data" else "")] = int(size[:-1]) * 1024
+    return sizes
 
 
 def last_level_cache(root: Path = ROOT) -> int | None:
-    """Bytes of the largest level's caches, all of them together; None where not told."""
+    """Bytes of the largest level's caches, all of them together; None where unknown."""
     sizes = caches(root)
     if not sizes:
         return None
     level = max(sizes, key=lambda name: name[1])
-    shares = set()
-    for folder in (root / "sys/devices/system/cpu").glob("cpu[0-9]*/cache/index*"):
-        if read_text(folder / "level") == level[1]:
-            shares.add(read_text(folder / "shared_cpu_list"))
-    return sizes[level] * max(1, len(shares))
+    folders = (root / "sys/devices/system/cpu").glob("cpu[0-9]*/cache/index*")
+    last = (folder for folder in folders if read_text(folder / "level") == level[1])
+    return sizes[level] * max(1, len({read_text(folder / "shared_cpu_list") for folder in last}))
 
 
 def _identity(block: dict[str, str]) -> str | None:
     """Such as ``AuthenticAMD family 26 model 2 stepping 1``."""
+    get = block.get
     if "vendor_id" in block and "cpu family" in block:
-        return (
-            f"{block['vendor_id']} family {block['cpu family']} "
-            f"model {block.get('model')} stepping {block.get('stepping')}"
-        )
+        family = f"{get('vendor_id')} family {get('cpu family')}"
+        return f"{family} model {get('model')} stepping {get('stepping')}"
     if "CPU implementer" in block:
-        return (
-            f"implementer {block['CPU implementer']} part {block.get('CPU part')} "
-            f"variant {block.get('CPU variant')} revision {block.get('CPU revision')}"
-        )
+        part = f"implementer {get('CPU implementer')} part {get('CPU part')}"
+        return f"{part} variant {get('CPU variant')} revision {get('CPU revision')}"
     return None
 
 
 def _arm_name(block: dict[str, str]) -> str | None:
     part = block.get("CPU part")
-    if part is None:
-        return None
-    return ARM_CORES.get(part, f"Arm part {part}")
+    return None if part is None else ARM_CORES.get(part, f"Arm part {part}")
 
 
 def _cores(blocks: list[dict[str, str]], root: Path) -> dict[int, tuple[int, int]]:

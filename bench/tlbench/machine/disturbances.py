@@ -19,7 +19,7 @@ class Threshold(Generic[Noise]):
     """From where on something disturbs.
 
     Attributes:
-        value: Reads it; None where the machine doesn't tell.
+        value: Reads it; None where the machine doesn't report it.
         limit: The most that doesn't disturb, in the value's unit.
         words: What is said beyond it; ``{}`` stands for the value.
         resolution: Reads by how much the value may be off, which is added to the limit.
@@ -94,7 +94,7 @@ def disturbances(sample: NoiseSample) -> tuple[str, ...]:
     """What disturbed, such as ``others used 23% of the CPUs``; empty where nothing did.
 
     Args:
-        sample: What was counted; facts that the machine doesn't tell count as no disturbance.
+        sample: What was counted; facts that the machine doesn't report count as no disturbance.
     """
     texts = _beyond(THRESHOLDS, sample)
     for number, gpu in enumerate(sample.gpus):

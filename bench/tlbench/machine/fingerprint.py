@@ -43,7 +43,7 @@ def fingerprint(root: Path = ROOT, environ: Mapping[str, str] = os.environ) -> d
         environ: Environment variables.
 
     Returns:
-        Facts for JSON. A None says that there is none, or that the machine doesn't tell.
+        Facts for JSON. None: there is none, or the machine doesn't say.
     """
     cpu = read_cpu(root)
     return {

@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 Nvml: TypeAlias = Any
 Handle: TypeAlias = Any
 #: Inode of the first process namespace (PROC_PID_INIT_INO): only there are the process numbers
-#: that the driver tells the ones that this process knows itself by.
+#: that the driver reports the ones that this process knows itself by.
 FIRST_PID_NAMESPACE = 0xEFFFFFFC
 
 
 @dataclass(frozen=True)
 class GpuState:
-    """A GPU at one moment; None where the driver doesn't tell.
+    """A GPU at one moment; None where the driver doesn't report it.
 
     Attributes:
         clock_mhz: Clock of its streaming multiprocessors.

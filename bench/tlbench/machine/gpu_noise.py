@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class GpuNoise(msgspec.Struct, frozen=True):
-    """A GPU during an interval; None where the driver doesn't tell.
+    """A GPU during an interval; None where the driver doesn't report it.
 
     Attributes:
         clock_before_mhz: Clock of its multiprocessors before.

@@ -1,7 +1,7 @@
 """What disturbed a piece of timed work: other processes, the hypervisor, heat, limits.
 
 ``NoiseMeter`` reads counters before and after; a ``NoiseSample`` holds the differences. What the
-machine doesn't tell is None, never 0.
+machine doesn't report is None, never 0.
 """
 
 from __future__ import annotations

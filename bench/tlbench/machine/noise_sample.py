@@ -24,7 +24,7 @@ Count = Annotated[int, msgspec.Meta(gt=0)]
 
 
 class NoiseSample(msgspec.Struct, frozen=True, kw_only=True):
-    """What was counted during an interval; None where the machine doesn't tell.
+    """What was counted during an interval; None where the machine doesn't report it.
 
     Attributes:
         wall_s: Its length in seconds.

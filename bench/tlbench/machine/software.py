@@ -65,11 +65,11 @@ def onednn(cpu: Cpu, environ: Mapping[str, str] = os.environ) -> dict[str, str |
 
 
 def blas() -> dict[str, str] | None:
-    """The BLAS that NumPy has really loaded, and its kernels' name; None where not told.
+    """The BLAS that NumPy has really loaded, and its kernels' name; None where unknown.
 
     Its number of threads isn't in here: it follows from the CPUs and the settings.
     """
-    numpy: Any = importlib.import_module("numpy")  # its BLAS is what is asked about
+    numpy: Any = importlib.import_module("numpy")  # loads its BLAS
     threadpoolctl = importlib.import_module("threadpoolctl")
     loaded = [lib for lib in threadpoolctl.threadpool_info() if lib["user_api"] == "blas"]
     # SciPy may bring one of its own: NumPy's lies in its wheel's folder, else there is only one.
@@ -86,10 +86,9 @@ def blas() -> dict[str, str] | None:
 def cuda_build() -> dict[str, str | None]:
     """CUDA and cuDNN versions that TensorFlow was built for, read without importing it."""
     try:
-        found = metadata.distribution("tensorflow").locate_file(
-            "tensorflow/python/platform/build_info.py"
-        )
-        text = Path(str(found)).read_text(encoding="utf-8")
+        installed = metadata.distribution("tensorflow")
+        path = installed.locate_file("tensorflow/python/platform/build_info.py")
+        text = Path(str(path)).read_text(encoding="utf-8")
     except (metadata.PackageNotFoundError, OSError):
         text = ""
     versions = dict(re.findall(r"'(cuda_version|cudnn_version)', '([^']*)'", text))

@@ -27,7 +27,7 @@ def momentary_state(root: Path = ROOT) -> dict[str, Any]:
         root: The folder that stands for ``/``.
 
     Returns:
-        Facts by name; None where the machine doesn't tell.
+        Facts by name; None where the machine doesn't report it.
     """
     cpus = allowed_cpus()
     clocks = ClockReader(cpus, root).read()

@@ -10,7 +10,7 @@ from tlbench.machine.system_files import ROOT, read_text
 if TYPE_CHECKING:
     from pathlib import Path
 
-#: Said where it is known that there is none.
+#: Where it is known that there is none.
 NONE = "none"
 
 #: Words in the firmware's tables, and whose hypervisor writes them.
@@ -32,7 +32,7 @@ CONTAINER_GROUPS = {"kubepods": "kubernetes", "docker": "docker", "libpod": "pod
 
 
 def hypervisor(root: Path = ROOT) -> str | None:
-    """Whose hypervisor runs this machine: a name, ``unnamed``, ``none``, or None if not told."""
+    """Whose hypervisor runs this machine: a name, ``unnamed``, ``none``, or None where unknown."""
     if "microsoft" in (read_text(root / "proc/sys/kernel/osrelease") or "").lower():
         return "wsl"
     flags = next((block["flags"] for block in cpuinfo_blocks(root) if "flags" in block), None)
@@ -44,12 +44,12 @@ def hypervisor(root: Path = ROOT) -> str | None:
 
 
 def container(root: Path = ROOT) -> str | None:
-    """What kind of container this process is in, ``none``, or None where not told."""
+    """What kind of container this process is in, ``none``, or None where unknown."""
     if not (root / "proc/self").exists():
         return None
-    told = read_text(root / "run/systemd/container")
-    if told:
-        return told
+    named = read_text(root / "run/systemd/container")
+    if named:
+        return named
     if (root / "run/.containerenv").exists():
         return "podman"
     text = read_text(root / "proc/1/cgroup") or ""

@@ -39,7 +39,7 @@ PILOT_BATCHES = 4
 
 @dataclass(frozen=True)
 class Pilot:
-    """What a short look at the loaded workload tells.
+    """Rates of a short look at the loaded workload.
 
     Attributes:
         images_per_s: Rate of extraction.
@@ -84,7 +84,7 @@ def stage_costs(workload: LoadedWorkload, pilot: Pilot) -> dict[str, StageCost]:
     warm_s = workload.batch_size * WARM_UP_BATCHES * image_s
     return {
         "test_resize": _repeated(min(RESIZE_IMAGES, train) / pilot.resized_per_s),
-        # A repeated stage that is the network's alone, and tells how fast that is.
+        # A repeated stage that is the network's alone, and shows its pace.
         "test_extract": replace(
             _repeated(workload.part_size * image_s, fixed_s=load_s), runs_network=True
         ),

@@ -118,7 +118,7 @@ def _engine(ran: Opened, accuracy: PrecisionAccuracy | None) -> dict[str, Any]:
 
 
 def _joules(measurement: Measurement[Any]) -> float | None:
-    """Energy an image over the timed rounds, where the machine tells it."""
+    """Joules per image over the timed rounds, where the machine counts them."""
     joules = [each.joules for each in measurement.timed if each.joules is not None]
     images = measurement.stage_images * len(joules)
     return sum(joules) / images if joules else None

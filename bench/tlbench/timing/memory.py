@@ -20,9 +20,9 @@ def reset_peak() -> bool:
 
 
 def peak_rss_bytes() -> int | None:
-    """Peak resident memory in bytes since ``reset_peak``; None where the OS can't tell.
+    """Peak resident memory in bytes since ``reset_peak``; None on other systems than Linux.
 
-    Other systems know only the peak since the process began, which says nothing of a stage.
+    They know only the peak since the process began, which says nothing of a stage.
     """
     try:
         lines = _STATUS.read_text().splitlines()
@@ -45,7 +45,7 @@ def device_peak_bytes() -> int | None:
 
 
 def _gpu_names() -> list[str]:
-    """TensorFlow's GPUs; none where TensorFlow isn't loaded, which is then not made to."""
+    """TensorFlow's GPUs; none where it isn't loaded: it is never imported for this."""
     tensorflow = sys.modules.get("tensorflow")
     if tensorflow is None:
         return []
