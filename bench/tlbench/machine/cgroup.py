@@ -1,7 +1,7 @@
 """Limits that Linux control groups set: how much CPU time and memory a container may use.
 
 Both versions are read, at every level from the process's own group up to the root, since a limit
-anywhere above holds below. Inside a container the path that the kernel reports may be the host's and
+anywhere above holds below. Inside a container the reported path may be the host's and
 absent here; then the mount's root is the container's own group.
 """
 
