@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING, Any
 from rich.table import Table
 from rich.text import Text
 
-from tlbench.report.gate_junit import gate_junit
-from tlbench.report.gate_markdown import gate_markdown
 from tlbench.report.gate_words import (
     COLUMNS,
     MEANINGS,
@@ -27,10 +25,6 @@ from tlbench.report.text import printable, rendered, sentence
 
 if TYPE_CHECKING:
     from tlbench.gate.verdict import Report
-
-__all__ = [
-    "COLOURS", "gate_explanation", "gate_json", "gate_junit", "gate_markdown", "gate_table",
-]  # fmt: skip
 
 #: Of statuses in capitals.
 COLOURS = {"PASS": "green", "FAIL": "red", "INCONCLUSIVE": "yellow", "NOT COMPARABLE": "yellow"}
