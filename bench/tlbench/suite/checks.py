@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
-from tl_core.equivalence import TOLERANCES
+from tl_core.equivalence import TOLERANCES, compare
 from tlbench.suite.costs import WARM_UP_BATCHES
 
 if TYPE_CHECKING:
@@ -62,19 +62,12 @@ def check_features(workload: LoadedWorkload) -> None:
     unit = np.stack([np.asarray(picture, np.float32) / 255 for picture in pixels])
     module = open_module(resolve(workload.options.model, "features"))
     reference = np.asarray(module(unit, training=False))
-    check_close(workload.extractor.extract(images), reference, workload.options.precision)
-
-
-def check_close(
-    features: NDArray[np.float32], reference: NDArray[np.float32], precision: str = "fp32"
-) -> None:
-    """Directions and lengths of features equal the reference's, within the precision."""
-    least = TOLERANCES[precision].cosine
+    features, precision = workload.extractor.extract(images), workload.options.precision
     assert features.shape == reference.shape
-    norms = np.linalg.norm(features, axis=1), np.linalg.norm(reference, axis=1)
-    cosine = (features * reference).sum(axis=1) / (norms[0] * norms[1])
-    assert cosine.min() >= least, f"cosine with the reference {cosine.min():.6f}, below {least}"
-    assert np.allclose(norms[0], norms[1], rtol=LENGTH[precision]), (
+    cosine, least = compare(features, reference, "features").cosine, TOLERANCES[precision].cosine
+    assert cosine >= least, f"cosine with the reference {cosine:.6f}, below {least}"
+    lengths = np.linalg.norm(features, axis=1), np.linalg.norm(reference, axis=1)
+    assert np.allclose(*lengths, rtol=LENGTH[precision]), (
         "the features' lengths differ from the reference's"
     )
 
