@@ -16,6 +16,7 @@ import pytest
 from guide_blocks import SHOWN, GuideError, blocks, needs
 from PIL import Image
 
+from bench.studies.files import committed_results
 from tl_core.photographs import photographs
 from tlbench.cli.main import main as tlbench
 from tlbench.suite.extra import NEWEST_PYTHON
@@ -47,8 +48,9 @@ def photo(folder):
 
 def results(folder):
     """This project's own results of two machines."""
-    for machine in ("amd-epyc-2-cpus", "intel-xeon-2-cpus"):
-        shutil.copytree(ROOT / "results" / machine, folder / "results" / machine)
+    with committed_results() as source:
+        for machine in ("amd-epyc-2-cpus", "intel-xeon-2-cpus"):
+            shutil.copytree(source / "results" / machine, folder / "results" / machine)
 
 
 def bench_sort(folder):
