@@ -127,7 +127,7 @@ def _benchmark_app() -> str | None:
 
 
 def peak(*, options: Task) -> Task:
-    """This machine's float32 matrix multiply, and what the network takes for an image."""
+    """This machine's float32 matrix multiply, and what the network takes per image."""
     workload = as_workload(options)
     extractor = FeatureExtractor(workload.model, image_size=workload.image_size)
     counted = multiply_adds(extractor.module, extractor.image_size)

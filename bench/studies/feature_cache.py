@@ -46,7 +46,7 @@ TASKS: dict[str, Callable[..., Task]] = {"extract": extract}
 
 
 def run(arguments: argparse.Namespace, options: Task) -> Task:
-    """Once for real, then from the cache."""
+    """Once by extraction, then from the cache."""
     with tempfile.TemporaryDirectory() as folder:
         task = {"name": "extract", "options": options, "folder": folder}
         first = run_fresh(MODULE, task)

@@ -40,7 +40,7 @@ def pillow(images: list[NDArray[np.uint8]], size: int, name: str) -> NDArray[np.
 
 
 def rates(*, options: Task, turns: int, by: str) -> Task:
-    """Images a second of both, turn by turn, and their ratio."""
+    """Images per second of both, turn by turn, and their ratio."""
     workload = as_workload(options)
     source = open_data(workload).test.images
     size = workload.image_size or 224
