@@ -1,4 +1,4 @@
-"""What ``pytest --gate`` was asked for: options, ini settings and markers."""
+"""The settings of ``pytest --gate``: from options, the ini file and markers."""
 
 from __future__ import annotations
 
@@ -37,31 +37,31 @@ class Origin:
 
 
 @dataclass(frozen=True)
-class Asked:
-    """What a gate was asked for.
+class GateSettings:
+    """The settings of a gate.
 
     Attributes:
         path: The baseline's file.
         explicit: Whether an option named it, rather than an ini setting that counts for every
             run in its folder, unit tests included.
-        past: What is known of each benchmark, by full name. The runs themselves aren't kept: they
-            would be in the way of the benchmarks' memory.
+        stored: What is stored of each benchmark, by full name; not the runs themselves, which
+            would take memory from the benchmarks.
         origins: Of each run, at least ``LEAST_RUNS``.
         tolerances: Of benchmarks without a marker.
         allowed: Versions and settings that may differ.
-        allow_new: Whether benchmarks that the baseline lacks are left unjudged.
+        allow_new: Whether benchmarks that the baseline lacks are skipped.
     """
 
     path: Path
     explicit: bool
-    past: dict[str, StoredBenchmark]
+    stored: dict[str, StoredBenchmark]
     origins: tuple[Origin, ...]
     tolerances: Tolerances
     allowed: tuple[str, ...]
     allow_new: bool
 
 
-def asked_of(config: pytest.Config) -> Asked:
+def gate_settings(config: pytest.Config) -> GateSettings:
     """Read options and ini settings.
 
     Raises:
@@ -70,7 +70,7 @@ def asked_of(config: pytest.Config) -> Asked:
     path, explicit = _path(config)
     names = str(setting(config, "allow_changed")).split(",")
     baseline = _baseline(path)
-    return Asked(
+    return GateSettings(
         path,
         explicit,
         baseline.benchmarks(),
@@ -91,9 +91,9 @@ def allowed_to(item: pytest.Item, tolerances: Tolerances) -> Allowed:
         UsageError: A marker that isn't ``tolerance(share, accuracy=share)``.
     """
     marker = item.get_closest_marker("tolerance")
-    told = None if marker is None else {"args": marker.args, "kwargs": marker.kwargs}
+    arguments = {"args": marker.args, "kwargs": marker.kwargs} if marker else None
     try:
-        return tolerances.of(item.nodeid, told)
+        return tolerances.of(item.nodeid, arguments)
     except OptionError as error:
         raise pytest.UsageError(str(error)) from error
 

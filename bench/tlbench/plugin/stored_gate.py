@@ -1,4 +1,4 @@
-"""``pytest --gate BASELINE``: each benchmark's own test turns red where it became slower.
+"""``pytest --gate BASELINE``: a benchmark that became slower is a failed test.
 
 Works on this suite and on anybody's pytest-benchmark tests.
 """
@@ -17,7 +17,7 @@ from tlbench.gate.baseline_verdicts import (
 )
 from tlbench.gate.comparable import other_isolation, other_machine
 from tlbench.gate.verdict import Report, Verdict
-from tlbench.plugin.gate_options import allowed_to, asked_of, is_narrowed
+from tlbench.plugin.gate_options import allowed_to, gate_settings, is_narrowed
 from tlbench.suite.session import KEEPS_TIMING, SUITE, name_of
 from tlbench.timing.isolation import IsolatedItem
 
@@ -61,11 +61,12 @@ class StoredGate:
         items: Tests by the full name of what they measure.
         names: That name by the test's id.
         active: Whether anything is judged in this session.
-        seen: What was measured, by full name, in order.
-        red: Names of those whose test was turned red.
-        without: Why a benchmark of the baseline wasn't measured, by full name.
-        verdicts: At the end of the session.
-        notes: What else is to be known.
+        measured: What was measured, by full name, in order.
+        failed: Names of those whose test the gate failed.
+        missing_reasons: Why a benchmark of the baseline wasn't measured, by full name; empty where
+            its own test failed.
+        verdicts: At the end of the session, by full name.
+        notes: What else the report says.
 
     Raises:
         UsageError: A baseline that can't be used, or a bad option.
@@ -73,33 +74,33 @@ class StoredGate:
 
     def __init__(self, config: pytest.Config, described: Described) -> None:
         self.config, self.described = config, described
-        self.asked = asked_of(config)
-        self.past = self.asked.past
+        self.settings = gate_settings(config)
+        self.stored = self.settings.stored
         self.items: dict[str, pytest.Item] = {}
         self.names: dict[str, str] = {}
         self.active = False
-        self.seen: dict[str, Measurement] = {}
-        self.red: set[str] = set()
-        self.without: dict[str, str] = {}
+        self.measured: dict[str, Measurement] = {}
+        self.failed: set[str] = set()
+        self.missing_reasons: dict[str, str] = {}
         self.verdicts: dict[str, Verdict] = {}
         self.notes: list[str] = []
 
     @property
     def total(self) -> int:
         """No more benchmarks than this can be compared."""
-        return max(1, min(len(self.past), len(self.items)))
+        return max(1, min(len(self.stored), len(self.items)))
 
     def pytest_report_header(self) -> str:
-        """What is judged by what."""
-        return f"gate: {self.asked.path.name}, {len(self.asked.origins)} runs"
+        """Name the baseline."""
+        return f"gate: {self.settings.path.name}, {len(self.settings.origins)} runs"
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
-        """Which benchmarks will be judged; a bad marker is told before anything runs."""
+        """Note which benchmarks will be judged; refuse a bad marker before anything runs."""
         self.items = {name_of(item): item for item in session.items}
         self.names = {item.nodeid: name for name, item in self.items.items()}
         for item in filter(_is_benchmark, session.items):
-            allowed_to(item, self.asked.tolerances)
-        concerned = self.asked.explicit or bool(self.items.keys() & self.past.keys())
+            allowed_to(item, self.settings.tolerances)
+        concerned = self.settings.explicit or bool(self.items.keys() & self.stored.keys())
         self.active = concerned and not self.config.option.collectonly
 
     @pytest.hookimpl(wrapper=True)
@@ -112,8 +113,8 @@ class StoredGate:
             new = rows[before:]
             for row in new:
                 self._check(item, row)
-            if not new and name_of(item) in self.past:
-                self._turn_red(item, self._refused(item, name_of(item), "nothing was measured"))
+            if not new and name_of(item) in self.stored:
+                self._fail(item, self._refused(item, name_of(item), "nothing was measured"))
         return result
 
     def _rows(self, item: pytest.Item) -> list[Any]:
@@ -124,43 +125,43 @@ class StoredGate:
         return rows
 
     def _check(self, item: pytest.Item, measured: Any) -> None:  # noqa: ANN401 - pytest-benchmark's
-        """Turn the test red where its verdict is ``fail`` or ``not comparable``."""
+        """Fail the test where its verdict is ``fail`` or ``not comparable``."""
         row = _row(measured)
-        if row.name not in self.past and self.asked.allow_new:
+        if row.name not in self.stored and self.settings.allow_new:
             self.notes.append(f"{row.name} is new: not judged")
             return
         verdict = self._verdict(item, row)
         if verdict.accuracy_lost:
             self._drop(item, measured)
         if verdict.status in ("fail", "not comparable"):
-            self._turn_red(item, verdict, keeps_timing=not verdict.accuracy_lost)
+            self._fail(item, verdict, keeps_timing=not verdict.accuracy_lost)
 
     def _verdict(self, item: pytest.Item, row: _Row) -> Verdict:
-        """With what is known so far; later benchmarks can only add to what fails."""
-        past = self.past.get(row.name)
-        if past is None:
+        """By what is known so far: later benchmarks can only add failures."""
+        stored = self.stored.get(row.name)
+        if stored is None:
             return self._refused(item, row.name, _NEW)
         problem = self._other_conditions(ours="stage" in row.info)
         if problem:
             return self._refused(item, row.name, problem)
-        allowed = allowed_to(item, self.asked.tolerances)
-        self.seen[row.name] = against_baseline(row.name, row.seconds, row.info, past, allowed)
-        return baseline_verdicts(self.seen.values(), self.total)[row.name]
+        allowed = allowed_to(item, self.settings.tolerances)
+        self.measured[row.name] = against_baseline(row.name, row.seconds, row.info, stored, allowed)
+        return baseline_verdicts(self.measured.values(), self.total)[row.name]
 
     def _refused(self, item: pytest.Item, name: str, problem: str) -> Verdict:
-        allowed = allowed_to(item, self.asked.tolerances)
-        self.seen[name] = Measurement(name, allowed, problem=problem)
-        return baseline_verdicts([self.seen[name]], self.total)[name]
+        allowed = allowed_to(item, self.settings.tolerances)
+        self.measured[name] = Measurement(name, allowed, problem=problem)
+        return baseline_verdicts([self.measured[name]], self.total)[name]
 
-    def _turn_red(self, item: pytest.Item, verdict: Verdict, *, keeps_timing: bool = True) -> None:
+    def _fail(self, item: pytest.Item, verdict: Verdict, *, keeps_timing: bool = True) -> None:
         from tlbench.report.gate_words import paragraph
 
         item.stash[KEEPS_TIMING] = keeps_timing
-        self.red.add(verdict.name)
+        self.failed.add(verdict.name)
         pytest.fail(f"gate: {paragraph(verdict)}", pytrace=False)
 
     def _drop(self, item: pytest.Item, measured: Any) -> None:  # noqa: ANN401 - pytest-benchmark's
-        """A speed at a lost accuracy must not become anybody's baseline."""
+        """Drop a speed at a lost accuracy, so that it becomes nobody's baseline."""
         if isinstance(item, IsolatedItem):
             item.rows.remove(measured)
         else:
@@ -170,66 +171,65 @@ class StoredGate:
         """Why this run isn't like the baseline's."""
         hooks = self.config.pluginmanager.getplugin(SUITE)
         isolated = hooks is not None and hooks.suite.isolate
-        for run in self.asked.origins:
-            found = other_machine(run.facts, self.described.facts, self.asked.allowed, hint=_ALLOW)
-            if found is None and ours:
-                found = other_isolation(run.isolated, isolated)
-            if found:
-                return found
+        for run in self.settings.origins:
+            facts, allowed = self.described.facts, self.settings.allowed
+            problem = other_machine(run.facts, facts, allowed, hint=_ALLOW)
+            if problem is None and ours:
+                problem = other_isolation(run.isolated, isolated)
+            if problem:
+                return problem
         return None
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Remember benchmarks that failed by themselves, or were skipped."""
         name = self.names.get(report.nodeid)
-        if name is None or name not in self.past or name in self.seen or report.passed:
+        if name is None or name not in self.stored or name in self.measured or report.passed:
             return
         if isinstance(report.longrepr, tuple):
-            self.without[name] = str(report.longrepr[2]).removeprefix("Skipped: ")
+            self.missing_reasons[name] = str(report.longrepr[2]).removeprefix("Skipped: ")
         else:
-            self.without[name] = "expected to fail" if report.skipped else ""
+            self.missing_reasons[name] = "expected to fail" if report.skipped else ""
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Judge again with all benchmarks known, and name those that are missing."""
         if not self.active:
             return
-        self.verdicts = baseline_verdicts(self.seen.values(), self.total)
-        missing = self._missing(session)
-        self.verdicts |= {verdict.name: verdict for verdict in missing}
-        # No test of its own is red for these: the session is.
-        told = self.red | {name for name, why in self.without.items() if not why}
-        untold = [v for v in self.verdicts.values() if v.status in ("fail", "not comparable")]
-        if any(each.name not in told for each in untold) and session.exitstatus in _ENDED:
+        self.verdicts = baseline_verdicts(self.measured.values(), self.total)
+        self.verdicts |= {verdict.name: verdict for verdict in self._missing(session)}
+        failed_tests = self.failed | {name for name, why in self.missing_reasons.items() if not why}
+        bad = {v.name for v in self.verdicts.values() if v.status in ("fail", "not comparable")}
+        if bad - failed_tests and session.exitstatus in _ENDED:  # the session fails for the others
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
     def _missing(self, session: pytest.Session) -> list[Verdict]:
         """Verdicts on the baseline's benchmarks that should have been measured and weren't."""
-        cut = session.exitstatus not in _ENDED or session.shouldstop or session.shouldfail
-        found, left_out = [], 0
-        for name in sorted(self.past.keys() - self.seen.keys()):
-            why = self.without.get(name)
+        is_cut_short = session.exitstatus not in _ENDED or session.shouldstop or session.shouldfail
+        verdicts, left_out = [], 0
+        for name in sorted(self.stored.keys() - self.measured.keys()):
+            why = self.missing_reasons.get(name)
             if why == "":
-                found.append(Verdict(name, "fail", "its own test failed"))
+                verdicts.append(Verdict(name, "fail", "its own test failed"))
             elif why is not None:
-                found.append(Verdict(name, "not comparable", f"not measured now: {why}"))
-            elif cut or (name not in self.items and is_narrowed(self.config)):
+                verdicts.append(Verdict(name, "not comparable", f"not measured now: {why}"))
+            elif is_cut_short or (name not in self.items and is_narrowed(self.config)):
                 left_out += 1
             else:
-                found.append(Verdict(name, "not comparable", _VANISHED))
+                verdicts.append(Verdict(name, "not comparable", _VANISHED))
         if left_out:
-            self.notes.append(f"{left_out} of the baseline's {len(self.past)} benchmarks not run")
-        return found
+            self.notes.append(f"{left_out} of the baseline's {len(self.stored)} benchmarks not run")
+        return verdicts
 
     @pytest.hookimpl(trylast=True)
     def pytest_terminal_summary(self, terminalreporter: TerminalReporter) -> None:
-        """A line a benchmark, the reasons, and the verdict."""
+        """Print a line per benchmark, the reasons, and the verdict."""
         from tlbench.report.gate_text import gate_table
 
         if not self.active:
             return
-        found, notes = tuple(self.verdicts.values()), tuple(self.notes)
-        base = f"{len(self.asked.origins)} runs of {self.asked.path.name}"
-        report = Report(base, "this run", found, notes=notes)
+        base = f"{len(self.settings.origins)} runs of {self.settings.path.name}"
+        verdicts, notes = tuple(self.verdicts.values()), tuple(self.notes)
+        report = Report(base, "this run", verdicts, notes=notes)
         terminalreporter.section(f"gate: {report.status}", sep="-")
         loud = report.status != "pass"
         for line in gate_table(report):

@@ -517,7 +517,7 @@ def test_a_strangers_suite_from_baseline_to_verdict(tmp_path):
     assert not (tmp_path / "c.json").exists()
 
 
-SMALL = ("--train-size", "400", "--test-size", "60", "--image-size", "40", "--budget", "2")
+SMALL = ("--train-size", "400", "--test-size", "60", "--image-size", "40", "--budget", "10")
 
 
 @pytest.fixture(scope="module")
