@@ -42,6 +42,7 @@ def photo_folder(tmp_path_factory):
     return root
 
 
+@pytest.mark.slow
 def test_classify_names_the_embedded_photograph():
     done = tlbench("classify")
     assert done.exit_code == 0
@@ -153,13 +154,13 @@ def test_without_the_suites_packages_one_line_says_what_to_install(monkeypatch, 
     assert done.stderr.count("\n") == 1
 
 
-def test_a_fresh_command_prints_nothing_but_its_answer():
+def test_a_fresh_command_prints_nothing_but_its_answer(tiny_classifier):
     """TensorFlow's start-up lines stay away from what people and scripts read."""
     environment = {k: v for k, v in os.environ.items() if k != "TF_CPP_MIN_LOG_LEVEL"}
     done = subprocess.run(
-        [sys.executable, "-m", "tlbench", "classify", "--top", "1"],
+        [sys.executable, "-m", "tlbench", "classify", "--top", "2", "--model", tiny_classifier],
         capture_output=True, text=True, timeout=300, check=False, env=environment,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
-    assert done.stdout.splitlines()[1].endswith("military uniform")
+    assert [line.partition("%")[1] for line in done.stdout.splitlines()] == ["", "%", "%"]
