@@ -118,10 +118,12 @@ class SuiteHooks:
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self) -> None:
         """Write the result file, if anything was measured."""
-        from tlbench.runs.write import write_results
+        from tlbench.runs.write import Subject, write_results
 
         if self.suite.isolated or any(not each.has_error for each in self._benchmarks.benchmarks):
-            self.written = write_results(self._benchmarks, self.suite.workload, self.suite.results)
+            job = self.suite.workload
+            subject = Subject(job.name, job.model, job.data, job.engine, job.precision, job.device)
+            self.written = write_results(self._benchmarks, subject, self.suite.results)
 
     def pytest_terminal_summary(self, terminalreporter: TerminalReporter) -> None:
         """The table, and the path of the result file."""

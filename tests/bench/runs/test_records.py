@@ -9,8 +9,8 @@ from tl_core.models.forms import classifier_handle, public_name
 from tlbench.machine.fingerprint import fingerprint, machine_name
 from tlbench.runs.model_name import short_name
 from tlbench.runs.read import ResultError, read_file
-from tlbench.runs.write import file_name
-from tlbench.suite.workloads import QUICK, TUTORIAL
+from tlbench.runs.write import Subject
+from tlbench.suite.workloads import TUTORIAL
 
 WHEN = datetime(2026, 11, 24, 4, 12, tzinfo=UTC)
 
@@ -69,8 +69,9 @@ def test_a_file_beside_the_extractor_is_its_classifier(tmp_path):
 
 
 def test_file_names_say_what_was_run():
-    assert file_name(QUICK, WHEN) == (
-        "quick_efficientnet-lite0_photo-patches_tensorflow_fp32_cpu_20261124T041200Z.json"
+    subject = Subject("quick", "efficientnet-lite0", "/a/photo-patches/", "litert", "fp32", "gpu:0")
+    assert subject.file_name(WHEN) == (
+        "quick_efficientnet-lite0_photo-patches_litert_fp32_gpu0_20261124T041200Z.json"
     )
 
 
