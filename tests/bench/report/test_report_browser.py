@@ -11,9 +11,10 @@ from tlbench.cli.main import main
 HOSTILE = "<img src=x onerror=document.title='broken'>"
 BROWSER = shutil.which("chromium") or shutil.which("google-chrome")
 DRIVER = shutil.which("chromedriver")
-pytestmark = pytest.mark.skipif(
-    not (BROWSER and DRIVER), reason="no Chromium and chromedriver on this machine"
-)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not (BROWSER and DRIVER), reason="no Chromium and chromedriver here"),
+]
 
 
 @pytest.fixture
