@@ -11,8 +11,8 @@ if TYPE_CHECKING:
 
 
 def percent(share: float) -> str:
-    """A share in percent, such as ``5 %``."""
-    return f"{share * 100:.3g} %"
+    """A share in percent, such as ``5 %``, ``2.5 %`` or ``12,345 %``."""
+    return f"{100 * share:.3g} %" if share < 9.995 else f"{100 * share:,.0f} %"
 
 
 def slower(share: float, tolerance: float) -> str:

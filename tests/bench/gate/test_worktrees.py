@@ -77,7 +77,7 @@ def test_a_worktree_goes_with_its_process(repo, git, store, hold, number):
     process = hold(repo, "ref=first")
     assert len(trees(git)) == 2
     process.send_signal(number)
-    process.wait()
+    assert process.wait(30) != 0, "it slept to its end"
     assert list((store / "trees").iterdir()) == []
     assert trees(git) == [str(repo)]
 
