@@ -22,6 +22,8 @@ def schema() -> dict[str, Any]:
     _, parts = msgspec.json.schema_components(
         (ResultFile, OtherBenchmark, Facts), ref_template=REFERENCE
     )
+    for part in parts.values():
+        part["description"] = part["description"].partition("\n")[0]
     parts["Row"]["required"] += SINCE_2
     parts["ResultFile"]["required"].append("tlbench")
     parts["Machine"]["properties"]["tlbench"] = {"$ref": REFERENCE.format(name="Facts")}

@@ -2,6 +2,7 @@
 
 import copy
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -72,9 +73,12 @@ def test_a_right_file_has_no_problems(tmp_path):
     assert problems(written(tmp_path, RUN)) == []
 
 
-@pytest.mark.parametrize("path", sorted(ROOT.glob("results/*/*_*.json")), ids=lambda p: p.name[:30])
-def test_every_committed_result_is_right(path):
-    assert problems(path) == []
+def test_every_committed_result_is_right():
+    """As the committed report lists them: what somebody measured in this checkout isn't among."""
+    report = (ROOT / "results" / "report.html").read_text(encoding="utf-8")
+    names = re.findall(r'href="([^"#]+\.json)"', report)
+    assert len(names) >= 32
+    assert [line for name in names for line in problems(ROOT / "results" / name)] == []
 
 
 @pytest.mark.parametrize(
@@ -210,6 +214,7 @@ def read_or_refuse(path):
 
 
 def test_the_published_schema_is_the_one_that_is_checked():
+    """Where a type changed: ``python -m bench.studies.result_schema``."""
     published = json.loads(result_schema.TARGET.read_text(encoding="utf-8"))
     assert published == json.loads(json.dumps(result_schema.schema()))
     required = set(published["$defs"]["Row"]["required"])
