@@ -118,9 +118,8 @@ def split(args: Sequence[str], valued: dict[str, bool]) -> tuple[list[str], list
     return chosen, rest
 
 
-def valued(others: Container[str]) -> dict[str, bool]:
+def valued(flags: Iterable[Flag], others: Container[str]) -> dict[str, bool]:
     """Whether each of our names takes a value, but for those that are others'."""
-    flags = (*ALWAYS, *SUITE)
     return {name: bool(flag.metavar) for flag in flags for name in flag.names if name not in others}
 
 

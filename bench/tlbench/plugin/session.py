@@ -41,13 +41,17 @@ def asks_for_suite(config: pytest.Config, parser: pytest.Parser, typed: Iterable
     their text is searched for an option of that name.
     """
     short, long = options.BENCHMARK.names
-    if long in typed:
-        return True
-    return (
-        short in typed
-        and short not in options.taken(parser)
-        and not any(_defines(path, short) for path in _first_conftests(config))
-    )
+    return long in typed or (short in typed and short not in _others(config, parser))
+
+
+def _others(config: pytest.Config, parser: pytest.Parser) -> set[str]:
+    """Option names that plugins have, or that a first conftest will define."""
+    texts = [_text(path) for path in _first_conftests(config)]
+    names = [name for flag in options.ALWAYS for name in flag.names]
+    defined = r"addoption\([^)]*[\"']{}[\"']"
+    return options.taken(parser) | {
+        name for name in names if any(re.search(defined.format(name), text) for text in texts)
+    }
 
 
 def _first_conftests(config: pytest.Config) -> set[Path]:
@@ -65,11 +69,10 @@ def _first_conftests(config: pytest.Config) -> set[Path]:
     }
 
 
-def _defines(conftest: Path, name: str) -> bool:
+def _text(path: Path) -> str:
     with contextlib.suppress(OSError, UnicodeDecodeError):
-        text = conftest.read_text(encoding="utf-8")
-        return bool(re.search(rf"addoption\([^)]*[\"']{name}[\"']", text))
-    return False
+        return path.read_text(encoding="utf-8")
+    return ""
 
 
 def parse_again(config: pytest.Config, parser: pytest.Parser, args: list[str]) -> None:
@@ -81,7 +84,8 @@ def parse_again(config: pytest.Config, parser: pytest.Parser, args: list[str]) -
     # Not pytest's public interface: where a later one differs, ``--data=PATH`` still works.
     from _pytest.config.findpaths import determine_setup
 
-    _, rest = options.split(args, options.valued(options.taken(parser)))
+    flags = (*options.ALWAYS, *options.SUITE)
+    _, rest = options.split(args, options.valued(flags, options.taken(parser)))
     known = parser.parse_known_args(rest, namespace=copy.copy(config.option))
     root, ini, values, ignored = determine_setup(
         inifile=known.inifilename,
@@ -109,8 +113,8 @@ def _settings(config: pytest.Config) -> dict[str, Any]:
 def keep_own_rules(config: pytest.Config, parser: pytest.Parser, args: list[str]) -> None:
     """Let nothing but what was typed, and settings of ours, decide how the suite runs.
 
-    A project's ini file is about the project's own tests. Of its ``addopts`` only our options and
-    those that ask for files count, unless they ask for the suite themselves.
+    A project's ini file is about the project's own tests. Of its ``addopts`` only the gate's
+    options and those that ask for files count, unless they ask for the suite themselves.
 
     Raises:
         UsageError: The extra that the suite needs isn't installed.
@@ -123,7 +127,8 @@ def keep_own_rules(config: pytest.Config, parser: pytest.Parser, args: list[str]
     addopts = config.getini("addopts")
     by_hand = args[len(addopts) :]
     if not set(options.BENCHMARK.names) & set(addopts):
-        kept, dropped = options.split(addopts, _FILES | options.valued(options.taken(parser)))
+        ours = options.valued(options.ALWAYS, _others(config, parser))
+        kept, dropped = options.split(addopts, _FILES | ours)
         if "no:benchmark" in dropped:
             config.pluginmanager.consider_pluginarg("benchmark")
         args[:] = [*kept, *by_hand]

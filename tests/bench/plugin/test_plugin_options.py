@@ -21,7 +21,8 @@ def pytest_addoption(parser):
 #: Settings that would keep the suite from running, or make it another one.
 INI = """
 [pytest]
-addopts = --run-slow -n 2 -x -k sort -m "not slow" --lf --import-mode=importlib --doctest-modules
+addopts = --run-slow --device theirs --allow-changed theirs
+    -n 2 -x -k sort -m "not slow" --lf --import-mode=importlib --doctest-modules
     --ignore-glob=*suite* -p no:benchmark --strict-config --benchmark-skip --setup-show tests
     --benchmark-json own.json --benchmark-autosave --tolerance 9%
 python_files = bench_*.py
@@ -137,7 +138,8 @@ def test_an_argument_file_counts_as_typed(pytester):
 def project(pytester):
     """A project whose settings and conftest would break the suite's run."""
     pytester.makeini(INI)
-    pytester.makeconftest("import a_package_that_is_not_there")
+    theirs = THEIRS.replace("name,", "'--allow-changed',")
+    pytester.makeconftest("import a_package_that_is_not_there" + theirs)
     pytester.mkdir("tests").joinpath("conftest.py").write_text("import nor_this")
     return pytester
 
@@ -161,6 +163,7 @@ def test_a_run_of_the_suite_takes_nothing_from_a_projects_ini_file(project):
     # What it does take: settings and options of ours, and where pytest-benchmark's files go.
     assert config.getini("tlbench_train_size") == "70"
     assert option.tlbench_tolerance == "9%"
+    assert option.tlbench_device is option.tlbench_allow_changed is None
     assert option.benchmark_json.name == "own.json"
     assert option.benchmark_autosave
 
