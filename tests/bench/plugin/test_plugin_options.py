@@ -149,6 +149,8 @@ def test_a_run_of_the_suite_takes_nothing_from_a_projects_ini_file(project):
     config = project.parseconfigure("--benchmark")
     option = config.option
     assert config.args == [str(FOLDER)]
+    # Where the environment lies in the project, its conftest lies above the suite.
+    assert config.known_args_namespace.confcutdir == str(FOLDER)
     assert (option.keyword, option.markexpr, option.lf, option.maxfail) == ("", "", False, None)
     assert (option.importmode, option.doctestmodules) == ("prepend", False)
     assert (option.ignore_glob, option.setupshow, option.benchmark_skip) == (None, False, False)
