@@ -27,7 +27,7 @@ def seconds_of(folder: Path, arguments: tuple[str, ...]) -> float:
 
 
 def measure(sessions: int) -> dict[str, list[float]]:
-    """Seconds of so many sessions of each kind, in pairs; a coin says which of a pair is first."""
+    """Seconds of so many sessions of each kind, in pairs whose order is random."""
     seconds: dict[str, list[float]] = {name: [] for name in SESSIONS}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
