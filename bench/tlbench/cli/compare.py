@@ -15,7 +15,7 @@ from tlbench.compare.reference import reference_first
 from tlbench.report.comparison_records import as_csv
 from tlbench.report.comparison_records import as_json as in_json
 from tlbench.report.comparison_text import as_lines, as_markdown, explanation
-from tlbench.report.text import indented, printable
+from tlbench.report.text import INDENT, printable, sentence
 from tlbench.runs.files import write_file
 from tlbench.runs.row import JOB
 
@@ -78,7 +78,7 @@ def compare(
     if alone:
         click.echo("\nleft out, since no other run is of the same job:", err=True)
     for entry in labelled(alone):
-        lines = indented(printable(f"{entry.label}; {entry.job}"))
+        lines = sentence(printable(f"{entry.label}; {entry.job}"), INDENT)
         click.echo("\n".join(lines), err=True)
 
 

@@ -6,7 +6,7 @@ import string
 from typing import TYPE_CHECKING
 
 from tlbench.report.table import lines_of, per_second, share
-from tlbench.report.text import as_code, as_text, coloured, indented, printable, sentence
+from tlbench.report.text import INDENT, as_code, as_text, coloured, printable, sentence
 from tlbench.stats.ratios import ALARM, CONFIDENCE, RUN_SD
 
 if TYPE_CHECKING:
@@ -180,7 +180,7 @@ def as_lines(comparisons: Iterable[Comparison]) -> list[str]:
             lines += sentence(line)
         differences = list(difference_lines(each))
         lines += ["", "what differs:"] * bool(differences)
-        lines += [part for line in differences for part in indented(line)]
+        lines += [part for line in differences for part in sentence(line, INDENT)]
         table = lines_of(HEADINGS, table_rows(each), right=RIGHT)
         lines += ["", *coloured(table, COLOURS), ""]
         below = [part for line in lines_below(each) for part in sentence(line)]

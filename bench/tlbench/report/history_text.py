@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from tlbench.report.table import lines_of, per_second
-from tlbench.report.text import indented, printable, sentence
+from tlbench.report.text import INDENT, printable, sentence
 from tlbench.runs.row import SETUP
 from tlbench.stats.change_points import ALARM, LEAST_RUNS, MOST_RUNS
 from tlbench.stats.ratios import CONFIDENCE
@@ -53,7 +53,7 @@ def as_lines(shown: Sequence[History]) -> list[str]:
     if single:
         lines += [""] * bool(lines) + ["only one run so far:"]
         for entry in single:
-            lines += indented(printable(f"{entry.label}; {entry.job}"))
+            lines += sentence(printable(f"{entry.label}; {entry.job}"), INDENT)
     return lines
 
 

@@ -28,12 +28,10 @@ def result_table(benchmarks: Sequence[Benchmark], not_measured: Mapping[str, str
     """
     rows = [each.row for each in benchmarks]
     lines = lines_of(HEADINGS, map(cells, benchmarks), right=range(1, len(HEADINGS) - 1))
-    texts = [text for row in rows for text in share_of_peak(row)]
-    texts += [text for row in rows for text in energy_and_cost(row)]
-    texts += dict.fromkeys(text for row in rows for text in accuracy_kept(row))
-    texts += [f"{row.label}: {reason}" for row in rows if row.noise for reason in row.noise.reasons]
-    texts += [f"{name}: not measured: {reason}" for name, reason in not_measured.items()]
-    return [*lines, *(line for text in texts for line in sentence(printable(text)))]
+    texts = dict.fromkeys(text for each in (_peak, _costs, _accuracy, _reasons)
+                          for row in rows for text in each(row))  # fmt: skip
+    missing = [f"{name}: not measured: {reason}" for name, reason in not_measured.items()]
+    return [*lines, *(line for text in (*texts, *missing) for line in sentence(printable(text)))]
 
 
 def cells(benchmark: Benchmark) -> tuple[str, ...]:
@@ -52,7 +50,15 @@ def cells(benchmark: Benchmark) -> tuple[str, ...]:
     )
 
 
-def energy_and_cost(row: Row) -> Iterator[str]:
+def _peak(row: Row) -> Iterator[str]:
+    """How close the network came to the machine's matrix-multiply peak of the same minutes."""
+    if row.gflops_per_s:
+        part, peak = row.peak_fraction, row.peak_gflops_per_s
+        known = f", {part:.0%} of the machine's matrix-multiply peak of {peak:,.0f}" if part else ""
+        yield f"{row.label}: {row.gflops_per_s:,.0f} GFLOP/s{known}"
+
+
+def _costs(row: Row) -> Iterator[str]:
     """Energy per image and cost per million images, where they are known."""
     parts = [f"{row.joules_per_image:.3g} J per image"] if row.joules_per_image else []
     if row.cost_per_million_images:
@@ -61,21 +67,15 @@ def energy_and_cost(row: Row) -> Iterator[str]:
         yield f"{row.label}: {', '.join(parts)}"
 
 
-def accuracy_kept(row: Row) -> Iterator[str]:
-    """What a lower precision costs in accuracy: the same for all of a run."""
+def _accuracy(row: Row) -> Iterator[str]:
+    """What a lower precision costs in accuracy: the same for all rows of a run."""
     if row.accuracy_kept is not None:
-        yield (f"{row.precision}: {row.accuracy_kept:.1%} of the accuracy of single precision")
+        yield f"{row.precision}: {row.accuracy_kept:.1%} of the accuracy of single precision"
 
 
-def share_of_peak(row: Row) -> Iterator[str]:
-    """How close a stage came to this machine's matrix-multiply peak of the same minutes."""
-    if not row.gflops_per_s:
-        return
-    of_peak = ""
-    if row.peak_fraction and row.peak_gflops_per_s:
-        peak = f"{row.peak_gflops_per_s:,.0f}"
-        of_peak = f", {row.peak_fraction:.0%} of the machine's matrix-multiply peak of {peak}"
-    yield f"{row.label}: {row.gflops_per_s:,.0f} GFLOP/s{of_peak}"
+def _reasons(row: Row) -> Iterator[str]:
+    """Why its timing isn't steady."""
+    yield from (f"{row.label}: {reason}" for reason in (row.noise.reasons if row.noise else ()))
 
 
 def interval(row: Row) -> str:

@@ -34,18 +34,11 @@ def rendered(item: RenderableType) -> list[str]:
     return [line.rstrip() for line in capture.get().splitlines()]
 
 
-def sentence(text: str) -> list[str]:
-    """A text as lines of at most 80 columns, all but the first indented."""
-    wrapped = Text(text).wrap(Console(width=WIDTH), WIDTH - len(INDENT))
+def sentence(text: str, indent: str = "") -> list[str]:
+    """A text as lines of at most 80 columns, those after the first indented once more."""
+    wrapped = Text(text).wrap(Console(width=WIDTH), WIDTH - len(indent + INDENT))
     first, *others = (line.plain.rstrip() for line in wrapped)
-    return [first, *(INDENT + line for line in others)]
-
-
-def indented(text: str) -> list[str]:
-    """As ``sentence``, two columns to the right."""
-    wrapped = Text(text).wrap(Console(width=WIDTH), WIDTH - 2 * len(INDENT))
-    first, *others = (line.plain.rstrip() for line in wrapped)
-    return [INDENT + first, *(2 * INDENT + line for line in others)]
+    return [indent + first, *(indent + INDENT + line for line in others)]
 
 
 def coloured(lines: Iterable[str], colours: Mapping[str, str]) -> list[str]:

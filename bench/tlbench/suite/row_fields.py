@@ -59,22 +59,10 @@ def fill_row(
         bounds: What the accuracy had to lie between.
         samples: Images with what was predicted, see ``tlbench.suite.samples``.
     """
-    options, ran = workload.options, opened or workload.extractor.opened
+    ran = opened or workload.extractor.opened
     row = Row(
-        workload=options.name,
         stage=stage,
         track=track,
-        model=public_name(recipe.model if recipe else options.model),
-        data=workload.data.name,
-        data_fingerprint=workload.data.fingerprint,
-        engine=ran.engine,
-        precision=options.precision,
-        device=options.device,
-        threads=workload.threads,
-        batch_size=workload.batch_size,
-        image_size=ran.network.image_size,
-        train_size=recipe.train_size if recipe else len(workload.data.train),
-        test_size=len(workload.data.test),
         images=measurement.stage_images,
         images_per_s=measurement.stage_images / median(measurement.seconds),
         accuracy=accuracy,
@@ -82,17 +70,32 @@ def fill_row(
         accuracy_floor=bounds.floor if bounds else None,
         accuracy_ceiling=bounds.ceiling if bounds else None,
         samples=None if samples is None else tuple(samples),
-        load_s=workload.load_s,
-        first_call_s=workload.first_call_s,
-        peak_rss_bytes=measurement.peak_rss_bytes,
-        peak_device_bytes=measurement.peak_device_bytes,
-        joules_per_image=_joules(measurement),
-        cost_per_million_images=_cost(measurement, options.price_per_hour),
+        **_job(workload, ran, recipe),
         **_engine(ran, None if opened else workload.precision_accuracy),
+        **_costs(workload, measurement),
         **_hardware(workload, measurement, stage, track),
         **_timing(measurement),
     )
     benchmark.extra_info.update(as_info(row))
+
+
+def _job(workload: LoadedWorkload, ran: Opened, recipe: Recipe | None) -> dict[str, Any]:
+    """What was run, with which setup."""
+    options = workload.options
+    return {
+        "workload": options.name,
+        "model": public_name(recipe.model if recipe else options.model),
+        "data": workload.data.name,
+        "data_fingerprint": workload.data.fingerprint,
+        "engine": ran.engine,
+        "precision": options.precision,
+        "device": options.device,
+        "threads": workload.threads,
+        "batch_size": workload.batch_size,
+        "image_size": ran.network.image_size,
+        "train_size": recipe.train_size if recipe else len(workload.data.train),
+        "test_size": len(workload.data.test),
+    }
 
 
 def as_info(row: Row) -> dict[str, Any]:
@@ -106,29 +109,30 @@ def as_info(row: Row) -> dict[str, Any]:
 
 
 def _engine(ran: Opened, accuracy: PrecisionAccuracy | None) -> dict[str, Any]:
-    """How near the engine is to the reference, and how it was set up."""
-    found, choice = ran.equivalence, ran.choice
+    """How near the engine is to the reference engine, and its parallelism."""
+    equivalence, choice = ran.equivalence, ran.choice
     return {
-        "cosine": found.cosine if found else None,
-        "top1_agreement": found.agreement if found else None,
+        "cosine": equivalence.cosine if equivalence else None,
+        "top1_agreement": equivalence.agreement if equivalence else None,
         "workers": choice.workers if choice else None,
         "chunk": choice.chunk if choice else None,
         "accuracy_kept": accuracy.share if accuracy else None,
     }
 
 
-def _joules(measurement: Measurement[Any]) -> float | None:
-    """Joules per image over the timed rounds, where the machine counts them."""
+def _costs(workload: LoadedWorkload, measurement: Measurement[Any]) -> dict[str, Any]:
+    """Start-up times, memory, and energy and money per image, where they are known."""
     joules = [each.joules for each in measurement.timed if each.joules is not None]
-    images = measurement.stage_images * len(joules)
-    return sum(joules) / images if joules else None
-
-
-def _cost(measurement: Measurement[Any], price_per_hour: float | None) -> float | None:
-    """What a million images cost at the median rate, in the price's currency."""
-    if price_per_hour is None:
-        return None
-    return price_per_hour / 3600 * median(measurement.seconds) / measurement.stage_images * 1e6
+    price, images = workload.options.price_per_hour, measurement.stage_images
+    per_image = median(measurement.seconds) / images
+    return {
+        "load_s": workload.load_s,
+        "first_call_s": workload.first_call_s,
+        "peak_rss_bytes": measurement.peak_rss_bytes,
+        "peak_device_bytes": measurement.peak_device_bytes,
+        "joules_per_image": sum(joules) / (images * len(joules)) if joules else None,
+        "cost_per_million_images": None if price is None else price / 3600 * per_image * 1e6,
+    }
 
 
 def _hardware(
