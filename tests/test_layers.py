@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from graphlib import TopologicalSorter
 
 import grimp
 import pytest
-from importlinter import cli
 
 #: The only modules of the command line that use the library.
 USE_THE_LIBRARY = {"tlbench.cli.train", "tlbench.cli.classify"}
@@ -18,10 +19,15 @@ def graph():
     return grimp.build_graph("tlbench", "tl_core", cache_dir=None)
 
 
-def test_the_contracts_hold(monkeypatch, pytestconfig, capsys):
-    monkeypatch.chdir(pytestconfig.rootpath)
-    status = cli.lint_imports(no_cache=True)
-    assert status == cli.EXIT_STATUS_SUCCESS, capsys.readouterr().out
+def test_the_contracts_hold(pytestconfig):
+    """In a process of its own: it configures logging, which closes what TensorFlow logs to."""
+    code = "import sys; from importlinter import cli; sys.exit(cli.lint_imports(no_cache=True))"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=pytestconfig.rootpath, capture_output=True, text=True,
+        check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "3 kept, 0 broken" in done.stdout
 
 
 def test_no_modules_import_each_other_in_a_circle(graph):
