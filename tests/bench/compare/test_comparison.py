@@ -298,6 +298,16 @@ def test_another_job_has_no_headline(as_reference, write_run):
     assert reference.headline(entries_of(run.runs)[0]) is None
 
 
+def test_the_legend_has_three_lines_and_explain_has_the_details(two, compare):
+    short = compare("a", "b").output.splitlines()
+    start = next(i for i, line in enumerate(short) if line.startswith("'faster' and 'slower'"))
+    assert len(short) - start <= 3
+    long = compare("a", "b", "--explain").output.splitlines()
+    assert long[: len(short)] == short
+    assert any(line.startswith("interval: the 95 %") for line in long[len(short) :])
+    assert max(map(len, long)) <= 80
+
+
 def test_letters_go_on_after_z():
     assert letters(28)[24:] == ["Y", "Z", "A2", "B2"]
 
