@@ -191,6 +191,7 @@ def test_a_wrong_resize_filter_is_red_in_resizing_too(tmp_path, benchmark_small)
     assert "pixels differ from Pillow's" in done.stdout
 
 
+@pytest.mark.slow  # the check itself: tests/bench/suite/test_precision.py
 def test_a_precision_that_loses_accuracy_is_red_and_leaves_no_timing(tmp_path, benchmark_small):
     plugin = """
 import tlbench.suite.loaded_workload as loaded_workload
