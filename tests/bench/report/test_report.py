@@ -20,6 +20,7 @@ from tlbench.compare.entries import entries_of
 from tlbench.compare.overview import overview
 from tlbench.compare.reference import reference_first
 from tlbench.machine.noise_sample import NoiseSample
+from tlbench.report.html import page as page_module
 from tlbench.report.html.chart import MOST, marker, style
 from tlbench.report.html.page import charts
 from tlbench.report.html.page import page as page_of
@@ -72,6 +73,12 @@ def write_report(tmp_path):
         return Page(text), text
 
     return write
+
+
+@pytest.fixture
+def undrawn(monkeypatch):
+    """For tests of words: pages are made without drawing, which takes most of their time."""
+    monkeypatch.setattr(page_module, "picture", lambda _: "")
 
 
 def rounds(count):
@@ -145,7 +152,7 @@ def test_nothing_is_asked_of_a_network(many, write_report):
     assert not re.search(r"url\((?!#)|@import", text)
 
 
-def test_figures_are_the_files(many, write_report, tmp_path):
+def test_figures_are_the_files(undrawn, many, write_report, tmp_path):
     page, _ = write_report()
     (section,) = overview_of(tmp_path).sections
     rates = [float(a["data-value"]) for a in page.all("td") if "data-value" in a]
@@ -208,7 +215,7 @@ def test_names_from_files_are_text(write_run, write_report):
     ids=["text", "bare", "number", "share"],
 )
 def test_a_file_with_a_broken_sample_is_skipped_with_its_place(
-    sample, write_run, write_report, tmp_path
+    undrawn, sample, write_run, write_report, tmp_path
 ):
     write_run("a.json", engine="broken", samples=[sample])
     write_run("b.json")
@@ -219,7 +226,7 @@ def test_a_file_with_a_broken_sample_is_skipped_with_its_place(
     assert "extra_info.samples[0]" in line.replace("$.benchmarks[0].", "")
 
 
-def test_an_image_cannot_leave_its_attribute(write_run, write_report):
+def test_an_image_cannot_leave_its_attribute(undrawn, write_run, write_report):
     image = '" onload="x'
     write_run("a.json", samples=[{"image": image, "predicted": "x", "probability": 1.0}])
     (shown, *_) = write_report()[0].all("img")
@@ -227,7 +234,7 @@ def test_an_image_cannot_leave_its_attribute(write_run, write_report):
     assert "onload" not in shown
 
 
-def test_files_of_version_1_have_a_report_without_what_they_lack(write_run, write_report):
+def test_files_of_version_1_have_a_report_without_what_they_lack(undrawn, write_run, write_report):
     write_run("a.json")
     page, _ = write_report()
     ids = {attributes.get("id") for _, attributes in page.elements}
@@ -235,7 +242,7 @@ def test_files_of_version_1_have_a_report_without_what_they_lack(write_run, writ
     assert not ids & {"peak-1", "rounds-1", "pareto-1", "history-1"}
 
 
-def test_a_report_of_chosen_engines_and_threads_has_no_others(write_run, write_report):
+def test_a_report_of_chosen_engines_and_threads_has_no_others(undrawn, write_run, write_report):
     for day in range(4):
         write_run(f"{day}.json", day=day, engine="xy"[day % 2] * 3, threads=1 + day // 2)
     page, _ = write_report("--engine", "yyy", "--threads", "2")
@@ -257,7 +264,7 @@ def test_the_whole_job_has_loading_in_it_as_its_parts_have(write_run, tmp_path):
     assert row.load_s > 0.1 * job
 
 
-def test_only_samples_with_a_right_answer_have_a_tick(write_run, write_report):
+def test_only_samples_with_a_right_answer_have_a_tick(undrawn, write_run, write_report):
     sample = {"image": "AAAA", "predicted": "cat", "probability": 1.0}
     write_run("a.json", samples=[sample])
     assert "✓" not in write_report()[1]
@@ -265,7 +272,7 @@ def test_only_samples_with_a_right_answer_have_a_tick(write_run, write_report):
     assert "✓" in write_report()[1]
 
 
-def test_what_was_not_measured_is_said_with_its_reason(write_run, write_report):
+def test_what_was_not_measured_is_said_with_its_reason(undrawn, write_run, write_report):
     path = write_run("a.json", drop=["test_extract"])
     run = json.loads(path.read_text(encoding="utf-8"))
     run["tlbench"]["not_measured"] = {"test_extract": "features differ <b>"}
@@ -274,7 +281,9 @@ def test_what_was_not_measured_is_said_with_its_reason(write_run, write_report):
     assert "features differ <b>" in page.text
 
 
-def test_a_picture_has_room_for_so_many_entries_and_the_table_for_all(write_run, write_report):
+def test_a_picture_has_room_for_so_many_entries_and_the_table_for_all(
+    undrawn, write_run, write_report
+):
     for threads in range(1, MOST + 4):
         write_run(f"{threads}.json", threads=threads)
     _, text = write_report()
@@ -300,7 +309,9 @@ def test_disturbed_rounds_are_ringed_and_listed_with_what_disturbed_them(write_r
         assert list(ring.get_xdata()) == [4]
 
 
-def test_a_change_in_the_history_is_drawn_where_it_is_and_listed(write_run, write_report, tmp_path):
+def test_a_change_in_the_history_is_drawn_where_it_is_and_listed(
+    undrawn, write_run, write_report, tmp_path
+):
     scatter = np.random.default_rng(0).normal(0, 0.01, 24)
     for day, each in enumerate(scatter):
         faster = float(np.exp(each)) * (0.8 if day >= 14 else 1)
@@ -320,7 +331,9 @@ def test_a_change_in_the_history_is_drawn_where_it_is_and_listed(write_run, writ
     assert sum("commits 131313131313" in row[5] for row in chart.rows) == len(changed)
 
 
-def test_a_history_without_a_change_says_so_and_one_that_is_short_too(write_run, write_report):
+def test_a_history_without_a_change_says_so_and_one_that_is_short_too(
+    undrawn, write_run, write_report
+):
     for day in range(LEAST_RUNS):
         write_run(f"{day:02d}.json", day=day)
     write_run("other.json", engine="litert")
@@ -350,7 +363,7 @@ def test_no_run_is_nothing_to_report(tmp_path):
     assert not (tmp_path / "r.html").exists()
 
 
-def test_skipped_files_are_listed(write_run, tmp_path):
+def test_skipped_files_are_listed(undrawn, write_run, tmp_path):
     write_run("a.json")
     (tmp_path / "results" / "b.json").write_text("{", encoding="utf-8")
     arguments = ["report", str(tmp_path / "results"), "-o", str(tmp_path / "r.html")]
@@ -366,7 +379,9 @@ def test_no_two_entries_look_alike():
     assert len(set(looks)) == len(set(marks)) == 49
 
 
-def test_a_job_begins_with_its_entries_the_fastest_at_the_whole_job_first(write_run, write_report):
+def test_a_job_begins_with_its_entries_the_fastest_at_the_whole_job_first(
+    undrawn, write_run, write_report
+):
     for number, (engine, faster) in enumerate({"slow": 0.5, "fast": 2.0, "middle": 1.0}.items()):
         write_run(f"{number}.json", day=number, engine=engine, faster=faster)
     page, _ = write_report()

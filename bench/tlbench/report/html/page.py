@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+from markupsafe import Markup
+
 from tlbench.machine.fact_format import facts_lines
 from tlbench.report.comparison_text import headline_text, legend, mixture_text, weak_text
 from tlbench.report.html import bars
@@ -54,8 +56,6 @@ def page(title: str, shown: Overview, folder: Path) -> str:
         shown: What it is about.
         folder: Where the page will lie, from which it links to files.
     """
-    from markupsafe import Markup
-
     sections = [(each, charts(each, number)) for number, each in enumerate(shown.sections, start=1)]
     pictures: dict[str, Markup] = {}
     with (
@@ -64,8 +64,7 @@ def page(title: str, shown: Overview, folder: Path) -> str:
     ):
         for _, several in sections:
             for chart in several:
-                # Our own drawing, in which matplotlib escapes every text.
-                pictures[chart.name] = Markup(as_svg(chart.draw(), chart.name))  # noqa: S704
+                pictures[chart.name] = picture(chart)
                 bar.update(1)
     return template(
         "report.html.j2",
@@ -87,6 +86,12 @@ def page(title: str, shown: Overview, folder: Path) -> str:
         runs=shown.runs[:FILES],
         all_runs=len(shown.runs),
     )
+
+
+def picture(chart: Chart) -> Markup:
+    """A picture as an element of the page; call it within ``drawing()``."""
+    # Our own drawing, in which matplotlib escapes every text.
+    return Markup(as_svg(chart.draw(), chart.name))  # noqa: S704
 
 
 def write_plots(shown: Overview, folder: Path) -> list[str]:
