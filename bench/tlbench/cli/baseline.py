@@ -20,11 +20,11 @@ from tlbench.gate.baseline import (
     StoredRun,
     disagreement,
     facts_of,
+    other_machine,
     read_baseline,
     run_problem,
     write_baseline,
 )
-from tlbench.gate.comparable import other_machine
 from tlbench.machine.fingerprint import fingerprint
 
 if TYPE_CHECKING:
@@ -43,12 +43,7 @@ WORTH_STORING = 2
 @json_option
 @pytest_command("--benchmark", "--isolate")
 def baseline(
-    *,
-    command: tuple[str, ...],
-    output: Path,
-    repeat: int,
-    add: bool,
-    as_json: bool,
+    *, command: tuple[str, ...], output: Path, repeat: int, add: bool, as_json: bool
 ) -> None:
     """Run a suite several times and store the runs as a baseline.
 
@@ -68,7 +63,9 @@ def baseline(
             started = perf_counter()
             click.echo(f"run {number} of {repeat}: ...", err=True)
             runs.append(_measured(command))
-            _check_fits(runs)
+            if reason := disagreement(runs[0], runs[-1]):
+                line = f"the new run doesn't fit the first: {reason}; nothing was written"
+                raise Failure(line, NOTHING)
             seconds = perf_counter() - started
             benchmarks = count(len(runs[-1]["benchmarks"]), "benchmark")
             click.echo(f"run {number} of {repeat}: {benchmarks}, {seconds:.0f} s", err=True)
@@ -111,8 +108,7 @@ def _measured(command: Sequence[str]) -> StoredRun:
         measured = json.loads(files[0].read_text(encoding="utf-8")) if files else None
     if measured is None or not measured.get("benchmarks"):
         raise Failure("the tests passed, but nothing was measured: no baseline", NOTHING)
-    problem = run_problem(measured)
-    if problem:
+    if problem := run_problem(measured):
         raise Failure(f"a run that can't be compared: {problem}", NOTHING)
     run: StoredRun = measured
     return run
@@ -130,12 +126,6 @@ def _check_ended(status: int, output: str) -> None:
     if status == 5:
         raise Failure(f"{last}\npytest found no tests", NOTHING)
     raise Failure(f"{last}\ntests failed, and a failed run is no baseline", 1)
-
-
-def _check_fits(runs: Sequence[StoredRun]) -> None:
-    reason = disagreement(runs[0], runs[-1])
-    if reason:
-        raise Failure(f"the new run doesn't fit the first: {reason}; nothing was written", NOTHING)
 
 
 def _summarise(output: Path, runs: Sequence[StoredRun], *, as_json: bool) -> None:

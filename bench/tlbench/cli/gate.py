@@ -32,7 +32,6 @@ from tlbench.suite.workloads import QUICK
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tlbench.gate.arm_setup import ReadyArm
     from tlbench.gate.pair_result import Pair
     from tlbench.gate.run import Gate, Settings
     from tlbench.gate.verdict import Report
@@ -132,7 +131,7 @@ def _run(
     seed: int | None,
 ) -> list[Report]:
     """Run the gate of two arms, as the user wrote them, ``repeat`` times or once."""
-    from tlbench.gate.journal import Journal
+    from tlbench.gate.pair_result import Journal
     from tlbench.gate.run import Gate
 
     signal.signal(signal.SIGTERM, _terminated)
@@ -166,18 +165,14 @@ def _finished(gate: Gate, *, resume: bool) -> Report:
     try:
         return gate.run(resume=resume)
     except (KeyboardInterrupt, SystemExit) as error:
-        pairs = count(len(gate.pairs), "pair")
-        line = f"interrupted after {pairs}; {_hint(gate.base, gate.candidate)}"
+        hint = "resume with --resume"
+        if any(arm.identity["commit"] is None for arm in (gate.base, gate.candidate)):
+            hint = "it can't be resumed: outside a git repository no commit says which files ran"
+        line = f"interrupted after {count(len(gate.pairs), 'pair')}; {hint}"
         if isinstance(error, KeyboardInterrupt):
             raise Interrupted(line) from None
         _say(line)
         raise
-
-
-def _hint(*arms: ReadyArm) -> str:
-    if any(arm.identity["commit"] is None for arm in arms):
-        return "it can't be resumed: outside a git repository no commit says which files ran"
-    return "resume with --resume"
 
 
 def _show(report: Report, markdown: Path | None, junit: Path | None, *, as_json: bool) -> int:
@@ -198,7 +193,7 @@ def _show(report: Report, markdown: Path | None, junit: Path | None, *, as_json:
 
 def _show_itself(reports: Sequence[Report], *, as_json: bool) -> int:
     """Print the reports of a candidate against itself, and return 1 for too many false alarms."""
-    from tlbench.gate.false_alarms import false_alarms
+    from tlbench.gate.run import false_alarms
 
     alarms = false_alarms(reports)
     if as_json:

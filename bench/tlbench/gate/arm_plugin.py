@@ -35,7 +35,7 @@ class Line:
         self._out = os.fdopen(write, "w", encoding="utf-8")
 
     def tell(self, **message: Any) -> None:  # noqa: ANN401 - JSON
-        """Send a message."""
+        """Send a message; where the gate is gone, end at once."""
         try:
             self._out.write(json.dumps(message, default=str) + "\n")
             self._out.flush()
@@ -65,7 +65,9 @@ class Turns:
         self, config: pytest.Config, items: list[pytest.Item]
     ) -> None:
         """Send which benchmarks there are, and run those that both arms have, in one order."""
-        known = {each.nodeid: each for each in items if "benchmark" in _fixtures(each)}
+        known = {
+            each.nodeid: each for each in items if "benchmark" in getattr(each, "fixturenames", ())
+        }
         tolerances = {name: _tolerance(item) for name, item in known.items()}
         self.line.tell(event="collected", tolerances=tolerances)
         chosen = [known[name] for name in self.line.hear()["run"]]
@@ -146,23 +148,17 @@ def _timed(
             gc.enable()
 
 
-def _fixtures(item: pytest.Item) -> list[str]:
-    return list(getattr(item, "fixturenames", ()))
-
-
 def _tolerance(item: pytest.Item) -> dict[str, Any]:
     """The arguments of the marker ``tolerance``, as written."""
     marker = item.get_closest_marker("tolerance")
-    if marker is None:
-        return {}
-    return {"args": list(marker.args), "kwargs": marker.kwargs}
+    return {"args": list(marker.args), "kwargs": marker.kwargs} if marker else {}
 
 
 def _outcome(reports: list[pytest.TestReport]) -> dict[str, str]:
-    bad = [each for each in reports if not each.passed]
-    if not bad:
+    bad = next((each for each in reports if not each.passed), None)
+    if bad is None:
         return {"outcome": "passed", "message": ""}
-    return {"outcome": bad[0].outcome, "message": _message(bad[0])}
+    return {"outcome": bad.outcome, "message": _message(bad)}
 
 
 def _message(report: pytest.TestReport) -> str:

@@ -30,11 +30,9 @@ class ArmDied(Exception):  # noqa: N818 - the name is the event
 class ArmProcess:
     """A pytest process of one arm, in whose benchmarks every round waits for its turn.
 
-    ``close`` ends it and its children.
-
     Args:
         arm: What to run.
-        arguments: pytest's arguments, the same for both arms.
+        arguments: pytest's, the same for both arms.
         plugin: Folder with ``tlbench_arm.py``.
         log: File that takes what the process prints.
     """
@@ -80,11 +78,7 @@ class ArmProcess:
         return message
 
     def tell(self, **message: Any) -> None:  # noqa: ANN401 - JSON
-        """Send a message.
-
-        Raises:
-            ArmDied: The process has ended.
-        """
+        """Send a message; raises ``ArmDied`` where the process has ended."""
         try:
             self._out.write(json.dumps(message) + "\n")
             self._out.flush()

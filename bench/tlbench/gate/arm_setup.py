@@ -13,7 +13,7 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tlbench.gate.environments import Environment, EnvironmentSpec, environment
+from tlbench.gate.environments import EnvironmentSpec, environment
 from tlbench.gate.interpreters import check_pytest, interpreter
 from tlbench.gate.worktrees import HOOK_VARIABLES, working_tree, worktree
 
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tlbench.gate.arms import Arm
-    from tlbench.gate.interpreters import Interpreter
     from tlbench.gate.worktrees import Tree
 
 #: Variable that fills an environment up.
@@ -38,9 +37,7 @@ class ReadyArm:
     """An arm that can be run.
 
     Attributes:
-        label: What to call it.
         folder: Working directory for pytest: where the user stands, in the arm's own checkout.
-        python: Interpreter, absolute.
         environ: All environment variables of the process.
         options: Of the suite, such as ``--engine=litert``.
         identity: What is really compared: equal for arms that are the same, whatever they were
@@ -57,17 +54,12 @@ class ReadyArm:
 
 @contextlib.contextmanager
 def ready_arm(
-    arm: Arm,
-    name: str,
-    *,
-    cwd: Path,
-    store: Path,
-    say: Callable[[str], None] = lambda _: None,
+    arm: Arm, name: str, *, cwd: Path, store: Path, say: Callable[[str], None] = lambda _: None
 ) -> Iterator[ReadyArm]:
     """Make an arm ready; what belongs to it alone is removed at the end of the block.
 
     Args:
-        arm: What to make ready.
+        arm: As the user wrote it.
         name: Part of its paths, of one length for both sides.
         cwd: Where the user stands, to which a path in ``python=`` is relative.
         store: Folder of the user's cache, for worktrees and environments.
@@ -96,7 +88,17 @@ def ready_arm(
             python=python,
             environ=_environ(arm, tree),
             options=tuple(f"--{key.replace('_', '-')}={value}" for key, value in arm.options),
-            identity=_identity(arm, tree, below, built),
+            identity={
+                "commit": tree.commit,
+                "changes": tree.changes,
+                "folder": str(tree.folder.relative_to(tree.root)),
+                "python": below.version,
+                "environment": built.digest if built else below.digest,
+                "requirements": json.dumps(arm.pip),
+                "installed": built.installed if built else None,
+                "env": json.dumps(sorted(arm.env)),
+                "options": json.dumps(sorted(arm.options)),
+            },
         )
 
 
@@ -121,19 +123,3 @@ def size(environ: Mapping[str, str]) -> int:
     """Bytes of a process's environment on its stack."""
     texts = (os.fsencode(key) + os.fsencode(text) for key, text in environ.items())
     return sum(len(text) + OVERHEAD for text in texts)
-
-
-def _identity(
-    arm: Arm, tree: Tree, below: Interpreter, built: Environment | None
-) -> dict[str, str | None]:
-    return {
-        "commit": tree.commit,
-        "changes": tree.changes,
-        "folder": str(tree.folder.relative_to(tree.root)),
-        "python": below.version,
-        "environment": built.digest if built else below.digest,
-        "requirements": json.dumps(arm.pip),
-        "installed": built.installed if built else None,
-        "env": json.dumps(sorted(arm.env)),
-        "options": json.dumps(sorted(arm.options)),
-    }

@@ -24,11 +24,9 @@ class ArmError(InputError):
 
 @dataclass(frozen=True)
 class SuiteOptions:
-    """The options of a suite that arms may set.
+    """The options of a suite that arms may set: their names, with underscores.
 
-    Attributes:
-        names: With underscores.
-        check: Called with values by name; raises ``OptionError`` where one can't be.
+    ``check`` is called with values by name; it raises ``OptionError`` where one can't be.
     """
 
     names: tuple[str, ...] = ()
@@ -44,8 +42,8 @@ class Arm:
         ref: Git ref that is checked out in a worktree; None takes the working tree.
         python: Interpreter of another environment; None takes this one.
         pip: Requirements that are installed over that environment.
-        env: Environment variables, name and value.
-        options: Options of the suite, name and value, such as ``("image_size", "160")``.
+        env: Environment variables.
+        options: Of the suite, such as ``("image_size", "160")``.
     """
 
     text: str
@@ -62,12 +60,9 @@ class Arm:
 
 
 def parse_arm(text: str, suite: SuiteOptions) -> Arm:
-    """Read an arm.
+    """Read an arm: ``key=value``, several joined by commas; empty or ``.`` is the present state.
 
-    Args:
-        text: ``key=value``, several joined by commas; empty or ``.`` for the present state. A
-            comma followed by a known key and ``=`` ends a value, any other is part of it.
-        suite: Options that are keys, too.
+    A comma followed by a known key and ``=`` ends a value, any other is part of it.
 
     Raises:
         ArmError: An unknown or repeated key, or a value that can't be.
@@ -102,7 +97,6 @@ def parse_arm(text: str, suite: SuiteOptions) -> Arm:
 
 @functools.cache
 def _keys(names: tuple[str, ...]) -> str:
-    """A pattern of all keys."""
     options = [name.replace("_", "[-_]") for name in names]
     return "|".join(["ref", "python", "pip", r"env\.[A-Za-z_][A-Za-z0-9_]*", *options])
 

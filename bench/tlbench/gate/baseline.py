@@ -15,12 +15,18 @@ from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from tlbench.errors import InputError
-from tlbench.gate.comparable import JOB, other_isolation, other_job, other_machine
+from tlbench.machine.difference import compare_fingerprints
 from tlbench.runs.files import write_file
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
     from pathlib import Path
 
+#: What two rows of this suite must have in common: their job.
+JOB = (
+    *("workload", "model", "data_fingerprint", "engine", "precision", "device", "threads"),
+    *("batch_size", "image_size", "train_size", "test_size", "images"),
+)
 #: The format that is written, and the only one that is read.
 FORMAT = 1
 #: Fewer runs don't tell how much runs differ.
@@ -52,12 +58,7 @@ class StoredBenchmark:
 
 @dataclass(frozen=True)
 class Baseline:
-    """What is in the file.
-
-    Attributes:
-        command: pytest's arguments that made the runs.
-        runs: Whole runs, oldest first.
-    """
+    """What is in the file: pytest's arguments that made the runs, and these, oldest first."""
 
     command: tuple[str, ...]
     runs: tuple[StoredRun, ...]
@@ -119,10 +120,13 @@ def run_problem(run: object) -> str | None:
 
 
 def _is_row(row: object) -> bool:
-    if not isinstance(row, dict) or not isinstance(row.get("stats"), dict):
-        return False
-    texts = isinstance(row.get("fullname"), str) and isinstance(row.get("extra_info"), dict)
-    return texts and usable(row["stats"].get("data"))
+    return (
+        isinstance(row, dict)
+        and isinstance(row.get("stats"), dict)
+        and isinstance(row.get("fullname"), str)
+        and isinstance(row.get("extra_info"), dict)
+        and usable(row["stats"].get("data"))
+    )
 
 
 def usable(seconds: Any) -> bool:  # noqa: ANN401 - JSON
@@ -159,19 +163,15 @@ def disagreement(old: StoredRun, new: StoredRun) -> str | None:
     before, now = rows_of(old), rows_of(new)
     if set(before) != set(now):
         return f"other benchmarks ({', '.join(sorted(set(before) ^ set(now)))} in one of them only)"
-    isolation = other_isolation(is_isolated(old), is_isolated(new))
-    if isolation:
-        return isolation
     jobs = (other_job(before[name]["extra_info"], now[name]["extra_info"]) for name in before)
-    return next((job for job in jobs if job), None)
+    return other_isolation(is_isolated(old), is_isolated(new)) or next(filter(None, jobs), None)
 
 
 def _stored(rows: list[Any]) -> StoredBenchmark:
     from tlbench.stats.prediction import median_error
 
     seconds = [[float(each) for each in row["stats"]["data"]] for row in rows]
-    infos = [row["extra_info"] for row in rows]
-    infos.sort(key=lambda info: _sortable(info.get("accuracy")))
+    infos = sorted((row["extra_info"] for row in rows), key=_accuracy)
     middle = infos[len(infos) // 2]
     return StoredBenchmark(
         logs=tuple(math.log(median(each)) for each in seconds),
@@ -180,5 +180,55 @@ def _stored(rows: list[Any]) -> StoredBenchmark:
     )
 
 
-def _sortable(value: object) -> float:
+def _accuracy(info: dict[str, Any]) -> float:
+    value = info.get("accuracy")
     return float(value) if isinstance(value, int | float) else -math.inf
+
+
+def other_machine(
+    old: Mapping[str, Any],
+    new: Mapping[str, Any],
+    allowed: Collection[str] = (),
+    *,
+    hint: str = "",
+) -> str | None:
+    """Why speeds of two machines' fingerprints can't be compared; None where they can.
+
+    Args:
+        old: The baseline's.
+        new: This machine's.
+        allowed: Software facts that may differ: names such as ``packages.numpy``, or of groups,
+            such as ``packages``. Hardware may not.
+        hint: What to do about software.
+    """
+    difference = compare_fingerprints(old, new)
+    if difference.machine:
+        return f"another machine ({'; '.join(map(str, difference.machine))})"
+    # A key begins with all of its groups' names.
+    changes = [
+        each
+        for each in difference.software
+        if not any(f"{each.key}.".startswith(f"{name}.") for name in allowed)
+    ]
+    return f"other software ({'; '.join(map(str, changes))}){hint}" if changes else None
+
+
+def other_job(old: Mapping[str, Any], new: Mapping[str, Any]) -> str | None:
+    """Why two rows' ``extra_info`` aren't of the same job; None where they are, or aren't ours."""
+    if "stage" not in old and "stage" not in new:
+        return None
+    changes = [
+        f"{key} {old.get(key)} -> {new.get(key)}" for key in JOB if old.get(key) != new.get(key)
+    ]
+    return f"another job ({'; '.join(changes)})" if changes else None
+
+
+def other_isolation(old: object, new: object) -> str | None:
+    """Why a run with a process per benchmark isn't compared with one without."""
+    if bool(old) == bool(new):
+        return None
+    words = ("not isolated", "isolated")
+    return (
+        f"the baseline is {words[bool(old)]}, this run is {words[bool(new)]}: run both with "
+        "--isolate, or both with --no-isolate"
+    )

@@ -7,12 +7,10 @@ from dataclasses import dataclass
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
-from tlbench.gate.baseline import LEAST_RUNS, usable
-from tlbench.gate.comparable import other_job
-from tlbench.gate.reasons import ruled_out, slower, undecided, with_accuracy
-from tlbench.gate.verdict import Verdict
+from tlbench.gate.baseline import LEAST_RUNS, other_job, usable
+from tlbench.gate.verdict import Verdict, ruled_out, slower, undecided, with_accuracy
 from tlbench.runs.answers import NotComparableError, accuracy_change
-from tlbench.stats.interim_looks import ALARM
+from tlbench.stats.estimate import ALARM
 from tlbench.stats.prediction import (
     decide,
     detectable,
@@ -34,15 +32,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Measurement:
-    """A benchmark of this run beside the baseline's.
-
-    Attributes:
-        name: Its full name.
-        allowed: What it may lose.
-        prediction: Where its median lies; None where it isn't comparable.
-        accuracy: None where it has none.
-        problem: Why it isn't comparable; None where it is.
-    """
+    """A benchmark of this run beside the baseline's; ``problem`` is why it isn't comparable."""
 
     name: str
     allowed: Allowed

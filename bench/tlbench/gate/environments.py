@@ -11,6 +11,7 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 import secrets
 import shutil
 import signal
@@ -18,11 +19,11 @@ import subprocess
 from dataclasses import dataclass
 from importlib import metadata
 from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlparse
 
 from tlbench.gate import locks
 from tlbench.gate.arms import ArmError
-from tlbench.gate.requirements import local_path, state_of
-from tlbench.runs.files import write_file
+from tlbench.runs.files import sha256_of, write_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -41,13 +42,9 @@ BUNDLED = "setuptools"
 
 @dataclass(frozen=True)
 class EnvironmentSpec:
-    """What an environment consists of.
+    """Requirements over an interpreter's packages; paths are relative to ``tree.folder``.
 
-    Attributes:
-        below: The interpreter whose packages lie below.
-        pip: Requirements; paths are relative to ``tree.folder``.
-        tree: The arm's checkout.
-        say: Called with a line when something that takes long begins.
+    ``say`` is called with a line when something that takes long begins.
     """
 
     below: Interpreter
@@ -58,12 +55,9 @@ class EnvironmentSpec:
 
 @dataclass(frozen=True)
 class Environment:
-    """An environment that is ready.
+    """An environment that is ready, with the digest of its specification.
 
-    Attributes:
-        python: Its interpreter.
-        digest: Of its specification.
-        installed: What was installed over the one below, such as ``numpy==2.3.1, six==1.17.0``.
+    ``installed`` lies over what is below, such as ``numpy==2.3.1, six==1.17.0``.
     """
 
     python: Path
@@ -154,9 +148,6 @@ def _run(command: list[str], folder: Path, lock: int | None) -> None:
     """Run a command that ends when this process is interrupted, with all that it started.
 
     It holds the lock too: were this process killed, the next one waits until it no longer writes.
-
-    Raises:
-        ArmError: It failed; its last error.
     """
     with subprocess.Popen(  # noqa: S603 - no shell reads the arguments
         command,
@@ -193,3 +184,57 @@ def _installed(place: Path) -> str:
     """Name and version of each distribution that isn't below, without pip itself."""
     there = metadata.distributions(path=[str(_site(place))])
     return ", ".join(sorted(f"{each.name}=={each.version}" for each in there if each.name != "pip"))
+
+
+#: Endings that make pip take a requirement for a file.
+ARCHIVES = (".whl", ".zip", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar")
+
+
+@dataclass(frozen=True)
+class State:
+    """What tells one state of a requirement from another.
+
+    Attributes:
+        digest: Empty for what is looked up: its text is all that is known.
+        reusable: Whether the same digest always means the same files, so that what is built from
+            them may be used again.
+    """
+
+    digest: str
+    reusable: bool
+
+
+def local_path(requirement: str, folder: Path) -> Path | None:
+    """The file or folder that a requirement names; None for one that pip looks up.
+
+    It is as pip takes it: ``numpy>=2``, ``.[extra]``, ``dist/a.whl``, ``a @ file:///b``.
+    """
+    text = re.sub(r"^[\w.-]+(\[[^\]]*\])?\s*@\s*", "", requirement)
+    text = re.sub(r"\[[^\]]*\]$", "", text)
+    if text.startswith("file:"):
+        return folder / unquote(urlparse(text).path)
+    if "://" in text:
+        return None
+    is_path = text.startswith(".") or "/" in text or text.endswith(ARCHIVES)
+    return folder / text if is_path else None
+
+
+def state_of(requirement: str, tree: Tree) -> State:
+    """What is known of a requirement of an arm with this checkout, in whose folder pip runs.
+
+    Raises:
+        ArmError: It names a file or folder that isn't there.
+    """
+    path = local_path(requirement, tree.folder)
+    if path is None:
+        return State("", reusable=True)
+    if path.is_file():
+        return State(sha256_of(path), reusable=True)
+    if not path.is_dir():
+        raise ArmError(
+            f"pip={requirement}: no file or folder {path}; expected one, relative to the arm's "
+            "own checkout, or an absolute path"
+        )
+    if tree.tracks(path):
+        return State(f"{tree.commit} {tree.changes}", reusable=tree.changes is None)
+    return State(secrets.token_hex(16), reusable=False)

@@ -51,11 +51,7 @@ class Interpreter:
 
 
 def interpreter(python: str | None, cwd: Path) -> Interpreter:
-    """Find an interpreter and ask it what it is.
-
-    Args:
-        python: Path, relative to ``cwd`` or absolute, or a command's name; None is this one.
-        cwd: Where the user stands.
+    """Ask an interpreter what it is: a path, maybe relative, or a command's name; None is this one.
 
     Raises:
         ArmError: It isn't there, can't be run, or isn't a Python.
@@ -67,11 +63,7 @@ def interpreter(python: str | None, cwd: Path) -> Interpreter:
 
 
 def check_pytest(python: Interpreter, arm: str) -> None:
-    """Refuse an environment that can't run the benchmarks of an arm of this label.
-
-    Raises:
-        ArmError: It lacks pytest or pytest-benchmark; how to install them.
-    """
+    """Raise an ``ArmError`` where an arm's environment lacks pytest or pytest-benchmark."""
     if python.lacks:
         missing = " and ".join(name.replace("_", "-") for name in python.lacks)
         raise ArmError(

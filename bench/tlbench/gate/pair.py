@@ -23,13 +23,9 @@ LONG_S = 0.5
 
 @dataclass(frozen=True)
 class Benchmarks:
-    """Which benchmarks both sides have.
+    """Ids of benchmarks that both sides have, only the base, only the candidate; in its order.
 
-    Attributes:
-        both: Ids that are timed, in the candidate's order.
-        vanished: Only the base has them.
-        new: Only the candidate has them.
-        tolerances: Arguments of the candidate's markers, by id.
+    With the arguments of the candidate's markers ``tolerance``, by id.
     """
 
     both: tuple[str, ...]

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import math
+import os
+from dataclasses import dataclass
 from statistics import median
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
+
+from tlbench.errors import InputError
+from tlbench.runs.files import write_file
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 #: The sides' keys in files, in messages, and in paths, for which they are of one length.
 BASE, CANDIDATE = "base", "head"
@@ -16,8 +26,7 @@ class BenchmarkOutcome(msgspec.Struct, frozen=True):
     """How one side's benchmark test ended.
 
     Attributes:
-        outcome: ``passed``, ``failed``, ``skipped``, or ``stopped`` as the other side couldn't
-            time it.
+        outcome: ``passed``, ``failed``, ``skipped``, or ``stopped`` as the other couldn't time it.
         message: Why it didn't pass, in a line.
         info: Its ``extra_info``, without what is long.
     """
@@ -65,7 +74,6 @@ class Pair(msgspec.Struct, frozen=True, rename={"candidate_first": "head_first"}
     Attributes:
         candidate_first: Whether the candidate started first and began the first turn.
         benchmarks: What was timed, by id.
-        seconds: How long the pair took.
         vanished, new: Benchmarks that only the base, or only the candidate, has.
         tolerances: Arguments of the candidate's markers ``tolerance``, by id.
     """
@@ -81,3 +89,67 @@ class Pair(msgspec.Struct, frozen=True, rename={"candidate_first": "head_first"}
     def unusable(self) -> frozenset[str]:
         """Benchmarks whose times say nothing."""
         return frozenset(name for name, each in self.benchmarks.items() if not each.usable)
+
+
+class JournalError(InputError):
+    """A journal that can't be read: which line, what was expected."""
+
+
+@dataclass(frozen=True)
+class Journal:
+    """A file of JSON lines: what is compared, then a line per pair.
+
+    A journal of anything else than ``what`` isn't resumed.
+    """
+
+    path: Path
+    what: dict[str, Any]
+
+    @classmethod
+    def of(cls, folder: Path, what: dict[str, Any]) -> Journal:
+        """The journal of these arms and arguments; the same ones have the same file."""
+        text = json.dumps(what, sort_keys=True, default=str)
+        digest = hashlib.sha256(text.encode()).hexdigest()[:16]
+        return cls(folder / f"{digest}.jsonl", json.loads(text))
+
+    def start(self) -> None:
+        """Start over with an empty journal."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self.path.unlink(missing_ok=True)
+        self._append({"what": self.what})
+
+    def add(self, pair: Pair) -> None:
+        """Append a pair, on disk before this returns."""
+        self._append(msgspec.to_builtins(pair))
+
+    def resume(self) -> list[Pair]:
+        """The pairs of the file, from which a last line that was cut off is dropped.
+
+        Raises:
+            JournalError: A line isn't one of ours.
+        """
+        if not self.path.exists():
+            self.start()
+        try:
+            text = self.path.read_text(encoding="utf-8")
+            whole = text[: text.rfind("\n") + 1]
+            if whole != text:
+                write_file(self.path, whole)
+            first, *rest = map(json.loads, whole.splitlines())
+            if first != {"what": self.what}:
+                raise ValueError("it is another gate's")
+            return [msgspec.convert(line, Pair) for line in rest]
+        except (ValueError, msgspec.ValidationError) as error:
+            raise JournalError(
+                f"{self.path}: not a gate's journal ({error}); delete it to start over"
+            ) from error
+
+    def end(self) -> None:
+        """Delete the journal of a gate that has come to its end."""
+        self.path.unlink(missing_ok=True)
+
+    def _append(self, line: dict[str, Any]) -> None:
+        with self.path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(line, default=str) + "\n")
+            file.flush()
+            os.fsync(file.fileno())

@@ -6,11 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tlbench.gate.pair_result import BASE, CANDIDATE
-from tlbench.gate.reasons import ruled_out, slower, undecided, with_accuracy
-from tlbench.gate.verdict import Verdict
+from tlbench.gate.verdict import Verdict, ruled_out, slower, undecided, with_accuracy
 from tlbench.runs.answers import NotComparableError, accuracy_change
-from tlbench.stats.interim_looks import ALARM, LOOKS
-from tlbench.stats.pair_decisions import detectable, estimate, pairs_to_pass
+from tlbench.stats.estimate import ALARM
+from tlbench.stats.pair_decisions import LOOKS, detectable, estimate, pairs_to_pass
 
 if TYPE_CHECKING:
     from tlbench.gate.pair_result import Pair, PairedRounds
@@ -47,7 +46,6 @@ class _Evidence:
     tolerances: Tolerances
 
     def verdict(self, name: str) -> Verdict:
-        """On a benchmark that was timed in every pair."""
         first = self.pairs[0]
         ends = first.benchmarks[name].outcomes
         try:

@@ -28,12 +28,7 @@ MEDIAN_VARIANCE = math.pi / 2
 
 @dataclass(frozen=True)
 class RoundPlan:
-    """What a pair will be.
-
-    Attributes:
-        rounds: Turns of each benchmark.
-        pair_s: Seconds that a pair is expected to take.
-    """
+    """Turns of each benchmark in a pair, and the seconds that a pair is expected to take."""
 
     rounds: dict[str, int]
     pair_s: float

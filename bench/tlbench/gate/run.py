@@ -18,16 +18,17 @@ from tlbench.gate.pair_verdicts import pair_verdicts
 from tlbench.gate.round_plan import PILOT, RoundPlan, plan_rounds
 from tlbench.gate.tolerances import Tolerances
 from tlbench.gate.verdict import Report
-from tlbench.stats.interim_looks import LOOKS
-from tlbench.stats.pair_decisions import Decisions
+from tlbench.stats.estimate import ALARM
+from tlbench.stats.pair_decisions import LOOKS, Decisions
+from tlbench.stats.proportions import clopper_pearson
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from numpy.random import Generator
 
     from tlbench.gate.arm_setup import ReadyArm
-    from tlbench.gate.journal import Journal
+    from tlbench.gate.pair_result import Journal
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,6 @@ class Settings:
 
     Attributes:
         arguments: pytest's, the same for both sides.
-        tolerances: What may be lost.
         budget_s: Seconds that all pairs may take; one pair runs in any case.
     """
 
@@ -47,16 +47,7 @@ class Settings:
 
 @dataclass
 class Gate:
-    """A gate as it runs.
-
-    Attributes:
-        base, candidate: What is compared.
-        settings: How.
-        journal: Where pairs are written.
-        random: Decides who is first in a pair.
-        say: Called with lines of progress.
-        pairs: So far.
-    """
+    """A gate as it runs: ``random`` decides who is first in a pair, ``say`` gets progress."""
 
     base: ReadyArm
     candidate: ReadyArm
@@ -69,10 +60,7 @@ class Gate:
     _plan: RoundPlan | None = None
 
     def run(self, *, resume: bool = False) -> Report:
-        """Run pairs and judge.
-
-        Args:
-            resume: Continue after the pairs in the journal, if there are any.
+        """Run pairs and judge; ``resume`` continues after those in the journal, if any.
 
         Raises:
             ArmDied: A process ended before its work was done.
@@ -112,7 +100,6 @@ class Gate:
             self.say("nothing to resume for these arms and options, starting over")
 
     def _add(self, pair: Pair) -> None:
-        """Count a pair in."""
         self.pairs.append(pair)
         if len(self.pairs) == 1:
             self._begin(pair)
@@ -172,22 +159,51 @@ class Gate:
         sides = [(BASE, self.base), (CANDIDATE, self.candidate)]
         processes = {}
         for key, arm in sides[::-1] if candidate_first else sides:
-            arguments = (*self.settings.arguments, *_results(self.settings, scratch / key))
+            arguments = list(self.settings.arguments)
+            if "--benchmark" in arguments:
+                # Our own suite's result files go where they are deleted: the gate itself stores
+                # pairs. And an ini file's stored baseline is of no concern here.
+                arguments += [f"--results={scratch / key}", "--no-isolate"]
+                arguments += ["--gate=", "-o", "tlbench_gate="]
             process = ArmProcess(arm, arguments, plugin, scratch / f"{key}.log")
             stack.callback(process.close)
             processes[key] = process
         return processes
 
 
-def _results(settings: Settings, folder: Path) -> tuple[str, ...]:
-    """Our own suite's result files go where they are deleted: the gate itself stores pairs.
-
-    And an ini file's stored baseline is of no concern here.
-    """
-    if "--benchmark" not in settings.arguments:
-        return ()
-    return f"--results={folder}", "--no-isolate", "--gate=", "-o", "tlbench_gate="
-
-
 def _short(name: str) -> str:
     return name.rpartition("::")[2].removeprefix("test_")
+
+
+@dataclass(frozen=True)
+class FalseAlarms:
+    """Gates of unchanged code: how many ran, failed any benchmark, neither failed nor passed all.
+
+    ``low`` and ``high`` are the exact 95 % interval of the rate of false alarms.
+    """
+
+    gates: int
+    alarms: int
+    undecided: int
+    low: float
+    high: float
+
+    @property
+    def holds(self) -> bool:
+        """Whether the interval agrees with the rate that the gate promises."""
+        return self.low <= ALARM
+
+    def __str__(self) -> str:
+        """In a line."""
+        return (
+            f"{self.alarms} false alarm{'s' * (self.alarms != 1)} in {self.gates} "
+            f"gate{'s' * (self.gates != 1)} of unchanged code ({100 * self.low:.1f} % to "
+            f"{100 * self.high:.1f} %, exact 95 % interval); {self.undecided} inconclusive"
+        )
+
+
+def false_alarms(reports: Sequence[Report]) -> FalseAlarms:
+    """Count the alarms of gates whose arms were the same."""
+    gates, alarms = len(reports), sum(each.status == "fail" for each in reports)
+    undecided = sum(each.status == "inconclusive" for each in reports)
+    return FalseAlarms(gates, alarms, undecided, *clopper_pearson(alarms, gates))

@@ -31,11 +31,9 @@ class Allowed:
 
 @dataclass(frozen=True)
 class Tolerances:
-    """What benchmarks may lose.
+    """What benchmarks may lose where nothing else says so, as in ``Allowed``.
 
     Attributes:
-        share: Slowdown that a benchmark may show where nothing else says so.
-        accuracy: Loss of top-1 accuracy, in points of 1, likewise.
         named: Pairs of a benchmark's name, or a pattern with ``*``, and its share; the last one
             that matches counts, before any marker.
     """
@@ -45,11 +43,7 @@ class Tolerances:
     named: tuple[tuple[str, float], ...] = ()
 
     def of(self, name: str, marker: Mapping[str, Any] | None) -> Allowed:
-        """For a benchmark.
-
-        Args:
-            name: Its id.
-            marker: What its marker ``tolerance`` says, unread: ``args`` and ``kwargs``.
+        """For a benchmark, with the ``args`` and ``kwargs`` of its marker ``tolerance``.
 
         Raises:
             OptionError: The marker isn't ``tolerance(share, accuracy=share)``.

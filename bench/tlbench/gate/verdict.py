@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
@@ -32,7 +32,6 @@ class Verdict:
         reason: Why, in one line.
         tolerance: The share beyond which a slowdown fails.
         estimate: None where nothing could be timed.
-        accuracy: None where the benchmark has none.
         detectable: The smallest slowdown, as a share, that would have been detected nine times in
             ten; for an inconclusive verdict.
         more: How many more process pairs it would probably take; for an inconclusive verdict.
@@ -59,8 +58,7 @@ class Report:
 
     Attributes:
         base, candidate: What was compared, as the user wrote it.
-        verdicts: One for each benchmark, in the order in which they ran.
-        seconds: How long the gate took.
+        verdicts: In the order in which benchmarks ran.
         notes: What else is to be known, such as benchmarks that are new.
     """
 
@@ -80,3 +78,47 @@ class Report:
     def exit_code(self) -> int:
         """What ``tlbench gate`` exits with."""
         return EXIT_CODES[self.status]
+
+
+def percent(share: float) -> str:
+    """A share in percent, such as ``5 %``, ``2.5 %`` or ``12,345 %``."""
+    return f"{100 * share:.3g} %" if share < 9.995 else f"{100 * share:,.0f} %"
+
+
+def slower(share: float, tolerance: float) -> str:
+    """Why a slowdown fails."""
+    return f"slower by {percent(share)}, beyond the tolerance of {percent(tolerance)}"
+
+
+def ruled_out(tolerance: float) -> str:
+    """Why an unchanged speed passes."""
+    return f"a slowdown of {percent(tolerance)} or more is ruled out"
+
+
+def undecided(tolerance: float) -> str:
+    """Why a speed is inconclusive."""
+    return f"a {percent(tolerance)} slowdown could be neither confirmed nor ruled out"
+
+
+def with_accuracy(
+    verdict: Verdict, change: AccuracyChange | None, tolerance: float, alpha: float
+) -> Verdict:
+    """A verdict on speed, made more severe where accuracy was lost, or may have been.
+
+    A loss of more than ``tolerance``, in points of 1, fails if its p is at most ``alpha``.
+    """
+    verdict = replace(verdict, accuracy=change)
+    if change is None or not change.exceeds(tolerance):
+        return verdict
+    loss = f"accuracy fell from {change.base:.4f} to {change.candidate:.4f}"
+    if change.images:
+        loss += f" on the same {change.images:,} images (p = {change.p:.2g})"
+    if change.is_loss(tolerance, alpha):
+        reason = f"{loss}; {verdict.reason}" if verdict.status == "fail" else loss
+        return replace(
+            verdict, status="fail", reason=reason, detectable=None, more=None, accuracy_lost=True
+        )
+    if verdict.status == "pass":
+        reason = f"{loss}, which may be chance; {verdict.reason}"
+        return replace(verdict, status="inconclusive", reason=reason)
+    return verdict

@@ -151,11 +151,7 @@ def _changes(root: Path) -> str | None:
 
 
 def _git(folder: Path, *arguments: str) -> str:
-    """What git prints, without the line's end.
-
-    Raises:
-        ArmError: git is missing or failed; what it said last.
-    """
+    """What git prints, without the line's end; an ``ArmError`` has what it said last."""
     environ = {key: text for key, text in os.environ.items() if key not in HOOK_VARIABLES}
     try:
         done = subprocess.run(  # noqa: S603 - arguments are checked, and no shell reads them

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tlbench.gate.baseline import other_isolation, other_machine
 from tlbench.gate.baseline_verdicts import (
     Measurement,
     against_baseline,
     baseline_verdicts,
 )
-from tlbench.gate.comparable import other_isolation, other_machine
 from tlbench.gate.verdict import Report, Verdict
 from tlbench.plugin.gate_options import allowed_to, gate_settings, is_narrowed
 from tlbench.suite.session import KEEPS_TIMING, SUITE, name_of

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from tlbench.report.table import seconds, share
 from tlbench.report.text import printable
-from tlbench.stats.estimate import POWER
-from tlbench.stats.interim_looks import ALARM, LOOKS, MISS
+from tlbench.stats.estimate import ALARM, MISS, POWER
+from tlbench.stats.pair_decisions import LOOKS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -82,14 +82,11 @@ class _Cut:
 
 
 def change_points(rates: Sequence[float]) -> list[Change]:
-    """Where a history of rates shifts to another level and stays there.
+    """Where a history of rates shifts to another level and stays there, the earliest first.
 
     Args:
         rates: Images per second of each run, the earliest first, all above 0. Of more than
             ``MOST_RUNS`` the latest are judged; of fewer than ``LEAST_RUNS`` none can be.
-
-    Returns:
-        The earliest first.
     """
     first = max(0, len(rates) - MOST_RUNS)
     latest = rates[first:]
@@ -116,20 +113,12 @@ def change_points(rates: Sequence[float]) -> list[Change]:
 
 
 def noise(logs: Floats) -> float:
-    """Standard deviation from run to run, by differences of neighbours, which few shifts spoil.
-
-    Args:
-        logs: Logarithms of the rates in order, at least two.
-    """
+    """Standard deviation from run to run, by differences of neighbours, which few shifts spoil."""
     return float(np.median(np.abs(np.diff(logs)))) / MAD / math.sqrt(2)
 
 
 def proposals(logs: Floats) -> list[int]:
-    """Indices at which ``ruptures`` would cut the history, most of them for nothing.
-
-    Args:
-        logs: Logarithms of the rates in order.
-    """
+    """Indices at which ``ruptures`` would cut the logarithms, most of them for nothing."""
     from ruptures import KernelCPD  # which takes half a second to import
 
     penalty = 2 * math.log(len(logs)) * max(noise(logs), LEAST_NOISE) ** 2
@@ -207,10 +196,6 @@ def _residuals(logs: Floats, ends: Sequence[int]) -> Floats:
     )
 
 
-def _shuffled(pool: Floats, orders: int, rng: np.random.Generator) -> Floats:
-    return rng.permuted(np.tile(pool, (orders, 1)), axis=1)
-
-
 def _chance(pool: Floats, runs: int, rng: np.random.Generator) -> Floats:
     """Largest gains by chance: the ends of the history weren't searched for, other changes were."""
     if runs == len(pool):
@@ -221,7 +206,7 @@ def _chance(pool: Floats, runs: int, rng: np.random.Generator) -> Floats:
 def _here(pool: Floats, runs: int, orders: int, rng: np.random.Generator) -> Floats:
     """Largest gains of any cut in random series of so many runs."""
     pieces = len(pool) // runs
-    shuffled = _shuffled(pool, -(-orders // pieces), rng)
+    shuffled = rng.permuted(np.tile(pool, (-(-orders // pieces), 1)), axis=1)
     series = shuffled[:, : pieces * runs].reshape(-1, runs)[:orders]
     largest: Floats = _gains(series).max(axis=1)
     return largest
@@ -229,7 +214,7 @@ def _here(pool: Floats, runs: int, orders: int, rng: np.random.Generator) -> Flo
 
 def _anywhere(pool: Floats, rng: np.random.Generator) -> Floats:
     """Largest gains of any cut between any neighbours in random orders of all runs."""
-    return _largest(_shuffled(pool, ORDERS, rng))
+    return _largest(rng.permuted(np.tile(pool, (ORDERS, 1)), axis=1))
 
 
 def _largest(series: Floats) -> Floats:

@@ -17,13 +17,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ClassResult:
-    """One class's test images.
+    """One class's ``n`` test images.
 
     Attributes:
-        name: The class.
-        n: Its test images.
-        correct: How many of these were recognised.
-        interval: 95 % interval of the share that is, by Wilson's score; None without images.
+        interval: 95 % interval of the share that is correct, by Wilson's score; None without
+            images.
         mistaken_for: The class it was most often mistaken for, and how often; None if never.
     """
 
@@ -41,12 +39,10 @@ class ClassResult:
 
 @dataclass(frozen=True, eq=False)
 class Confusion:
-    """How often each class was predicted for each.
+    """How often each class was predicted for each; all in label order.
 
     Attributes:
-        names: The classes, in label order.
         matrix: int64 ``(classes, classes)``: a row per true class, a column per predicted one.
-        classes: Each class's results, in label order.
         pairs: True class, predicted class and count of all that were confused, most often first.
         interval: 95 % interval of the accuracy, by Wilson's score.
     """
@@ -71,13 +67,7 @@ class Confusion:
 def confusion(
     labels: NDArray[np.int64], predictions: NDArray[np.int64], names: Sequence[str]
 ) -> Confusion:
-    """Count predictions by class.
-
-    Args:
-        labels: True class numbers ``(n,)``, at least one.
-        predictions: Predicted ones ``(n,)``.
-        names: The classes, in label order.
-    """
+    """Count predictions ``(n,)`` by true class ``(n,)``, at least one; names in label order."""
     count = len(names)
     cells = np.bincount(labels * count + predictions, minlength=count * count)
     matrix = cells.reshape(count, count).astype(np.int64)

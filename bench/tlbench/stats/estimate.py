@@ -6,6 +6,10 @@ from dataclasses import dataclass
 
 #: One-sided level of each end of an interval that is shown: together 95 %.
 SHOWN = 0.025
+#: Chance of any false alarm in a whole gate.
+ALARM = 0.01
+#: Chance that a benchmark passes although it is slower by its tolerance.
+MISS = 0.05
 #: Chance with which a slowdown that is called detectable would have been detected.
 POWER = 0.9
 
@@ -16,8 +20,7 @@ class Estimate:
 
     Attributes:
         ratio: The candidate's seconds to the base's; above 1 is slower.
-        low, high: Its interval.
-        coverage: The interval's confidence, 0 to 1.
+        coverage: The confidence of the interval from ``low`` to ``high``, 0 to 1.
         n: Independent pieces of evidence: process pairs, or the baseline's runs.
         p: Chance of evidence as strong for a slowdown if nothing had changed, over all
             benchmarks; None where that wasn't tested.

@@ -1,4 +1,4 @@
-"""From the log-ratios of process pairs to decisions."""
+"""From the log-ratios of process pairs to decisions: when a gate looks, and what it decides."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from scipy import stats
 
-from tlbench.stats.estimate import POWER, SHOWN, Estimate
-from tlbench.stats.interim_looks import LOOKS, MISS, Look, look_at
+from tlbench.stats.estimate import MISS, POWER, SHOWN, Estimate
 from tlbench.stats.sign_flip import as_slow_p, bounds, slower_p
 
 if TYPE_CHECKING:
@@ -19,16 +18,60 @@ if TYPE_CHECKING:
 Decision = Literal["fail", "pass"]
 
 
+@dataclass(frozen=True)
+class Look:
+    """A look at the evidence.
+
+    Attributes:
+        pairs: After so many process pairs.
+        alarm: Largest p of a slowdown that fails here, adjusted for all benchmarks.
+        miss: Level of the upper bound that must be below the tolerance to pass here.
+    """
+
+    pairs: int
+    alarm: float
+    miss: float
+
+
+#: All looks together have at most ``ALARM`` chance of a false alarm in any benchmark, and each
+#: benchmark at most ``MISS`` of passing a slowdown as large as its tolerance: the levels are simply
+#: added up (Bonferroni), so neither looking often nor stopping early costs validity.
+#: Six pairs can pass but never fail, as one outcome of their signs has 1/64. The first look that
+#: can fail spends what one outcome of eight signs has; with an effect of three standard
+#: deviations that is mostly enough, and later looks detect smaller ones.
+LOOKS = (
+    Look(6, 0.0, 1 / 64),
+    Look(8, 1 / 256, 3 / 256),
+    Look(10, 3 / 1024, 8 / 1024),
+    Look(12, 6 / 4096, 20 / 4096),
+    Look(14, 0.0007, 0.003),
+    Look(16, 0.0005, 0.003),
+    Look(20, 0.0003, 0.0015),
+    Look(24, 0.00015, 0.001),
+    Look(32, 0.00004, 0.001),
+)
+
+
+def look_at(pairs: int, *, last: bool = False) -> Look | None:
+    """The look that is due after so many pairs.
+
+    Where they are the last, as time is up, the levels of the look that would have been next are
+    spent now. When time ends doesn't depend on who is slower.
+    """
+    for look in LOOKS:
+        if pairs == look.pairs or (last and LOOKS[0].pairs <= pairs < look.pairs):
+            return Look(pairs, look.alarm, look.miss)
+    return None
+
+
 @dataclass
 class Decisions:
     """Which benchmarks are decided, look by look; a decision stays.
 
     Attributes:
         tolerances: Share beyond which a slowdown fails, by benchmark.
-        decided: Decision by benchmark.
-        p: p by benchmark at the last look.
+        p: By benchmark at the last look.
         faster: Benchmarks that are faster by more than their tolerance, at the same level.
-        looks: Looks so far.
     """
 
     tolerances: dict[str, float]
@@ -78,11 +121,9 @@ class Decisions:
 
 
 def estimate(logs: Sequence[float], p: float | None = None) -> Estimate:
-    """How much slower the candidate is over these pairs, with an interval of at most 95 %.
+    """How much slower the candidate is over at least 2 pairs, with an interval of at most 95 %.
 
-    Args:
-        logs: log(candidate / base) of each pair, at least 2.
-        p: Of the last look, to be shown with it.
+    ``logs`` are log(candidate / base) of each pair, and ``p`` is of the last look.
     """
     values = np.asarray(logs, dtype=float)
     level = max(SHOWN, 0.5 ** len(values))
@@ -106,26 +147,19 @@ def detectable(logs: Sequence[float], tolerance: float, benchmarks: int = 1) -> 
     """
     n, sd = len(logs), float(np.std(logs, ddof=1))
     past = [look for look in LOOKS if look.pairs <= n and look.alarm] or [LOOKS[1]]
+    # Standard errors between no change and one that is detected.
     reached = min(
-        sd / math.sqrt(look.pairs) * _reach(1 - look.alarm / benchmarks, look.pairs - 1)
+        sd
+        / math.sqrt(look.pairs)
+        * float(np.sum(stats.t.ppf([1 - look.alarm / benchmarks, POWER], look.pairs - 1)))
         for look in past
     )
     beyond = math.log1p(tolerance) + float(stats.norm.ppf(POWER)) * sd / math.sqrt(n)
     return math.expm1(max(reached, beyond))
 
 
-def _reach(level: float, degrees: int) -> float:
-    """Standard errors between no change and one that is detected at a level with ``POWER``."""
-    return float(stats.t.ppf(level, degrees) + stats.t.ppf(POWER, degrees))
-
-
 def pairs_to_pass(logs: Sequence[float], tolerance: float) -> int:
-    """How many more pairs unchanged code would probably take to pass; approximate.
-
-    Args:
-        logs: log(candidate / base) of each pair so far, at least 2.
-        tolerance: Share.
-    """
+    """How many more pairs unchanged code would probably take to pass; as in ``detectable``."""
     n, sd = len(logs), float(np.std(logs, ddof=1))
     reach = float(stats.norm.ppf(1 - MISS / len(LOOKS)) + stats.norm.ppf(POWER))
     needed = math.ceil((reach * sd / math.log1p(tolerance)) ** 2)

@@ -18,8 +18,7 @@ from typing import TYPE_CHECKING, Literal
 
 from scipy import special, stats
 
-from tlbench.stats.estimate import POWER, SHOWN, Estimate
-from tlbench.stats.interim_looks import ALARM, MISS
+from tlbench.stats.estimate import ALARM, MISS, POWER, SHOWN, Estimate
 from tlbench.stats.round_stats import median_interval
 
 if TYPE_CHECKING:
@@ -104,12 +103,9 @@ def predict(
 
 
 def holm(p: Mapping[str, float], total: int) -> dict[str, float]:
-    """p-values adjusted for all benchmarks, step-down.
+    """p-values by benchmark, adjusted for all ``total``, step-down.
 
-    Args:
-        p: By benchmark, of those that have one so far.
-        total: All benchmarks, at least as many; what isn't known yet counts as unchanged, so that
-            a failure among the first stays one whatever comes.
+    What isn't known yet counts as unchanged, so that a failure stays one whatever comes.
     """
     adjusted, largest = {}, 0.0
     for place, name in enumerate(sorted(p, key=p.__getitem__)):
@@ -149,8 +145,7 @@ def detectable(prediction: Prediction, total: int, tolerance: float) -> float:
 def runs_to_pass(prediction: Prediction, tolerance: float) -> int | None:
     """How many more baseline runs a pass would probably take, had nothing changed; at least 1.
 
-    Returns:
-        None where even ``MOST_RUNS`` wouldn't do: the new run's own uncertainty stays.
+    None where even ``MOST_RUNS`` wouldn't do: the new run's own uncertainty stays.
     """
     for runs in range(prediction.runs + 1, MOST_RUNS + 1):
         level = float(stats.t.isf(MISS, runs - 1))

@@ -46,11 +46,7 @@ class AccuracyChange:
 
 
 def wilson(correct: int, n: int) -> tuple[float, float]:
-    """The 95 % interval of a share, 0 to 1, by Wilson's score.
-
-    Args:
-        correct: Successes, 0 to ``n``.
-        n: Trials, at least 1.
+    """The 95 % interval of a share of at least one trial, 0 to 1, by Wilson's score.
 
     Source: Wilson, JASA 22, 1927.
     """
@@ -97,15 +93,9 @@ def compare_paired(base: NDArray[np.bool_], candidate: NDArray[np.bool_]) -> Acc
 
 
 def compare_unpaired(base: float, candidate: float, images: int) -> AccuracyChange:
-    """Compare two accuracies as two samples, by Fisher's exact test.
+    """Compare two accuracies, 0 to 1, as samples of so many images, by Fisher's exact test.
 
-    Args:
-        base: Its accuracy, 0 to 1.
-        candidate: Its accuracy, 0 to 1.
-        images: Of each sample.
-
-    Returns:
-        ``lost`` and ``won`` are the fewest images that fit.
+    ``lost`` and ``won`` of the change are the fewest images that fit.
     """
     from scipy.stats import fisher_exact
 

@@ -30,9 +30,7 @@ NOISY = 0.10
 class Interval:
     """A distribution-free interval of the median, between two of the rounds.
 
-    Attributes:
-        low, high: Its ends, in the rounds' unit.
-        coverage: The confidence that it really has; few rounds can't have 95 %.
+    ``coverage`` is the confidence that it really has; few rounds can't have 95 %.
     """
 
     low: float

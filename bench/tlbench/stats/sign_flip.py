@@ -95,8 +95,7 @@ def bounds(logs: Floats, level: float) -> tuple[float, float, float] | None:
         level: One-sided, such as 0.05.
 
     Returns:
-        Low, high, and the level that they really have; None where so few pairs can't have such a
-        level.
+        Low, high, and their real level; None where so few pairs can't have such a level.
     """
     chosen = outcomes(len(logs)) < 0
     place = int(np.floor(level * len(chosen) + ROUNDING))

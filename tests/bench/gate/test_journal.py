@@ -2,8 +2,7 @@
 
 import pytest
 
-from tlbench.gate.journal import Journal, JournalError
-from tlbench.gate.pair_result import BenchmarkOutcome, Pair, PairedRounds
+from tlbench.gate.pair_result import BenchmarkOutcome, Journal, JournalError, Pair, PairedRounds
 
 OUTCOMES = {key: BenchmarkOutcome("passed", "", {"accuracy": 0.5}) for key in ("base", "head")}
 PAIR = Pair(
