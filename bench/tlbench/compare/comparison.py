@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
 from tlbench.compare.differing import differing, mixtures
 from tlbench.compare.entries import accuracy, by_job, labelled
-from tlbench.compare.peaks import weak_peaks
 from tlbench.compare.reference import headline
+from tlbench.machine.difference import compare_fingerprints
 from tlbench.runs.answers import NotComparableError, accuracy_change
+from tlbench.runs.row import SETUP
 from tlbench.stats.ratios import ratio
 
 if TYPE_CHECKING:
@@ -20,8 +21,8 @@ if TYPE_CHECKING:
 
     from tlbench.compare.differing import Differing
     from tlbench.compare.entries import Entry, Job
-    from tlbench.compare.peaks import WeakPeak
     from tlbench.compare.reference import Headline
+    from tlbench.runs.collect import Run
     from tlbench.runs.row import Row
     from tlbench.stats.ratios import Ratio, Significance
 
@@ -36,14 +37,12 @@ class Cell:
     """A benchmark of an entry.
 
     Attributes:
-        rates: Images per second of each run.
-        rate: Their geometric mean.
+        rates: Images per second of each run; ``rate`` is their geometric mean.
         low, high: The least and the greatest of them; of a single run, the ends of the interval of
             its rounds' median, where it has one.
-        accuracy: The median of the runs' top-1 accuracies; None where there is none.
+        accuracy: The median of the runs' top-1 accuracies.
         last: The latest run's row.
         ratio: To the first entry that has the benchmark; None for that one itself.
-        significance: Whether the ratio is significant.
         accuracy_p: Two-sided chance of accuracies as different as the latest runs', image by image;
             None where they can't be compared.
     """
@@ -84,12 +83,9 @@ class Cell:
 
 @dataclass(frozen=True)
 class Comparison:
-    """The results of a job.
+    """The results of a job: labelled entries, of which ratios are to the first.
 
-    Attributes:
-        job: The job.
-        entries: What is compared, labelled; ratios are to the first.
-        cells: By benchmark, one for each entry; None where it lacks the benchmark.
+    ``cells`` are by benchmark, one for each entry; None where it lacks the benchmark.
     """
 
     job: Job
@@ -152,12 +148,7 @@ def _cell(entry: Entry, benchmark: str) -> Cell | None:
 
 
 def _with_ratios(cells: Sequence[Cell | None], together: int) -> Iterable[Cell | None]:
-    """The cells with their ratios to the first that isn't empty.
-
-    Args:
-        cells: Of one benchmark.
-        together: How many ratios are shown together.
-    """
+    """A benchmark's cells with their ratios to the first; so many are shown ``together``."""
     base = next(cell for cell in cells if cell is not None)
     for cell in cells:
         if cell is None or cell is base:
@@ -178,3 +169,45 @@ def _accuracy_p(base: Row, other: Row) -> float | None:
     except NotComparableError:
         return None
     return min(1.0, 2 * min(change.p for change in changes if change)) if all(changes) else None
+
+
+#: A peak below this share of the machine's best one is weak. On shared machines, peaks of runs
+#: that used the whole machine differ by up to a quarter.
+WEAK = 0.7
+
+
+class WeakPeak(NamedTuple):
+    """Matrix-multiply peaks in GFLOP/s: the latest run's, and the best of the same machine."""
+
+    own: float
+    best: float
+
+
+def weak_peaks(entries: Sequence[Entry]) -> dict[int, WeakPeak]:
+    """By position, entries whose machine was slower in the latest run than in another one.
+
+    The best peak is of all runs on the same machine with the same device and as many threads.
+    """
+    own = [_peak(entry.last) for entry in entries]
+    tops = [max(map(_peak, entry.runs)) for entry in entries]
+    best = [
+        max(top for other, top in zip(entries, tops, strict=True) if _alike(entry, other))
+        for entry in entries
+    ]
+    pairs = enumerate(map(WeakPeak, own, best))
+    return {i: pair for i, pair in pairs if 0 < pair.own < WEAK * pair.best}
+
+
+def _alike(entry: Entry, other: Entry) -> bool:
+    """Whether two entries had the same machine, device and number of threads."""
+    same_setup = all(
+        one == another
+        for name, one, another in zip(SETUP, entry.setup, other.setup, strict=True)
+        if name != "engine"
+    )
+    return same_setup and not compare_fingerprints(entry.last.facts, other.last.facts).machine
+
+
+def _peak(run: Run) -> float:
+    """The best of its benchmarks; 0 where none has one."""
+    return max((row.peak_gflops_per_s or 0.0 for row in run.rows), default=0.0)

@@ -21,12 +21,7 @@ UNKNOWN = "unknown"
 
 @dataclass(frozen=True)
 class Differing:
-    """Facts that differ between entries in the same way.
-
-    Attributes:
-        keys: Their names, such as ``memory_bytes``.
-        values: What they are, in words, for each entry in order.
-    """
+    """Facts that differ between entries in the same way, with values in words for each entry."""
 
     keys: tuple[str, ...]
     values: tuple[str, ...]
@@ -47,8 +42,7 @@ class Differing:
 def differing(entries: Sequence[Entry]) -> list[Differing]:
     """Facts in which the latest runs of any two entries differ: hardware first, then software.
 
-    Args:
-        entries: At least one. Facts that one of them lacks are no difference.
+    Facts that one of them lacks are no difference.
     """
     names: dict[tuple[str, ...], list[str]] = {}
     for key, values in _facts(entries):

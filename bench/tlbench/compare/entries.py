@@ -22,11 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Job:
-    """What was run, by the names of ``JOB``; those that are mixed on purpose are left out.
-
-    Attributes:
-        facts: Names and values.
-    """
+    """What was run, by the names of ``JOB``; those that are mixed on purpose are left out."""
 
     facts: tuple[tuple[str, Any], ...]
 
@@ -53,8 +49,6 @@ class Entry:
     """Runs of one job on one machine with one setup: a column of a comparison.
 
     Attributes:
-        job: What they ran.
-        machine: The machine's name.
         setup: Engine, device and threads.
         runs: The earliest first.
         mixed: What the job leaves out on purpose, with this entry's values.
@@ -94,14 +88,10 @@ class Entry:
 
 
 def entries_of(runs: Sequence[Run], mixed: Collection[str] = ()) -> list[Entry]:
-    """Put runs together that are of one job, one machine and one setup.
+    """Put runs, the earliest first, together that are of one job, one machine and one setup.
 
-    Args:
-        runs: The earliest first.
-        mixed: Names of ``JOB`` that jobs leave out: runs that differ in these are entries of one.
-
-    Returns:
-        In the order of their first runs, without labels.
+    Jobs leave out the ``mixed`` names of ``JOB``: runs that differ in these are entries of one.
+    Entries are in the order of their first runs, without labels.
     """
     machines = _Machines()
     groups: dict[tuple[Any, ...], list[Run]] = {}

@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 
     from tlbench.compare.entries import Entry
     from tlbench.machine.difference import Change as Fact
-    from tlbench.runs.collect import Run
-    from tlbench.runs.row import Row
     from tlbench.stats.change_points import Change
 
 
@@ -30,15 +28,7 @@ LEVELS = 14
 
 @dataclass(frozen=True)
 class Point:
-    """A benchmark of one run.
-
-    Attributes:
-        when: When it was measured, with a time zone.
-        rate: Images per second.
-        accuracy: Top-1, 0 to 1; None where the benchmark has none.
-        commit: As ``Run.commit``.
-        path: The result file.
-    """
+    """A benchmark of one run: images per second, top-1 accuracy, and ``Run``'s attributes."""
 
     when: datetime
     rate: float
@@ -49,14 +39,7 @@ class Point:
 
 @dataclass(frozen=True)
 class Shift:
-    """A change point, and what else changed there.
-
-    Attributes:
-        change: Where and how much.
-        before: The last run before it.
-        after: The first run after it.
-        software: Facts of the machine's software that differ between these two runs.
-    """
+    """A change point, the runs before and after it, and how the software of these two differs."""
 
     change: Change
     before: Point
@@ -77,13 +60,7 @@ class Shift:
 
 @dataclass(frozen=True)
 class Series:
-    """One benchmark over time.
-
-    Attributes:
-        benchmark: Stage and track, such as ``train (cached)``.
-        points: The earliest first.
-        shifts: The earliest first.
-    """
+    """One benchmark, such as ``train (cached)``, over time; the earliest first."""
 
     benchmark: str
     points: tuple[Point, ...]
@@ -110,25 +87,14 @@ class Series:
 
 @dataclass(frozen=True)
 class History:
-    """An entry over time.
-
-    Attributes:
-        entry: Its job, machine, setup and label.
-        series: One per benchmark.
-    """
+    """An entry over time, a series per benchmark."""
 
     entry: Entry
     series: tuple[Series, ...]
 
 
 def histories(entries: Iterable[Entry], benchmarks: Collection[str] = ()) -> list[History]:
-    """Each entry over time.
-
-    Args:
-        entries: As ``entries_of`` or ``labelled`` give them.
-        benchmarks: Names of those that are wanted; none means all. Entries without any of them
-            are left out.
-    """
+    """Each entry over time: all benchmarks or the named ones, without which it is left out."""
     shown = [History(entry, tuple(_series(entry, benchmarks))) for entry in entries]
     return [each for each in shown if each.series]
 
@@ -138,22 +104,14 @@ def _series(entry: Entry, benchmarks: Collection[str]) -> Iterable[Series]:
         if benchmarks and name not in benchmarks:
             continue
         pairs = [(run, row) for run in entry.runs for row in run.rows if row.label == name]
-        points = tuple(_point(run, row) for run, row in pairs)
-        shifts = tuple(
-            Shift(
-                change,
-                points[change.index - 1],
-                points[change.index],
-                _software(pairs[change.index - 1][0], pairs[change.index][0]),
-            )
-            for change in change_points([point.rate for point in points])
+        points = tuple(
+            Point(run.when, row.images_per_s, row.accuracy, run.commit, run.path)
+            for run, row in pairs
         )
-        yield Series(name, points, shifts)
-
-
-def _point(run: Run, row: Row) -> Point:
-    return Point(run.when, row.images_per_s, row.accuracy, run.commit, run.path)
-
-
-def _software(before: Run, after: Run) -> tuple[Fact, ...]:
-    return compare_fingerprints(before.facts, after.facts).software
+        shifts = []
+        for change in change_points([point.rate for point in points]):
+            before, after = change.index - 1, change.index
+            facts = (pairs[place][0].facts for place in (before, after))
+            software = compare_fingerprints(*facts).software
+            shifts.append(Shift(change, points[before], points[after], software))
+        yield Series(name, points, tuple(shifts))

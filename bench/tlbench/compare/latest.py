@@ -23,13 +23,9 @@ PARTS = (
 
 @dataclass(frozen=True)
 class TimedRound:
-    """A round.
+    """A round, timed or of the warm-up, and what disturbed it in words.
 
-    Attributes:
-        timed: False for a warm-up.
-        seconds: Its duration.
-        relative: The same as a multiple of the median of the timed rounds.
-        disturbances: What disturbed it, in words.
+    ``relative`` is its duration as a multiple of the median of the timed rounds.
     """
 
     timed: bool
@@ -57,12 +53,7 @@ def rounds_of(row: Row) -> tuple[TimedRound, ...]:
 
 @dataclass(frozen=True)
 class Breakdown:
-    """Seconds of the job's parts, each as its own benchmark measured it, and of the whole.
-
-    Attributes:
-        parts: By name, as in ``PARTS``.
-        whole: None where it wasn't measured.
-    """
+    """Seconds of ``PARTS``, each by its own benchmark, and of the whole job; None if unmeasured."""
 
     parts: dict[str, float]
     whole: float | None

@@ -10,16 +10,15 @@ from tlbench.compare.comparison import compared
 from tlbench.compare.entries import accuracy
 from tlbench.compare.history import histories
 from tlbench.compare.latest import breakdown, rounds_of
-from tlbench.compare.pareto import pareto
+from tlbench.stats.proportions import wilson
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
-    from tlbench.compare.comparison import Comparison
+    from tlbench.compare.comparison import Cell, Comparison
     from tlbench.compare.entries import Entry
     from tlbench.compare.history import History
     from tlbench.compare.latest import Breakdown, TimedRound
-    from tlbench.compare.pareto import Point
     from tlbench.compare.reference import Headline
     from tlbench.runs.collect import Run
     from tlbench.runs.row import Sample
@@ -32,13 +31,9 @@ LEAST_RUNS, MOST_HISTORIES = 3, 6
 
 @dataclass(frozen=True)
 class Summary:
-    """What matters most of an entry.
+    """What matters most of an entry: time of the whole job, if measured, and top-1 accuracy of it.
 
-    Attributes:
-        label: The entry's.
-        seconds: Time of the whole job; None where it wasn't measured.
-        accuracy: Top-1 of it; None where there is none.
-        headline: None for jobs that the reference machine hasn't run.
+    There is no headline for jobs that the reference machine hasn't run.
     """
 
     label: str
@@ -61,7 +56,6 @@ class Section:
     """A job.
 
     Attributes:
-        comparison: Its entries side by side.
         summaries: Of each entry that has one, the fastest at the whole job first.
         samples: Of the first entry that has any.
         histories: Of entries with several runs.
@@ -84,13 +78,7 @@ class Section:
 
 @dataclass(frozen=True)
 class Overview:
-    """What a report shows.
-
-    Attributes:
-        sections: One per job.
-        runs: The latest first.
-        machines: The latest run of each, by its name.
-    """
+    """What a report shows: a section per job, runs, the latest first, and each machine's latest."""
 
     sections: tuple[Section, ...]
     runs: tuple[Run, ...]
@@ -172,3 +160,50 @@ def _samples(comparison: Comparison) -> Iterable[Samples]:
         if shown:
             return shown
     return ()
+
+
+#: Benchmarks from raw images to test accuracy.
+WHOLE_JOBS = ("pipeline", "time_to_accuracy")
+
+
+@dataclass(frozen=True)
+class Point:
+    """A benchmark of an entry.
+
+    Attributes:
+        label: The entry's, with what its job is.
+        rate: Images per second.
+        interval: The 95 % interval of the top-1 accuracy (Wilson).
+        on_front: Whether no other point has at least as much of both, and more of one.
+    """
+
+    label: str
+    benchmark: str
+    rate: float
+    accuracy: float
+    interval: tuple[float, float]
+    on_front: bool
+
+
+def pareto(comparisons: Sequence[Comparison]) -> Iterator[Point]:
+    """Points of jobs on the same test images; none unless there are two."""
+    cells = list(_cells(comparisons))
+    for label, name, cell, top1 in cells if len(cells) > 1 else ():
+        count = cell.last.test_size
+        beaten = any(
+            other.rate >= cell.rate
+            and accuracy >= top1
+            and (other.rate > cell.rate or accuracy > top1)
+            for _, _, other, accuracy in cells
+        )
+        yield Point(label, name, cell.rate, top1, wilson(round(top1 * count), count), not beaten)
+
+
+def _cells(comparisons: Sequence[Comparison]) -> Iterator[tuple[str, str, Cell, float]]:
+    for each in comparisons:
+        facts = dict(each.job.facts)
+        job = f"{facts.get('workload', 'mixed')} {facts.get('precision', '')}".strip()
+        for position, entry in enumerate(each.entries):
+            for name, cell in each.of_entry(position).items():
+                if name.startswith(WHOLE_JOBS) and cell.accuracy is not None:
+                    yield f"{entry.label}, {job}", name, cell, cell.accuracy

@@ -17,20 +17,17 @@ from tlbench.stats.ratios import geometric_mean
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from tlbench.compare.entries import Entry, Job
+    from tlbench.compare.entries import Entry
 
 FILE = Path(__file__).with_name("reference.json")
 
 
 @dataclass(frozen=True)
 class Headline:
-    """An entry's throughput as a multiple of the reference machine's.
+    """An entry's throughput as a multiple of a reference machine's with its engine.
 
-    Attributes:
-        value: The geometric mean of ``parts``; None where a check failed or a part is missing.
-        parts: By benchmark.
-        reference: The machine that is 1, with its engine.
-        reason: Why there is no value.
+    ``value`` is the geometric mean of ``parts`` by benchmark; None with a ``reason`` where a check
+    failed or a part is missing.
     """
 
     value: float | None
@@ -41,7 +38,7 @@ class Headline:
 
 def headline(entry: Entry) -> Headline | None:
     """The headline of an entry; None for jobs that the reference machine hasn't run."""
-    known = _known().get(_key(entry.job))
+    known = _known().get(json.dumps(entry.job.facts))
     if known is None:
         return None
     rates, lacking = known["images_per_s"], known["not_measured"]
@@ -60,24 +57,14 @@ def headline(entry: Entry) -> Headline | None:
 
 
 def reference_first(entries: Sequence[Entry]) -> list[Entry]:
-    """Entries with each job's reference before the others, which are compared with it.
-
-    For results that nobody put in an order.
-    """
+    """Entries with each job's reference before the others: for results that nobody put in order."""
     jobs = by_job(entries).values()
-    return [
-        each for found in jobs for each in sorted(found, key=lambda entry: not _is_reference(entry))
-    ]
+    return [each for of_job in jobs for each in sorted(of_job, key=_is_other)]
 
 
-def _is_reference(entry: Entry) -> bool:
-    files = (_known().get(_key(entry.job)) or {}).get("files", [])
-    names = {Path(file).name for file in files}
-    return any(run.path.name in names for run in entry.runs)
-
-
-def _key(job: Job) -> str:
-    return json.dumps(job.facts)
+def _is_other(entry: Entry) -> bool:
+    files = _known().get(json.dumps(entry.job.facts), {}).get("files", [])
+    return {Path(file).name for file in files}.isdisjoint(run.path.name for run in entry.runs)
 
 
 @functools.cache

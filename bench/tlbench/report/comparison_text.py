@@ -12,9 +12,8 @@ from tlbench.stats.ratios import ALARM, CONFIDENCE, RUN_SD
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from tlbench.compare.comparison import Cell, Comparison
+    from tlbench.compare.comparison import Cell, Comparison, WeakPeak
     from tlbench.compare.entries import Entry
-    from tlbench.compare.peaks import WeakPeak
     from tlbench.compare.reference import Headline
 
 HEADINGS = ("benchmark", "", "images/s", "times A", "interval", "top-1", "")

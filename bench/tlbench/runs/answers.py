@@ -32,11 +32,7 @@ def pack(correct: NDArray[np.bool_]) -> str:
 
 
 def unpack(text: object, count: int) -> NDArray[np.bool_]:
-    """What ``pack`` was given.
-
-    Args:
-        text: From a result row's ``correct``.
-        count: Number of images.
+    """What ``pack`` made the text of, for so many images.
 
     Raises:
         ValueError: No base64, or not the bits of so many images.

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+from tqdm import tqdm
 
 from tlbench.machine.fingerprint import machine_name
-from tlbench.runs.progress import progress
 from tlbench.runs.read import ResultError, read_file
 from tlbench.runs.row import JOB, OWN_RECIPE, SETUP
 
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 #: Folders below ``results/`` whose files aren't runs.
 NOT_RUNS = frozenset({"schema", "studies"})
+#: Seconds before a bar appears: short work stays silent.
+DELAY_S = 2.0
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,6 @@ class Run:
     """One result file.
 
     Attributes:
-        path: The file.
         when: When it was measured, with a time zone.
         machine: A name for the machine, such as ``amd-epyc-2-cpus``.
         facts: The machine's fingerprint; runs with equal ones share it.
@@ -64,34 +65,24 @@ class Run:
 
     def without_details(self) -> Run:
         """The run without what only the latest of its kind is asked for."""
-        rows = (
-            msgspec.structs.replace(row, rounds=None, samples=None, correct=None)
-            for row in self.rows
+        absent: dict[str, Any] = {"rounds": None, "samples": None, "correct": None}
+        return replace(
+            self, rows=tuple(msgspec.structs.replace(row, **absent) for row in self.rows)
         )
-        return replace(self, rows=tuple(rows))
 
 
 @dataclass(frozen=True)
 class Collected:
-    """Runs, and the files that are none.
-
-    Attributes:
-        runs: The earliest first.
-        skipped: Why a file in a folder isn't among them, one line each.
-    """
+    """Runs, the earliest first, and why files in folders were skipped, one line each."""
 
     runs: tuple[Run, ...]
     skipped: tuple[str, ...]
 
 
 def collect(names: Sequence[str], results: Path = Path("results")) -> Collected:
-    """Read files, folders, and machines by their name.
+    """Read files, folders, and machines by their name; see ``files_of``.
 
-    Args:
-        names: Result files; folders, which are searched through; or names of machines, which are
-            folders in ``results``. A file that is named must be a run; in a folder, others are
-            skipped.
-        results: Where machines are looked for.
+    A file that is named must be a run; in a folder, others are skipped.
 
     Raises:
         ResultError: A named file that is no run, or a name that is nothing.
@@ -116,22 +107,25 @@ def collect(names: Sequence[str], results: Path = Path("results")) -> Collected:
 def _add(run: Run, runs: list[Run], latest: dict[tuple[object, ...], int]) -> None:
     """Append a run; of two with the same key in ``latest``, the earlier loses its details."""
     key = (id(run.facts), run.setup, run.job)
-    other = latest.get(key)
-    if other is None or run.when >= runs[other].when:
-        latest[key] = len(runs)
-        runs.append(run)
-        if other is not None:
-            runs[other] = runs[other].without_details()
-    else:
-        runs.append(run.without_details())
+    other = latest.setdefault(key, len(runs))
+    runs.append(run)
+    if other != len(runs) - 1:
+        earlier, latest[key] = sorted((other, len(runs) - 1), key=lambda place: runs[place].when)
+        runs[earlier] = runs[earlier].without_details()
+
+
+def progress(total: int, description: str, unit: str) -> tqdm[None]:
+    """A bar on stderr with rate and time left; silent where stderr is no terminal."""
+    return tqdm(
+        total=total, desc=description, unit=unit, delay=DELAY_S, disable=None, leave=False,
+        dynamic_ncols=True,
+    )  # fmt: skip
 
 
 def files_of(name: str, results: Path = Path("results")) -> Iterable[tuple[Path, bool]]:
     """Files that a name stands for, and whether it names them.
 
-    Args:
-        name: A file; a folder, which is searched through; or a machine's name.
-        results: Where machines are looked for.
+    It is of a file, of a folder, which is searched through, or of a machine: a folder of results.
 
     Raises:
         ResultError: It is nothing of these.
@@ -154,11 +148,7 @@ def files_of(name: str, results: Path = Path("results")) -> Iterable[tuple[Path,
 
 
 def read_run(path: Path, machines: dict[bytes, tuple[dict[str, Any], str]]) -> Run:
-    """A file's run.
-
-    Args:
-        path: The file.
-        machines: Fingerprints that are known already, with the machines' names, by their JSON.
+    """A file's run; ``machines`` are known fingerprints with the machines' names, by their JSON.
 
     Raises:
         ResultError: It isn't valid.

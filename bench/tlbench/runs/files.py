@@ -23,11 +23,9 @@ def sha256_of(path: Path) -> str:
 
 
 def write_file(target: Path, content: str | bytes) -> None:
-    """Write a file so that an interruption leaves the old one or the new one.
+    """Write a file, text as UTF-8, so that an interruption leaves the old one or the new one.
 
-    Args:
-        target: The file; its folder is made where absent.
-        content: Text, written as UTF-8, or bytes.
+    Its folder is made where absent.
 
     Raises:
         OSError: It can't be written; an older file is left as it was.
@@ -39,14 +37,9 @@ def write_file(target: Path, content: str | bytes) -> None:
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(data)
-        part.chmod(0o666 & ~_umask())
+        mask = os.umask(0o022)  # which mkstemp ignores; reading it means setting it for a moment
+        os.umask(mask)
+        part.chmod(0o666 & ~mask)
         part.replace(target)  # in the same folder, so that it is atomic
     finally:
         part.unlink(missing_ok=True)
-
-
-def _umask() -> int:
-    """The process's umask, which mkstemp ignores; reading it means setting it for a moment."""
-    mask = os.umask(0o022)
-    os.umask(mask)
-    return mask

@@ -38,15 +38,9 @@ class Subject(NamedTuple):
 
 
 def write_results(session: Any, subject: Subject, folder: Path) -> Path:  # noqa: ANN401
-    """Write a run to ``folder/<machine>/``.
+    """Write a run to ``folder/<machine>/``, in a file that is named after the subject and the time.
 
-    Args:
-        session: pytest-benchmark's session, whose hooks make the JSON.
-        subject: What was run.
-        folder: The folder that ``--results`` names.
-
-    Returns:
-        The file, named after what was run and the time.
+    ``session`` is pytest-benchmark's, whose hooks make the JSON.
     """
     config, hook = session.config, session.config.hook
     machine = session.get_machine_info()

@@ -18,7 +18,7 @@ from tlbench.report.html.rounds_chart import rounds
 from tlbench.report.pages import template
 from tlbench.report.pictures import as_svg, drawing, write_picture
 from tlbench.report.table import per_second, seconds, share
-from tlbench.runs.progress import progress
+from tlbench.runs.collect import progress
 
 if TYPE_CHECKING:
     from tlbench.compare.overview import Overview, Section, Summary

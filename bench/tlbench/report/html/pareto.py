@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from matplotlib.figure import Figure
 
-    from tlbench.compare.pareto import Point
+    from tlbench.compare.overview import Point
 
 
 def pareto(points: Sequence[Point], number: int) -> Chart | None:
