@@ -28,8 +28,9 @@ def check(*, files: tuple[str, ...], as_json: bool) -> None:
     if as_json:
         listed = [{"file": file, "problem": line.removeprefix(f"{file}: ")} for file, line in wrong]
         click.echo(json.dumps({"files": len(paths), "problems": listed}, indent=1))
-    for _, line in wrong if not as_json else ():
-        click.echo(printable(line), err=True)
+    else:
+        for _, line in wrong:
+            click.echo(printable(line), err=True)
     if not paths:
         click.echo(f"no result file in {', '.join(files)}", err=True)
     if wrong or not paths:

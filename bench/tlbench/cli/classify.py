@@ -48,10 +48,9 @@ def classify(
     Exit code 0: classified; 2: bad input.
     """
     check_installed("tlbench classify")
-    options = own_images(suite)
     names = [line.strip() for line in labels if line.strip()] if labels else None
     try:
-        answers = _answers(images, top, names, options)
+        answers = _answers(images, top, names, own_images(suite))
     except TransferLearningError as error:
         raise InputError(str(error)) from error
     if as_json:
@@ -86,6 +85,5 @@ def _answers(
 
 
 def _line(prediction: Prediction) -> str:
-    """Probability, bar, label."""
     bar = "█" * round(prediction.probability * BAR)
     return f"  {prediction.probability:6.1%} {bar:<{BAR}} {prediction.label}"

@@ -62,7 +62,10 @@ def compare(
 
     Exit code 0: compared; 2: bad input; 4: no two runs of the same job.
     """
-    entries = chosen.filtered(_entries(chosen, mixed))
+    # Each name's own: what is named twice is compared, not put together. Several names say what is
+    # compared with what; of one, the reference machine comes first.
+    entries = [each for name in chosen.names for each in entries_of(chosen.read([name]), mixed)]
+    entries = chosen.filtered(reference_first(entries) if len(chosen.names) == 1 else entries)
     comparisons = [each for each in compared(entries) if len(each.entries) > 1]
     if not comparisons:
         raise Failure(_nothing(entries, mixed), NOTHING)
@@ -80,15 +83,6 @@ def compare(
     for entry in labelled(alone):
         lines = sentence(printable(f"{entry.label}; {entry.job}"), INDENT)
         click.echo("\n".join(lines), err=True)
-
-
-def _entries(chosen: ChosenRuns, mixed: Sequence[str]) -> list[Entry]:
-    """Each name's entries: what is named twice is compared, not put together.
-
-    Several names say what is compared with what; of one, the reference machine comes first.
-    """
-    entries = [each for name in chosen.names for each in entries_of(chosen.read([name]), mixed)]
-    return reference_first(entries) if len(chosen.names) == 1 else entries
 
 
 def _nothing(entries: Sequence[Entry], mixed: Sequence[str]) -> str:

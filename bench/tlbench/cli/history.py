@@ -15,10 +15,7 @@ from tlbench.report import history_text
 from tlbench.report.text import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from tlbench.cli.runs import ChosenRuns
-    from tlbench.compare.entries import Entry
 
 
 @click.command(epilog="Example: tlbench history --benchmark extract")
@@ -31,12 +28,7 @@ if TYPE_CHECKING:
     help="only this benchmark, such as 'train (cached)'; repeatable",
 )
 @json_option
-def history(
-    *,
-    chosen: ChosenRuns,
-    benchmarks: tuple[str, ...],
-    as_json: bool,
-) -> None:
+def history(*, chosen: ChosenRuns, benchmarks: tuple[str, ...], as_json: bool) -> None:
     """Show results over time and where they changed.
 
     The report names the commits at which a benchmark became faster or slower. A RUN is a result
@@ -47,14 +39,10 @@ def history(
     """
     jobs = by_job(chosen.filtered(chosen.entries())).values()
     entries = [entry for of_job in jobs for entry in labelled(of_job)]
-    _check_known(benchmarks, entries)
-    shown = histories(entries, benchmarks)
-    click.echo(history_text.as_json(shown) if as_json else "\n".join(history_text.as_lines(shown)))
-
-
-def _check_known(benchmarks: Sequence[str], entries: Sequence[Entry]) -> None:
     known = list(dict.fromkeys(name for entry in entries for name in entry.benchmarks))
     for name in benchmarks:
         if name not in known:
             listed = ", ".join(printable(each) for each in known)
             raise InputError(f"--benchmark {name}: no run has it; expected one of {listed}")
+    shown = histories(entries, benchmarks)
+    click.echo(history_text.as_json(shown) if as_json else "\n".join(history_text.as_lines(shown)))

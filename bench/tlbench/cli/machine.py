@@ -31,7 +31,10 @@ def machine(*, as_json: bool, no_probes: bool) -> None:
     if not as_json:
         _show(facts_table("fingerprint", facts))
         _show(facts_table("now", state))
-    probes = [] if no_probes else _probes()
+    try:
+        probes = [] if no_probes else run_probes()
+    except ProbeError as error:
+        raise Failure(str(error), 1) from error
     if as_json:
         whole = {"fingerprint": facts, "state": state, "probes": probes_json(probes)}
         click.echo(json.dumps(whole, indent=1))
@@ -70,13 +73,6 @@ def peak_lines(probes: Sequence[Probe]) -> list[str]:
         for best in peaks
         if best is not None
     ]
-
-
-def _probes() -> Sequence[Probe]:
-    try:
-        return run_probes()
-    except ProbeError as error:
-        raise Failure(str(error), 1) from error
 
 
 def _table(*headings: str) -> Table:

@@ -30,12 +30,9 @@ _PATHS = {"data": "dir", "model": "file"}
 
 
 def suite_options(*names: str) -> Decorator:
-    """The suite's options of these names, checked as pytest does.
+    """The suite's options of these names, or all without one, checked as pytest does.
 
     The command gets those that the user set as ``suite``, texts by name.
-
-    Args:
-        names: Of the options; none means all.
     """
     chosen = [option for option in OPTIONS if option.name in names or not names]
 
@@ -94,12 +91,12 @@ def pytest_command(*builtin: str, workload: str | None = None) -> Decorator:
         builtin: Arguments of the built-in suite.
         workload: Its workload where the user names none; None leaves that to pytest.
     """
-    default = workload
 
     def decorate(function: Callable[..., None]) -> Callable[..., None]:
         @click.argument("arguments", nargs=-1, metavar="[-- PYTEST ARGUMENTS]")
         @click.option(
             "--workload",
+            "chosen_workload",
             type=click.Choice(list(WORKLOADS)),
             show_default=QUICK.name,
             help="workload of the built-in suite",
@@ -109,12 +106,12 @@ def pytest_command(*builtin: str, workload: str | None = None) -> Decorator:
         def with_command(
             *,
             arguments: tuple[str, ...],
-            workload: str | None,
+            chosen_workload: str | None,
             suite: dict[str, str],
             **values: Any,  # noqa: ANN401 - click's values
         ) -> None:
             options = [f"{each.flag}={suite[each.name]}" for each in OPTIONS if each.name in suite]
-            name = workload or (None if arguments else default)
+            name = chosen_workload or (None if arguments else workload)
             options += [f"--workload={name}"] if name else []
             if options and arguments and "--benchmark" not in arguments:
                 raise InputError(
@@ -129,11 +126,7 @@ def pytest_command(*builtin: str, workload: str | None = None) -> Decorator:
 
 
 def complete(name: str) -> Complete:
-    """How values of one of the suite's options are completed, where any are known.
-
-    Args:
-        name: The option's, with underscores.
-    """
+    """How values of one of the suite's options are completed, where any are known."""
 
     def items(
         ctx: click.Context, parameter: click.Parameter, incomplete: str

@@ -14,8 +14,6 @@ from tlbench.compare.reference import reference_first
 from tlbench.report.html.page import page, write_plots
 from tlbench.runs.files import write_file
 
-TITLE = "Transfer learning benchmarks"
-
 
 @click.command(epilog="Example: tlbench report results/ -o report.html --plots pictures/")
 @choosing_runs
@@ -26,14 +24,8 @@ TITLE = "Transfer learning benchmarks"
     metavar="DIR",
     help="folder for every picture, as SVG and PNG",
 )
-@click.option("--title", default=TITLE, metavar="TEXT", help="page title")
-def report(
-    *,
-    chosen: ChosenRuns,
-    output: Path,
-    plots: Path | None,
-    title: str,
-) -> None:
+@click.option("--title", default="Transfer learning benchmarks", metavar="TEXT", help="page title")
+def report(*, chosen: ChosenRuns, output: Path, plots: Path | None, title: str) -> None:
     """Write one HTML page about runs.
 
     It needs no network and opens from disk. A RUN is a result file, a folder of them, or a

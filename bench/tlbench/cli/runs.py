@@ -52,12 +52,9 @@ _OPTIONS = (
 
 @dataclass(frozen=True)
 class ChosenRuns:
-    """Runs that a command is about.
+    """Runs that a command is about: at least one file, folder or machine, searched in ``results``.
 
-    Attributes:
-        names: Files, folders and machines; at least one.
-        results: Where machines are searched for.
-        engines, threads: Of the runs, in the order in which they are shown; empty for all.
+    Engines and threads are in the order in which they are shown; empty for all.
     """
 
     names: tuple[str, ...]
@@ -66,23 +63,14 @@ class ChosenRuns:
     threads: tuple[int, ...]
 
     def read(self, names: Sequence[str]) -> tuple[Run, ...]:
-        """Runs of these names; files that are skipped are listed on stderr.
-
-        Raises:
-            ResultError: A name is nothing, or a named file no run.
-        """
+        """Runs of these names, as ``collect`` has them; skipped files are listed on stderr."""
         collected = collect(names, self.results)
         for line in collected.skipped:
             click.echo(f"skipped: {printable(line)}", err=True)
         return collected.runs
 
     def entries(self) -> list[Entry]:
-        """Entries of all names together.
-
-        Raises:
-            ResultError: A name is nothing, or a named file no run.
-            Failure: There is no run.
-        """
+        """Entries of all names together; without a run a ``Failure`` is raised."""
         runs = self.read(self.names)
         if not runs:
             places = ", ".join(self.names)

@@ -120,12 +120,7 @@ def _trained(
 
 
 def _check_targets(folder: Path | None, page: Path | None) -> None:
-    """Find out before training whether the model and the page can be written.
-
-    Raises:
-        InputError: The model's folder holds something.
-        OSError: A place that can't be written.
-    """
+    """Find out before training whether the model and the page can be written."""
     if page is not None:
         page.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=page.parent):

@@ -304,7 +304,7 @@ def test_disturbed_rounds_are_ringed_and_listed_with_what_disturbed_them(write_r
     chart = chart_of(tmp_path, "rounds")
     told = {row[2]: row[5] for row in chart.rows if row[0] == "extract"}
     assert told == {"4": "others used 25% of the CPUs"} | dict.fromkeys("12356", "")
-    for panel in chart.figure().axes:
+    for panel in chart.draw().axes:
         (ring,) = (line for line in panel.get_lines() if line.get_label() == "disturbed")
         assert list(ring.get_xdata()) == [4]
 
@@ -320,7 +320,7 @@ def test_a_change_in_the_history_is_drawn_where_it_is_and_listed(
     page, _ = write_report()
     (told,) = (each for each in page.text if re.search(r"extract: -(19|20|21)\.\d %", each))
     assert "from 2026-11-15 on, commits 131313131313..141414141414" in told
-    changed = {panel: [] for panel in chart.figure().axes}
+    changed = {panel: [] for panel in chart.draw().axes}
     for panel in changed:
         series, *changes = panel.get_lines()
         name = panel.get_title(loc="left")
