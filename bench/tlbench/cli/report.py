@@ -14,6 +14,8 @@ from tlbench.compare.reference import reference_first
 from tlbench.report.html.page import page, write_plots
 from tlbench.runs.files import write_file
 
+TITLE = "Transfer learning benchmarks"
+
 
 @click.command(epilog="Example: tlbench report results/ -o report.html --plots pictures/")
 @choosing_runs

@@ -35,11 +35,7 @@ To detect smaller differences, measure more runs, or use tlbench gate on one mac
 
 
 def legend(first: str) -> str:
-    """What stands below every comparison.
-
-    Args:
-        first: What the entry is called that the others are compared with.
-    """
+    """What stands below every comparison with an entry that is called so."""
     return (
         f"'faster' and 'slower' hold at the {100 * ALARM:.0f} % level over all ratios shown "
         f"together. 'No significant difference' does not mean equal. Single runs are assumed to "
@@ -150,20 +146,15 @@ def lines_below(comparison: Comparison) -> Iterator[str]:
     for letter, headline in zip(names, comparison.headlines, strict=True):
         if headline is not None:
             yield f"{letter}: {headline_text(headline)}"
-    for position, letter in enumerate(names):
-        images = [
-            f"{printable(name)} {cell.images_per_currency_unit:,.0f}"
-            for name, cell in comparison.of_entry(position).items()
-            if cell.images_per_currency_unit
-        ]
+    cells = [comparison.of_entry(position).items() for position in range(len(names))]
+    for letter, several in zip(names, cells, strict=True):
+        costs = ((name, cell.images_per_currency_unit) for name, cell in several)
+        images = [f"{printable(name)} {count:,.0f}" for name, count in costs if count]
         if images:
             yield f"{letter}: images per unit of currency: {', '.join(images)}"
     for position, letter in enumerate(names):
-        unreliable = [
-            f"{printable(name)} ({cell.last.timing})"
-            for name, cell in comparison.of_entry(position).items()
-            if cell.unreliable
-        ]
+        bad = [(name, cell.last.timing) for name, cell in cells[position] if cell.unreliable]
+        unreliable = [f"{printable(name)} ({timing})" for name, timing in bad]
         if unreliable:
             yield f"{letter}: unreliable timing: {', '.join(unreliable)}"
         if position in comparison.weak_peaks:

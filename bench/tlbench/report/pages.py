@@ -16,12 +16,7 @@ TEMPLATES = Path(__file__).parent / "templates"
 
 
 def template(name: str, **filters: Callable[..., Any]) -> Template:
-    """A template by its file's name.
-
-    Args:
-        name: In ``templates/``.
-        filters: By name, besides ``printable``.
-    """
+    """A template by its file's name, with filters besides ``printable``."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     made = Environment(

@@ -52,9 +52,7 @@ def drawing() -> Iterator[None]:
 def as_svg(figure: Figure, name: str = "") -> str:
     """An ``<svg>`` element, the same for the same drawing; call it within ``drawing()``.
 
-    Args:
-        figure: What is drawn.
-        name: Put before every id in it, so that several fit into a page.
+    The name is put before every id in it, so that several fit into a page.
     """
     file = io.StringIO()
     about = dict.fromkeys(("Date", "Creator", "Format", "Type"))

@@ -20,12 +20,7 @@ HEADINGS = ("stage", "images/s", "median", "interval", "n", "top-1", "floor", "p
 
 
 def result_table(benchmarks: Sequence[Benchmark], not_measured: Mapping[str, str]) -> list[str]:
-    """Lines of at most 80 characters.
-
-    Args:
-        benchmarks: What was measured.
-        not_measured: Reason by benchmark, for those that have no row.
-    """
+    """Lines of at most 80 characters; ``not_measured`` has reasons by benchmark without a row."""
     rows = [each.row for each in benchmarks]
     lines = lines_of(HEADINGS, map(cells, benchmarks), right=range(1, len(HEADINGS) - 1))
     texts = dict.fromkeys(text for each in (_peak, _costs, _accuracy, _reasons)
@@ -113,10 +108,7 @@ def lines_of(
 ) -> list[str]:
     """A plain table as lines of at most 80 characters; only texts of the first column are broken.
 
-    Args:
-        headings: Of the columns.
-        rows: As many texts each; letters that a terminal obeys are shown as escapes.
-        right: Positions of columns that are right-aligned.
+    Letters that a terminal obeys are shown as escapes; ``right`` are columns aligned so.
     """
     table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="")
     for i, heading in enumerate(headings):

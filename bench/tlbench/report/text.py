@@ -44,9 +44,7 @@ def sentence(text: str, indent: str = "") -> list[str]:
 def coloured(lines: Iterable[str], colours: Mapping[str, str]) -> list[str]:
     """Lines whose words have colours, if stdout is a terminal that takes them, as rich decides.
 
-    Args:
-        lines: Plain text.
-        colours: By word, where it ends a line or stands before a comma.
+    A word has its colour where it ends a line or stands before a comma.
     """
     text = Text("\n".join(lines))
     for word, colour in colours.items():

@@ -13,8 +13,7 @@ from rich.cells import cell_len
 
 from tlbench.gate.verdict import Report, Verdict
 from tlbench.report.gate_junit import gate_junit
-from tlbench.report.gate_markdown import gate_markdown
-from tlbench.report.gate_text import gate_explanation, gate_json, gate_table
+from tlbench.report.gate_text import gate_explanation, gate_json, gate_markdown, gate_table
 from tlbench.report.gate_words import explanation, figures, id_parts, short_names
 from tlbench.report.text import WIDTH, printable
 from tlbench.stats.estimate import Estimate

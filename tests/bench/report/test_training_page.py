@@ -15,8 +15,7 @@ from tl_core.data import Split
 from tl_core.evaluation import evaluation
 from tl_core.sources import ArraySource
 from tlbench.cli.main import main
-from tlbench.report.confusion_picture import NAMED, NUMBERED, confusion_picture
-from tlbench.report.training_page import training_page
+from tlbench.report.training_page import NAMED, NUMBERED, confusion_picture, training_page
 from tlbench.stats.confusion import confusion
 from tlbench.stats.proportions import wilson
 from tlbench.suite.training import SHOWN, missed_images

@@ -6,7 +6,6 @@ import textwrap
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tlbench.report.pictures import drawing
 from tlbench.report.table import per_second
 from tlbench.report.text import printable
 
@@ -35,14 +34,10 @@ LENGTH = 38
 
 @dataclass(frozen=True)
 class Chart:
-    """A picture and its figures.
+    """A picture, how to read it, and the table of its figures.
 
     Attributes:
         name: Of its files and its place in the page.
-        title: What it shows.
-        about: How to read it, in a sentence or two.
-        headings: Of the table of its figures.
-        rows: What is drawn, in words and figures.
         draw: Makes the picture; called within ``drawing()``.
         notes: What it shows in words, if anything, a line each.
     """
@@ -55,11 +50,6 @@ class Chart:
     draw: Callable[[], Figure]
     notes: tuple[str, ...] = ()
 
-    def figure(self) -> Figure:
-        """The picture."""
-        with drawing():
-            return self.draw()
-
 
 def not_shown(entries: Sequence[object], most: int) -> tuple[str, ...]:
     """A note on entries that a picture has no room for."""
@@ -70,12 +60,7 @@ def not_shown(entries: Sequence[object], most: int) -> tuple[str, ...]:
 
 
 def panels(titles: Sequence[str], heights: Sequence[float]) -> tuple[Figure, list[Axes]]:
-    """A picture of panels below each other.
-
-    Args:
-        titles: Above each panel.
-        heights: Of each, in inches, without title and ticks.
-    """
+    """A picture of panels below each other, of these heights in inches without title and ticks."""
     from matplotlib.figure import Figure
 
     room = 0.62

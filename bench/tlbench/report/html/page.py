@@ -12,9 +12,8 @@ from markupsafe import Markup
 from tlbench.machine.fact_format import facts_lines
 from tlbench.report.comparison_text import headline_text, legend, mixture_text, weak_text
 from tlbench.report.html import bars
-from tlbench.report.html.history_chart import history
+from tlbench.report.html.lines import history, rounds
 from tlbench.report.html.pareto import pareto
-from tlbench.report.html.rounds_chart import rounds
 from tlbench.report.pages import template
 from tlbench.report.pictures import as_svg, drawing, write_picture
 from tlbench.report.table import per_second, seconds, share
@@ -31,12 +30,7 @@ ROWS = 1_000
 
 
 def charts(section: Section, number: int) -> list[Chart]:
-    """A section's pictures.
-
-    Args:
-        section: Of an overview.
-        number: Its place there, from 1.
-    """
+    """A section's pictures; its place in the overview is numbered from 1."""
     several = (
         bars.throughput(section.comparison, number),
         pareto(section.pareto, number),
@@ -49,13 +43,7 @@ def charts(section: Section, number: int) -> list[Chart]:
 
 
 def page(title: str, shown: Overview, folder: Path) -> str:
-    """The page as HTML.
-
-    Args:
-        title: Its title.
-        shown: What it is about.
-        folder: Where the page will lie, from which it links to files.
-    """
+    """The page as HTML, with links to files from the folder in which it will lie."""
     sections = [(each, charts(each, number)) for number, each in enumerate(shown.sections, start=1)]
     pictures: dict[str, Markup] = {}
     with (
