@@ -19,7 +19,7 @@ from tlbench.cli.options import file_option, json_option, number_option, pytest_
 from tlbench.gate.arm_process import ArmDied
 from tlbench.gate.arm_setup import ready_arm
 from tlbench.gate.arms import parse_arm
-from tlbench.gate.pair_result import BASE, CANDIDATE
+from tlbench.gate.pair_result import BASE, CANDIDATE, Journal
 from tlbench.machine.fingerprint import fingerprint
 from tlbench.report.gate_junit import gate_junit
 from tlbench.report.gate_text import COLOURS, gate_explanation, gate_json, gate_markdown, gate_table
@@ -130,7 +130,6 @@ def _run(
     seed: int | None,
 ) -> list[Report]:
     """Run the gate of two arms, as the user wrote them, ``repeat`` times or once."""
-    from tlbench.gate.pair_result import Journal
     from tlbench.gate.run import Gate
 
     signal.signal(signal.SIGTERM, _terminated)

@@ -91,12 +91,12 @@ def pytest_command(*builtin: str, workload: str | None = None) -> Decorator:
         builtin: Arguments of the built-in suite.
         workload: Its workload where the user names none; None leaves that to pytest.
     """
+    default = workload
 
     def decorate(function: Callable[..., None]) -> Callable[..., None]:
         @click.argument("arguments", nargs=-1, metavar="[-- PYTEST ARGUMENTS]")
         @click.option(
             "--workload",
-            "chosen_workload",
             type=click.Choice(list(WORKLOADS)),
             show_default=QUICK.name,
             help="workload of the built-in suite",
@@ -106,12 +106,12 @@ def pytest_command(*builtin: str, workload: str | None = None) -> Decorator:
         def with_command(
             *,
             arguments: tuple[str, ...],
-            chosen_workload: str | None,
+            workload: str | None,
             suite: dict[str, str],
             **values: Any,  # noqa: ANN401 - click's values
         ) -> None:
             options = [f"{each.flag}={suite[each.name]}" for each in OPTIONS if each.name in suite]
-            name = chosen_workload or (None if arguments else workload)
+            name = workload or (None if arguments else default)
             options += [f"--workload={name}"] if name else []
             if options and arguments and "--benchmark" not in arguments:
                 raise InputError(

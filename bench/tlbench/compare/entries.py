@@ -93,38 +93,26 @@ def entries_of(runs: Sequence[Run], mixed: Collection[str] = ()) -> list[Entry]:
     Jobs leave out the ``mixed`` names of ``JOB``: runs that differ in these are entries of one.
     Entries are in the order of their first runs, without labels.
     """
-    machines = _Machines()
+    # By id: runs with equal facts share them, see ``collect``.
+    machines: dict[int, int] = {}
+    firsts: list[Mapping[str, Any]] = []
     groups: dict[tuple[Any, ...], list[Run]] = {}
     for run in runs:
+        facts = run.facts
+        if id(facts) not in machines:
+            # Fingerprints that differ in software only are of the same machine.
+            alike = (old for old in firsts if not compare_fingerprints(old, facts).machine)
+            machines[id(facts)] = id(next(alike, facts))
+            if machines[id(facts)] == id(facts):
+                firsts.append(facts)
         job = Job(tuple(fact for fact in run.job if fact[0] not in mixed))
         others = tuple(fact for fact in run.job if fact[0] in mixed)
-        key = job, machines.number(run), run.setup, others
+        key = job, machines[id(facts)], run.setup, others
         groups.setdefault(key, []).append(run)
     return [
         Entry(job, group[-1].machine, setup, tuple(group), others)
         for (job, _, setup, others), group in groups.items()
     ]
-
-
-class _Machines:
-    """Numbers for machines: runs whose fingerprints differ in software only have the same."""
-
-    def __init__(self) -> None:
-        self._known: list[Mapping[str, Any]] = []
-        self._numbers: dict[int, int] = {}
-
-    def number(self, run: Run) -> int:
-        # Runs with equal facts share them, see ``collect``.
-        if id(run.facts) not in self._numbers:
-            self._numbers[id(run.facts)] = self._find(run.facts)
-        return self._numbers[id(run.facts)]
-
-    def _find(self, facts: Mapping[str, Any]) -> int:
-        for number, known in enumerate(self._known):
-            if not compare_fingerprints(known, facts).machine:
-                return number
-        self._known.append(facts)
-        return len(self._known) - 1
 
 
 def labelled(entries: Iterable[Entry]) -> list[Entry]:
@@ -147,28 +135,17 @@ def labelled(entries: Iterable[Entry]) -> list[Entry]:
         or " ".join(words[:2])
         for words in columns
     ]
-    for more in (_when, _number):
-        labels = more(entries, labels)
-    return [replace(each, label=label) for each, label in zip(entries, labels, strict=True)]
-
-
-def _when(entries: Sequence[Entry], labels: Sequence[str]) -> list[str]:
-    """Labels that several have, with the time of the latest run."""
+    # What several have gets the time of the latest run; what several still have, a number.
     uses = Counter(labels)
-    return [
+    labels = [
         f"{label} {entry.last.when:%Y-%m-%d %H:%M}" if uses[label] > 1 else label
         for entry, label in zip(entries, labels, strict=True)
     ]
-
-
-def _number(entries: Sequence[Entry], labels: Sequence[str]) -> list[str]:
-    """Labels that several still have, numbered."""
-    del entries
-    uses, counts, numbered = Counter(labels), Counter[str](), []
-    for label in labels:
+    uses, counts = Counter(labels), Counter[str]()
+    for place, label in enumerate(labels):
         counts[label] += 1
-        numbered.append(f"{label} #{counts[label]}" if uses[label] > 1 else label)
-    return numbered
+        labels[place] = f"{label} #{counts[label]}" if uses[label] > 1 else label
+    return [replace(each, label=label) for each, label in zip(entries, labels, strict=True)]
 
 
 def _word(name: str, value: object) -> str:

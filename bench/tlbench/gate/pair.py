@@ -1,13 +1,15 @@
-"""A process pair: both sides alive at once, taking turns round by round."""
+"""A process pair: both sides alive at once, taking turns round by round, as many as planned."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
+from scipy import stats
+
 from tlbench.gate.pair_result import BASE, CANDIDATE, BenchmarkOutcome, PairedRounds
-from tlbench.gate.round_plan import iterations_for
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -94,3 +96,57 @@ def _round(process: ArmProcess, iterations: int, *, timed: bool) -> float:
     seconds: float = process.hear("round")["seconds"]
     # A clock that didn't move has no ratio to another; a nanosecond is its tick.
     return max(seconds, 1e-9)
+
+
+#: Turns in the first pair, which is the pilot, and at least and at most in the others.
+PILOT, LEAST, MOST = 5, 3, 25
+#: Seconds that a round takes at least, with several calls if need be.
+ROUND_S = 0.05
+#: Noise that a pair's own rounds may leave in its log-ratio, as a share of the tolerance. More
+#: rounds would make a pair dearer and, beside what differs from pair to pair, hardly better.
+SHARE = 0.5
+#: Pairs that must fit into the budget: fewer can't detect anything.
+PAIRS_TO_FIT = 10
+#: Variance of a median as a multiple of a mean's, for normal noise.
+MEDIAN_VARIANCE = math.pi / 2
+
+
+@dataclass(frozen=True)
+class RoundPlan:
+    """Turns of each benchmark in a pair, and the seconds that a pair is expected to take."""
+
+    rounds: dict[str, int]
+    pair_s: float
+
+
+def iterations_for(seconds: float) -> int:
+    """Calls that make a round long enough, given the seconds of one."""
+    return max(1, math.ceil(ROUND_S / seconds)) if seconds < ROUND_S else 1
+
+
+def plan_rounds(
+    pilot: Mapping[str, PairedRounds],
+    pilot_s: float,
+    budget_s: float,
+    tolerances: Mapping[str, float],
+) -> RoundPlan:
+    """From the first pair: as many turns as make their own noise small against the tolerance.
+
+    Where too few such pairs would fit into the budget of all pairs, every benchmark gets fewer
+    turns, by the same factor.
+    """
+    wanted = {name: _wanted(each, tolerances[name]) for name, each in pilot.items()}
+    turn_s = {name: each.wall_s / len(each.base) for name, each in pilot.items()}
+    fixed_s = pilot_s - sum(each.wall_s for each in pilot.values())
+    wanted_s = sum(turn_s[name] * count for name, count in wanted.items())
+    left_s = budget_s / PAIRS_TO_FIT - fixed_s
+    scale = min(1.0, left_s / wanted_s) if wanted_s > 0 else 1.0
+    rounds = {name: max(LEAST, math.floor(scale * count)) for name, count in wanted.items()}
+    return RoundPlan(rounds, fixed_s + sum(turn_s[name] * n for name, n in rounds.items()))
+
+
+def _wanted(rounds: PairedRounds, tolerance: float) -> int:
+    allowed = SHARE * math.log1p(tolerance)
+    # By the median deviation: one disturbed turn of the pilot's would ask for far too many.
+    sd = float(stats.median_abs_deviation(rounds.log_ratios, scale="normal"))
+    return min(MOST, max(LEAST, math.ceil(MEDIAN_VARIANCE * (sd / allowed) ** 2)))

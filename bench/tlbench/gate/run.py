@@ -12,10 +12,9 @@ from typing import TYPE_CHECKING
 
 from tlbench.gate import arm_plugin
 from tlbench.gate.arm_process import PLUGIN, ArmProcess
-from tlbench.gate.pair import collect, time_benchmark
+from tlbench.gate.pair import PILOT, RoundPlan, collect, plan_rounds, time_benchmark
 from tlbench.gate.pair_result import BASE, CANDIDATE, Pair
 from tlbench.gate.pair_verdicts import pair_verdicts
-from tlbench.gate.round_plan import PILOT, RoundPlan, plan_rounds
 from tlbench.gate.tolerances import Tolerances
 from tlbench.gate.verdict import Report
 from tlbench.stats.estimate import ALARM

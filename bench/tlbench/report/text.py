@@ -1,15 +1,17 @@
-"""Text as every report has it: printable, at most 80 columns wide, coloured, or inside Markdown."""
+"""Text as reports have it: printable, at most 80 columns wide, coloured, in Markdown or HTML."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.text import Text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
+    from jinja2 import Template
     from rich.console import RenderableType
 
 WIDTH = 80
@@ -63,3 +65,18 @@ def as_code(text: str) -> str:
 def as_text(text: str) -> str:
     """As text in Markdown, in which nobody is mentioned, as is looked for after entities."""
     return text.translate(_ENTITIES | {ord("@"): "@&#8203;"})
+
+
+def template(name: str, **filters: Callable[..., Any]) -> Template:
+    """A template by its file's name, with filters besides ``printable``."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    made = Environment(
+        loader=FileSystemLoader(Path(__file__).with_name("templates")),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.filters |= {**filters, "printable": printable}
+    return made.get_template(name)

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tlbench.report.pages import template
 from tlbench.report.pictures import as_svg, drawing
-from tlbench.report.text import printable
+from tlbench.report.text import printable, template
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

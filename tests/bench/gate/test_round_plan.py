@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from tlbench.gate.pair import LEAST, MOST, PAIRS_TO_FIT, iterations_for, plan_rounds
 from tlbench.gate.pair_result import PairedRounds
-from tlbench.gate.round_plan import LEAST, MOST, PAIRS_TO_FIT, iterations_for, plan_rounds
 
 
 def pilot(sd, wall_s=2.0, turns=5, seed=0):

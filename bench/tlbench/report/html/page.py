@@ -14,9 +14,9 @@ from tlbench.report.comparison_text import headline_text, legend, mixture_text, 
 from tlbench.report.html import bars
 from tlbench.report.html.lines import history, rounds
 from tlbench.report.html.pareto import pareto
-from tlbench.report.pages import template
 from tlbench.report.pictures import as_svg, drawing, write_picture
 from tlbench.report.table import per_second, seconds, share
+from tlbench.report.text import template
 from tlbench.runs.collect import progress
 
 if TYPE_CHECKING:
