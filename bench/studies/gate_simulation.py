@@ -19,8 +19,8 @@ from threadpoolctl import threadpool_limits
 
 from bench.studies.files import write_json
 from bench.studies.simulated_noise import autocorrelated, heavy_tailed, normal, skewed
-from tlbench.stats.estimate import ALARM
-from tlbench.stats.pair_decisions import LOOKS, Decisions
+from tlbench.stats.estimate import ALARM, LOOKS
+from tlbench.stats.pair_decisions import Decisions
 
 if TYPE_CHECKING:
     from numpy.random import Generator

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from tlbench.gate.pair_result import BASE, CANDIDATE
 from tlbench.gate.verdict import Verdict, ruled_out, slower, undecided, with_accuracy
 from tlbench.runs.answers import NotComparableError, accuracy_change
-from tlbench.stats.estimate import ALARM
-from tlbench.stats.pair_decisions import LOOKS, detectable, estimate, pairs_to_pass
+from tlbench.stats.estimate import ALARM, LOOKS
+from tlbench.stats.pair_decisions import detectable, estimate, pairs_to_pass
 
 if TYPE_CHECKING:
     from tlbench.gate.pair_result import Pair, PairedRounds

@@ -17,8 +17,8 @@ from tlbench.gate.pair_result import BASE, CANDIDATE, Pair
 from tlbench.gate.pair_verdicts import pair_verdicts
 from tlbench.gate.tolerances import Tolerances
 from tlbench.gate.verdict import Report
-from tlbench.stats.estimate import ALARM
-from tlbench.stats.pair_decisions import LOOKS, Decisions
+from tlbench.stats.estimate import ALARM, LOOKS
+from tlbench.stats.pair_decisions import Decisions
 from tlbench.stats.proportions import clopper_pearson
 
 if TYPE_CHECKING:

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 
 from tlbench.report.table import seconds, share
 from tlbench.report.text import printable
-from tlbench.stats.estimate import ALARM, MISS, POWER
-from tlbench.stats.pair_decisions import LOOKS
+from tlbench.stats.estimate import ALARM, LOOKS, MISS, POWER
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""From the log-ratios of process pairs to decisions: when a gate looks, and what it decides."""
+"""From the log-ratios of process pairs to decisions."""
 
 from __future__ import annotations
 
@@ -9,59 +9,13 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from scipy import stats
 
-from tlbench.stats.estimate import MISS, POWER, SHOWN, Estimate
+from tlbench.stats.estimate import LOOKS, MISS, POWER, SHOWN, Estimate, Look, look_at
 from tlbench.stats.sign_flip import as_slow_p, bounds, slower_p
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 Decision = Literal["fail", "pass"]
-
-
-@dataclass(frozen=True)
-class Look:
-    """A look at the evidence.
-
-    Attributes:
-        pairs: After so many process pairs.
-        alarm: Largest p of a slowdown that fails here, adjusted for all benchmarks.
-        miss: Level of the upper bound that must be below the tolerance to pass here.
-    """
-
-    pairs: int
-    alarm: float
-    miss: float
-
-
-#: All looks together have at most ``ALARM`` chance of a false alarm in any benchmark, and each
-#: benchmark at most ``MISS`` of passing a slowdown as large as its tolerance: the levels are simply
-#: added up (Bonferroni), so neither looking often nor stopping early costs validity.
-#: Six pairs can pass but never fail, as one outcome of their signs has 1/64. The first look that
-#: can fail spends what one outcome of eight signs has; with an effect of three standard
-#: deviations that is mostly enough, and later looks detect smaller ones.
-LOOKS = (
-    Look(6, 0.0, 1 / 64),
-    Look(8, 1 / 256, 3 / 256),
-    Look(10, 3 / 1024, 8 / 1024),
-    Look(12, 6 / 4096, 20 / 4096),
-    Look(14, 0.0007, 0.003),
-    Look(16, 0.0005, 0.003),
-    Look(20, 0.0003, 0.0015),
-    Look(24, 0.00015, 0.001),
-    Look(32, 0.00004, 0.001),
-)
-
-
-def look_at(pairs: int, *, last: bool = False) -> Look | None:
-    """The look that is due after so many pairs.
-
-    Where they are the last, as time is up, the levels of the look that would have been next are
-    spent now. When time ends doesn't depend on who is slower.
-    """
-    for look in LOOKS:
-        if pairs == look.pairs or (last and LOOKS[0].pairs <= pairs < look.pairs):
-            return Look(pairs, look.alarm, look.miss)
-    return None
 
 
 @dataclass

@@ -16,8 +16,7 @@ from tlbench.report.gate_junit import gate_junit
 from tlbench.report.gate_text import gate_explanation, gate_json, gate_markdown, gate_table
 from tlbench.report.gate_words import explanation, figures, id_parts, short_names
 from tlbench.report.text import WIDTH, printable
-from tlbench.stats.estimate import Estimate
-from tlbench.stats.pair_decisions import LOOKS
+from tlbench.stats.estimate import LOOKS, Estimate
 from tlbench.stats.proportions import AccuracyChange
 
 ESTIMATE = Estimate(1.013, 0.992, 1.021, 0.97, 8, 0.3)

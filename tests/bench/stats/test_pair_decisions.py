@@ -7,15 +7,8 @@ import pytest
 from threadpoolctl import threadpool_limits
 
 from bench.studies.gate_simulation import SIMULATED, normal, replayed, simulate
-from tlbench.stats.estimate import ALARM, MISS
-from tlbench.stats.pair_decisions import (
-    LOOKS,
-    Decisions,
-    detectable,
-    estimate,
-    look_at,
-    pairs_to_pass,
-)
+from tlbench.stats.estimate import ALARM, LOOKS, MISS, look_at
+from tlbench.stats.pair_decisions import Decisions, detectable, estimate, pairs_to_pass
 
 
 @pytest.fixture(autouse=True)
