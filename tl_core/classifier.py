@@ -10,6 +10,7 @@ import numpy as np
 from tl_core.engines import REFERENCE, NetworkSettings, open_model
 from tl_core.errors import ModelError
 from tl_core.extractor import DEFAULT_MODEL
+from tl_core.head import softmax
 from tl_core.labels import imagenet_labels
 from tl_core.models.module import are_probabilities
 from tl_core.sources import as_source
@@ -23,13 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Prediction:
-    """One class that a picture may show.
-
-    Attributes:
-        label: The class's name.
-        probability: Softmax over all classes, 0 to 1.
-        index: The class's position in the model's outputs.
-    """
+    """One class that a picture may show: name, probability (0 to 1), place in the outputs."""
 
     label: str
     probability: float
@@ -92,7 +87,7 @@ class ImageClassifier:
         source, network = as_source(images), self.network
         outputs = run_network(network, source, batch_size=batch_size, description="classify")
         # A second softmax, after a model's own, would flatten them unnoticed.
-        return outputs if are_probabilities(outputs) else softmax(outputs)
+        return outputs if are_probabilities(outputs) else softmax(outputs)[0]
 
     def classify(
         self, images: object, *, top: int = 5, batch_size: int = BATCH_SIZE
@@ -106,9 +101,3 @@ class ImageClassifier:
             [Prediction(self.labels[i], float(row[i]), int(i)) for i in indices]
             for row, indices in zip(rows, best, strict=True)
         ]
-
-
-def softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Softmax over the last axis, float32."""
-    powers = np.exp(logits - logits.max(axis=-1, keepdims=True))
-    return np.asarray(powers / powers.sum(axis=-1, keepdims=True), np.float32)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ctypes
 import hashlib
 import os
 import platform
 import re
+import sys
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -13,22 +15,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tl_core.errors import DeviceError
-from tl_core.nvidia_libraries import load_libraries
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 #: TensorFlow's threads should something need it, or None for its default.
 _LATER: ContextVar[tuple[int | None] | None] = ContextVar("later", default=None)
+#: Of the libraries that TensorFlow opens by name: the one that isn't on the search path of the file
+#: that opens it, as packages install it (TensorFlow 2.21: libtensorflow_framework.so's RUNPATH
+#: lacks nvidia/cusolver/lib). Without it TensorFlow uses no GPU at all.
+CUSOLVER = "nvidia/cusolver/lib/libcusolver.so.*"
 
 
 @dataclass(frozen=True)
 class Devices:
-    """A device specification, resolved.
+    """A device specification (``cpu``, ``gpu`` or ``gpu:N``), resolved.
 
-    Attributes:
-        spec: ``cpu``, ``gpu`` or ``gpu:N``.
-        names: TensorFlow's logical devices, one replica of the network each.
+    ``names`` are TensorFlow's logical devices, one replica of the network each.
     """
 
     spec: str
@@ -77,6 +80,20 @@ def _gpus(spec: str, number: int | None) -> tuple[str, ...]:
     _grow_memory(physical)
     chosen = range(len(physical)) if number is None else [number]
     return tuple(f"GPU:{i}" for i in chosen)
+
+
+def load_libraries() -> list[Path]:
+    """Load what TensorFlow would look for in vain; a library that is loaded already is found.
+
+    Returns the files that were loaded; none where NVIDIA's packages aren't installed.
+    """
+    loaded = []
+    for folder in dict.fromkeys(sys.path):
+        for path in sorted(Path(folder).glob(CUSOLVER)):
+            with suppress(OSError):  # TensorFlow says what it lacks
+                ctypes.CDLL(str(path))
+                loaded.append(path)
+    return loaded
 
 
 def _show_gpus(spec: str, physical: list[object]) -> None:
@@ -138,10 +155,7 @@ def check_threads(threads: int | None) -> None:
 def tensorflow_later(threads: int | None) -> Iterator[None]:
     """Defer loading TensorFlow until something has to be converted.
 
-    Threads are what ``ready_tensorflow`` then sets, at least 1; None: TensorFlow's default.
-
-    Raises:
-        DeviceError: Below 1.
+    ``ready_tensorflow`` then sets the threads, at least 1, else DeviceError; None: its default.
     """
     check_threads(threads)
     token = _LATER.set((threads,))

@@ -31,12 +31,7 @@ SIDES = (0.1, 1.0)
 
 @dataclass(frozen=True)
 class Tolerance:
-    """What must hold before an engine is used.
-
-    Attributes:
-        cosine: Smallest allowed cosine of an image's outputs with the reference's.
-        agreement: Smallest allowed share of images with the same top-1 class.
-    """
+    """Least cosine with the reference, and least share of images with its top-1 class."""
 
     cosine: float
     agreement: float
@@ -56,10 +51,8 @@ TOLERANCES: dict[str, Tolerance] = {
 class Equivalence:
     """How near an engine is to the reference.
 
-    Attributes:
-        cosine: Smallest of all images.
-        agreement: Share of the images to which a fixed head gives the same class.
-        images: How many were compared.
+    ``cosine`` is the smallest of all images, ``agreement`` the share of the images to which a fixed
+    head gives the same class.
     """
 
     cosine: float
@@ -69,15 +62,12 @@ class Equivalence:
 
 @functools.lru_cache(maxsize=4)
 def real_images(size: int, first: int = 0, count: int = IMAGES) -> NDArray[np.uint8]:
-    """Squares cut out of photographs at many scales: the same for everybody.
+    """Squares cut out of photographs at many scales, the same for everybody, read-only.
 
     Args:
         size: Their side in pixels.
         first: Number of the first; each number is another square.
-        count: Number of squares.
-
-    Returns:
-        uint8 RGB ``(count, size, size, 3)``, read-only.
+        count: How many: uint8 RGB ``(count, size, size, 3)``.
     """
     photos = [load_image(path) for path in photographs().values()]
     squares = [_square(photos[n % len(photos)], n) for n in range(first, first + count)]
@@ -134,11 +124,8 @@ def verify(
         size: Side of its input in pixels.
         reference: The reference's outputs for ``real_images(size)``.
         kind: Whether these are features or logits.
-        engine: Its name, for messages.
-        precision: Decides the tolerance.
-
-    Raises:
-        ModelError: It isn't within ``TOLERANCES``.
+        engine: For messages.
+        precision: Decides which of ``TOLERANCES`` must hold, else ModelError.
     """
     nearness = compare(run(real_images(size)), reference, kind)
     allowed = TOLERANCES[precision]

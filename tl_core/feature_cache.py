@@ -48,13 +48,7 @@ ARRAY, LOG, FACTS = "features.npy", "done.jsonl", "made-of.json"
 
 @dataclass(frozen=True)
 class Entry:
-    """One set of features on disk.
-
-    Attributes:
-        folder: Where they lie.
-        shape: Images and features of each.
-        block: Rows of a block.
-    """
+    """One set of features on disk: its folder, images and features of each, and rows of a block."""
 
     folder: Path
     shape: tuple[int, int]
@@ -159,10 +153,7 @@ def completed(
 ) -> NDArray[np.float32]:
     """The rows of an entry, of which those that are absent are extracted now.
 
-    Args:
-        entry: The entry.
-        facts: Are noted beside the rows.
-        extract: From positions to their features, block by block in this order.
+    ``extract`` gets their positions, block by block in order; ``facts`` are noted beside the rows.
     """
     entry.folder.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(f"{entry.folder}.lock"):
@@ -177,12 +168,7 @@ def completed(
 
 
 def feature_facts(extractor: dict[str, object], source: ImageSource) -> dict[str, object]:
-    """All that features depend on, as JSON.
-
-    Args:
-        extractor: See ``FeatureExtractor.facts``.
-        source: The images.
-    """
+    """All that features of these images depend on, as JSON; see ``FeatureExtractor.facts``."""
     return {
         **extractor,
         "version": VERSION,

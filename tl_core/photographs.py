@@ -3,25 +3,18 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 from pathlib import Path
 
 from tl_core.errors import DataError
 
 #: What ImageNet calls the portrait, matplotlib's sample of Grace Hopper in uniform.
 PORTRAIT_LABEL = "military uniform"
-#: scikit-image's colour and grey photographs by short name.
-_SCIKIT_IMAGE = {
-    "astronaut": "astronaut.png",
-    "brick": "brick.png",
-    "chelsea": "chelsea.png",
-    "coffee": "coffee.png",
-    "grass": "grass.png",
-    "gravel": "gravel.png",
-    "hubble": "hubble_deep_field.jpg",
-    "ihc": "ihc.png",
-    "retina": "retina.jpg",
-    "motorcycle": "motorcycle_left.png",
-}
+#: scikit-image's colour and grey photographs.
+_SCIKIT_IMAGE = (
+    *("astronaut.png", "brick.png", "chelsea.png", "coffee.png", "grass.png", "gravel.png"),
+    *("hubble_deep_field.jpg", "ihc.png", "retina.jpg", "motorcycle_left.png"),
+)
 
 
 def portrait() -> Path:
@@ -34,12 +27,14 @@ def portrait() -> Path:
 
 
 def photographs() -> dict[str, Path]:
-    """The files of ten photographs by name, in a fixed order.
+    """The files of ten photographs by their names' first words, in a fixed order.
 
     Raises:
         DataError: scikit-image isn't installed with its data.
     """
-    return {name: _packaged("skimage", f"data/{file}") for name, file in _SCIKIT_IMAGE.items()}
+    return {
+        re.split(r"[._]", file)[0]: _packaged("skimage", f"data/{file}") for file in _SCIKIT_IMAGE
+    }
 
 
 def _packaged(package: str, file: str) -> Path:

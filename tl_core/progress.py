@@ -11,10 +11,7 @@ DELAY_S = 2.0
 def progress(total: int | None, description: str, unit: str = "img") -> tqdm[None]:
     """A bar on stderr with rate and time left, silent where stderr is no terminal.
 
-    Args:
-        total: Units of work, or None where unknown.
-        description: The work in a few words.
-        unit: The unit's short name; ``"B"`` is scaled to kB and MB.
+    ``total`` is None where unknown; the unit ``"B"`` is scaled to kB and MB.
     """
     return tqdm(
         total=total,

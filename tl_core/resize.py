@@ -24,14 +24,8 @@ PILLOW_FILTERS = ("nearest", *FILTERS)
 #: antialiased when shrinking (which is not tf.image's default, but what every other tool does).
 TF_PREFIX = "tf-"
 TF_METHODS = (
-    "area",
-    "bicubic",
-    "bilinear",
-    "gaussian",
-    "lanczos3",
-    "lanczos5",
-    "mitchellcubic",
-    "nearest",
+    *("area", "bicubic", "bilinear", "gaussian"),
+    *("lanczos3", "lanczos5", "mitchellcubic", "nearest"),
 )
 RESIZE_METHODS = (*PILLOW_FILTERS, *(TF_PREFIX + method for method in TF_METHODS))
 #: The tutorial's filter.

@@ -29,15 +29,9 @@ VERSION = 1
 
 @dataclass(frozen=True)
 class Trained:
-    """A trained head, and the extractor that it belongs to.
+    """A trained head, with its extractor's handle, image size in pixels and resize method.
 
-    Attributes:
-        handle: The extractor's.
-        image_size: Side of its square input in pixels.
-        resize: Its resize method.
-        class_names: In label order.
-        seed: Of training.
-        head: The head.
+    Class names are in label order; the seed is that of training.
     """
 
     handle: str

@@ -35,12 +35,8 @@ def signatures(
 ) -> dict[str, Loaded]:
     """The functions ``serving_default`` and ``serving_bytes``; see ``serving.save_model``.
 
-    Args:
-        module: The backbone.
-        kernel: Of the head, float32 ``(features, classes)``.
-        bias: Of the head, float32 ``(classes,)``.
-        class_names: In label order.
-        resize: See ``graph_resize``.
+    The head has ``kernel``, float32 ``(features, classes)``, and ``bias`` ``(classes,)``; the names
+    of classes are in label order; ``resize`` is ``graph_resize``'s.
     """
     import tensorflow as tf
 
@@ -67,19 +63,13 @@ def signatures(
 
 
 def decode(file: Tensor) -> Tensor:
-    """The pixels of a JPEG, PNG, BMP or GIF file, inside a graph.
+    """The pixels of a JPEG, PNG, BMP or GIF file's bytes, a string scalar: uint8 RGB ``(h, w, 3)``.
 
-    The same pixels as ``load_image`` gives: transparency of PNG over white, grey repeated, first
-    frame; JPEG by the accurate inverse cosine transform, as Pillow does (TensorFlow's default is
-    up to 20 grey levels off). What TensorFlow can't do stays different: the EXIF orientation isn't
-    undone, transparent pixels of GIF aren't white, 16-bit grey may be 1 level off, and a BMP with
-    a palette is taken for grey.
-
-    Args:
-        file: The file's bytes, a string scalar.
-
-    Returns:
-        uint8 RGB ``(h, w, 3)``.
+    Inside a graph, the same as ``load_image`` gives: transparency of PNG over white, grey
+    repeated, first frame; JPEG by the accurate inverse cosine transform, as Pillow does
+    (TensorFlow's default is up to 20 grey levels off). What TensorFlow can't do stays different:
+    the EXIF orientation isn't undone, transparent pixels of GIF aren't white, 16-bit grey may be
+    1 level off, and a BMP with a palette is taken for grey.
     """
     import tensorflow as tf
 

@@ -37,11 +37,7 @@ class ImageSource(Protocol):
 
 @dataclass(frozen=True)
 class ArraySource:
-    """Images in memory.
-
-    Attributes:
-        pixels: uint8 RGB ``(n, h, w, 3)``.
-    """
+    """Images in memory, uint8 RGB ``(n, h, w, 3)``."""
 
     pixels: NDArray[np.uint8]
 
@@ -66,11 +62,7 @@ class ArraySource:
 
 @dataclass(frozen=True)
 class FileSource:
-    """Images in files, read each time they are asked for.
-
-    Attributes:
-        paths: Picture files in any format that ``load_image`` reads.
-    """
+    """Picture files in any format that ``load_image`` reads, read each time they are asked for."""
 
     paths: tuple[Path, ...]
 
@@ -93,9 +85,7 @@ class FileSource:
 def as_source(images: object) -> ImageSource:
     """An ``ImageSource`` of whatever images are in.
 
-    Args:
-        images: A source; uint8 RGB ``(n, h, w, 3)`` or one ``(h, w, 3)``; a path; or a sequence
-            of paths.
+    That is a source; uint8 RGB ``(n, h, w, 3)`` or one ``(h, w, 3)``; a path; or paths in sequence.
 
     Raises:
         ImageError: None of these.

@@ -41,11 +41,7 @@ def tree_digest(folder: Path) -> str:
 def atomic_file(target: Path) -> Iterator[Path]:
     """A temporary path beside ``target`` that takes its place only if the block ends well.
 
-    Args:
-        target: The file to write; its folder is made where absent.
-
-    Yields:
-        The path to write to, in the same folder, so that the final rename is atomic.
+    In the same folder, which is made where absent, so that the final rename is atomic.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".part", dir=target.parent)
@@ -65,12 +61,6 @@ def atomic_dir(target: Path) -> Iterator[Path]:
 
     An older folder at ``target`` is set aside, and put back if the rename fails or is interrupted.
     Where another process wrote there in between, one of the two stays, whole.
-
-    Args:
-        target: The folder to write; the one that it is in is made where absent.
-
-    Yields:
-        The empty folder to write to.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     part = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".part", dir=target.parent))
@@ -85,14 +75,9 @@ def atomic_dir(target: Path) -> Iterator[Path]:
 def cached_dir(
     target: Path, is_whole: Callable[[Path], bool], write: Callable[[Path], object]
 ) -> Path:
-    """The folder itself, filled now where it is absent or broken; one that is whole stays.
+    """The folder itself, which ``write`` fills now where it is absent or not whole.
 
     Where another process is filling it, this one waits.
-
-    Args:
-        target: The folder.
-        is_whole: Whether a folder needs no replacement.
-        write: Fills an empty folder.
     """
     if not is_whole(target):
         target.parent.mkdir(parents=True, exist_ok=True)

@@ -68,13 +68,10 @@ def output_batches(
     batch_size: int = BATCH_SIZE,
     method: str = DEFAULT_METHOD,
 ) -> OutputBatches:
-    """Outputs batch by batch: while one is used, the next ones are resized and run.
+    """Positions ``(k,)`` and their outputs, float32 ``(k, output_size)``; see ``resized_batches``.
 
-    The network runs as many batches at once as its ``in_flight`` says. Otherwise as
-    ``resized_batches``.
-
-    Yields:
-        The positions ``(k,)`` and their outputs, float32 ``(k, output_size)``.
+    While one is used, the next ones are resized and run; the network runs as many batches at once
+    as its ``in_flight`` says.
     """
     batches = resized_batches(
         source, order, network.image_size, batch_size=batch_size, method=method
@@ -113,11 +110,7 @@ def run_network(
     method: str = DEFAULT_METHOD,
     description: str = "extract",
 ) -> NDArray[np.float32]:
-    """All outputs of ``network`` for ``source``, in order.
-
-    Returns:
-        float32 ``(n, output_size)``.
-    """
+    """All outputs of ``network`` for ``source``, in order: float32 ``(n, output_size)``."""
     order = np.arange(len(source))
     outputs = np.empty((len(source), network.output_size), np.float32)
     batches = output_batches(network, source, order, batch_size=batch_size, method=method)

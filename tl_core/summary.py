@@ -15,14 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Layer:
-    """One line of a summary.
-
-    Attributes:
-        name: What it is.
-        output: Shape of its output, without the batch.
-        parameters: Numbers it holds.
-        trainable: How many of them training changes.
-    """
+    """One line of a summary: the shape of an output without the batch, and counts of numbers."""
 
     name: str
     output: tuple[int, ...]

@@ -64,15 +64,7 @@ class TensorFlowTrainer:
     def step(
         self, inputs: NDArray[np.float32] | NDArray[np.uint8], labels: NDArray[np.int64]
     ) -> float:
-        """Train on one batch.
-
-        Args:
-            inputs: Features, float32 ``(n, d)``; fine-tuning: uint8 images ``(n, s, s, 3)``.
-            labels: int64 ``(n,)``.
-
-        Returns:
-            The batch's mean cross-entropy before the step, in nats.
-        """
+        """Train on features, float32 ``(n, d)``, or fine-tune on uint8 images ``(n, s, s, 3)``."""
         import tensorflow as tf
 
         with tf.device(self._device):

@@ -1,11 +1,14 @@
-"""Epochs of steps in shuffled order, whoever takes the steps."""
+"""Epochs of steps in shuffled order, whoever takes them, and what is checked before the first."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+import math
+from collections import Counter
+from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args
 
 import numpy as np
 
+from tl_core.errors import DataError, ModelError
 from tl_core.progress import progress
 
 if TYPE_CHECKING:
@@ -13,10 +16,17 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from tl_core.extractor import FeatureExtractor
+
     #: Class numbers.
     Labels = NDArray[np.integer] | Sequence[int]
     #: From an order to positions in it and a trainer's inputs for them, step by step.
     Inputs = Callable[[NDArray[np.int64]], Iterator[tuple[NDArray[np.int64], NDArray[Any]]]]
+
+
+#: ``recompute`` runs the extractor on every image in every epoch, as the tutorial does;
+#: ``cached`` runs it once and trains on the stored features. Never to be compared in one column.
+Track = Literal["recompute", "cached"]
 
 
 class Trainer(Protocol):
@@ -57,3 +67,96 @@ def train(
             losses.append(total / len(labels))
             trainer.store()
     return losses
+
+
+def checked_class_names(names: Sequence[str]) -> tuple[str, ...]:
+    """The names as a tuple; ModelError where two classes have one name."""
+    twice = sorted(name for name, n in Counter(names).items() if n > 1)
+    if twice:
+        raise ModelError(
+            f"class names {', '.join(map(repr, twice))} more than once: expected one name for each "
+            "class, else predictions are ambiguous. Rename or merge the classes"
+        )
+    return tuple(names)
+
+
+def check_options(
+    *, epochs: int, batch_size: int, track: str = "cached", fine_tune: bool = False
+) -> None:
+    """Check the options of ``TransferModel.fit``.
+
+    Raises:
+        ModelError: Epochs or batch size below 1, no such track, or features that would be cached
+            while they change.
+    """
+    if epochs < 1:
+        raise ModelError(f"{epochs} epochs: expected at least 1")
+    if batch_size < 1:
+        raise ModelError(f"batch size {batch_size}: expected at least 1 image per step")
+    if track not in get_args(Track):
+        raise ModelError(f"track {track!r}: expected recompute or cached")
+    if fine_tune and track == "cached":
+        raise ModelError(
+            "track 'cached' while fine-tuning: features change with every step; use recompute"
+        )
+
+
+def check_trains(extractor: FeatureExtractor) -> None:
+    """Raise ModelError where an extractor can't be fine-tuned.
+
+    Its engine runs a fixed network, or its module has nothing to train or no training mode.
+    """
+    module = extractor.network.module
+    if module is None:
+        raise ModelError(
+            f"engine {extractor.engine!r} on {extractor.device}: can't be fine-tuned;"
+            " use the engine tensorflow on one device"
+        )
+    lack = None
+    if not module.trainable_variables:
+        lack = "has no trainable variables"
+    elif not module.takes_training:
+        lack = "can't be called with training=True"
+    if lack:
+        raise ModelError(
+            f"{extractor.handle}: the module {lack}, so it can't be fine-tuned; train the head "
+            "only, or take a reusable TF2 module"
+        )
+
+
+def checked_learning_rate(rate: float) -> float:
+    """The step size itself; ModelError where it isn't a positive number."""
+    if not 0 < rate < math.inf:
+        raise ModelError(f"learning rate {rate}: expected a number above 0, such as 0.001")
+    return float(rate)
+
+
+def checked_features(features: object, width: int) -> NDArray[np.float32]:
+    """The array itself if it is float32 ``(n, width)``; else DataError."""
+    array = np.asarray(features)
+    if array.dtype != np.float32 or array.ndim != 2 or array.shape[1] != width:
+        raise DataError(
+            f"features of dtype {array.dtype} and shape {array.shape}: expected float32 (n, "
+            f"{width}), as this model's extractor gives them with `extract`"
+        )
+    return array
+
+
+def checked_labels(
+    labels: NDArray[np.integer] | Sequence[int], images: int, classes: int
+) -> NDArray[np.int64]:
+    """The labels as int64 ``(images,)``; DataError unless each image has one number of a class."""
+    array = np.asarray(labels)
+    if array.shape != (images,) or images == 0:
+        raise DataError(
+            f"labels of shape {array.shape} for {images} images: expected one class number per "
+            "image, and at least one image"
+        )
+    if not np.issubdtype(array.dtype, np.integer):
+        raise DataError(f"labels of dtype {array.dtype}: expected class numbers (integers)")
+    if array.min() < 0 or array.max() >= classes:
+        raise DataError(
+            f"labels from {array.min()} to {array.max()}: expected 0 to {classes - 1}, one for "
+            f"each of {classes} class names"
+        )
+    return array.astype(np.int64)

@@ -6,17 +6,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tl_core.engines.names import has_runtime
-from tl_core.evaluation import Evaluation, evaluation
 from tl_core.extractor import FeatureExtractor
-from tl_core.head import LEARNING_RATE, ArrayTrainer, Head
-from tl_core.ridge import STRENGTH, ridge_head
+from tl_core.head import (
+    LEARNING_RATE,
+    STRENGTH,
+    ArrayTrainer,
+    Evaluation,
+    Head,
+    evaluation,
+    ridge_head,
+)
 from tl_core.serving import Trained, load_model, save_model
 from tl_core.sources import as_source
 from tl_core.streaming import BATCH_SIZE, resized_batches
 from tl_core.summary import Summary, summarize
 from tl_core.tensorflow_trainer import TensorFlowTrainer
-from tl_core.training import rows_of, train
-from tl_core.training_checks import (
+from tl_core.training import (
     Track,
     check_options,
     check_trains,
@@ -24,6 +29,8 @@ from tl_core.training_checks import (
     checked_features,
     checked_labels,
     checked_learning_rate,
+    rows_of,
+    train,
 )
 
 if TYPE_CHECKING:
@@ -95,11 +102,7 @@ class TransferModel:
     def compile(self, *, learning_rate: float | None = None) -> Trainer:
         """Prepare the training step with a fresh Adam; ``fit`` does where it wasn't done.
 
-        Args:
-            learning_rate: Above 0; None takes Keras's 1e-3, or 1e-4 when fine-tuning.
-
-        Raises:
-            ModelError: A learning rate of 0, below, or none at all.
+        A learning rate must be above 0, else ModelError; None takes 1e-3, or 1e-4 when fine-tuning.
         """
         if learning_rate is None:
             learning_rate = FINE_TUNE_LEARNING_RATE if self.fine_tune else LEARNING_RATE
@@ -168,18 +171,10 @@ class TransferModel:
         batch_size: int = BATCH_SIZE,
         seed: int | None = None,
     ) -> list[float]:
-        """Train the head on features that were extracted before; otherwise as ``fit``.
+        """Train the head on features ``(n, extractor.feature_size)`` that were extracted before.
 
-        Args:
-            features: float32 ``(n, extractor.feature_size)``.
-            labels: Class numbers ``(n,)``.
-            epochs: Passes over the features, at least 1.
-            batch_size: Rows per step, at least 1.
-            seed: Of the shuffling; None takes the model's.
-
-        Raises:
-            DataError: Features of another dtype or width, or labels that don't fit them.
-            ModelError: A bad option, or the extractor is unfrozen.
+        Otherwise as ``fit``: features of another dtype or width are a DataError, an unfrozen
+        extractor is a ModelError.
         """
         rows, targets = self._checked(features, labels, epochs=epochs, batch_size=batch_size)
         return self._train(rows_of(rows, batch_size), targets, epochs, seed)
@@ -193,16 +188,8 @@ class TransferModel:
     ) -> None:
         """Solve for the head in closed form, in place of whatever it was; see ``ridge_head``.
 
-        Its probabilities are no calibrated ones: only which is largest has a meaning.
-
-        Args:
-            features: float32 ``(n, extractor.feature_size)``.
-            labels: Class numbers ``(n,)``.
-            strength: Of the penalty, above 0.
-
-        Raises:
-            DataError: As for ``fit_features``.
-            ModelError: A strength of 0 or below, or the extractor is unfrozen.
+        Features and labels as for ``fit_features``; a strength of 0 or below is a ModelError. Its
+        probabilities are no calibrated ones: only which is largest has a meaning.
         """
         rows, targets = self._checked(features, labels)
         self.head.assign(*ridge_head(rows, targets, len(self.class_names), strength))

@@ -21,7 +21,7 @@ from bench.studies.files import package_file, put_row
 from bench.studies.options import add_options, as_workload, chosen_options
 from tl_core.errors import TransferLearningError
 from tl_core.extractor import FeatureExtractor
-from tl_core.ridge import ridge_head
+from tl_core.head import ridge_head
 from tlbench.errors import OptionError
 from tlbench.gate.tolerances import parse_share
 from tlbench.suite.loaded_workload import open_data

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tl_core.nvidia_libraries import load_libraries
+from tl_core.devices import load_libraries
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from sklearn.linear_model import Ridge
 from sklearn.preprocessing import StandardScaler
 
 from tl_core.errors import ModelError
-from tl_core.ridge import ridge_head
+from tl_core.head import ridge_head
 
 
 def problem(images, features, seed=0):

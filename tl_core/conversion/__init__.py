@@ -1,6 +1,6 @@
 """Models in other engines' formats, made once and cached by content."""
 
 from tl_core.conversion.cache import cached, cached_json
-from tl_core.conversion.frozen import freeze
+from tl_core.conversion.opening import freeze
 
 __all__ = ["cached", "cached_json", "freeze"]

@@ -29,9 +29,7 @@ def version_of(distribution: str) -> str | None:
 def cached(facts: Mapping[str, object], write: Callable[[Path], None]) -> Path:
     """The folder that ``write`` filled for exactly these facts, made where absent or damaged.
 
-    Args:
-        facts: All that the content depends on, as JSON: model, format, size, versions.
-        write: Writes files into an empty folder.
+    Facts are all that its content depends on, as JSON: model, format, size, versions.
     """
     text = json.dumps(facts, sort_keys=True, default=str)
     target = cache_dir() / "converted" / hashlib.sha256(text.encode()).hexdigest()[:32]

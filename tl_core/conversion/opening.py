@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tl_core.conversion.cache import cached, cached_json, version_of
-from tl_core.conversion.frozen import freeze
 from tl_core.models import require
 from tl_core.models.module import require_classes, size_for
 
@@ -15,22 +14,19 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from pathlib import Path
 
+    from tl_core.models import HubModule
     from tl_core.models.model import Model
     from tl_core.models.settings import NetworkSettings
-    from tl_core.models.untyped import Loaded
+    from tl_core.models.untyped import Loaded, Tensor
 
 NOTES = "notes.json"
+#: The name of a frozen graph's input.
+INPUT = "images"
 
 
 @dataclass(frozen=True)
 class Conversion:
-    """A converted model.
-
-    Attributes:
-        folder: With the format's own files.
-        image_size: Side of the square input in pixels.
-        output_size: Number of features, or of classes.
-    """
+    """A converted model: its folder, side of the square input in pixels, and number of outputs."""
 
     folder: Path
     image_size: int
@@ -53,34 +49,51 @@ def model_facts(model: Model, size: int | None, packages: Iterable[str] = ()) ->
     }
 
 
+def freeze(module: HubModule, size: int, *, scaled: bool = False) -> Loaded:
+    """A concrete function without variables, from ``images`` to float32 ``(n, d)``.
+
+    Its images are uint8 RGB ``(n, size, size, 3)``, or float32 in [0, 1] where ``scaled``.
+    """
+    import tensorflow as tf
+    from tensorflow.python.framework.convert_to_constants import (
+        convert_variables_to_constants_v2,
+    )
+
+    def run(images: Tensor) -> Tensor:
+        unit = images if scaled else tf.cast(images, tf.float32) / 255.0
+        return module(unit, training=False)
+
+    dtype = tf.float32 if scaled else tf.uint8
+    spec = tf.TensorSpec((None, size, size, 3), dtype, name=INPUT)
+    function = tf.function(run, input_signature=[spec], autograph=False)
+    return convert_variables_to_constants_v2(function.get_concrete_function())
+
+
 def convert(
     model: Model,
     settings: NetworkSettings,
     form: str,
     packages: Iterable[str],
-    write: Callable[[Loaded, int, Path], None],
+    write: Callable[[Loaded, Path], None],
     *,
     scaled: bool = False,
 ) -> Conversion:
-    """The model in another format, from the cache or made now.
+    """The model in another format, from the cache or made now; errors as for the reference engine.
 
     Args:
         model: The model.
         settings: Its image size, or the labels that there are.
         form: The format's name, with all that it depends on besides packages.
         packages: Distributions whose versions decide what is written, besides TensorFlow.
-        write: Gets the frozen function (see ``freeze``), the image size and an empty folder.
+        write: Gets the frozen function (see ``freeze``) and an empty folder.
         scaled: Whether the frozen function takes images that are scaled already.
-
-    Raises:
-        ModelError: As for the reference engine.
     """
     size = size_for(model.handle, settings.image_size or _own_size(model), settings)
 
     def make(folder: Path) -> None:
         module = model.load()
         require(module, model.kind, settings.classes)
-        write(freeze(module, size, scaled=scaled), size, folder)
+        write(freeze(module, size, scaled=scaled), folder)
         notes = {"output_size": module.output_size}
         (folder / NOTES).write_text(json.dumps(notes), encoding="utf-8")
 

@@ -63,29 +63,21 @@ def open_network(model: Model, _devices: Devices, settings: NetworkSettings) -> 
     if quantized:  # by the calibration images, which a small copy identifies
         form += f" {images_digest(real_images(32, IMAGES, CALIBRATION))}"
     # Scaling within the graph would be quantized too, and lose most of what a pixel says.
-    conversion = convert(
-        model, settings, form, (), _quantized if quantized else _plain, scaled=quantized
-    )
+    conversion = convert(model, settings, form, (), _write, scaled=quantized)
     content = (conversion.folder / FILE).read_bytes()
     return network_of(conversion, settings, lambda threads: Interpreter(content, threads))
 
 
-def _plain(frozen: Loaded, size: int, folder: Path) -> None:
-    import tensorflow as tf
-
-    del size
-    converter = tf.lite.TFLiteConverter.from_concrete_functions([frozen])
-    (folder / FILE).write_bytes(converter.convert())
-
-
-def _quantized(frozen: Loaded, size: int, folder: Path) -> None:
-    """Weights and activations in 8 bits, their ranges taken from photographs."""
+def _write(frozen: Loaded, folder: Path) -> None:
+    """Of scaled images: weights and activations in 8 bits, their ranges taken from photographs."""
     import tensorflow as tf
 
     converter = tf.lite.TFLiteConverter.from_concrete_functions([frozen])
-    converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    images = real_images(size, IMAGES, CALIBRATION).astype(np.float32) / np.float32(255)
-    converter.representative_dataset = lambda: ([image[None]] for image in images)
+    if frozen.inputs[0].dtype == tf.float32:
+        size = frozen.inputs[0].shape[1]
+        images = real_images(size, IMAGES, CALIBRATION).astype(np.float32) / np.float32(255)
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        converter.representative_dataset = lambda: ([image[None]] for image in images)
     with warnings.catch_warnings():
         # Inputs and outputs stay single precision on purpose.
         warnings.filterwarnings("ignore", "Statistics for quantized inputs were expected")

@@ -57,8 +57,7 @@ def open_network(model: Model, _devices: Devices, settings: NetworkSettings) -> 
     return network_of(conversion, settings, lambda threads: Session(content, threads))
 
 
-def _write(frozen: Loaded, size: int, folder: Path) -> None:
-    del size
+def _write(frozen: Loaded, folder: Path) -> None:
     try:
         import tf2onnx
     except ImportError as error:

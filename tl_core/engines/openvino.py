@@ -129,8 +129,7 @@ def _check_precision(compiled: Any, settings: NetworkSettings) -> None:  # noqa:
         )
 
 
-def _write(frozen: Loaded, size: int, folder: Path) -> None:
-    del size
+def _write(frozen: Loaded, folder: Path) -> None:
     runtime = runtime_of("openvino")
     graph = folder / "frozen.pb"
     graph.write_bytes(frozen.graph.as_graph_def().SerializeToString())

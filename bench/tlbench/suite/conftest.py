@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from pytest_benchmark.fixture import BenchmarkFixture
 
-    from tl_core.evaluation import Evaluation
+    from tl_core.head import Evaluation
     from tlbench.suite.session import Suite
 
     #: The fixture ``time_stage``.

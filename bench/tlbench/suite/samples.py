@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from tl_core.classifier import Prediction
     from tl_core.data import DataSet
-    from tl_core.evaluation import Evaluation
+    from tl_core.head import Evaluation
 
 #: Images at even distances, and wrong ones with the highest confidence.
 TYPICAL, WRONG = 6, 4

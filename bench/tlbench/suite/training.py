@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tl_core.data import DataSet, Split
-    from tl_core.evaluation import Evaluation
+    from tl_core.head import Evaluation
     from tl_core.transfer import Track, TransferModel
     from tlbench.stats.confusion import Confusion
     from tlbench.suite.workloads import Workload
@@ -78,7 +78,7 @@ def train(job: TrainingJob) -> Training:
         TransferLearningError: Data or a model that can't be used.
     """
     from tl_core.data import load_data
-    from tl_core.evaluation import evaluation
+    from tl_core.head import evaluation
 
     options = job.workload
     whole = load_data(options.data, download=job.download, seed=job.seed)
@@ -123,7 +123,7 @@ def missed_images(test: Split, result: Evaluation, names: Sequence[str]) -> list
 
 def _model(job: TrainingJob, class_names: Sequence[str]) -> TransferModel:
     from tl_core.extractor import FeatureExtractor
-    from tl_core.training_checks import check_trains
+    from tl_core.training import check_trains
     from tl_core.transfer import TransferModel
 
     options = job.workload

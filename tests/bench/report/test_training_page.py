@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from tl_core.data import Split
-from tl_core.evaluation import evaluation
+from tl_core.head import evaluation
 from tl_core.sources import ArraySource
 from tlbench.cli.main import main
 from tlbench.report.training_page import NAMED, NUMBERED, confusion_picture, training_page

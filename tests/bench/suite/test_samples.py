@@ -9,7 +9,7 @@ from PIL import Image
 
 from tl_core.classifier import Prediction
 from tl_core.data import load_data
-from tl_core.evaluation import evaluation
+from tl_core.head import evaluation
 from tl_core.photographs import portrait
 from tlbench.suite.samples import SIDE, TYPICAL, WRONG, of_photographs, of_test, thumbnail
 
