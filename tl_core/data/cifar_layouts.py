@@ -39,11 +39,9 @@ Batch = tuple[NDArray[np.uint8], NDArray[np.int64]]
 
 @dataclass(frozen=True)
 class Layout:
-    """One official layout: six batch files and a file of class names.
+    """One official layout: six batch files, the test file last, and one of class names, if any.
 
     Attributes:
-        batches: Names of the batch files in order, the test file last.
-        meta: Name of the file of class names, which may be absent.
         parse: From a batch file's bytes, its name for errors and its number of images to planes,
             uint8 ``(n, 3072)``, and labels, int64 ``(n,)``.
         names: From the meta file's bytes and its name to the class names.
@@ -56,22 +54,14 @@ class Layout:
 
 
 def read_folder(folder: Path, layout: Layout, records: int = RECORDS) -> DataSet:
-    """Read the unpacked files of one layout.
-
-    Raises:
-        DataError: A file is missing, has another size than expected, or is damaged.
-    """
+    """Read the unpacked files of one layout; DataError where one is missing or damaged."""
     paths = (folder / name for name in (*layout.batches, layout.meta))
     files = ((path.name, path.read_bytes()) for path in paths if path.is_file())
     return _assembled(folder, files, layout, records)
 
 
 def read_archive(path: Path, layout: Layout, records: int = RECORDS) -> DataSet:
-    """Read the files of one layout from a tar file, in one pass and without unpacking it.
-
-    Raises:
-        DataError: A file is missing, has another size than expected, or is damaged.
-    """
+    """Read the files of one layout from a tar file, in one pass and without unpacking it."""
     try:
         with tarfile.open(path, "r|*") as archive:
             return _assembled(path, _members(archive, layout), layout, records)
@@ -83,11 +73,7 @@ def read_archive(path: Path, layout: Layout, records: int = RECORDS) -> DataSet:
 
 
 def read_npz(path: Path, records: int = RECORDS) -> DataSet:
-    """Read an ``.npz`` with x_train, y_train, x_test and y_test, as Keras returns them.
-
-    Raises:
-        DataError: An array is missing, or has another dtype or shape than expected.
-    """
+    """Read an ``.npz`` with x_train, y_train, x_test and y_test, as Keras returns them."""
     try:
         # Opened here: np.load leaves a file open that turns out to be no zip.
         with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:

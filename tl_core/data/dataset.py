@@ -59,11 +59,7 @@ class Split:
         return len(self.labels)
 
     def head(self, n: int) -> Split:
-        """The first ``n`` images and labels.
-
-        Raises:
-            DataError: There are fewer, or ``n`` is below 1.
-        """
+        """The first ``n`` images and labels, 1 to all of them; else DataError."""
         if not 1 <= n <= len(self):
             raise DataError(f"{n} images: expected 1 to the {len(self)} available")
         return Split(self.images.head(n), self.labels[:n])
@@ -108,11 +104,7 @@ class DataSet:
         return float(np.bincount(self.test.labels).max() / len(self.test))
 
     def head(self, train_size: int | None = None, test_size: int | None = None) -> DataSet:
-        """The same data set with the first train and test images only; None takes all.
-
-        Raises:
-            DataError: More images than there are, or fewer than 1.
-        """
+        """The first train and test images only; None takes all, too many are a DataError."""
         splits = {"train": (self.train, train_size), "test": (self.test, test_size)}
         heads = []
         for kind, (split, size) in splits.items():
@@ -128,27 +120,17 @@ class DataSet:
 
         The same pixels from another file format or layout have the same fingerprint; the name of
         the data set doesn't count. Computed once, together with ``leaked``, image by image, so that
-        files are never all in memory.
-
-        Raises:
-            ImageError: A file that is no picture.
+        files are never all in memory; ImageError for a file that is no picture.
         """
         return self._content[0]
 
     @property
     def leaked(self) -> int:
-        """Number of test images that equal a training image pixel by pixel, labels aside.
-
-        Computed once, in the same pass as ``fingerprint``.
-
-        Raises:
-            ImageError: A file that is no picture.
-        """
+        """Number of test images that equal a training image pixel by pixel, labels aside."""
         return self._content[1]
 
     @cached_property
     def _content(self) -> tuple[str, int]:
-        """Fingerprint, and number of test images that are training images too."""
         digest = hashlib.sha256(json.dumps(self.class_names).encode())
         with progress(sum(self.sizes), f"fingerprint {self.name}") as bar:
             train, test = (

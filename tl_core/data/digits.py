@@ -16,12 +16,8 @@ def load(*, download: bool, seed: int) -> DataSet:
     """The data set ``digits``: 1,797 images of ten digits, uint8 8 x 8 RGB.
 
     Grey 0 to 16 is scaled to 0 to 255 and repeated over three channels; one in five of each
-    digit is test. Source: UCI's Optical Recognition of Handwritten Digits, as shipped with
-    scikit-learn.
-
-    Args:
-        download: Not needed: the images are installed with scikit-learn.
-        seed: Another seed, another split.
+    digit is test, another one with another seed. Source: UCI's Optical Recognition of Handwritten
+    Digits, as shipped with scikit-learn, so that nothing is downloaded.
     """
     del download
     from sklearn.datasets import load_digits

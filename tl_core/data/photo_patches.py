@@ -41,14 +41,9 @@ Columns = tuple[int, int]
 def load(*, download: bool, seed: int) -> DataSet:
     """The data set ``photo-patches``: 5,000 train and 1,000 test patches, uint8 32 x 32 RGB.
 
-    Each run of ten images from the start has every class once, so that any prefix is balanced.
-
-    Args:
-        download: Not needed: the photographs are installed with scikit-image.
-        seed: Not used: the patches are always the same.
-
-    Raises:
-        DataError: A photograph is missing or damaged.
+    Each run of ten images from the start has every class once, so that any prefix is balanced. The
+    patches are always the same, installed with scikit-image: nothing is downloaded, the seed not
+    used. DataError where a photograph is missing or damaged.
     """
     del download, seed
     bits = np.random.PCG64(SEED)
@@ -68,13 +63,10 @@ def regions(width: int) -> tuple[Columns, Columns]:
 def patches(
     photo: NDArray[np.uint8], n: int, columns: Columns, bits: np.random.BitGenerator
 ) -> NDArray[np.uint8]:
-    """Cut ``n`` patches at random positions, which may overlap, and leave out flat ones.
+    """Cut ``n`` patches, uint8 RGB ``(n, 32, 32, 3)``, at random positions, without flat ones.
 
-    Args:
-        photo: uint8 RGB ``(h, w, 3)``.
-        n: Number of patches, uint8 RGB ``(n, 32, 32, 3)``.
-        columns: First and past-the-last column to cut from.
-        bits: The source of the positions.
+    They may overlap. The photograph is uint8 RGB ``(h, w, 3)``; columns are the first and the
+    past-the-last to cut from; ``bits`` decides the positions.
     """
     band = photo[:, columns[0] : columns[1]]
     height, width = band.shape[0] - PATCH + 1, band.shape[1] - PATCH + 1

@@ -52,11 +52,7 @@ class Interpreter:
 
 
 def open_network(model: Model, _devices: Devices, settings: NetworkSettings) -> WorkerNetwork:
-    """Convert a SavedModel, once, and load it in a replica for each worker.
-
-    Raises:
-        ModelError: Not installed, or as for the reference engine.
-    """
+    """Convert a SavedModel, once, and load it in a replica for each worker."""
     runtime_of("litert")
     quantized = settings.precision == "int8"
     form = f"litert {settings.precision}"

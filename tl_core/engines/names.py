@@ -69,11 +69,7 @@ def is_installed(engine: str) -> bool:
 
 
 def runtime_of(engine: str) -> Any:  # noqa: ANN401 - a module without types
-    """An engine's runtime.
-
-    Raises:
-        ModelError: It can't be imported.
-    """
+    """An engine's runtime; ModelError where it can't be imported."""
     entry = ENGINES[engine]
     try:
         return importlib.import_module(entry.runtime or entry.package)
@@ -87,8 +83,7 @@ def runtime_of(engine: str) -> Any:  # noqa: ANN401 - a module without types
 def check_engine(engine: str, precision: str) -> None:
     """Refuse names that aren't engines, and precisions that an engine doesn't have.
 
-    Raises:
-        ModelError: As said; the message begins with ``engine`` or ``precision`` and the name.
+    The ModelError's message begins with ``engine`` or ``precision`` and the name.
     """
     if engine not in engine_names():
         raise ModelError(f"engine {engine}: expected one of {', '.join(engine_names())}")
@@ -104,11 +99,7 @@ def check_engine(engine: str, precision: str) -> None:
 
 
 def check_device(engine: str, devices: Devices) -> None:
-    """Refuse GPUs for engines that run on the CPU only.
-
-    Raises:
-        DeviceError: As said.
-    """
+    """Refuse GPUs for engines that run on the CPU only, with a DeviceError."""
     if ENGINES[engine].only_cpu and devices.spec != "cpu":
         raise DeviceError(
             f"engine {engine} on device {devices.spec!r}: it runs on the cpu only; on GPUs use the "

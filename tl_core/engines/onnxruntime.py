@@ -46,11 +46,7 @@ class Session:
 
 
 def open_network(model: Model, _devices: Devices, settings: NetworkSettings) -> WorkerNetwork:
-    """Convert a SavedModel, once, and load it in a session for each worker.
-
-    Raises:
-        ModelError: Not installed, or as for the reference engine.
-    """
+    """Convert a SavedModel, once, and load it in a session for each worker."""
     runtime_of("onnxruntime")
     conversion = convert(model, settings, f"onnx {OPSET}", ("tf2onnx", "onnx"), _write)
     content = (conversion.folder / FILE).read_bytes()

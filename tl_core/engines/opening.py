@@ -49,14 +49,9 @@ BATCH = 20
 
 @dataclass(frozen=True)
 class Opened:
-    """A network with its engine and model.
+    """A network, ready to run, with its model and its engine's name; of ``auto``, the chosen one's.
 
-    Attributes:
-        network: Ready to run.
-        model: The model.
-        engine: The engine's name; of ``auto``, the one that it chose.
-        equivalence: How near it is to the reference; None for the reference itself.
-        choice: Workers and chunk, where an engine has these.
+    ``equivalence`` is None for the reference, ``choice`` for engines without workers and chunk.
     """
 
     network: Network
@@ -67,13 +62,7 @@ class Opened:
 
 
 def open_model(handle: str, kind: Kind, engine: str, settings: NetworkSettings) -> Opened:
-    """Resolve a handle and load it in an engine.
-
-    Args:
-        handle: As for ``tl_core.models.resolve``.
-        kind: Whether features or class logits are wanted.
-        engine: One of ``engine_names()``.
-        settings: Image size, device, threads, precision.
+    """Resolve a handle and load it in an engine, one of ``engine_names()``.
 
     Raises:
         ModelError: No such engine or model, the wrong kind of model, one that the engine can't
@@ -132,7 +121,9 @@ def _open(model: Model, engine: str, devices: Devices, settings: NetworkSettings
 
 def _compared(model: Model, engine: str, devices: Devices, settings: NetworkSettings) -> Opened:
     choice = tuned(model, engine, settings, lambda how: _network(model, engine, devices, how))
-    network = _network(model, engine, devices, choice.applied(settings) if choice else settings)
+    if choice:
+        settings = replace(settings, workers=choice.workers, chunk=choice.chunk)
+    network = _network(model, engine, devices, settings)
     size = network.image_size
     reference = _reference_outputs(model, size, settings)
     precision = settings.precision

@@ -35,9 +35,6 @@ def loaded_runtime() -> Any:  # noqa: ANN401 - a module without types
 
     Its bindings make their tables of number types when they are first used. Two threads that are
     the first at once wait for each other for ever, one with the table and one with Python's lock.
-
-    Raises:
-        ModelError: Not installed.
     """
     runtime = runtime_of("openvino")
     tensor = runtime.Tensor(np.zeros(1, np.float32))
@@ -46,14 +43,10 @@ def loaded_runtime() -> Any:  # noqa: ANN401 - a module without types
 
 
 class Compiled:
-    """The network, compiled for each number of images that comes.
+    """The network, compiled for each number of images that comes, with OpenVINO's own options.
 
     Compiled for any number it is slower: what OpenVINO plans once for a size that it knows, such as
     the order of values in memory, it would do with every image.
-
-    Args:
-        file: The model as OpenVINO keeps it, for any number of images.
-        options: OpenVINO's own, by name.
     """
 
     def __init__(self, file: Path, options: dict[str, object]) -> None:
@@ -97,9 +90,7 @@ class Requests:
 def open_network(model: Model, _devices: Devices, settings: NetworkSettings) -> WorkerNetwork:
     """Convert a SavedModel, once, and load it with a stream for each worker.
 
-    Raises:
-        ModelError: Not installed, a precision that this CPU doesn't have, or as for the reference
-            engine.
+    ModelError also where this CPU doesn't have the precision.
     """
     runtime_of("openvino")
     conversion = conversion_of(model, settings)

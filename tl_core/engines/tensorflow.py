@@ -23,12 +23,7 @@ if TYPE_CHECKING:
 class TensorFlowNetwork:
     """A SavedModel with a replica on each device; a batch is shared out among them.
 
-    Attributes:
-        image_size: Side of the square input, in pixels.
-        device: TensorFlow's name of the first replica's device.
-        module: The loaded SavedModel; None where there are several replicas.
-        output_size: Number of features, or of classes.
-        in_flight: One batch at a time: TensorFlow spreads each over all its threads.
+    See ``Network``. One batch at a time: TensorFlow spreads each over all its threads.
     """
 
     in_flight = 1
@@ -76,9 +71,7 @@ def open_network(
 ) -> TensorFlowNetwork:
     """Load a SavedModel with a replica on each device; XLA may compile its graph.
 
-    Raises:
-        ModelError: The wrong kind of model, labels that don't fit its outputs, or a model that
-            doesn't say its image size.
+    ModelError where it is of the wrong kind, labels don't fit, or it doesn't say its image size.
     """
     import tensorflow as tf
 

@@ -38,23 +38,12 @@ BATCH = 32
 
 @dataclass(frozen=True)
 class Choice:
-    """The fastest of a pilot.
-
-    Attributes:
-        workers: Replicas side by side.
-        threads: Of each of them.
-        chunk: Images that each runs at once.
-        images_per_s: Rate in the pilot.
-    """
+    """The fastest of a pilot: replicas, threads of each, and images that each runs at once."""
 
     workers: int
     threads: int
     chunk: int
     images_per_s: float
-
-    def applied(self, settings: NetworkSettings) -> NetworkSettings:
-        """Settings with this choice pinned."""
-        return replace(settings, workers=self.workers, chunk=self.chunk)
 
 
 def tuned(
@@ -65,11 +54,7 @@ def tuned(
 ) -> Choice | None:
     """The choice for an engine: from the cache, or piloted now; None for engines without workers.
 
-    Args:
-        model: The model.
-        engine: Its engine.
-        settings: Numbers that they pin stay.
-        opened: Opens the engine with settings.
+    Numbers that the settings pin stay; ``opened`` opens the engine with settings.
     """
     if ENGINES[engine].runtime is None:
         return None

@@ -36,17 +36,14 @@ class WorkerNetwork:
     """A network that shares a batch out among replicas, chunk by chunk, as each gets free.
 
     Several replicas of one thread each may beat one with many threads, or not: a pilot decides, see
-    ``tuning``. Batches may be run from several threads at once: then no replica waits at a
-    batch's end while another is still busy.
+    ``tuning``. Batches may be run from several threads at once, ``in_flight`` for full use: then no
+    replica waits at a batch's end while another is still busy.
 
     Args:
         replicas: At least one, on which nothing else runs.
         image_size: Side of the square input in pixels.
         output_size: Number of features, or of classes.
         chunk: Images that a replica runs at once.
-
-    Attributes:
-        in_flight: Batches that should be run at once for full use.
     """
 
     device, module = "CPU:0", None
@@ -81,11 +78,7 @@ class WorkerNetwork:
 def network_of(
     conversion: Conversion, settings: NetworkSettings, replica: Callable[[int], Replica]
 ) -> WorkerNetwork:
-    """A network of as many replicas as the settings say, each made with its number of threads.
-
-    Raises:
-        ModelError: More workers than threads.
-    """
+    """As many replicas as ``shared_out`` says, each made with its number of threads."""
     workers, threads = shared_out(settings)
     return WorkerNetwork(
         [replica(threads) for _ in range(workers)],
@@ -98,8 +91,7 @@ def network_of(
 def shared_out(settings: NetworkSettings) -> tuple[int, int]:
     """Workers, and threads of each: as many workers as threads, unless the settings say.
 
-    Raises:
-        ModelError: More workers than threads.
+    ModelError where these are more workers than threads.
     """
     threads = settings.threads or usable_cpus()
     workers = settings.workers or threads

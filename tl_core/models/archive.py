@@ -9,7 +9,7 @@ import zlib
 from pathlib import Path, PureWindowsPath
 
 from tl_core.errors import ModelError
-from tl_core.models.savedmodel import fault, find_root
+from tl_core.models.savedmodel import fault, find_root, root_fault
 from tl_core.storage import cache_dir, cached_dir, sha256_of
 
 SUFFIXES = (".tar.gz", ".tgz")
@@ -25,13 +25,10 @@ def is_archive(path: Path) -> bool:
 
 
 def unpack(path: Path) -> Path:
-    """The SavedModel folder of an archive, unpacked the first time.
+    """The SavedModel folder of an archive, a ``.tar.gz`` of exactly one, unpacked the first time.
 
     The cache knows the archive by its sha256, so that a new file of the same name is unpacked
     anew. Members that would land outside the folder, and devices, are refused.
-
-    Args:
-        path: A ``.tar.gz`` whose root is a SavedModel folder, or that contains exactly one.
 
     Raises:
         ModelError: Cut off, hostile, or without exactly one whole SavedModel.
@@ -45,14 +42,7 @@ def unpack(path: Path) -> Path:
         _extract(path, folder)
         _check(path, folder)
 
-    return find_root(cached_dir(target, _is_whole, write))
-
-
-def _is_whole(target: Path) -> bool:
-    try:
-        return target.is_dir() and fault(find_root(target)) is None
-    except ModelError:
-        return False
+    return find_root(cached_dir(target, lambda folder: root_fault(folder) is None, write))
 
 
 def _extract(path: Path, folder: Path) -> None:

@@ -24,13 +24,11 @@ class ImageFunction:
     Attributes:
         name: The model, for messages.
         owner: The loaded SavedModel.
-        function: The function within it.
         keyword: The argument that takes the images; None where it is the first.
         trainable: Whether it takes ``training``.
         input_shape: Batch, height, width, channels; None where any.
         output: Key of the output in the dict that it returns; None where that is a tensor.
         columns: ``d``, or None where the graph leaves it open.
-        variables: All that it reads.
     """
 
     name: str
@@ -77,8 +75,7 @@ class ImageFunction:
 def find_image_function(loaded: Loaded, name: str) -> ImageFunction:
     """The function of a loaded SavedModel that takes images and returns a matrix.
 
-    Raises:
-        ModelError: There is none, or its input or output has another form.
+    ModelError where there is none, or its input or output has another form.
     """
     if callable(loaded) and getattr(loaded.__call__, "concrete_functions", None):
         call = loaded.__call__

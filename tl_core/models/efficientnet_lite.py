@@ -41,14 +41,8 @@ STAGES = (
 class ConvBN:
     """A convolution with TensorFlow's SAME padding, batch norm, and ReLU6 or nothing.
 
-    Attributes:
-        name: Prefix of its variables' names.
-        kernel: Side of the kernel in pixels.
-        stride: Step in pixels.
-        inputs: Channels in.
-        outputs: Channels out; the same as ``inputs`` where depthwise.
-        depthwise: One kernel per channel.
-        activation: Whether ReLU6 follows.
+    The name is a prefix of its variables' names; kernel's side and stride are in pixels, inputs and
+    outputs in channels, as many of one as of the other where depthwise.
     """
 
     name: str
@@ -69,9 +63,7 @@ class ConvBN:
 class Block:
     """An inverted bottleneck: expand (unless by 1), filter depthwise, project.
 
-    Attributes:
-        layers: Its two or three convolutions.
-        residual: Whether the input is added to the output.
+    Its input is added to its output where ``residual``.
     """
 
     layers: tuple[ConvBN, ...]
@@ -106,16 +98,13 @@ def normalised(images: Tensor) -> Tensor:
 
 
 def features(images: Tensor, weights: Mapping[str, Variable], *, training: bool) -> Tensor:
-    """The pooled features.
+    """The pooled features, float32 ``(n, 1280)``, not negative.
 
     Args:
         images: float32 RGB in [0, 1], ``(n, h, w, 3)``.
         weights: A variable for each name of ``CONVOLUTIONS``.
         training: Whether batch norm takes its statistics from this batch and updates its
             moving averages. Stochastic depth, which the published training added, is left out.
-
-    Returns:
-        float32 ``(n, 1280)``, not negative.
     """
     import tensorflow as tf
 

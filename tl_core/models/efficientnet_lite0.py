@@ -73,11 +73,7 @@ def _export(folder: Path, kind: Kind) -> None:
 
 
 def weights_path() -> Path:
-    """The weights file as its package installed it.
-
-    Raises:
-        ModelError: The package is absent.
-    """
+    """The weights file as its package installed it; ModelError where that is absent."""
     try:
         return Path(str(resources.files(PACKAGE) / WEIGHTS_FILE))
     except ModuleNotFoundError as error:
@@ -112,8 +108,7 @@ def load_weights() -> dict[str, NDArray[np.float32]]:
 def to_tensorflow(tensors: dict[str, NDArray[np.generic]]) -> dict[str, NDArray[np.float32]]:
     """Rename and transpose PyTorch's tensors; see ``load_weights``.
 
-    Raises:
-        ModelError: A tensor is missing, left over, or of another shape or dtype.
+    ModelError where one is missing, left over, or of another shape or dtype.
     """
     names = _torch_names()
     ours = set(names.values())

@@ -25,9 +25,7 @@ NOTES_FILE = "assets.extra/tlbench.json"
 def cached_export(key: str, export: Callable[[Path], None]) -> Path:
     """The folder in the cache that ``export`` wrote for this key, made where absent or broken.
 
-    Args:
-        key: Names the export; anything that changes its content must be part of it.
-        export: Writes a SavedModel into an empty folder.
+    Anything that changes the content must be part of the key.
     """
 
     def write(folder: Path) -> None:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.error import HTTPError, URLError
 
 from tl_core.errors import ModelError
-from tl_core.models.savedmodel import fault, find_root
+from tl_core.models.savedmodel import find_root, root_fault
 from tl_core.storage import cache_dir
 
 if TYPE_CHECKING:
@@ -38,31 +38,25 @@ _OFFLINE_ADVICE = (
 
 
 def fetch(url: str) -> Path:
-    """The module of a URL as a SavedModel folder, from the client's cache where it is there.
+    """The module of a model's or ``.tar.gz``'s URL as a SavedModel folder, from the client's cache.
 
     The cache is ``TFHUB_CACHE_DIR`` where that is set, else ``cache_dir()/hub``. An entry that is
     broken, as a cleaner of temporary files leaves it, is fetched again once.
-
-    Args:
-        url: A TensorFlow Hub or Kaggle model URL, or one of a ``.tar.gz``.
 
     Raises:
         ModelError: Not reachable, refused, cut off, or no whole SavedModel; no broken entry is
             left in the cache.
     """
-    entry = _resolve(url)
-    problem = _entry_fault(entry)
-    if problem:
-        _remove(entry)
+    for _ in range(2):
         entry = _resolve(url)
-        problem = _entry_fault(entry)
-    if problem:
+        problem = root_fault(entry)
+        if not problem:
+            return find_root(entry)
         _remove(entry)
-        raise ModelError(
-            f"{url}: no whole SavedModel ({problem}), twice; expected a .tar.gz of one. Check "
-            "that the URL is of a TensorFlow 2 model, or try again later"
-        )
-    return find_root(entry)
+    raise ModelError(
+        f"{url}: no whole SavedModel ({problem}), twice; expected a .tar.gz of one. Check "
+        "that the URL is of a TensorFlow 2 model, or try again later"
+    )
 
 
 def _resolve(url: str) -> Path:
@@ -120,16 +114,6 @@ def _client_settings() -> Iterator[None]:
                 os.environ.pop(name, None)
             else:
                 os.environ[name] = value
-
-
-def _entry_fault(entry: Path) -> str | None:
-    """What is wrong with a cache entry; an entry is the module's folder or contains it."""
-    if not entry.is_dir():
-        return f"{entry} is no folder on this machine"
-    try:
-        return fault(find_root(entry))
-    except ModelError as error:
-        return str(error)
 
 
 def _remove(entry: Path) -> None:

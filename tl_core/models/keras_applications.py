@@ -46,14 +46,11 @@ def model_names() -> tuple[str, ...]:
 
 
 def convert(name: str, kind: Kind) -> Path:
-    """A model with ImageNet weights as a SavedModel folder in the cache.
+    """A model of tf_keras.applications, such as ``VGG16``, as a SavedModel folder in the cache.
 
-    Its input is float32 RGB in [0, 1]; Keras's preprocessing is in the graph. Keras downloads the
-    weights the first time, into its own cache (``KERAS_HOME``).
-
-    Args:
-        name: A model of tf_keras.applications, such as ``"VGG16"``.
-        kind: ``"features"``: its average-pooled last map, ``"logits"``: 1000 class scores.
+    Its input is float32 RGB in [0, 1]; Keras's preprocessing is in the graph. Its output is the
+    average-pooled last map for ``"features"``, 1000 class scores for ``"logits"``. Keras downloads
+    the weights the first time, into its own cache (``KERAS_HOME``).
 
     Raises:
         ModelError: No such model, or its weights can't be had.
@@ -65,16 +62,9 @@ def convert(name: str, kind: Kind) -> Path:
 
 
 def export(name: str, kind: Kind, folder: Path, weights: str | None = "imagenet") -> None:
-    """Write a model of tf_keras.applications as a reusable SavedModel.
+    """Write a model as ``convert`` does into a folder that is empty.
 
-    Args:
-        name: As for ``convert``.
-        kind: As for ``convert``.
-        folder: Where to write; exists and is empty.
-        weights: ``"imagenet"``, a file, or None for random ones, as in Keras.
-
-    Raises:
-        ModelError: No such model, or its weights can't be had.
+    Weights are ``"imagenet"``, a file, or None for random ones, as in Keras.
     """
     model, preprocess = _build(_checked(name), kind, weights), preprocessing(name)
 

@@ -19,13 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Model:
-    """A model for an engine to open.
-
-    Attributes:
-        path: The SavedModel folder.
-        handle: The user's name for it, for messages.
-        kind: Whether features or class logits are wanted.
-    """
+    """A model for an engine to open: its SavedModel folder, and the user's handle, for messages."""
 
     path: Path
     handle: str

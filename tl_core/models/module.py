@@ -35,7 +35,6 @@ class HubModule:
         path: Its SavedModel folder.
         image_size: Side in pixels of its images; None where it takes any and names none.
         output_size: Columns of its output.
-        variables: All its TensorFlow variables.
         trainable_variables: Those that fine-tuning changes.
     """
 
@@ -77,11 +76,7 @@ class HubModule:
         return _on_black(self._function, self.image_size)
 
     def member(self, name: str) -> HubModule:
-        """The module that ``export.save_module`` saved within this one; same variables.
-
-        Raises:
-            ModelError: That member is no image module.
-        """
+        """The module that ``export.save_module`` saved within this one; same variables."""
         function = find_image_function(getattr(self.loaded, name, None), self.handle)
         return replace(self, _function=function)
 
@@ -91,10 +86,7 @@ def open_module(path: Path, handle: str | None = None) -> HubModule:
 
     Takes reusable TensorFlow 2 modules (``__call__``) and plain SavedModels with one of
     ``calling.SIGNATURES``; the output may be a dict with one matrix, or one under ``"default"``.
-
-    Args:
-        path: The folder, as ``handles.resolve`` returns it.
-        handle: The user's name for it, for messages; the path where absent.
+    The handle is for messages; None takes the path.
 
     Raises:
         ModelError: Not loadable, without a suitable function, or its output is no matrix.
@@ -117,8 +109,7 @@ def open_module(path: Path, handle: str | None = None) -> HubModule:
 def size_for(handle: str, own: int | None, settings: NetworkSettings) -> int:
     """Side of the square input in pixels: the settings', the module's own, or the fallback.
 
-    Raises:
-        ModelError: There is none of these.
+    ModelError where there is none of these.
     """
     sizes = (settings.image_size, own, settings.fallback_size)
     size = next((int(size) for size in sizes if size is not None), None)
@@ -145,12 +136,10 @@ def _load(path: Path, name: str) -> Loaded:
 
 
 def _square(input_shape: tuple[int | None, ...]) -> int | None:
-    """The side of the images that the graph demands; None where it takes any."""
     return input_shape[1] if input_shape[1] == input_shape[2] else None
 
 
 def _on_black(function: ImageFunction, image_size: int | None) -> NDArray[np.float32]:
-    """The output for one black image, ``(1, d)``."""
     import tensorflow as tf
 
     height, width = (n or image_size or 224 for n in function.input_shape[1:3])
@@ -158,16 +147,10 @@ def _on_black(function: ImageFunction, image_size: int | None) -> NDArray[np.flo
 
 
 def require(module: HubModule, kind: Kind, classes: int | None = None) -> None:
-    """Check that a module is of the kind that its user needs.
+    """Refuse, with a ModelError, a module of another kind than its user needs.
 
-    Args:
-        module: The module; where features are wanted, it is run once on a black image.
-        kind: ``"features"`` or ``"logits"``.
-        classes: Where logits are wanted: the number of labels at hand; None: ImageNet's.
-
-    Raises:
-        ModelError: A classifier where an extractor is needed, the reverse, or a classifier of
-            other classes than the labels are for.
+    Where features are wanted, it is run once on a black image; where logits are, it must have as
+    many outputs as there are ``classes``, labels at hand (None: ImageNet's).
     """
     if kind == "features":
         _require_features(module)
@@ -176,11 +159,7 @@ def require(module: HubModule, kind: Kind, classes: int | None = None) -> None:
 
 
 def require_classes(handle: str, outputs: int, classes: int | None) -> None:
-    """Check that a classifier has as many outputs as there are labels (None: ImageNet's).
-
-    Raises:
-        ModelError: It has not.
-    """
+    """Refuse a classifier without an output for each label (None: ImageNet's); ModelError."""
     if classes is not None and classes != outputs:
         raise ModelError(
             f"{handle}: {outputs} outputs but {classes} labels; pass one per output, in their order"

@@ -54,11 +54,7 @@ def _fault(folder: Path) -> str | None:
 
 
 def find_root(folder: Path) -> Path:
-    """The SavedModel folder that ``folder`` is, or the only one inside it.
-
-    Raises:
-        ModelError: It holds none, or several.
-    """
+    """The SavedModel folder that ``folder`` is, or the only one inside it; else ModelError."""
     if (folder / GRAPH_FILE).is_file():
         return folder
     roots = sorted(path.parent for path in folder.rglob(GRAPH_FILE))
@@ -66,6 +62,16 @@ def find_root(folder: Path) -> Path:
         return roots[0]
     names = ", ".join(str(path.relative_to(folder)) for path in roots)
     raise ModelError(f"{len(roots)} SavedModel folders ({names or 'none'}); expected exactly one")
+
+
+def root_fault(folder: Path) -> str | None:
+    """As ``fault``, of ``find_root(folder)``."""
+    if not folder.is_dir():
+        return f"{folder} is no folder on this machine"
+    try:
+        return fault(find_root(folder))
+    except ModelError as error:
+        return str(error)
 
 
 def _meta_graphs(graph: Path) -> list[Message]:

@@ -15,7 +15,7 @@ PRECISIONS = ("fp32", "bf16", "int8")
 
 @dataclass(frozen=True)
 class NetworkSettings:
-    """How a network is to be opened.
+    """How a network is to be opened; ModelError for a number below 1, or no such precision.
 
     Attributes:
         image_size: Side of the square input in pixels; None takes the model's own.
@@ -26,9 +26,6 @@ class NetworkSettings:
         precision: One of ``PRECISIONS``.
         workers: Replicas that run side by side and share the threads; None leaves it to the engine.
         chunk: Images that a worker runs at once; None leaves it to the engine.
-
-    Raises:
-        ModelError: A number below 1, or no such precision.
     """
 
     image_size: int | None = None

@@ -37,11 +37,8 @@ _UNPICKLING_ERRORS = (
 def read_tensors(path: Path) -> dict[str, NDArray[np.generic]]:
     """The tensors of a checkpoint that holds nothing but an ordered dict of tensors.
 
-    Args:
-        path: A file written by ``torch.save(state_dict)`` before PyTorch 1.6.
-
-    Returns:
-        Name to array, float32 or int64, each with memory of its own.
+    The file is one of ``torch.save(state_dict)`` before PyTorch 1.6; each array, float32 or int64,
+    has memory of its own.
 
     Raises:
         ModelError: Absent, cut off, another format, or a pickle that asks for anything else than
