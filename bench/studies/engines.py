@@ -26,8 +26,7 @@ from tl_core.extractor import FeatureExtractor
 from tl_core.resize import resize_batch
 from tl_core.streaming import BATCH_SIZE
 from tlbench.suite.flops import multiply_adds
-from tlbench.suite.loaded_workload import load_workload, open_data
-from tlbench.suite.peak import peak_here
+from tlbench.suite.loaded_workload import load_workload, open_data, peak_here
 from tlbench.suite.precision import precision_accuracy
 from tlbench.timing.memory import peak_rss_bytes
 

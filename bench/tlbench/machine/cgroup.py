@@ -50,14 +50,10 @@ def stat_file(root: Path = ROOT) -> Path | None:
 
 
 def throttling(stat: Path | None) -> dict[str, float]:
-    """How often and how long the CPU quota has stopped a group so far.
+    """How often and how long the CPU quota has stopped the group of ``stat_file`` so far.
 
-    Args:
-        stat: What ``stat_file`` returned.
-
-    Returns:
-        ``throttled_times``: periods; ``throttled_s``: seconds summed over CPUs. Empty where
-        nothing counts them.
+    ``throttled_times`` are periods, ``throttled_s`` seconds summed over CPUs; empty where nothing
+    counts them.
     """
     fields = read_fields(stat) if stat else {}
     if "nr_throttled" not in fields:

@@ -1,4 +1,4 @@
-"""What the kernel has counted so far about this process and about its CPUs."""
+"""What the kernel counts about this process and its CPUs, and their clocks, heat and throttling."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 import psutil
 
 from tlbench.machine.cgroup import stat_file, throttling
-from tlbench.machine.clocks import ThrottleReader
-from tlbench.machine.system_files import ROOT, read_text
+from tlbench.machine.cpu import cpuinfo_blocks
+from tlbench.machine.system_files import ROOT, read_int, read_text
 
 if sys.platform != "win32":
     import resource
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
 #: What is work of a CPU's time; guests' time is in the first two already.
@@ -24,14 +24,9 @@ BUSY = ("user", "nice", "system", "irq", "softirq")
 
 
 class CounterReader:
-    """Finds out once what the machine counts, and then reads only that.
+    """Finds out once what the machine counts about these CPUs, and then reads only that.
 
-    Args:
-        cpus: CPUs that this process may run on.
-        root: The folder that stands for ``/``.
-
-    Attributes:
-        tick_s: Seconds per count of CPU time.
+    ``tick_s`` are the seconds per count of CPU time.
     """
 
     def __init__(self, cpus: tuple[int, ...], root: Path = ROOT) -> None:
@@ -85,3 +80,47 @@ def own_use() -> Mapping[str, float]:
         "involuntary_switches": sum(use.ru_nivcsw for use in both),
         "major_faults": sum(use.ru_majflt for use in both),
     }
+
+
+class ClockReader:
+    """Reads the clocks of some CPUs; finds out once whether they are measured at all."""
+
+    def __init__(self, cpus: Iterable[int], root: Path = ROOT) -> None:
+        self._cpus = frozenset(cpus)
+        # With neither (most virtual machines, other systems) psutil has the nominal clock.
+        self._measured = any((root / "sys/devices/system/cpu").glob("cpu*/cpufreq")) or any(
+            "aperfmperf" in block.get("flags", "").split() for block in cpuinfo_blocks(root)
+        )
+
+    def read(self) -> tuple[float, ...]:
+        """MHz of each CPU; empty where they aren't measured."""
+        if not self._measured:
+            return ()
+        try:
+            clocks = [each.current for each in psutil.cpu_freq(percpu=True)]
+        except (OSError, NotImplementedError):
+            return ()
+        # Where several CPUs share a clock, there are fewer clocks than CPUs.
+        mine = [clock for cpu, clock in enumerate(clocks) if cpu in self._cpus]
+        return tuple(mine if len(clocks) > max(self._cpus) else clocks)
+
+
+class ThrottleReader:
+    """Counts how often heat held the clocks of some CPUs down."""
+
+    def __init__(self, cpus: Iterable[int], root: Path = ROOT) -> None:
+        folder = root / "sys/devices/system/cpu"
+        names = ("core_throttle_count", "package_throttle_count")
+        files = [folder / f"cpu{cpu}/thermal_throttle" / name for cpu in cpus for name in names]
+        self._files = [file for file in files if file.exists()]
+
+    def read(self) -> int | None:
+        """Events so far, summed over the CPUs; None where the machine doesn't count them."""
+        counts = [count for file in self._files if (count := read_int(file)) is not None]
+        return sum(counts) if counts else None
+
+
+def temperature_c() -> float | None:
+    """The hottest sensor in Celsius; None without one."""
+    sensors = psutil.sensors_temperatures() if hasattr(psutil, "sensors_temperatures") else {}
+    return max((each.current for several in sensors.values() for each in several), default=None)

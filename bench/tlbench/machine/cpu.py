@@ -36,10 +36,9 @@ ARM_CORES = {
 
 @dataclass(frozen=True)
 class Cpu:
-    """A machine's processors.
+    """A machine's processors, by the name that they give themselves.
 
     Attributes:
-        model: The name that it gives itself.
         identity: Vendor, family, model and stepping, since clouds sell many CPUs under one name.
         instruction_sets: Those of ``INSTRUCTION_SETS`` that it has; None where unknown.
         core_of: Socket and core of each logical CPU; empty where unknown.
@@ -66,11 +65,7 @@ class Cpu:
 
 
 def read_cpu(root: Path = ROOT) -> Cpu:
-    """Describe the processor; on systems other than Linux through py-cpuinfo.
-
-    Args:
-        root: The folder that stands for ``/``.
-    """
+    """Describe the processor; on systems other than Linux through py-cpuinfo."""
     blocks = cpuinfo_blocks(root)
     if not blocks:
         return _elsewhere()

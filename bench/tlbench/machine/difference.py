@@ -40,13 +40,7 @@ MEMORY_TOLERANCE = 0.02
 
 @dataclass(frozen=True)
 class Change:
-    """One fact that differs.
-
-    Attributes:
-        key: Its name, such as ``packages.tensorflow``.
-        old: In the first fingerprint.
-        new: In the second.
-    """
+    """One fact that differs, such as ``packages.tensorflow``, as it was and as it is."""
 
     key: str
     old: object
@@ -63,26 +57,17 @@ class Change:
 
 @dataclass(frozen=True)
 class FingerprintDifference:
-    """What differs between two fingerprints.
-
-    Attributes:
-        machine: Facts about the hardware and the share of it that may be used.
-        software: Versions and settings.
-    """
+    """What differs: facts about the hardware and the share of it that may be used, and software."""
 
     machine: tuple[Change, ...]
     software: tuple[Change, ...]
 
 
 def compare_fingerprints(a: Mapping[str, Any], b: Mapping[str, Any]) -> FingerprintDifference:
-    """Compare two fingerprints; a fact that only one of them has is no difference.
+    """Compare an older and a newer fingerprint; a fact that only one of them has is no difference.
 
     Files of earlier versions lack facts. But two that don't both name their CPU are never called
     the same machine.
-
-    Args:
-        a: The older one.
-        b: The newer one.
     """
     old, new = dict(flat(a, NONE_IS_KNOWN)), dict(flat(b, NONE_IS_KNOWN))
     both = [name for name in old if name in new and name not in NOT_COMPARED]

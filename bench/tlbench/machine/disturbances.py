@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from tlbench.machine.gpu_noise import GpuNoise
-    from tlbench.machine.noise_sample import NoiseSample
+    from tlbench.machine.noise_sample import GpuNoise, NoiseSample
 
 Noise = TypeVar("Noise")
 
@@ -93,8 +92,7 @@ USUAL = "power limit"
 def disturbances(sample: NoiseSample) -> tuple[str, ...]:
     """What disturbed, such as ``others used 23% of the CPUs``; empty where nothing did.
 
-    Args:
-        sample: What was counted; facts that the machine doesn't report count as no disturbance.
+    Facts that the machine doesn't report count as no disturbance.
     """
     texts = _beyond(THRESHOLDS, sample)
     for number, gpu in enumerate(sample.gpus):

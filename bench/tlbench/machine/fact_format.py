@@ -86,12 +86,9 @@ def facts_lines(facts: Mapping[str, Any]) -> list[tuple[str, str]]:
 def flat(
     facts: Mapping[str, Any], none_is_known: Container[str] = (), within: str = ""
 ) -> Iterable[tuple[str, Any]]:
-    """Every known fact, members of groups by a name with a dot.
+    """Every known fact, members of groups by a name with a dot, each name after ``within``.
 
-    Args:
-        facts: Values and groups by name.
-        none_is_known: Facts and groups in which None is a value, too.
-        within: Put before each name.
+    In facts and groups of ``none_is_known``, None is a value, too.
     """
     for key, value in facts.items():
         name = f"{within}{key}"

@@ -82,9 +82,7 @@ def open_nvml(root: Path = ROOT) -> Nvml:
 def gpu_facts(nvml: Nvml, root: Path = ROOT) -> dict[str, Any]:
     """Models, memory and driver: what the machine's GPUs are.
 
-    Args:
-        nvml: What ``open_nvml`` returned.
-        root: The folder that stands for ``/``; its driver folder names GPUs without NVML.
+    Without NVML, the driver's folder names them.
     """
     if nvml is None:
         driver = root / "proc/driver/nvidia"
@@ -109,9 +107,7 @@ def gpu_facts(nvml: Nvml, root: Path = ROOT) -> dict[str, Any]:
 class GpuReader:
     """Reads every GPU's state; none at all where there is no NVML.
 
-    Args:
-        nvml: What ``open_nvml`` returned.
-        own_pid: This process as the driver knows it; None where that isn't known.
+    ``own_pid`` is this process as the driver knows it; None where that isn't known.
     """
 
     def __init__(self, nvml: Nvml, own_pid: int | None = None) -> None:
@@ -119,11 +115,7 @@ class GpuReader:
         self._handles = [] if nvml is None else _handles(nvml)
 
     def read(self, since_us: int = 0) -> tuple[GpuState, ...]:
-        """Every GPU now.
-
-        Args:
-            since_us: Unix time in microseconds from which on others' use counts.
-        """
+        """Every GPU now; others' use counts from ``since_us`` on, Unix time in microseconds."""
         return tuple(self._read(handle, since_us) for handle in self._handles)
 
     def _read(self, handle: Handle, since_us: int) -> GpuState:

@@ -10,12 +10,10 @@ import time
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
-from tlbench.machine.clocks import ClockReader
-from tlbench.machine.counters import CounterReader
+from tlbench.machine.counters import ClockReader, CounterReader
 from tlbench.machine.cpu import allowed_cpus
 from tlbench.machine.gpu import GpuReader, open_nvml, own_pid
-from tlbench.machine.gpu_noise import gpu_noise
-from tlbench.machine.noise_sample import NoiseSample
+from tlbench.machine.noise_sample import NoiseSample, gpu_noise
 from tlbench.machine.system_files import ROOT
 
 if TYPE_CHECKING:
@@ -28,10 +26,6 @@ class NoiseMeter:
     """Started before timed work and stopped after it, as often as wanted.
 
     Children that still run count as others. GPUs are read where a driver and nvidia-ml-py are.
-
-    Args:
-        root: The folder that stands for ``/``.
-        gpus: Reads the GPUs; None finds them.
     """
 
     def __init__(self, root: Path = ROOT, gpus: GpuReader | None = None) -> None:
@@ -52,11 +46,7 @@ class NoiseMeter:
         self._clock = time.perf_counter()  # last, so that reading isn't timed
 
     def stop(self) -> NoiseSample:
-        """End the interval.
-
-        Raises:
-            RuntimeError: ``start`` wasn't called before.
-        """
+        """End the interval; RuntimeError where ``start`` wasn't called before."""
         clock = time.perf_counter()
         if self._before is None:
             raise RuntimeError("NoiseMeter.stop: expected start before it")

@@ -17,11 +17,7 @@ if TYPE_CHECKING:
 
 
 def probe(threads: int) -> Probe:
-    """Measure in this process.
-
-    Raises:
-        ProbeError: Below 1, or TensorFlow didn't take that number of threads.
-    """
+    """Measure in this process; ProbeError where TensorFlow doesn't take that number of threads."""
     if threads < 1:
         raise ProbeError(f"{threads} threads: expected at least 1")
     import tensorflow as tf

@@ -63,9 +63,7 @@ class Probe:
             (a copy, GB/s of 1e9 bytes, read and written ones counted).
         by: Whose kernels, such as ``numpy (openblas Haswell)``.
         threads: Threads that were set, and checked.
-        best: Of all repetitions.
-        median: Of all repetitions.
-        n: Repetitions.
+        best, median, n: Of all repetitions, and how many these were.
         cpus_busy: CPU seconds per second of this process meanwhile: fewer than the threads where
             others had the CPUs.
         size: Side of the matrices, or bytes of one array.
@@ -92,11 +90,7 @@ class Probe:
 
 
 def run_probes(threads: Iterable[int] | None = None) -> tuple[Probe, ...]:
-    """All probes, at each number of threads.
-
-    Args:
-        threads: Numbers of threads; None is one, and all CPUs that this process may run on.
-    """
+    """All probes, at each number of threads; None is one, and all CPUs that may be used."""
     kinds = (matmul_numpy, matmul_tensorflow, bandwidth)
     counts = threads or dict.fromkeys((1, len(allowed_cpus())))
     probes = (kind(count) for count in counts for kind in kinds)
@@ -115,11 +109,7 @@ def probes_json(probes: Sequence[Probe]) -> list[dict[str, Any]]:
 
 
 def matmul_numpy(threads: int) -> Probe:
-    """Peak float32 matrix multiply through NumPy.
-
-    Raises:
-        ProbeError: BLAS didn't take that number of threads.
-    """
+    """Peak float32 matrix multiply through NumPy; ProbeError where BLAS has other threads."""
     threadpoolctl = importlib.import_module("threadpoolctl")
     library = blas() or {}
     with threadpoolctl.threadpool_limits(threads, user_api="blas"):
@@ -136,9 +126,7 @@ def matmul_tensorflow(threads: int) -> Probe | None:
     """Peak float32 matrix multiply through TensorFlow; None where that isn't installed.
 
     In another process, which costs an import: a running TensorFlow can't change its threads.
-
-    Raises:
-        ProbeError: TensorFlow didn't take that number of threads, or failed.
+    ProbeError where that fails.
     """
     if find_spec("tensorflow") is None:
         return None
@@ -159,13 +147,10 @@ def matmul_tensorflow(threads: int) -> Probe | None:
 
 
 def matmul(product: Callable[[int], Callable[[], object]], by: str, threads: int) -> Probe:
-    """Measure matrix multiplies.
+    """Measure matrix multiplies by some kernels that use so many threads.
 
-    Args:
-        product: From a side to what multiplies two square float32 matrices of it, and has done so
-            when it returns.
-        by: Whose kernels.
-        threads: How many the kernels use.
+    ``product`` makes, from a side, what multiplies two square float32 matrices of it, and has done
+    so when it returns.
     """
     side, work = SIDES[0], product(SIDES[0])
     work()  # starts threads, and touches memory
@@ -178,13 +163,10 @@ def matmul(product: Callable[[int], Callable[[], object]], by: str, threads: int
 
 
 def bandwidth(threads: int, size: int | None = None) -> Probe:
-    """Memory bandwidth of copies between two arrays much larger than the caches.
+    """Memory bandwidth of copies between two arrays much larger than the caches, a part per thread.
 
-    A store may first load what it overwrites; that isn't counted.
-
-    Args:
-        threads: Each copies its own part.
-        size: Bytes of one array; None takes four times the last-level cache, and at least 128 MiB.
+    A store may first load what it overwrites; that isn't counted. ``size`` is bytes of one array;
+    None takes four times the last-level cache, and at least 128 MiB.
     """
     wanted = size or max(COPY_BYTES, COPY_CACHES * (last_level_cache() or 0))
     most = int(psutil.virtual_memory().available * COPY_MEMORY / 2)

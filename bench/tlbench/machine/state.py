@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import psutil
 
-from tlbench.machine.clocks import ClockReader, ThrottleReader, temperature_c
+from tlbench.machine.counters import ClockReader, ThrottleReader, temperature_c
 from tlbench.machine.cpu import allowed_cpus
 from tlbench.machine.gpu import GpuReader, open_nvml, own_pid
 from tlbench.machine.system_files import ROOT, read_text
@@ -21,14 +21,7 @@ if TYPE_CHECKING:
 
 
 def momentary_state(root: Path = ROOT) -> dict[str, Any]:
-    """Load, clocks, free memory and temperatures now, for JSON.
-
-    Args:
-        root: The folder that stands for ``/``.
-
-    Returns:
-        Facts by name; None where the machine doesn't report it.
-    """
+    """Load, clocks, free memory and temperatures now, for JSON; None where it isn't reported."""
     cpus = allowed_cpus()
     clocks = ClockReader(cpus, root).read()
     memory, swap = psutil.virtual_memory(), psutil.swap_memory()

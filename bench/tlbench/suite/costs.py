@@ -39,13 +39,7 @@ PILOT_BATCHES = 4
 
 @dataclass(frozen=True)
 class Pilot:
-    """Rates of a short look at the loaded workload.
-
-    Attributes:
-        images_per_s: Rate of extraction.
-        resized_per_s: Rate of resizing alone.
-        compile_s: Seconds to make a new head and trace its training step.
-    """
+    """A short look at the loaded workload: rates, and seconds to make a head and trace its step."""
 
     images_per_s: float
     resized_per_s: float

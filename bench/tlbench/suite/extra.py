@@ -25,13 +25,9 @@ NEWEST_PYTHON = (3, 13)
 
 
 def check_installed(what: str) -> None:
-    """Refuse what needs the extra where a package of it isn't installed; nothing is imported.
+    """Refuse what needs the extra, such as ``tlbench train``, where a package of it is absent.
 
-    Args:
-        what: The command, such as ``tlbench train``.
-
-    Raises:
-        InputError: It isn't installed; the message says what to install.
+    Nothing is imported; the InputError says what to install.
     """
     absent = [package for module, package in PACKAGES.items() if find_spec(module) is None]
     if not absent:

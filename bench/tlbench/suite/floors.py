@@ -26,12 +26,10 @@ TUTORIAL_ACCURACY = 0.7657
 
 @dataclass(frozen=True)
 class Bounds:
-    """What a test accuracy must lie between.
+    """What a test accuracy must lie between, and where both come from, for messages.
 
-    Attributes:
-        floor: Below it, something was wrong: input range, channel order, labels, training.
-        ceiling: Above it, test images or labels must have leaked into training.
-        origin: Where both come from, for messages.
+    Below the floor, something was wrong: input range, channel order, labels, training. Above the
+    ceiling, test images or labels must have leaked into training.
     """
 
     floor: float
@@ -45,10 +43,7 @@ class Derivation:
 
     Attributes:
         model: Short name of the model.
-        data: Name of the data set.
         data_fingerprint: Of its pixels at these sizes.
-        image_size: Side of the network's input in pixels.
-        train_size, test_size: Images.
         batch_size: Images per step: more of them make fewer steps, and a lower accuracy.
         accuracies: Test accuracy after one epoch of Adam, by seed from 0.
         linear_probe: Test accuracy of a converged logistic regression on the same features.
@@ -98,13 +93,7 @@ def derivations() -> tuple[Derivation, ...]:
 
 
 def bounds_for(workload: Workload, data: DataSet, image_size: int) -> Bounds:
-    """The bounds for a job: from the table, or else what chance alone could reach.
-
-    Args:
-        workload: The job; its model decides.
-        data: The data set at the job's sizes.
-        image_size: Side of the network's input in pixels.
-    """
+    """The bounds for a job at these sizes: from the table, or else what chance could reach."""
     job = (short_name(workload.model), data.name, image_size, *data.sizes, workload.batch_size)
     chance = chance_bounds(data)
     for row in derivations():

@@ -44,13 +44,7 @@ _CALL = re.compile(r"(Stateful)?PartitionedCall(_\d+)?$")
 
 @dataclass(frozen=True)
 class LayerCount:
-    """One operation's multiply-adds.
-
-    Attributes:
-        name: Its name in the graph, without the function calls around it.
-        op: Its type, such as ``"Conv2D"``.
-        multiply_adds: For one image.
-    """
+    """One operation's multiply-adds for one image, its type, and its name in the graph."""
 
     name: str
     op: str
@@ -62,7 +56,7 @@ class MultiplyAdds:
     """The multiply-adds of a model for one image, at inference.
 
     Attributes:
-        total: The sum of ``by_layer``. Floating-point operations (FLOPs) are twice as many.
+        total: Of all layers. Floating-point operations (FLOPs) are twice as many.
         by_layer: Every operation that has some, in the order of computation.
         uncounted: Sorted types of operations that may have some, but have no counter, or shapes
             that the graph leaves open. Where there are any, ``total`` is a lower bound.
@@ -78,15 +72,11 @@ class _OpenShapeError(Exception):
 
 
 def multiply_adds(module: HubModule, image_size: int) -> MultiplyAdds:
-    """Count the multiply-adds of a model for one image at inference.
+    """Count the multiply-adds of a model for one image of ``image_size`` pixels, at inference.
 
     The model is not run: shapes follow from float32 ``(1, image_size, image_size, 3)``. Operations
     that the output or the pixels have no part in are left out. Bodies of loops and conditions are
     not counted: ``uncounted`` names those that hold convolutions and the like.
-
-    Args:
-        module: An image module.
-        image_size: Side of the image in pixels.
 
     Raises:
         ModelError: The model doesn't take images of this size.
@@ -136,9 +126,8 @@ def _inlined(concrete: Loaded) -> Message:
 def _with_shapes(concrete: Loaded, graph_def: Message) -> tuple[Operation, dict[str, Message]]:
     """Import a graph, its variables as handles of known shape, so that all shapes are inferred.
 
-    Returns:
-        The operation that puts out the matrix, in its new graph; and the functions that could not
-        be inlined (the bodies of loops and conditions), by name.
+    Returned are the operation that puts out the matrix, in its new graph, and by name the functions
+    that could not be inlined (the bodies of loops and conditions).
     """
     import tensorflow as tf
 

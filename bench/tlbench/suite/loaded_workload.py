@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 import tlbench.suite.tutorial_engine  # noqa: F401 - adds an engine
-from tl_core.devices import usable_cpus
+from tl_core.devices import set_threads, usable_cpus
+from tl_core.errors import DeviceError
 from tl_core.transfer import TransferModel
+from tlbench.machine.probe_tensorflow import product
+from tlbench.machine.probes import Probe, matmul, matmul_numpy, peak
 from tlbench.suite.floors import SEEDS
 from tlbench.suite.flops import multiply_adds
-from tlbench.suite.peak import peak_here
 from tlbench.suite.precision import PrecisionAccuracy, precision_accuracy
 
 if TYPE_CHECKING:
@@ -132,11 +134,7 @@ class LoadedWorkload:
 
 
 def open_data(workload: Workload, *, download: bool = False) -> DataSet:
-    """The workload's data set at its sizes.
-
-    Raises:
-        DataError: Absent, or smaller than the sizes.
-    """
+    """The workload's data set at its sizes; DataError where it is absent or smaller."""
     from tl_core.data import load_data
 
     data = load_data(workload.data, download=download, seed=workload.seed)
@@ -146,13 +144,7 @@ def open_data(workload: Workload, *, download: bool = False) -> DataSet:
 def load_workload(workload: Workload, data: DataSet, *, probe: bool = True) -> LoadedWorkload:
     """Load the model and run it for the first time.
 
-    Args:
-        workload: What is run.
-        data: Its data set.
-        probe: Whether to measure the machine's peak, which takes a second or two.
-
-    Raises:
-        ModelError, DeviceError: As for ``FeatureExtractor``.
+    ``probe`` says whether to measure the machine's peak, which takes a second or two.
     """
     from tl_core.extractor import FeatureExtractor
 
@@ -163,7 +155,7 @@ def load_workload(workload: Workload, data: DataSet, *, probe: bool = True) -> L
     loaded = perf_counter()
     extractor.extract(data.train.images.head(workload.batch_size), batch_size=workload.batch_size)
     called = perf_counter()
-    peak = peak_here(threads) if probe and workload.device == "cpu" else None
+    best = peak_here(threads) if probe and workload.device == "cpu" else None
     # Counted in the model's own graph, whatever an engine made of it.
     counted = multiply_adds(extractor.module, extractor.image_size)
     return LoadedWorkload(
@@ -174,5 +166,21 @@ def load_workload(workload: Workload, data: DataSet, *, probe: bool = True) -> L
         first_call_s=called - loaded,
         # Part of a network is no figure for the whole.
         multiply_adds=None if counted.uncounted else counted.total,
-        peak_gflops_per_s=peak.best if peak else None,
+        peak_gflops_per_s=best.best if best else None,
     )
+
+
+def peak_here(threads: int) -> Probe | None:
+    """The faster of NumPy's and TensorFlow's float32 matrix multiply, with the engine's threads.
+
+    Measured beside the rounds that are shown as a share of it: minutes earlier the machine may
+    have been faster or slower. None where others had so much of the CPUs that it is no peak.
+    """
+    probes = [matmul_numpy(threads)]
+    try:
+        set_threads(threads)  # beside another engine it may have all
+        probes.append(matmul(product, "tensorflow", threads))
+    except DeviceError:  # it runs already, with another number: no peak of this one
+        pass
+    best = peak(probes, threads)
+    return None if best is None or best.disturbed else best

@@ -21,13 +21,9 @@ _EXPECTED = {int: "a whole number, at least 1", float: "a number above 0"}
 
 
 class Option(NamedTuple):
-    """An option of the command line that is also an ini setting.
+    """An option of the command line that is also an ini setting: a field of ``Workload``.
 
-    Attributes:
-        name: The ``Workload`` field that it sets, and with hyphens the option's name.
-        help: What it is, in a line.
-        metavar: What stands for its value in help.
-        kind: Type of the value: text, a whole number from 1, or a number above 0.
+    Its value is text, a whole number from 1, or a number above 0.
     """
 
     name: str
@@ -41,11 +37,7 @@ class Option(NamedTuple):
         return "--" + self.name.replace("_", "-")
 
     def parse(self, text: str) -> str | int | float:
-        """The value of the type that the workload's field has.
-
-        Raises:
-            OptionError: Not a number of the kind that is expected.
-        """
+        """The value of the type that the workload's field has; else OptionError."""
         if self.kind is str:
             return text
         try:
@@ -90,16 +82,10 @@ OPTIONS = (
 
 
 def workload_from(name: str, values: dict[str, str]) -> Workload:
-    """A workload with the given options in place of its own values.
+    """A workload by name, with the options that were given in place of its own values.
 
-    Other data or another model has other sizes: a workload's own are for its own.
-
-    Args:
-        name: One of ``WORKLOADS``.
-        values: Option name to text, only those that were given.
-
-    Raises:
-        OptionError: No such workload, or a bad value.
+    Other data or another model has other sizes: a workload's own are for its own. OptionError for
+    no such workload, or a bad value.
     """
     from dataclasses import replace
 
@@ -118,11 +104,7 @@ def workload_from(name: str, values: dict[str, str]) -> Workload:
 
 
 def known_values(name: str) -> Sequence[str]:
-    """Values of an option that can be listed; some options take others too, such as folders.
-
-    Args:
-        name: The option's, with underscores.
-    """
+    """Values of an option that can be listed; some options take others too, such as folders."""
     import tlbench.suite.tutorial_engine  # noqa: F401 - adds an engine
     from tl_core.data import data_names
     from tl_core.engines.names import engine_names
@@ -142,8 +124,7 @@ def known_values(name: str) -> Sequence[str]:
 def check_names(workload: Workload) -> None:
     """Refuse an engine, a device or a data set that doesn't exist, before anything is loaded.
 
-    Raises:
-        OptionError: It isn't known; what is.
+    The OptionError says which are known.
     """
     import tlbench.suite.tutorial_engine  # noqa: F401 - adds an engine
     from tl_core.data import data_names

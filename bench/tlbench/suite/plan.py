@@ -29,13 +29,7 @@ def describe(workload: Workload) -> list[str]:
 
 
 def plan(schedule: Schedule, started: float, budget_s: float | None) -> str:
-    """Each stage's rounds, and when the run will end.
-
-    Args:
-        schedule: The plan.
-        started: When the run began, in the schedule's seconds.
-        budget_s: Seconds that the run may take; None without a budget.
-    """
+    """Each stage's rounds, and when the run, which began at ``started``, will end."""
     rounds = ", ".join(
         f"{name.removeprefix('test_')} {count}" for name, count in schedule.rounds.items()
     )

@@ -26,9 +26,7 @@ MOST_IMAGES = 5_000
 class PrecisionAccuracy:
     """Accuracies of two heads, trained alike on features of the same images.
 
-    Attributes:
-        accuracy: On the engine's features.
-        reference: On the reference engine's, in single precision.
+    One is on the engine's features, ``reference`` on the reference engine's in single precision.
     """
 
     accuracy: float
@@ -43,13 +41,7 @@ class PrecisionAccuracy:
 def precision_accuracy(
     extractor: FeatureExtractor, data: DataSet, workload: Workload
 ) -> PrecisionAccuracy:
-    """Measure both accuracies on the workload's own images; cached by machine and inputs.
-
-    Args:
-        extractor: The engine in the precision that is in question.
-        data: Its first images train and test the heads.
-        workload: Has the model's handle, batch size, seed and device.
-    """
+    """Measure both accuracies on the workload's own first images; cached by machine and inputs."""
     first = data.head(min(len(data.train), MOST_IMAGES), min(len(data.test), MOST_IMAGES))
     inputs = {
         **feature_facts(extractor.facts, first.train.images),
@@ -83,11 +75,7 @@ def _measure(extractor: FeatureExtractor, data: DataSet, workload: Workload) -> 
 
 
 def check_precision(result: PrecisionAccuracy, precision: str) -> None:
-    """Refuse a precision that loses accuracy on this machine.
-
-    Raises:
-        AssertionError: Its share is below ``LEAST_SHARE``.
-    """
+    """Refuse, with an AssertionError, a precision that loses accuracy on this machine."""
     assert result.share >= LEAST_SHARE, (
         f"{precision} has {result.share:.2%} of the accuracy of single precision "
         f"({result.accuracy:.4f} of {result.reference:.4f}), expected at least {LEAST_SHARE:.0%}"

@@ -15,8 +15,7 @@ if TYPE_CHECKING:
 def import_tensorflow(device: str) -> None:
     """Import TensorFlow and start its runtime, quietly unless that fails.
 
-    Args:
-        device: What ``--device`` says; for ``cpu`` GPUs are hidden, so that none is touched.
+    For the device ``cpu`` GPUs are hidden, so that none is touched.
     """
     # Read when TensorFlow is first imported; what the user has set stays.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")

@@ -27,8 +27,6 @@ class Recipe:
     """One way from raw images to a trained model.
 
     Attributes:
-        data: Name of the data set.
-        model: Handle of the backbone.
         target: Top-1 accuracy on all test images that must be reached.
         image_size: Side of the network's input in pixels.
         train_size: Training images, drawn anew for each seed.
@@ -72,14 +70,8 @@ def follow(
 ) -> tuple[Evaluation, Opened]:
     """Load the model, extract, solve for the head, and test it on all test images.
 
-    Args:
-        recipe: The data set's.
-        data: Where the training images are drawn from.
-        seed: Of the drawing.
-        network: How the backbone is run, as arguments of ``FeatureExtractor``.
-
-    Returns:
-        The test result, and the network that was opened.
+    The seed is that of drawing training images; ``network`` has arguments of ``FeatureExtractor``.
+    Returns the test result, and the network that was opened.
     """
     train, test = data.train, data.test
     chosen = np.random.default_rng(seed).permutation(len(train))[: recipe.train_size]

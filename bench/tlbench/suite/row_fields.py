@@ -53,7 +53,7 @@ def fill_row(
         stage: What was timed.
         recipe: Where it has a backbone and a number of training images of its own.
         opened: The network that ran, where it isn't the extractor's.
-        track: ``recompute`` or ``cached``, where the stage trains.
+        track: Where the stage trains.
         accuracy: Top-1 on the test images, 0 to 1.
         correct: Which test images that accuracy's model got right, ``(test_size,)``.
         bounds: What the accuracy had to lie between.

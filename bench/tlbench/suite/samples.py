@@ -35,15 +35,9 @@ SIDE, QUALITY = 96, 85
 
 
 def of_test(name: str, data: DataSet, result: Evaluation) -> list[Sample] | None:
-    """Test images with their label and the prediction.
+    """Test images with their label and the prediction; None for a person's own folder.
 
-    Args:
-        name: What ``--data`` says.
-        data: What was tested.
-        result: The model's answers to all of ``data.test``.
-
-    Returns:
-        Samples; None for a person's own folder.
+    ``name`` is what ``--data`` says; the result has answers to all of ``data.test``.
     """
     if name not in data_names():
         return None

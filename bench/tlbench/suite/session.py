@@ -91,9 +91,7 @@ class Suite:
     def command(self, item: pytest.Item, folder: Path) -> list[str]:
         """The command that runs one benchmark test in a fresh process with the same options.
 
-        Args:
-            item: The test.
-            folder: Where the process writes its result file.
+        The process writes its result file into the folder.
         """
         values = {option.name: getattr(self.workload, option.name) for option in OPTIONS}
         values |= {"workload": self.workload.name, "results": folder}

@@ -31,14 +31,8 @@ SHOWN, SIDE, QUALITY = 60, 160, 80
 class TrainingJob:
     """What is trained, and how.
 
-    Attributes:
-        workload: Data, model, engine and sizes.
-        epochs: Passes over the training images.
-        fine_tune: Further passes with the extractor unfrozen.
-        seed: Of head, shuffling and split.
-        track: Whether features are extracted in every epoch, or once.
-        download: Whether the data set may be downloaded.
-        cache: Whether features are read from the cache and stored there.
+    The head is trained for ``epochs``, then for ``fine_tune`` more with the extractor unfrozen; the
+    seed is that of head, shuffling and split; ``cache`` says whether features are kept on disk.
     """
 
     workload: Workload
@@ -52,15 +46,9 @@ class TrainingJob:
 
 @dataclass(frozen=True, eq=False)
 class Training:
-    """A trained model with its test result.
+    """A trained model with its test result, each epoch's loss in nats, and the seconds it all took.
 
-    Attributes:
-        model: The model.
-        data: What it was trained and tested on.
-        losses: Of each epoch, in nats.
-        seconds: How long training took, feature extraction included.
-        result: Predictions of all test images.
-        confusion: The same, counted.
+    Feature extraction is in these seconds. ``confusion`` has the result's predictions, counted.
     """
 
     model: TransferModel
@@ -72,11 +60,7 @@ class Training:
 
 
 def train(job: TrainingJob) -> Training:
-    """Load data and model, train, and predict the test images.
-
-    Raises:
-        TransferLearningError: Data or a model that can't be used.
-    """
+    """Load data and model, train, and predict the test images."""
     from tl_core.data import load_data
     from tl_core.head import evaluation
 
@@ -96,13 +80,7 @@ def train(job: TrainingJob) -> Training:
 
 
 def missed_images(test: Split, result: Evaluation, names: Sequence[str]) -> list[MissedImage]:
-    """Images with a wrong prediction, the most confident first, at most ``SHOWN``.
-
-    Args:
-        test: The images.
-        result: Their predictions.
-        names: The classes, in label order.
-    """
+    """Images with a wrong prediction, the most confident first, at most ``SHOWN``."""
     from tlbench.suite.samples import thumbnail
 
     wrong = np.flatnonzero(result.predictions != test.labels)

@@ -29,13 +29,7 @@ ENGINES[NAME] = Engine(__name__, automatic=False)
 
 
 class KerasNetwork:
-    """A Keras model of one Hub layer; see ``tl_core.engines.Network``.
-
-    Args:
-        path: The SavedModel folder.
-        size: Side of the square input in pixels.
-        outputs: Number of features, or of classes.
-    """
+    """A Keras model of one Hub layer; see ``tl_core.engines.Network``."""
 
     in_flight, device, module = 1, "CPU:0", None
 
@@ -54,11 +48,7 @@ class KerasNetwork:
 
 
 def open_network(model: Model, _devices: Devices, settings: NetworkSettings) -> KerasNetwork:
-    """Load a SavedModel as a Keras layer.
-
-    Raises:
-        ModelError: As for the reference engine.
-    """
+    """Load a SavedModel as a Keras layer; ModelError as for the reference engine."""
     module = open_module(model.path, model.handle)
     require(module, model.kind, settings.classes)
     size = size_for(model.handle, module.image_size, settings)

@@ -11,20 +11,14 @@ MOBILENET_V2 = "https://tfhub.dev/google/imagenet/mobilenet_v2_100_224/feature_v
 
 @dataclass(frozen=True)
 class Workload:
-    """One job, from raw uint8 images to test accuracy.
+    """One job, from raw uint8 images to test accuracy; most fields are ``options.OPTIONS``.
 
     Attributes:
         name: What ``--workload`` calls it.
-        model: Handle of the feature extractor.
-        data: Name or folder of the data set.
-        train_size: The first so many training images; None takes all.
-        test_size: The first so many test images; None takes all.
-        engine: Which program runs the network.
-        device: ``cpu``, ``gpu`` or ``gpu:N``.
+        train_size, test_size: The first so many images; None takes all.
         image_size: Side of the network's input in pixels; None takes the model's own.
         batch_size: Images per step, in training and in extraction.
         threads: Threads of all the engine's workers; None takes the CPUs that this process may use.
-        precision: What the engine computes in: ``fp32``, ``bf16`` or ``int8``.
         workers: Replicas that share the threads; None lets a pilot choose.
         chunk: Images per call of a worker; None lets a pilot choose.
         seed: Random seed of head and shuffling.

@@ -23,12 +23,9 @@ _Joules: TypeAlias = "Sequence[float | None]"
 
 @dataclass(frozen=True)
 class EnergySample:
-    """Joules during an interval; None where absent or unreadable.
+    """Joules during an interval, whoever used them; None where absent or unreadable.
 
-    Attributes:
-        cpu_j: All sockets, cores and caches, whoever used them.
-        memory_j: Memory modules, which not every CPU measures.
-        gpu_j: All NVIDIA GPUs, whoever used them.
+    ``cpu_j`` is all sockets', cores' and caches'; not every CPU measures its memory modules'.
     """
 
     cpu_j: float | None
@@ -64,11 +61,7 @@ class EnergyMeter:
         self._before = self._read()
 
     def stop(self) -> EnergySample:
-        """End the interval.
-
-        Raises:
-            RuntimeError: ``start`` wasn't called before.
-        """
+        """End the interval; RuntimeError where ``start`` wasn't called before."""
         if self._before is None:
             raise RuntimeError("EnergyMeter.stop: expected start before it")
         (packages, memory, gpus), self._before = self._before, None
@@ -103,10 +96,7 @@ def _joules(file: Path) -> float | None:
 def _used(before: _Joules, after: _Joules, zones: Sequence[Path] = ()) -> float | None:
     """Sum of what counters rose by; None without any, or where one isn't known.
 
-    Args:
-        before: A counter each.
-        after: The same later.
-        zones: Their folders, which say where they wrap around.
+    Zones are their folders, which say where they wrap around.
     """
     total = 0.0
     for number, (first, last) in enumerate(zip(before, after, strict=True)):

@@ -25,7 +25,6 @@ class IsolatedItem(pytest.Item):
     """Stands for a benchmark test: runs it in a process of its own and takes over its rows.
 
     Attributes:
-        inner: The test.
         command: Given the test and a folder, the command that runs it and writes
             pytest-benchmark's JSON into the folder.
         rows: What such processes measured, as pytest-benchmark writes it; this one's are added.
@@ -51,11 +50,7 @@ class IsolatedItem(pytest.Item):
         return item
 
     def runtest(self) -> None:
-        """Run the process, and add the rows that it wrote.
-
-        Raises:
-            IsolatedError: It failed, or wrote none.
-        """
+        """Run the process, and add the rows that it wrote; IsolatedError where there are none."""
         with tempfile.TemporaryDirectory(prefix="tlbench-") as name:
             folder = Path(name)
             done = subprocess.run(  # noqa: S603 - our own command

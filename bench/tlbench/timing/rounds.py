@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 import time
+from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from statistics import median
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
+
+import numpy as np
 
 from tlbench.stats.round_stats import converged
 from tlbench.timing.memory import (
@@ -14,7 +18,6 @@ from tlbench.timing.memory import (
     reset_device_peaks,
     reset_peak,
 )
-from tlbench.timing.synchronise import synchronise
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -60,14 +63,7 @@ class Stage(Generic[Input, Output]):
 
 @dataclass(frozen=True)
 class Instruments:
-    """What stands beside the rounds; all can be replaced in tests.
-
-    Attributes:
-        meter: Records what disturbs during a timed round.
-        energy: Counts the joules of a timed round.
-        clock: Monotonic seconds.
-        now: Unix time in seconds, for time stamps only.
-    """
+    """What stands beside the rounds: meters and clocks; ``now`` is only for time stamps."""
 
     meter: Meter | None = None
     energy: Meter | None = None
@@ -85,7 +81,6 @@ class Round:
         seconds: From the call until the result was there.
         unfinished_s: Of these, after the call had returned.
         noise: What the meter counted, if there was one.
-        joules: Energy of the round, where the machine counts it.
     """
 
     timed: bool
@@ -105,9 +100,9 @@ class Measurement(Generic[Output]):
         outputs: What each timed round returned, in order.
         rounds: Every round in order, warm-ups first.
         warmed_up: Whether warm-up converged; None where there was no or one warm-up round.
-        peak_device_bytes: Largest memory on GPUs in the same pass; None without any.
         peak_rss_bytes: Largest resident memory during a pass that wasn't timed: the first warm-up.
             Where there was none, during the timed rounds. None where the OS doesn't count it.
+        peak_device_bytes: Largest memory on GPUs in the same pass; None without any.
     """
 
     stage_images: int
@@ -139,14 +134,10 @@ def measure(
     rounds: int | Callable[[float], int],
     instruments: Instruments,
 ) -> Measurement[Output]:
-    """Warm a stage up, then time it.
+    """Warm a stage up, then time it with pytest-benchmark's fixture, unused so far.
 
-    Args:
-        benchmark: pytest-benchmark's fixture, unused so far.
-        stage: What to time.
-        rounds: Timed rounds, at least 1; or a function to them from the seconds of the last
-            warm-up, which are 0 where none was as long as a round.
-        instruments: What stands beside the rounds.
+    ``rounds`` are the timed ones, at least 1; or a function to them from the seconds of the last
+    warm-up, which are 0 where none was as long as a round.
     """
     measurement: Measurement[Output] = Measurement(stage.images)
     peak_is_known = reset_peak()
@@ -229,3 +220,27 @@ def _run(
     done = clock()
     measurement.rounds.append(Round(timed, now, done - start, done - returned))
     return output
+
+
+def synchronise(result: Any) -> None:  # noqa: ANN401 - whatever a stage returns
+    """Wait for every device and every part of ``result``, and raise what its work raised.
+
+    Futures are waited for, tensors are brought to the host, containers are searched. A stage that
+    handed back NumPy arrays is done already.
+    """
+    tensorflow = sys.modules.get("tensorflow")
+    if tensorflow is not None and tensorflow.config.list_physical_devices("GPU"):
+        tensorflow.test.experimental.sync_devices()
+    _materialise(result)
+
+
+def _materialise(result: Any) -> None:  # noqa: ANN401
+    if isinstance(result, Future):
+        _materialise(result.result())
+    elif isinstance(result, dict):
+        _materialise(list(result.values()))
+    elif isinstance(result, (list, tuple)):
+        for part in result:
+            _materialise(part)
+    elif not isinstance(result, np.ndarray) and hasattr(result, "numpy"):
+        result.numpy()

@@ -22,8 +22,7 @@ class StageCost:
         round_s: Seconds of a timed round, with what comes untimed before it.
         fixed_s: Seconds of its checks and warm-up.
         overhead_s: Of a round's seconds, those that aren't timed.
-        least: Rounds that it needs at least.
-        usual: Rounds that it takes where no budget was given.
+        least, usual: Rounds with a budget at least, and without one.
         runs_network: Whether it takes as much longer than expected as other such stages did.
     """
 
@@ -45,13 +44,9 @@ class StageCost:
 def plan_rounds(costs: Mapping[str, StageCost], budget_s: float | None) -> dict[str, int]:
     """Timed rounds by stage.
 
-    Without a budget every stage takes its usual rounds. With one, every stage has its least; what
-    is left goes round by round to the stage that has spent the least on rounds so far, so that
-    quick stages get many rounds and slow ones a few, until nothing more fits.
-
-    Args:
-        costs: What each stage is expected to take.
-        budget_s: Seconds for all of them, or None.
+    Without a budget every stage takes its usual rounds. With one, in seconds for all of them, every
+    stage has its least; what is left goes round by round to the stage that has spent the least on
+    rounds so far, so that quick stages get many and slow ones a few, until nothing more fits.
     """
     if budget_s is None:
         return {name: cost.usual for name, cost in costs.items()}
@@ -79,7 +74,6 @@ class Schedule:
         costs: What each stage is expected to take, in the order in which they run.
         rounds: Planned timed rounds of each.
         end: When the run is planned to end, in ``clock``'s seconds; None keeps ``rounds``.
-        clock: Monotonic seconds.
         pace: Seconds that the network took, as a multiple of those expected, in the last stage.
     """
 
@@ -115,12 +109,7 @@ class Schedule:
         return rounds
 
     def learn(self, name: str, seconds: Sequence[float]) -> None:
-        """Expect of the later stages that run the network what this one took.
-
-        Args:
-            name: The stage that was measured.
-            seconds: Its timed rounds.
-        """
+        """Expect of the later stages that run the network what this one's timed rounds took."""
         cost = self.costs[name]
         if cost.runs_network:
             self.pace = median(seconds) / (cost.round_s - cost.overhead_s)
@@ -133,13 +122,9 @@ def make_schedule(
     started: float,
     clock: Callable[[], float],
 ) -> Schedule:
-    """Plan the stages into what a budget has left.
+    """Plan the stages, in the order in which they run, into what a budget has left.
 
-    Args:
-        costs: What each stage is expected to take, in the order in which they run.
-        budget_s: Seconds for the whole run from ``started``; None takes the usual rounds.
-        started: When the run began, in ``clock``'s seconds.
-        clock: Monotonic seconds.
+    The budget is for the whole run since ``started``, in ``clock``'s seconds; None: usual rounds.
     """
     now = clock()
     left = None if budget_s is None else budget_s - (now - started)

@@ -4,7 +4,7 @@ import pytest
 
 from tlbench.machine.cgroup import cpu_quota, memory_limit, stat_file, throttling
 from tlbench.machine.cpu import caches, last_level_cache, read_cpu
-from tlbench.machine.virtualization import container, hypervisor
+from tlbench.machine.fingerprint import container, hypervisor
 
 GIB = 2**30
 

@@ -8,11 +8,10 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from tlbench.machine.clocks import ClockReader
+from tlbench.machine.counters import ClockReader
 from tlbench.machine.disturbances import disturbances
-from tlbench.machine.gpu_noise import GpuNoise
 from tlbench.machine.noise import NoiseMeter
-from tlbench.machine.noise_sample import NoiseSample, sum_samples
+from tlbench.machine.noise_sample import GpuNoise, NoiseSample, sum_samples
 
 CPU = "sys/devices/system/cpu/cpu"
 COUNTED = ("busy_s", "steal_s", "thermal_throttles", "pressure_s", "throttled_times", "throttled_s",

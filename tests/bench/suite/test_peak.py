@@ -3,8 +3,8 @@
 import pytest
 
 from tl_core.errors import DeviceError
-from tlbench.suite import peak as module
-from tlbench.suite.peak import peak_here
+from tlbench.suite import loaded_workload as module
+from tlbench.suite.loaded_workload import peak_here
 
 
 @pytest.fixture

@@ -16,8 +16,7 @@ from tlbench.timing.memory import (
     reset_peak,
 )
 from tlbench.timing.quality import timing_quality
-from tlbench.timing.rounds import Instruments, Stage, measure
-from tlbench.timing.synchronise import synchronise
+from tlbench.timing.rounds import Instruments, Stage, measure, synchronise
 
 
 class FakeClock:
