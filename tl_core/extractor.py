@@ -45,8 +45,6 @@ class FeatureExtractor:
         opened: The network, and what is known of it.
         network: The engine's opened network.
         engine: Its name; of ``auto``, the one that it chose.
-        equivalence: How near it is to the reference engine; None for that one itself.
-        choice: Workers and chunk, where the engine has these.
 
     Raises:
         ModelError: The handle can't be resolved, or names a classifier.
@@ -81,8 +79,7 @@ class FeatureExtractor:
         self.handle, self.device, self.resize, self.precision = handle, device, resize, precision
         self.opened = opened = open_model(handle, "features", engine, settings)
         self.network: Network = opened.network
-        self.engine, self.choice = opened.engine, opened.choice
-        self.equivalence = opened.equivalence
+        self.engine = opened.engine
 
     @property
     def image_size(self) -> int:

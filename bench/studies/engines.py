@@ -60,15 +60,16 @@ def one(*, options: Task, engine: str, precision: str, images: int) -> Task:
     called = perf_counter()
     extractor.extract(data, batch_size=workload.batch_size)
     done = perf_counter()
+    opened = extractor.opened
     row = {
         "load_s": loaded - start,
         "first_call_s": called - loaded,
         "images_per_s": len(data) / (done - called),
         "peak_rss_bytes": peak_rss_bytes(),
-        "cosine": extractor.equivalence.cosine if extractor.equivalence else None,
-        "top1_agreement": extractor.equivalence.agreement if extractor.equivalence else None,
-        "workers": extractor.choice.workers if extractor.choice else None,
-        "chunk": extractor.choice.chunk if extractor.choice else None,
+        "cosine": opened.equivalence.cosine if opened.equivalence else None,
+        "top1_agreement": opened.equivalence.agreement if opened.equivalence else None,
+        "workers": opened.choice.workers if opened.choice else None,
+        "chunk": opened.choice.chunk if opened.choice else None,
     }
     return row | {"prepared_per_s": _prepared(extractor, data.take(range(len(data))))}
 

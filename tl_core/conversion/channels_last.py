@@ -22,7 +22,10 @@ def keep_channels_last(model: Any) -> bool:  # noqa: ANN401 - OpenVINO's
     """
     images = model.input(0)
     moved = only_consumer(images)
-    if moved is None or not is_to_channels_first(moved):
+    if moved is None or moved.get_type_name() != "Transpose":
+        return False
+    order = constant_of(moved, 1)
+    if order is None or order.ravel().tolist() != FIRST:
         return False
     chain = _arithmetic_behind(moved)
     if not chain:
@@ -44,14 +47,6 @@ def only_consumer(output: Any) -> Any:  # noqa: ANN401 - OpenVINO's
     """The node that uses an output, where it is the only one; else None."""
     consumers = output.get_target_inputs()
     return next(iter(consumers)).get_node() if len(consumers) == 1 else None
-
-
-def is_to_channels_first(node: Any) -> bool:  # noqa: ANN401 - OpenVINO's
-    """Whether a node makes ``(n, c, h, w)`` of ``(n, h, w, c)``."""
-    if node.get_type_name() != "Transpose":
-        return False
-    order = constant_of(node, 1)
-    return order is not None and order.ravel().tolist() == FIRST
 
 
 def _arithmetic_behind(node: Any) -> list[Any]:  # noqa: ANN401

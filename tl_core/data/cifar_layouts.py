@@ -114,7 +114,11 @@ def _assembled(
     missing, names = set(layout.batches), CLASS_NAMES
     for name, blob in files:
         if name == layout.meta:
-            names = _checked_names(layout.names(blob, f"{place}: {name}"), f"{place}: {name}")
+            names = layout.names(blob, f"{place}: {name}")
+            if len(set(names)) != len(CLASS_NAMES):
+                raise DataError(
+                    f"{place}: {name}: class names {names}, expected ten different ones"
+                )
             continue
         start = layout.batches.index(name) * records
         planes, labels[start : start + records] = layout.parse(blob, f"{place}: {name}", records)
@@ -174,12 +178,6 @@ def _names_from_pickle(blob: bytes, name: str) -> tuple[str, ...]:
     if not isinstance(names, list):
         return ()
     return tuple(n.decode("utf-8", "replace") if isinstance(n, bytes) else str(n) for n in names)
-
-
-def _checked_names(names: tuple[str, ...], place: str) -> tuple[str, ...]:
-    if len(set(names)) != len(CLASS_NAMES):
-        raise DataError(f"{place}: class names {names}, expected ten different ones")
-    return names
 
 
 BINARY = Layout(

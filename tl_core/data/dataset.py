@@ -70,7 +70,6 @@ class DataSet:
     """Train and test images of the same classes.
 
     Attributes:
-        name: What users call it.
         class_names: One name for each label, in label order.
         train: What the head learns from.
         test: What its accuracy is measured on; never used to choose anything.

@@ -76,13 +76,9 @@ def patches(
         places = bits.random_raw(n) % np.uint64(height * width)  # bias: below 1e-12
         rows, lefts = np.unravel_index(places.astype(np.int64), (height, width))
         candidates = windows[rows, lefts]
-        cut = np.concatenate([cut, candidates[_contrast(candidates) >= CONTRAST]])
+        contrast = candidates.max(axis=(1, 2, 3)) - candidates.min(axis=(1, 2, 3))
+        cut = np.concatenate([cut, candidates[contrast >= CONTRAST]])
     return np.ascontiguousarray(cut[:n].transpose(0, 2, 3, 1))
-
-
-def _contrast(cut: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Brightest minus darkest value of each patch ``(n, 3, 32, 32)``."""
-    return np.asarray(cut.max(axis=(1, 2, 3)) - cut.min(axis=(1, 2, 3)))
 
 
 def _dealt(parts: list[NDArray[np.uint8]], bits: np.random.BitGenerator) -> Split:

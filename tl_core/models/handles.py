@@ -48,18 +48,14 @@ def resolve(handle: str, kind: Kind) -> Path:
         return keras_applications.convert(handle.removeprefix(keras_applications.PREFIX), kind)
     path = Path(handle).expanduser()
     if handle and path.is_dir():
-        return _folder(path)
+        if problem := fault(path):
+            raise ModelError(
+                f"{path}: {problem}; expected a whole SavedModel folder. Copy or export it again"
+            )
+        return path
     if path.is_file() and archive.is_archive(path):
         return archive.unpack(path)
     raise ModelError(_unknown(handle, path))
-
-
-def _folder(path: Path) -> Path:
-    if problem := fault(path):
-        raise ModelError(
-            f"{path}: {problem}; expected a whole SavedModel folder. Copy or export it again"
-        )
-    return path
 
 
 def _unknown(handle: str, path: Path) -> str:

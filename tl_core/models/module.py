@@ -71,9 +71,11 @@ class HubModule:
         """``"logits"`` where the outputs are as many as ImageNet's classes, else ``"features"``."""
         return "logits" if self.output_size in (CLASSES, CLASSES + 1) else "features"
 
-    def on_black(self) -> NDArray[np.float32]:
-        """The output for one black image of the module's size, float32 ``(1, output_size)``."""
-        return _on_black(self._function, self.image_size)
+    def ends_in_softmax(self) -> bool:
+        """Whether a black image's outputs are probabilities; features never add up to 1 just so."""
+        if self.output_size < 2:
+            return False
+        return are_probabilities(_on_black(self._function, self.image_size))
 
     def member(self, name: str) -> HubModule:
         """The module that ``export.save_module`` saved within this one; same variables."""
@@ -94,7 +96,8 @@ def open_module(path: Path, handle: str | None = None) -> HubModule:
     name = handle or str(path)
     loaded = _load(path, name)
     function = find_image_function(loaded, name)
-    image_size = noted_image_size(path) or _square(function.input_shape)
+    height, width = function.input_shape[1:3]
+    image_size = noted_image_size(path) or (height if height == width else None)
     return HubModule(
         handle=name,
         path=path,
@@ -135,10 +138,6 @@ def _load(path: Path, name: str) -> Loaded:
         ) from error
 
 
-def _square(input_shape: tuple[int | None, ...]) -> int | None:
-    return input_shape[1] if input_shape[1] == input_shape[2] else None
-
-
 def _on_black(function: ImageFunction, image_size: int | None) -> NDArray[np.float32]:
     import tensorflow as tf
 
@@ -152,10 +151,21 @@ def require(module: HubModule, kind: Kind, classes: int | None = None) -> None:
     Where features are wanted, it is run once on a black image; where logits are, it must have as
     many outputs as there are ``classes``, labels at hand (None: ImageNet's).
     """
-    if kind == "features":
-        _require_features(module)
-    else:
+    if kind == "logits":
         require_classes(module.handle, module.output_size, classes)
+        return
+    if module.kind != "features":
+        sign = "as many as ImageNet has classes"
+    elif "class_names" not in read_notes(module.path) and says_classification(module.handle):
+        sign = "and the handle says that they are classes"
+    elif module.ends_in_softmax():
+        sign = "that add up to 1, as a softmax's do"
+    else:
+        return
+    raise ModelError(
+        f"{module.handle}: a classifier with {module.output_size} outputs ({sign}), expected a "
+        "feature extractor; use the 'feature_vector' form of the model"
+    )
 
 
 def require_classes(handle: str, outputs: int, classes: int | None) -> None:
@@ -170,26 +180,6 @@ def require_classes(handle: str, outputs: int, classes: int | None) -> None:
             "outputs, expected a classifier with 1000 or 1001 outputs; use the 'classification' "
             "form of the model, or pass labels for its classes"
         )
-
-
-def _require_features(module: HubModule) -> None:
-    if module.kind != "features":
-        sign = "as many as ImageNet has classes"
-    elif "class_names" not in read_notes(module.path) and says_classification(module.handle):
-        sign = "and the handle says that they are classes"
-    elif _ends_in_softmax(module):
-        sign = "that add up to 1, as a softmax's do"
-    else:
-        return
-    raise ModelError(
-        f"{module.handle}: a classifier with {module.output_size} outputs ({sign}), expected a "
-        "feature extractor; use the 'feature_vector' form of the model"
-    )
-
-
-def _ends_in_softmax(module: HubModule) -> bool:
-    """Whether the outputs are probabilities; features never add up to 1 just so."""
-    return module.output_size > 1 and are_probabilities(module.on_black())
 
 
 def are_probabilities(outputs: NDArray[np.float32]) -> bool:

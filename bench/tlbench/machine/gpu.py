@@ -24,17 +24,9 @@ FIRST_PID_NAMESPACE = 0xEFFFFFFC
 
 @dataclass(frozen=True)
 class GpuState:
-    """A GPU at one moment; None where the driver doesn't report it.
+    """A GPU at one moment, as ``noise_sample.GpuNoise`` is over an interval.
 
-    Attributes:
-        clock_mhz: Clock of its streaming multiprocessors.
-        temperature_c: Degrees Celsius.
-        power_w: Watts, averaged by the driver.
-        throttle: Reasons for which its clock is held down just now.
-        thermal_s: Seconds so far in which heat held its clock down.
-        power_capped_s: Seconds so far in which its power limit did, which is usual at full load.
-        energy_j: Joules so far.
-        others: Share of its time that other processes used lately, 0 to 1.
+    Seconds and joules are counted so far; power is averaged by the driver.
     """
 
     clock_mhz: int | None

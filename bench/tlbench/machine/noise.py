@@ -30,10 +30,8 @@ class NoiseMeter:
 
     def __init__(self, root: Path = ROOT, gpus: GpuReader | None = None) -> None:
         self._cpus = allowed_cpus()
-        self._counters, self._clocks = (
-            CounterReader(self._cpus, root),
-            ClockReader(self._cpus, root),
-        )
+        self._counters = CounterReader(self._cpus, root)
+        self._clocks = ClockReader(self._cpus, root)
         self._gpus = gpus or GpuReader(open_nvml(root), own_pid(root))
         self._before: dict[str, float] | None = None
 

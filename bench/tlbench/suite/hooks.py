@@ -62,15 +62,11 @@ class SuiteHooks:
     # Last of the wrappers, so that pytest's capturing has begun when this lets output through.
     @pytest.hookimpl(wrapper=True, trylast=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> Generator[None, object, object]:
-        """Let progress bars reach the terminal while models load."""
+        """Let progress bars reach the terminal while models load and stages run."""
         with self._uncaptured(item):
             return (yield)
 
-    @pytest.hookimpl(wrapper=True, trylast=True)
-    def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, object, object]:
-        """Let progress bars reach the terminal while stages run."""
-        with self._uncaptured(item):
-            return (yield)
+    pytest_runtest_call = pytest_runtest_setup
 
     # Outermost: pytest-benchmark says then whether a test was skipped.
     @pytest.hookimpl(wrapper=True, tryfirst=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import dataclass, field
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
@@ -40,18 +41,14 @@ def stage_of(item: pytest.Item) -> str | None:
     return str(marker.args[0]) if marker else None
 
 
+@dataclass(eq=False)
 class Suite:
     """One benchmark run: what the benchmark tests share.
 
-    Args:
-        config: pytest's configuration.
-        workload: What is run.
+    Attributes:
         results: Folder for result files.
         budget_s: Seconds that the run may take; None leaves every stage its usual rounds.
         isolate: Whether each benchmark test runs in a process of its own.
-        download: Whether data sets may be downloaded.
-
-    Attributes:
         started: When the run began, in ``perf_counter``'s seconds.
         chosen: Names of the benchmark tests that will run.
         isolated: What processes of single tests measured, as pytest-benchmark writes it.
@@ -59,23 +56,17 @@ class Suite:
         not_measured: Reason by test, for the table: what is missing is said, not left out.
     """
 
-    def __init__(
-        self,
-        config: pytest.Config,
-        workload: Workload,
-        results: Path,
-        *,
-        budget_s: float | None = None,
-        isolate: bool = False,
-        download: bool = False,
-    ) -> None:
-        self.config, self.workload, self.results = config, workload, results
-        self.budget_s, self.isolate, self.download = budget_s, isolate, download
-        self.started = perf_counter()
-        self.chosen: frozenset[str] = frozenset()
-        self.isolated: list[dict[str, Any]] = []
-        self.left = 0
-        self.not_measured: dict[str, str] = {}
+    config: pytest.Config
+    workload: Workload
+    results: Path
+    budget_s: float | None = None
+    isolate: bool = False
+    download: bool = False
+    started: float = field(default_factory=perf_counter)
+    chosen: frozenset[str] = frozenset()
+    isolated: list[dict[str, Any]] = field(default_factory=list)
+    left: int = 0
+    not_measured: dict[str, str] = field(default_factory=dict)
 
     @property
     def takes_turns(self) -> bool:

@@ -34,7 +34,7 @@ from tl_core.extractor import FeatureExtractor
 
 tf.constant(1) + 1  # now its threads can't be set any more
 extractor = FeatureExtractor(sys.argv[1], engine="litert", image_size=40, threads=1)
-print(extractor.choice.workers)
+print(extractor.opened.choice.workers)
 """
 
 
