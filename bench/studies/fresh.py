@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench.studies.files import write_json
 from bench.studies.options import add_options, as_workload, chosen_options
-from tl_core.models.forms import public_name
+from tl_core.models.handles import public_name
 from tlbench.errors import OptionError
 from tlbench.machine.fingerprint import fingerprint
 

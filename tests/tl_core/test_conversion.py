@@ -9,7 +9,7 @@ import pytest
 from tl_core.conversion import cache, cached, cached_json, freeze
 from tl_core.engines import open_model
 from tl_core.models import NetworkSettings, open_module
-from tl_core.models import model as models
+from tl_core.models import module as models
 from tl_core.storage import tree_digest
 
 

@@ -13,7 +13,7 @@ from tl_core.errors import ModelError
 from tl_core.extractor import FeatureExtractor
 from tl_core.images import load_image
 from tl_core.photographs import portrait
-from tl_core.serving_graph import decode
+from tl_core.serving import decode
 from tl_core.transfer import TransferModel
 
 PLAIN_TENSORFLOW = """

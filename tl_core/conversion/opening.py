@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tl_core.models import HubModule
-    from tl_core.models.model import Model
+    from tl_core.models.module import Model
     from tl_core.models.settings import NetworkSettings
     from tl_core.models.untyped import Loaded, Tensor
 

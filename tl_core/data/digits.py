@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tl_core.data.dataset import DataSet, Split
-from tl_core.data.split import stratified_split
+from tl_core.data.dataset import DataSet, Split, stratified_split
 from tl_core.sources import ArraySource
 
 #: Share of each class that goes to test: 359 of the 1,797 images.

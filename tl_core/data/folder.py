@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tl_core.data.dataset import DataSet, Split
-from tl_core.data.split import permutation, stratified_split
+from tl_core.data.dataset import DataSet, Split, permutation, stratified_split
 from tl_core.errors import DataError
 from tl_core.images import IMAGE_SUFFIXES
 from tl_core.progress import progress

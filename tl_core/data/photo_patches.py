@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tl_core.data.dataset import DataSet, Split
-from tl_core.data.split import permutation
+from tl_core.data.dataset import DataSet, Split, permutation
 from tl_core.errors import DataError, ImageError
 from tl_core.images import load_image
 from tl_core.photographs import photographs

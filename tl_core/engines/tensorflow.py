@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from tl_core.devices import Devices
     from tl_core.models import HubModule
-    from tl_core.models.model import Model
+    from tl_core.models.module import Model
     from tl_core.models.settings import NetworkSettings
     from tl_core.models.untyped import Loaded, Tensor
 

@@ -8,7 +8,7 @@ from tl_core.engines import tensorflow
 
 if TYPE_CHECKING:
     from tl_core.devices import Devices
-    from tl_core.models.model import Model
+    from tl_core.models.module import Model
     from tl_core.models.settings import NetworkSettings
 
 

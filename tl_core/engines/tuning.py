@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from tl_core.engines.protocol import Network
     from tl_core.engines.workers import WorkerNetwork
-    from tl_core.models.model import Model
+    from tl_core.models.module import Model
     from tl_core.models.settings import NetworkSettings
 
 Key = TypeVar("Key")

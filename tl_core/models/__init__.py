@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from tl_core.models.handles import FORMS, resolve
-from tl_core.models.model import Model
-from tl_core.models.module import HubModule, open_module, require
+from tl_core.models.module import HubModule, Model, open_module, require
 from tl_core.models.settings import PRECISIONS, Kind, NetworkSettings
 
 __all__ = [

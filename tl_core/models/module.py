@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tl_core.devices import ready_tensorflow, select_devices
 from tl_core.errors import ModelError
 from tl_core.labels import CLASSES
 from tl_core.models.calling import find_image_function
 from tl_core.models.export import noted_image_size, read_notes
-from tl_core.models.forms import says_classification
+from tl_core.models.handles import says_classification
+from tl_core.storage import tree_digest
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -107,6 +110,26 @@ def open_module(path: Path, handle: str | None = None) -> HubModule:
         trainable_variables=tuple(getattr(loaded, "trainable_variables", ())),
         _function=function,
     )
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model for an engine to open: its SavedModel folder, and the user's handle, for messages."""
+
+    path: Path
+    handle: str
+    kind: Kind
+
+    @functools.cached_property
+    def digest(self) -> str:
+        """The sha256 of its files, which are read once."""
+        return tree_digest(self.path)
+
+    def load(self) -> HubModule:
+        """The model in TensorFlow, on the CPU."""
+        ready_tensorflow()
+        select_devices("cpu")
+        return open_module(self.path, self.handle)
 
 
 def size_for(handle: str, own: int | None, settings: NetworkSettings) -> int:

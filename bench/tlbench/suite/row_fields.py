@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
-from tl_core.models.forms import public_name
+from tl_core.models.handles import public_name
 from tlbench.machine.disturbances import disturbances
 from tlbench.machine.noise_sample import sum_samples
 from tlbench.runs.answers import pack

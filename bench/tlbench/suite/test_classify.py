@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tl_core.classifier import ImageClassifier
-from tl_core.models.forms import classifier_handle
+from tl_core.models.handles import classifier_handle
 from tl_core.photographs import PORTRAIT_LABEL, photographs, portrait
 from tlbench.suite.costs import PHOTOGRAPHS
 from tlbench.suite.samples import of_photographs

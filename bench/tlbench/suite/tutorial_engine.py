@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from tl_core.devices import Devices
-    from tl_core.models.model import Model
+    from tl_core.models.module import Model
     from tl_core.models.settings import NetworkSettings
 
 NAME = "tutorial"

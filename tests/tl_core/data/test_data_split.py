@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tl_core.data.split import permutation, stratified_split
+from tl_core.data.dataset import permutation, stratified_split
 
 #: Of PCG64(7); whoever changes it changes every split that was ever reported.
 PERMUTATION = [6, 3, 4, 0, 2, 7, 5, 1]

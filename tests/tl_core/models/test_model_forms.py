@@ -2,7 +2,7 @@
 
 import pytest
 
-from tl_core.models.forms import public_name, says_classification
+from tl_core.models.handles import public_name, says_classification
 
 
 @pytest.mark.parametrize(
