@@ -46,10 +46,7 @@ __all__ = [
 _MODULES = {
     "classifier": ("ImageClassifier", "Prediction"),
     "data": ("DataSet", "Split", "load_data"),
-    "errors": (
-        *("DataError", "DeviceError", "DownloadError", "ImageError", "ModelError"),
-        "TransferLearningError",
-    ),
+    "errors": tuple(name for name in __all__ if name.endswith("Error")),
     "extractor": ("FeatureExtractor",),
     "images": ("load_image",),
     "resize": ("resize_batch",),

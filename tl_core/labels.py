@@ -15,10 +15,7 @@ def imagenet_labels(outputs: int) -> tuple[str, ...]:
     """The class names for a classifier with 1000 outputs, or 1001 with "background" first.
 
     Each is ImageNet's own: synonyms after commas, as in "tench, Tinca tinca". Two classes share a
-    name: 134 (the bird) and 517 (the machine) of 1000 are "crane".
-
-    Raises:
-        ModelError: Another number of outputs.
+    name: 134 (the bird) and 517 (the machine) of 1000 are "crane". ModelError for other outputs.
     """
     if outputs == CLASSES:
         return _names()

@@ -18,20 +18,12 @@ _SCIKIT_IMAGE = (
 
 
 def portrait() -> Path:
-    """The file of the photograph that classifiers are checked with.
-
-    Raises:
-        DataError: matplotlib isn't installed with its sample data.
-    """
+    """The photograph that classifiers are checked with, out of matplotlib; else DataError."""
     return _packaged("matplotlib", "mpl-data/sample_data/grace_hopper.jpg")
 
 
 def photographs() -> dict[str, Path]:
-    """The files of ten photographs by their names' first words, in a fixed order.
-
-    Raises:
-        DataError: scikit-image isn't installed with its data.
-    """
+    """Ten photographs by their names' first words, in a fixed order; else DataError."""
     return {
         re.split(r"[._]", file)[0]: _packaged("skimage", f"data/{file}") for file in _SCIKIT_IMAGE
     }

@@ -69,10 +69,9 @@ def resize_batch(
 
 
 def checked_pixels(images: object, dimensions: int) -> NDArray[np.uint8]:
-    """The array itself if it holds uint8 RGB pixels in ``dimensions`` axes.
+    """The array itself if it holds uint8 RGB pixels in ``dimensions`` axes; else ImageError.
 
-    Raises:
-        ImageError: It doesn't; most often pixels scaled to [0, 1] too early.
+    Most often pixels were scaled to [0, 1] too early.
     """
     array = np.asarray(images)
     if array.dtype != np.uint8:

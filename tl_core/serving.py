@@ -86,8 +86,7 @@ def save_model(
 def load_model(folder: str | PathLike[str]) -> Trained:
     """Read a model that ``save_model`` wrote; the folder is also its extractor's handle.
 
-    Raises:
-        ModelError: The folder holds no such model.
+    ModelError where it holds no such model.
     """
     import tensorflow as tf
 
@@ -210,8 +209,7 @@ def over_background(rgba: Tensor) -> Tensor:
 def graph_resize(method: str, size: int) -> Callable[[Tensor], Tensor]:
     """uint8 images of any size to uint8 at the model's, inside a graph.
 
-    Raises:
-        ModelError: TensorFlow has no such filter, and another would cost accuracy unnoticed.
+    ModelError where TensorFlow has no such filter: another would cost accuracy unnoticed.
     """
     import tensorflow as tf
 

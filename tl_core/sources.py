@@ -83,12 +83,9 @@ class FileSource:
 
 
 def as_source(images: object) -> ImageSource:
-    """An ``ImageSource`` of whatever images are in.
+    """An ``ImageSource`` of whatever images are in; else ImageError.
 
     That is a source; uint8 RGB ``(n, h, w, 3)`` or one ``(h, w, 3)``; a path; or paths in sequence.
-
-    Raises:
-        ImageError: None of these.
     """
     if isinstance(images, np.ndarray):
         return ArraySource(images[None] if images.ndim == 3 else images)

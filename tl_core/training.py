@@ -83,11 +83,9 @@ def checked_class_names(names: Sequence[str]) -> tuple[str, ...]:
 def check_options(
     *, epochs: int, batch_size: int, track: str = "cached", fine_tune: bool = False
 ) -> None:
-    """Check the options of ``TransferModel.fit``.
+    """Refuse, with a ModelError, bad options of ``TransferModel.fit``.
 
-    Raises:
-        ModelError: Epochs or batch size below 1, no such track, or features that would be cached
-            while they change.
+    Epochs or batch size below 1, no such track, or cached features that change while training.
     """
     if epochs < 1:
         raise ModelError(f"{epochs} epochs: expected at least 1")

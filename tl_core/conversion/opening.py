@@ -36,10 +36,8 @@ class Conversion:
 def model_facts(model: Model, size: int | None, packages: Iterable[str] = ()) -> dict[str, object]:
     """All that a model's conversions and measurements depend on.
 
-    Args:
-        model: The model.
-        size: Side of the square input in pixels; None for the model's own.
-        packages: Distributions whose versions matter, besides TensorFlow.
+    The size is that of its square input in pixels, None for its own; packages are the distributions
+    whose versions matter, besides TensorFlow.
     """
     return {
         "model": model.digest,

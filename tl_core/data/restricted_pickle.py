@@ -23,12 +23,8 @@ if TYPE_CHECKING:
 def read_pickle(blob: bytes, name: str) -> dict[str, object]:
     """Read a dictionary from a pickle that isn't trusted, of Python 2 or 3.
 
-    Returns:
-        The dictionary with str keys; integer arrays as ndarray, other values as Python's own
-        numbers, strings, bytes and lists.
-
-    Raises:
-        DataError: Damaged, no dictionary, or it asks for anything but integer arrays.
+    Its keys are str; integer arrays are ndarray, other values Python's own numbers, strings, bytes
+    and lists. DataError where it is damaged or asks for anything but integer arrays.
     """
     try:
         content = _Unpickler(io.BytesIO(blob), encoding="bytes").load()

@@ -38,22 +38,16 @@ class Network(Protocol):
         """The module that it runs, to be trained; None where TensorFlow doesn't run exactly one."""
 
     def __call__(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Run one batch, any size from 1, and wait until it is done.
+        """Run one batch, any size from 1, and wait until it is done: float32 ``(n, output_size)``.
 
-        Args:
-            images: uint8 RGB ``(n, image_size, image_size, 3)``, unscaled.
-
-        Returns:
-            float32 ``(n, output_size)``.
+        Images are uint8 RGB ``(n, image_size, image_size, 3)``, unscaled.
         """
 
 
 def checked_input(images: object, size: int) -> NDArray[np.uint8]:
     """The array itself if it holds uint8 RGB images ``(n, size, size, 3)``.
 
-    Raises:
-        ImageError: Pixels of another dtype or shape.
-        ModelError: Images of another size.
+    ImageError for pixels of another dtype or shape, ModelError for images of another size.
     """
     pixels = checked_pixels(images, 4)
     if pixels.shape[1:3] != (size, size):

@@ -39,11 +39,7 @@ class WorkerNetwork:
     ``tuning``. Batches may be run from several threads at once, ``in_flight`` for full use: then no
     replica waits at a batch's end while another is still busy.
 
-    Args:
-        replicas: At least one, on which nothing else runs.
-        image_size: Side of the square input in pixels.
-        output_size: Number of features, or of classes.
-        chunk: Images that a replica runs at once.
+    On the replicas, at least one, nothing else runs; each runs ``chunk`` images at once.
     """
 
     device, module = "CPU:0", None

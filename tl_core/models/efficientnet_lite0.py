@@ -45,10 +45,8 @@ def convert(kind: Kind) -> Path:
     """The model as a SavedModel folder in the cache, converted the first time.
 
     Its input is float32 RGB in [0, 1], ``(n, h, w, 3)``, 224 pixels natively; its output float32
-    ``(n, 1280)`` for ``"features"``, ``(n, 1000)`` for ``"logits"``.
-
-    Raises:
-        ModelError: The weights are absent, or not the ones that are expected.
+    ``(n, 1280)`` for ``"features"``, ``(n, 1000)`` for ``"logits"``. ModelError where the weights
+    are absent, or not the ones that are expected.
     """
     key = f"{NAME}-{kind}-{WEIGHTS_SHA256[:16]}-{CONVERTER_VERSION}.{FORMAT_VERSION}"
     return cached_export(key, lambda folder: _export(folder, kind))

@@ -73,11 +73,10 @@ def _unknown(handle: str, path: Path) -> str:
 
 
 def classifier_handle(handle: str) -> str | None:
-    """The handle of the classifier that an extractor belongs to.
+    """The handle of the classifier that an extractor belongs to; None where none is known.
 
-    Returns:
-        The same handle for models that are built in either form; Hub's ``classification`` in place
-        of ``feature_vector`` for URLs and for files that exist; None where none is known.
+    The same handle for models that are built in either form; Hub's ``classification`` in place of
+    ``feature_vector`` for URLs and for files that exist.
     """
     if handle == efficientnet_lite0.NAME or handle.startswith(keras_applications.PREFIX):
         return handle

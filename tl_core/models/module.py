@@ -52,10 +52,8 @@ class HubModule:
     def __call__(self, images: Tensor, training: bool = False) -> Tensor:  # noqa: FBT001, FBT002 -- as Hub's
         """Outputs, float32 ``(n, output_size)``, of images, float32 RGB in [0, 1] ``(n, h, w, 3)``.
 
-        In training, batch norm uses and updates batch statistics.
-
-        Raises:
-            ModelError: Images of another dtype or shape, or a module that can't be trained.
+        In training, batch norm uses and updates batch statistics. ModelError for images of another
+        dtype or shape, or a module that can't be trained.
         """
         return self._function(images, training)
 
