@@ -27,8 +27,7 @@ class GpuNoise(msgspec.Struct, frozen=True):
     """A GPU during an interval; None where the driver doesn't report it.
 
     Attributes:
-        clock_before_mhz: Clock of its multiprocessors before.
-        clock_after_mhz: Clock right after.
+        clock_before_mhz, clock_after_mhz: Clock of its multiprocessors before and right after.
         temperature_c: The higher of both temperatures, in Celsius.
         power_w: Watts right after.
         throttle: What held its clock down before or after.

@@ -22,11 +22,7 @@ if TYPE_CHECKING:
 class SuiteHooks:
     """The plugin of a benchmark run.
 
-    Args:
-        suite: What its tests share.
-
-    Attributes:
-        written: The result file, at the end of the run; None where nothing was measured.
+    ``written`` is the result file, at the end; None where nothing was measured.
     """
 
     def __init__(self, suite: Suite) -> None:

@@ -27,10 +27,9 @@ class Recipe:
     """One way from raw images to a trained model.
 
     Attributes:
-        target: Top-1 accuracy on all test images that must be reached.
+        target: Top-1 accuracy on all test images, ``test_size``, that must be reached.
         image_size: Side of the network's input in pixels.
         train_size: Training images, drawn anew for each seed.
-        test_size: Test images that the target is for: all.
         strength: Of the ridge penalty that the head is solved with.
         held_out: Mean accuracy on held-out training images when it was chosen.
     """

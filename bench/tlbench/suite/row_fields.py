@@ -57,7 +57,7 @@ def fill_row(
         accuracy: Top-1 on the test images, 0 to 1.
         correct: Which test images that accuracy's model got right, ``(test_size,)``.
         bounds: What the accuracy had to lie between.
-        samples: Images with what was predicted, see ``tlbench.suite.samples``.
+        samples: See ``tlbench.suite.samples``.
     """
     ran = opened or workload.extractor.opened
     row = Row(
