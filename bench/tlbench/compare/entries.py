@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, replace
 from functools import cached_property
-from statistics import median
+from statistics import geometric_mean, median
 from typing import TYPE_CHECKING, Any
 
 from tlbench.machine.difference import compare_fingerprints
 from tlbench.runs.model_name import short_name
 from tlbench.runs.row import SETUP
-from tlbench.stats.ratios import geometric_mean
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
+from statistics import geometric_mean
 from typing import TYPE_CHECKING
 
 from tlbench.compare.differing import UNKNOWN
 from tlbench.machine.difference import compare_fingerprints
 from tlbench.stats.change_points import LEAST_RUNS, MOST_RUNS, change_points
-from tlbench.stats.ratios import geometric_mean
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable

@@ -9,10 +9,10 @@ import functools
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import geometric_mean
 from typing import TYPE_CHECKING, Any
 
 from tlbench.compare.entries import by_job
-from tlbench.stats.ratios import geometric_mean
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -53,7 +53,7 @@ def headline(entry: Entry) -> Headline | None:
     if failed or missing:
         what = ", ".join(failed or missing)
         return Headline(None, parts, name, f"not measured in its latest run: {what}")
-    return Headline(geometric_mean(list(parts.values())), parts, name)
+    return Headline(geometric_mean(parts.values()), parts, name)
 
 
 def reference_first(entries: Sequence[Entry]) -> list[Entry]:

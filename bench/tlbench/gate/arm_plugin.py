@@ -156,9 +156,7 @@ def _tolerance(item: pytest.Item) -> dict[str, Any]:
 
 def _outcome(reports: list[pytest.TestReport]) -> dict[str, str]:
     bad = next((each for each in reports if not each.passed), None)
-    if bad is None:
-        return {"outcome": "passed", "message": ""}
-    return {"outcome": bad.outcome, "message": _message(bad)}
+    return {"outcome": bad.outcome if bad else "passed", "message": _message(bad) if bad else ""}
 
 
 def _message(report: pytest.TestReport) -> str:

@@ -30,11 +30,7 @@ class ArmDied(Exception):  # noqa: N818 - the name is the event
 class ArmProcess:
     """A pytest process of one arm, in whose benchmarks every round waits for its turn.
 
-    Args:
-        arm: What to run.
-        arguments: pytest's, the same for both arms.
-        plugin: Folder with ``tlbench_arm.py``.
-        log: File that takes what the process prints.
+    ``plugin`` is the folder with ``tlbench_arm.py``; ``log`` takes what the process prints.
     """
 
     def __init__(self, arm: ReadyArm, arguments: Sequence[str], plugin: Path, log: Path) -> None:

@@ -38,7 +38,6 @@ class ReadyArm:
 
     Attributes:
         folder: Working directory for pytest: where the user stands, in the arm's own checkout.
-        environ: All environment variables of the process.
         options: Of the suite, such as ``--engine=litert``.
         identity: What is really compared: equal for arms that are the same, whatever they were
             called. Only text and None, for JSON.
@@ -58,12 +57,9 @@ def ready_arm(
 ) -> Iterator[ReadyArm]:
     """Make an arm ready; what belongs to it alone is removed at the end of the block.
 
-    Args:
-        arm: As the user wrote it.
-        name: Part of its paths, of one length for both sides.
-        cwd: Where the user stands, to which a path in ``python=`` is relative.
-        store: Folder of the user's cache, for worktrees and environments.
-        say: Called with a line when something that takes long begins.
+    Its name is part of its paths, of one length for both sides; a path in ``python=`` is relative
+    to ``cwd``, where the user stands; worktrees and environments lie in ``store``. ``say`` is
+    called with a line when something that takes long begins.
 
     Raises:
         ArmError: The ref, the interpreter or the requirements can't be had; why, in one line.

@@ -42,7 +42,6 @@ class Arm:
         ref: Git ref that is checked out in a worktree; None takes the working tree.
         python: Interpreter of another environment; None takes this one.
         pip: Requirements that are installed over that environment.
-        env: Environment variables.
         options: Of the suite, such as ``("image_size", "160")``.
     """
 

@@ -186,20 +186,12 @@ def _accuracy(info: dict[str, Any]) -> float:
 
 
 def other_machine(
-    old: Mapping[str, Any],
-    new: Mapping[str, Any],
-    allowed: Collection[str] = (),
-    *,
-    hint: str = "",
+    old: Mapping[str, Any], new: Mapping[str, Any], allowed: Collection[str] = (), *, hint: str = ""
 ) -> str | None:
     """Why speeds of two machines' fingerprints can't be compared; None where they can.
 
-    Args:
-        old: The baseline's.
-        new: This machine's.
-        allowed: Software facts that may differ: names such as ``packages.numpy``, or of groups,
-            such as ``packages``. Hardware may not.
-        hint: What to do about software.
+    Software facts that are ``allowed`` may differ: names such as ``packages.numpy``, or of groups,
+    such as ``packages``. Hardware may not.
     """
     difference = compare_fingerprints(old, new)
     if difference.machine:

@@ -36,8 +36,6 @@ class Interpreter:
 
     Attributes:
         path: As it is started; a link into a virtual environment stays one.
-        version: Implementation, version and build, in a line.
-        sites: Folders that packages are installed in.
         digest: Of the environment: its place and what is installed, with when that was. Packages
             that are installed editable count as installed; changes of their files aren't seen.
         lacks: Which of pytest and pytest_benchmark can't be imported.

@@ -27,7 +27,6 @@ class BenchmarkOutcome(msgspec.Struct, frozen=True):
 
     Attributes:
         outcome: ``passed``, ``failed``, ``skipped``, or ``stopped`` as the other couldn't time it.
-        message: Why it didn't pass, in a line.
         info: Its ``extra_info``, without what is long.
     """
 
@@ -41,7 +40,6 @@ class PairedRounds(msgspec.Struct, rename={"candidate": CANDIDATE}):
 
     Attributes:
         base, candidate: Seconds per call, turn by turn; empty where it wasn't timed.
-        iterations: Calls per round.
         wall_s: Seconds of all turns, with what benchmarks do untimed between rounds.
         outcomes: By side, ``BASE`` and ``CANDIDATE``.
     """
@@ -73,7 +71,6 @@ class Pair(msgspec.Struct, frozen=True, rename={"candidate_first": "head_first"}
 
     Attributes:
         candidate_first: Whether the candidate started first and began the first turn.
-        benchmarks: What was timed, by id.
         vanished, new: Benchmarks that only the base, or only the candidate, has.
         tolerances: Arguments of the candidate's markers ``tolerance``, by id.
     """

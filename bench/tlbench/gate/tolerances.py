@@ -18,12 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Allowed:
-    """What one benchmark may lose.
-
-    Attributes:
-        share: Of its speed: a slowdown of 0.05 is 5 % more seconds.
-        accuracy: Points of 1.
-    """
+    """What one benchmark may lose: 0.05 is 5 % more seconds, or 5 points of accuracy of 100."""
 
     share: float = TOLERANCE
     accuracy: float = ACCURACY_TOLERANCE

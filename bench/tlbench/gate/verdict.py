@@ -24,13 +24,10 @@ class Verdict:
     """The verdict on one benchmark.
 
     Attributes:
-        name: The benchmark test's id.
         status: ``pass``: a slowdown beyond the tolerance is ruled out; ``fail``: one is
             confirmed, or accuracy was lost, or the candidate's own checks failed;
             ``inconclusive``: neither could be shown; ``not comparable``: nothing can be said, such
             as for one that vanished.
-        reason: Why, in one line.
-        tolerance: The share beyond which a slowdown fails.
         estimate: None where nothing could be timed.
         detectable: The smallest slowdown, as a share, that would have been detected nine times in
             ten; for an inconclusive verdict.
@@ -54,12 +51,9 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Report:
-    """All verdicts of a gate.
+    """All verdicts of a gate on two sides, as the user wrote them, in the order of benchmarks.
 
-    Attributes:
-        base, candidate: What was compared, as the user wrote it.
-        verdicts: In the order in which benchmarks ran.
-        notes: What else is to be known, such as benchmarks that are new.
+    ``notes`` are what else is to be known, such as benchmarks that are new.
     """
 
     base: str

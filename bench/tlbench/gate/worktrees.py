@@ -34,7 +34,6 @@ class Tree:
     """A checkout.
 
     Attributes:
-        root: Its top folder.
         folder: Where in it pytest starts: where the user stands in their own checkout.
         commit: sha of the commit; None outside a git repository.
         changes: Digest of what isn't committed; None where all is.

@@ -115,7 +115,8 @@ def _quoted(value: object) -> str:
 
 def _figure_problems(row: Row, seconds: list[float], place: str) -> Iterator[str]:
     """Throughput, median and accuracy must follow from what stands beside them."""
-    for name, text in _encoded(row):
+    samples = ((f"samples[{i}].image", each.image) for i, each in enumerate(row.samples or ()))
+    for name, text in (("correct", row.correct or ""), *samples):
         try:
             base64.b64decode(text, validate=True)
         except ValueError:
@@ -132,11 +133,3 @@ def _figure_problems(row: Row, seconds: list[float], place: str) -> Iterator[str
     floor = row.accuracy_floor
     if row.accuracy is not None and floor is not None and row.accuracy < floor:
         yield f"{place}.accuracy: {row.accuracy} is below its floor {floor}"
-
-
-def _encoded(row: Row) -> Iterator[tuple[str, str]]:
-    """Names of fields that hold base64, and these."""
-    if row.correct:
-        yield "correct", row.correct
-    for number, sample in enumerate(row.samples or ()):
-        yield f"samples[{number}].image", sample.image

@@ -62,7 +62,6 @@ class Round(msgspec.Struct, frozen=True):
         order: Its position among all rounds, from 0.
         timed: False for a warm-up.
         started_at: Unix time in seconds.
-        seconds: Its duration.
         unfinished_s: The part of it that passed after the stage had returned.
         noise: What was sampled meanwhile; null where nothing was.
         joules: Energy of the round; null where the machine doesn't count it.
@@ -97,35 +96,22 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     """One benchmark of a result file.
 
     Attributes:
-        workload: Name of what was run.
-        stage: The part of the job that was timed.
         track: Whether training extracts features in each epoch, or once; null for other stages.
         model: The model's handle, without the folder where a person keeps it.
-        data: The data set's name.
         data_fingerprint: Of its pixels and labels.
-        engine: What ran the network.
-        precision: Of the network's arithmetic.
-        device: Where it ran.
-        threads: Number of CPU threads.
         batch_size: Images per step.
         image_size: Side of the network's input in pixels.
-        train_size: Number of training images.
-        test_size: Number of test images.
         images: Images per round.
         images_per_s: Throughput at the median round.
         accuracy: Top-1 on the test images.
         accuracy_floor: The lowest accuracy at which the speed counts.
         accuracy_ceiling: The highest one, above which test data must have leaked.
-        load_s: Seconds to load the model.
         first_call_s: Seconds of its first call.
         peak_rss_bytes: Largest resident memory of the process.
         median_s: Median of the timed rounds in seconds.
         interval_s: Confidence interval of that; null for too few rounds.
-        interval_coverage: Its coverage.
         spread: Of the timed rounds, relative to the median.
         warmed_up: Whether warm-up converged.
-        noise: The rounds' timing quality.
-        rounds: Every round in order.
         peak_device_bytes: Largest memory on GPUs.
         joules_per_image: Energy per image.
         cost_per_million_images: In the currency of ``--price-per-hour``.

@@ -34,10 +34,6 @@ class Decisions:
     faster: set[str] = field(default_factory=set)
     looks: list[Look] = field(default_factory=list)
 
-    def _settled(self, name: str, mean: float) -> bool:
-        """Whether it doesn't look faster, or significantly is: else a few more pairs decide."""
-        return name in self.faster or mean >= -math.log1p(self.tolerances[name])
-
     def drop(self, name: str) -> None:
         """Leave out a benchmark that can't be timed any more."""
         self.tolerances.pop(name, None)
@@ -48,12 +44,7 @@ class Decisions:
         return [name for name in self.tolerances if name not in self.decided]
 
     def consider(self, logs: Mapping[str, Sequence[float]], *, last: bool = False) -> None:
-        """Look at the evidence, if it is time to.
-
-        Args:
-            logs: log(candidate / base) of every pair so far, by benchmark, equally many each.
-            last: Whether no more will come.
-        """
+        """Look at log(candidate / base) of every pair so far, by benchmark, if it is time to."""
         matrix = np.array([logs[name] for name in self.tolerances], dtype=float).T
         look = look_at(len(matrix), last=last) if matrix.size else None
         if look is None or (look in self.looks and not last):
@@ -70,7 +61,10 @@ class Decisions:
                 continue
             if slower[column] <= look.alarm and means[column] > limits[column]:
                 self.decided[name] = "fail"
-            elif as_slow[column] <= look.miss and (last or self._settled(name, means[column])):
+            elif as_slow[column] <= look.miss and (
+                # Where it looks faster, but isn't significantly, a few more pairs decide.
+                last or name in self.faster or means[column] >= -limits[column]
+            ):
                 self.decided[name] = "pass"
 
 

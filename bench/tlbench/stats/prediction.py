@@ -91,11 +91,7 @@ def predict(
 
     A run's median is at least as unsure as its own rounds say; few runs may agree by luck.
 
-    Args:
-        logs: log(median seconds) of each baseline run, at least 2.
-        new: The new run's.
-        errors: Standard errors of ``logs``, from ``median_error``.
-        new_error: Standard error of ``new``.
+    ``logs`` are log(median seconds) of at least 2 baseline runs, ``errors`` their standard errors.
     """
     within = math.sqrt(fmean(error**2 for error in errors)) if errors else 0.0
     between = max(stdev(logs), within, LEAST_SPREAD)

@@ -24,7 +24,6 @@ class AccuracyChange:
 
     Attributes:
         base, candidate: 0 to 1.
-        images: How many were judged.
         lost, won: Images that only the base, or only the candidate, got right.
         p: One-sided, that as many were lost by chance; exact.
     """
@@ -76,9 +75,7 @@ def compare_paired(base: NDArray[np.bool_], candidate: NDArray[np.bool_]) -> Acc
     500 images, 0.90 and 0.88 are within chance of each other, unless the same 440 images are right
     in both and 10 more in one of them.
 
-    Args:
-        base: Which images the base got right, ``(images,)``.
-        candidate: The same images in the same order.
+    Both say which images, in the same order, are right: ``(images,)``.
 
     Raises:
         ValueError: No images, or not as many.

@@ -34,8 +34,7 @@ class Ratio:
     """How many times as fast the second side is as the first.
 
     Attributes:
-        value: Of the geometric means of the runs' rates; above 1: the second is faster.
-        low, high: The ends of its 95 % interval.
+        value: Of the geometric means of the runs' rates, with its 95 % interval; above 1: faster.
         p: Two-sided chance of a ratio as far from 1, were there no difference.
         p_usual: The same, where runs scatter by ``RUN_SD``, or as these do if that is more; None
             where ``p`` is of an assumed scatter already.
@@ -116,8 +115,3 @@ def _assumed(
     error = scatter * math.sqrt(1 / len(first) + 1 / len(second))
     critical = float(ndtri((1 + CONFIDENCE) / 2))
     return error, critical, float(2 * ndtr(-abs(middle) / error))
-
-
-def geometric_mean(values: Sequence[float]) -> float:
-    """Of positive numbers: the only mean of ratios that doesn't depend on which side is above."""
-    return math.exp(fmean(math.log(value) for value in values))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from tlbench.stats.ratios import ALARM, RUN_SD, geometric_mean, ratio
+from tlbench.stats.ratios import ALARM, RUN_SD, ratio
 
 EVERY_SCATTER = ((0.01, 2), (0.05, 4), (0.12, 2), (0.12, 3), (0.12, 6))
 BASE, HEAD = [100.0, 104.0, 98.0, 101.0], [109.0, 113.0, 108.0]
@@ -111,7 +111,3 @@ def test_assumed_scatter_is_at_least_what_was_seen_under_load():
     ]
     assert round(float(np.std(logs, ddof=1)), 3) == 0.117
     assert np.std(logs, ddof=1) <= RUN_SD
-
-
-def test_the_geometric_mean_is_scipys():
-    assert geometric_mean([1.0, 2.0, 7.5]) == pytest.approx(stats.gmean([1.0, 2.0, 7.5]))
