@@ -6,9 +6,6 @@ import dataclasses
 import math
 from typing import TYPE_CHECKING, Any
 
-from rich.table import Table
-from rich.text import Text
-
 from tlbench.report.gate_words import (
     COLUMNS,
     MEANINGS,
@@ -22,13 +19,15 @@ from tlbench.report.gate_words import (
     short_names,
     status_text,
 )
-from tlbench.report.text import as_code, as_text, printable, rendered, sentence
+from tlbench.report.table import lines_of
+from tlbench.report.text import as_code, as_text, printable, sentence
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tlbench.gate.verdict import Report, Status, Verdict
 
+COLUMN_NAMES = ("benchmark", "change", "interval", "n", "tol.", "verdict")
 #: Of statuses in capitals.
 COLOURS = {"PASS": "green", "FAIL": "red", "INCONCLUSIVE": "yellow", "NOT COMPARABLE": "yellow"}
 
@@ -36,15 +35,9 @@ COLOURS = {"PASS": "green", "FAIL": "red", "INCONCLUSIVE": "yellow", "NOT COMPAR
 def gate_table(report: Report) -> list[str]:
     """Lines of at most 80 columns: each benchmark, accuracies, reasons, notes, the verdict."""
     names = short_names(each.name for each in report.verdicts)
-    table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="")
-    table.add_column("benchmark", overflow="fold")  # whole, so that no two look the same
-    for heading in ("change", "interval", "n", "tol."):
-        table.add_column(heading, justify="right", no_wrap=True)
-    table.add_column("verdict", no_wrap=True)
-    for each in report.verdicts:
-        table.add_row(Text(names[each.name]), *figures(each), status_text(each))
+    rows = [(names[each.name], *figures(each), status_text(each)) for each in report.verdicts]
     lines = sentence(f"{printable(report.candidate)} against {printable(report.base)}")
-    lines += rendered(table) if report.verdicts else [NOTHING]
+    lines += lines_of(COLUMN_NAMES, rows, right=range(1, 5)) if rows else [NOTHING]
     texts = [
         f"{names[each.name]}: {accuracy_change(each)}" for each in report.verdicts if each.accuracy
     ]

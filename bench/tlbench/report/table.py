@@ -112,7 +112,13 @@ def lines_of(
     """
     table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="")
     for i, heading in enumerate(headings):
-        table.add_column(heading, justify="right" if i in right else "left", no_wrap=i > 0)
+        # Texts of the first column are whole, so that no two look the same.
+        table.add_column(
+            heading,
+            justify="right" if i in right else "left",
+            no_wrap=i > 0,
+            overflow="ellipsis" if i else "fold",
+        )
     for row in rows:
         table.add_row(*(Text(printable(text)) for text in row))
     return rendered(table)
