@@ -122,22 +122,15 @@ def _images(comparison: Comparison) -> tuple[object, ...]:
 
 
 def _summaries(comparison: Comparison) -> Iterable[Summary]:
-    summaries = [
-        _summary(entry, headline)
-        for entry, headline in zip(comparison.entries, comparison.headlines, strict=True)
-    ]
-    shown = [each for each in summaries if each.headline or each.seconds is not None]
+    shown = []
+    for entry, headline in zip(comparison.entries, comparison.headlines, strict=True):
+        whole = next((name for name in entry.benchmarks if name.startswith(WHOLE_JOB)), None)
+        if whole:
+            seconds = entry.benchmarks[whole][-1].images / entry.rate(whole)
+            shown.append(Summary(entry.label, seconds, accuracy(entry, whole), headline))
+        elif headline:
+            shown.append(Summary(entry.label, None, None, headline))
     return sorted(shown, key=lambda each: math.inf if each.seconds is None else each.seconds)
-
-
-def _summary(entry: Entry, headline: Headline | None) -> Summary:
-    whole = next((name for name in entry.benchmarks if name.startswith(WHOLE_JOB)), None)
-    return Summary(
-        label=entry.label,
-        seconds=entry.benchmarks[whole][-1].images / entry.rate(whole) if whole else None,
-        accuracy=accuracy(entry, whole) if whole else None,
-        headline=headline,
-    )
 
 
 def _rounds(comparison: Comparison) -> dict[str, dict[int, tuple[TimedRound, ...]]]:

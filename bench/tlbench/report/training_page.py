@@ -24,13 +24,9 @@ PAIRS = 25
 
 @dataclass(frozen=True)
 class MissedImage:
-    """A test image whose class was not predicted.
+    """A test image, JPEG as base64, whose class was not predicted; classes and file are any text.
 
-    Attributes:
-        picture: JPEG, base64.
-        actual, predicted: Classes, any text.
-        probability: Of the predicted class, 0 to 1.
-        file: Name of the image, any text; None where it has none.
+    ``probability`` is of the predicted class, 0 to 1.
     """
 
     picture: str

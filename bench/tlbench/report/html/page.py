@@ -12,8 +12,7 @@ from markupsafe import Markup
 from tlbench.machine.fact_format import facts_lines
 from tlbench.report.comparison_text import headline_text, legend, mixture_text, weak_text
 from tlbench.report.html import bars
-from tlbench.report.html.lines import history, rounds
-from tlbench.report.html.pareto import pareto
+from tlbench.report.html.lines import history, pareto, rounds
 from tlbench.report.pictures import as_svg, drawing, write_picture
 from tlbench.report.table import per_second, seconds, share
 from tlbench.report.text import template
