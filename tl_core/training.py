@@ -100,10 +100,7 @@ def check_options(
 
 
 def check_trains(extractor: FeatureExtractor) -> None:
-    """Raise ModelError where an extractor can't be fine-tuned.
-
-    Its engine runs a fixed network, or its module has nothing to train or no training mode.
-    """
+    """Raise ModelError where the engine runs a fixed network, or the module can't be trained."""
     module = extractor.network.module
     if module is None:
         raise ModelError(

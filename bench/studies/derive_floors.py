@@ -16,13 +16,15 @@ from tl_core.errors import TransferLearningError
 from tl_core.transfer import TransferModel, evaluation
 from tlbench.errors import OptionError
 from tlbench.runs.model_name import short_name
-from tlbench.suite.floors import SEEDS, TABLE, TUTORIAL_ACCURACY, Derivation
+from tlbench.suite.floors import SEEDS, TABLE, Derivation
 from tlbench.suite.loaded_workload import LoadedWorkload, load_workload, open_data
 from tlbench.suite.workloads import QUICK, TUTORIAL
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+#: The tutorial's own test accuracy: its job must reach it whatever the seeds say.
+TUTORIAL_ACCURACY = 0.7657
 #: What makes two derivations ones of the same job.
 JOB = ("model", "data", "image_size", "train_size", "test_size", "batch_size")
 

@@ -88,10 +88,7 @@ class Requests:
 
 
 def open_network(model: Model, _devices: Devices, settings: NetworkSettings) -> WorkerNetwork:
-    """Convert a SavedModel, once, and load it with a stream for each worker.
-
-    ModelError also where this CPU doesn't have the precision.
-    """
+    """Convert a SavedModel, once, and load it with a stream for each worker."""
     runtime_of("openvino")
     conversion = conversion_of(model, settings)
     workers, threads = shared_out(settings)

@@ -45,10 +45,7 @@ class Network(Protocol):
 
 
 def checked_input(images: object, size: int) -> NDArray[np.uint8]:
-    """The array itself if it holds uint8 RGB images ``(n, size, size, 3)``.
-
-    ImageError for pixels of another dtype or shape, ModelError for images of another size.
-    """
+    """uint8 RGB ``(n, size, size, 3)`` itself; else ImageError, or ModelError by its size."""
     pixels = checked_pixels(images, 4)
     if pixels.shape[1:3] != (size, size):
         raise ModelError(

@@ -85,10 +85,7 @@ def network_of(
 
 
 def shared_out(settings: NetworkSettings) -> tuple[int, int]:
-    """Workers, and threads of each: as many workers as threads, unless the settings say.
-
-    ModelError where these are more workers than threads.
-    """
+    """Workers, by default and at most one per thread (else ModelError), and threads of each."""
     threads = settings.threads or usable_cpus()
     workers = settings.workers or threads
     if workers > threads:

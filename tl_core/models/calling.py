@@ -73,10 +73,7 @@ class ImageFunction:
 
 
 def find_image_function(loaded: Loaded, name: str) -> ImageFunction:
-    """The function of a loaded SavedModel that takes images and returns a matrix.
-
-    ModelError where there is none, or its input or output has another form.
-    """
+    """The function of a SavedModel that takes images and returns a matrix; else ModelError."""
     if callable(loaded) and getattr(loaded.__call__, "concrete_functions", None):
         call = loaded.__call__
         inputs, traced = _traced(call, name)

@@ -61,10 +61,7 @@ class ConvBN:
 
 @dataclass(frozen=True)
 class Block:
-    """An inverted bottleneck: expand (unless by 1), filter depthwise, project.
-
-    Its input is added to its output where ``residual``.
-    """
+    """An inverted bottleneck: expand (unless by 1), filter depthwise, project, add the input."""
 
     layers: tuple[ConvBN, ...]
     residual: bool

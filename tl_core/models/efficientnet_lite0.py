@@ -104,10 +104,7 @@ def load_weights() -> dict[str, NDArray[np.float32]]:
 
 
 def to_tensorflow(tensors: dict[str, NDArray[np.generic]]) -> dict[str, NDArray[np.float32]]:
-    """Rename and transpose PyTorch's tensors; see ``load_weights``.
-
-    ModelError where one is missing, left over, or of another shape or dtype.
-    """
+    """Rename and transpose PyTorch's tensors, exactly those expected; else ModelError."""
     names = _torch_names()
     ours = set(names.values())
     theirs = {name for name in tensors if not name.endswith(DROPPED_SUFFIX)}

@@ -131,10 +131,7 @@ class Model:
 
 
 def size_for(handle: str, own: int | None, settings: NetworkSettings) -> int:
-    """Side of the square input in pixels: the settings', the module's own, or the fallback.
-
-    ModelError where there is none of these.
-    """
+    """Side of the input in pixels: as set, the module's own, or the fallback; else ModelError."""
     sizes = (settings.image_size, own, settings.fallback_size)
     size = next((int(size) for size in sizes if size is not None), None)
     if size is None:

@@ -90,10 +90,7 @@ USUAL = "power limit"
 
 
 def disturbances(sample: NoiseSample) -> tuple[str, ...]:
-    """What disturbed, such as ``others used 23% of the CPUs``; empty where nothing did.
-
-    Facts that the machine doesn't report count as no disturbance.
-    """
+    """What disturbed, as far as it is known, such as ``others used 23% of the CPUs``."""
     texts = _beyond(THRESHOLDS, sample)
     for number, gpu in enumerate(sample.gpus):
         held = ", ".join(reason for reason in gpu.throttle or () if reason != USUAL)

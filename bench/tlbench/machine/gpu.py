@@ -72,10 +72,7 @@ def open_nvml(root: Path = ROOT) -> Nvml:
 
 
 def gpu_facts(nvml: Nvml, root: Path = ROOT) -> dict[str, Any]:
-    """Models, memory and driver: what the machine's GPUs are.
-
-    Without NVML, the driver's folder names them.
-    """
+    """Models, memory and driver of the machine's GPUs; without NVML, from the driver's folder."""
     if nvml is None:
         driver = root / "proc/driver/nvidia"
         texts = [read_text(file) or "" for file in sorted(driver.glob("gpus/*/information"))]

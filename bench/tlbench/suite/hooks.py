@@ -20,10 +20,7 @@ if TYPE_CHECKING:
 
 
 class SuiteHooks:
-    """The plugin of a benchmark run.
-
-    ``written`` is the result file, at the end; None where nothing was measured.
-    """
+    """The plugin of a benchmark run; ``written`` is its result file, None until there is one."""
 
     def __init__(self, suite: Suite) -> None:
         self.suite, self.config = suite, suite.config

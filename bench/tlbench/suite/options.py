@@ -122,10 +122,7 @@ def known_values(name: str) -> Sequence[str]:
 
 
 def check_names(workload: Workload) -> None:
-    """Refuse an engine, a device or a data set that doesn't exist, before anything is loaded.
-
-    The OptionError says which are known.
-    """
+    """Refuse an unknown engine, device or data set before anything is loaded; OptionError."""
     import tlbench.suite.tutorial_engine  # noqa: F401 - adds an engine
     from tl_core.data import data_names
     from tl_core.engines.names import check_engine

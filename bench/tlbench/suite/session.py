@@ -80,10 +80,7 @@ class Suite:
         reporter.write_line(text)
 
     def command(self, item: pytest.Item, folder: Path) -> list[str]:
-        """The command that runs one benchmark test in a fresh process with the same options.
-
-        The process writes its result file into the folder.
-        """
+        """What runs one test in a fresh process, as this run does, and writes into the folder."""
         values = {option.name: getattr(self.workload, option.name) for option in OPTIONS}
         values |= {"workload": self.workload.name, "results": folder}
         if self.budget_s is not None:

@@ -94,10 +94,7 @@ def _joules(file: Path) -> float | None:
 
 
 def _used(before: _Joules, after: _Joules, zones: Sequence[Path] = ()) -> float | None:
-    """Sum of what counters rose by; None without any, or where one isn't known.
-
-    Zones are their folders, which say where they wrap around.
-    """
+    """What the counters of zones rose by; None without any, or where one isn't known."""
     total = 0.0
     for number, (first, last) in enumerate(zip(before, after, strict=True)):
         if first is None or last is None:

@@ -9,12 +9,12 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from bench.studies.derive_floors import TUTORIAL_ACCURACY
 from tl_core.data import DataSet, Split, load_data
 from tl_core.sources import ArraySource
 from tlbench.suite.checks import check_accuracy
 from tlbench.suite.floors import (
     SEEDS,
-    TUTORIAL_ACCURACY,
     Bounds,
     Derivation,
     bounds_for,
