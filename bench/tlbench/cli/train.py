@@ -106,12 +106,15 @@ def _trained(
     job: TrainingJob, save: Path | None, page: Path | None
 ) -> tuple[Training, dict[str, Any]]:
     """Train, write what is to be written, and return what is printed as JSON, too."""
+    from tlbench.report.training_page import training_page
     from tlbench.suite import training as suite_training
 
     training = suite_training.train(job)
-    record = _record(job, training)
+    record, data = _record(job, training), training.data
     if page is not None:
-        _write_page(page, job, training)
+        missed = suite_training.missed_images(data.test, training.result, data.class_names)
+        facts = _facts(job, training)
+        write_file(page, training_page(facts, training.confusion, missed, data.majority_rate))
         record["report"] = str(page)
     if save is not None:
         training.model.save(save)
@@ -167,16 +170,6 @@ def _record(job: TrainingJob, training: Training) -> dict[str, Any]:
         "saved": None,
         "steps": len(training.losses) * batches,
     }
-
-
-def _write_page(page: Path, job: TrainingJob, training: Training) -> None:
-    from tlbench.report.training_page import training_page
-    from tlbench.suite.training import missed_images
-
-    data = training.data
-    missed = missed_images(data.test, training.result, data.class_names)
-    facts = _facts(job, training)
-    write_file(page, training_page(facts, training.confusion, missed, data.majority_rate))
 
 
 def _facts(job: TrainingJob, training: Training) -> dict[str, str]:

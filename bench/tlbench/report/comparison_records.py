@@ -45,11 +45,9 @@ def as_csv(comparisons: Iterable[Comparison]) -> str:
     """A line per cell, the job's facts first; spreadsheets read no text in it as a formula."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    written = False
-    for each in comparisons:
-        if not written:
+    for number, each in enumerate(comparisons):
+        if number == 0:
             writer.writerow([*(name for name, _ in each.job.facts), *FIELDS])
-            written = True
         for record in records(each):
             values = [*(value for _, value in each.job.facts), *record.values()]
             writer.writerow([_harmless(value) for value in values])
