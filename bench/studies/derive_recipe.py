@@ -23,7 +23,7 @@ from tl_core.errors import TransferLearningError
 from tl_core.extractor import FeatureExtractor
 from tl_core.head import ridge_head
 from tlbench.errors import OptionError
-from tlbench.gate.tolerances import parse_share
+from tlbench.gate.verdict import parse_share
 from tlbench.suite.loaded_workload import open_data
 from tlbench.suite.recipes import TABLE, Recipe
 from tlbench.suite.workloads import TUTORIAL

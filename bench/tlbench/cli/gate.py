@@ -103,7 +103,7 @@ def gate(
     """
     # Here and below: SciPy's statistics take long to import, and --help doesn't need them.
     from tlbench.gate.run import Settings
-    from tlbench.gate.tolerances import parse_tolerances
+    from tlbench.gate.verdict import parse_tolerances
 
     settings = Settings(command, parse_tolerances(tolerance, accuracy_tolerance), budget)
     texts = (head, head) if repeat else (base, head)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from tlbench.gate.baseline import StoredBenchmark
-    from tlbench.gate.tolerances import Allowed
+    from tlbench.gate.verdict import Allowed
     from tlbench.stats.prediction import Prediction
     from tlbench.stats.proportions import AccuracyChange
 

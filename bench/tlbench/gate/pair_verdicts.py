@@ -13,8 +13,7 @@ from tlbench.stats.pair_decisions import detectable, estimate, pairs_to_pass
 
 if TYPE_CHECKING:
     from tlbench.gate.pair_result import Pair, PairedRounds
-    from tlbench.gate.tolerances import Tolerances
-    from tlbench.gate.verdict import Status
+    from tlbench.gate.verdict import Status, Tolerances
     from tlbench.stats.estimate import Estimate
     from tlbench.stats.pair_decisions import Decisions
 

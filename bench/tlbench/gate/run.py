@@ -15,8 +15,7 @@ from tlbench.gate.arm_process import PLUGIN, ArmProcess
 from tlbench.gate.pair import PILOT, RoundPlan, collect, plan_rounds, time_benchmark
 from tlbench.gate.pair_result import BASE, CANDIDATE, Pair
 from tlbench.gate.pair_verdicts import pair_verdicts
-from tlbench.gate.tolerances import Tolerances
-from tlbench.gate.verdict import Report
+from tlbench.gate.verdict import Report, Tolerances
 from tlbench.stats.estimate import ALARM, LOOKS
 from tlbench.stats.pair_decisions import Decisions
 from tlbench.stats.proportions import clopper_pearson

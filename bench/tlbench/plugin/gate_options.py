@@ -18,8 +18,7 @@ from tlbench.gate.baseline import (
     is_isolated,
     read_baseline,
 )
-from tlbench.gate.tolerances import Allowed, Tolerances, parse_share
-from tlbench.gate.verdict import ACCURACY_TOLERANCE, TOLERANCE
+from tlbench.gate.verdict import ACCURACY_TOLERANCE, TOLERANCE, Allowed, Tolerances, parse_share
 from tlbench.plugin.options import option, setting
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from numpy.typing import NDArray
 
-    from tlbench.stats.confusion import Confusion
+    from tlbench.stats.proportions import Confusion
 
 #: Pairs of classes that are listed.
 PAIRS = 25

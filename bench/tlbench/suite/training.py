@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tlbench.report.training_page import MissedImage
-from tlbench.stats.confusion import confusion
+from tlbench.stats.proportions import confusion
 from tlbench.suite.quiet import import_tensorflow
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from tl_core.data import DataSet, Split
     from tl_core.head import Evaluation
     from tl_core.transfer import Track, TransferModel
-    from tlbench.stats.confusion import Confusion
+    from tlbench.stats.proportions import Confusion
     from tlbench.suite.workloads import Workload
 
 #: Images with wrong predictions that are shown, their longest side in pixels, and JPEG's quality.

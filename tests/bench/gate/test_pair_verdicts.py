@@ -5,7 +5,7 @@ import pytest
 
 from tlbench.gate.pair_result import BenchmarkOutcome, Pair, PairedRounds
 from tlbench.gate.pair_verdicts import pair_verdicts
-from tlbench.gate.tolerances import Tolerances
+from tlbench.gate.verdict import Tolerances
 from tlbench.runs.answers import pack
 from tlbench.stats.pair_decisions import Decisions
 

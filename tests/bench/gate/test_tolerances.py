@@ -3,7 +3,7 @@
 import pytest
 
 from tlbench.errors import OptionError
-from tlbench.gate.tolerances import Allowed, Tolerances, parse_tolerances
+from tlbench.gate.verdict import Allowed, Tolerances, parse_tolerances
 
 NAME = "bench_a.py::TestIt::test_sort[big-1]"
 

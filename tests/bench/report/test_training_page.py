@@ -16,8 +16,7 @@ from tl_core.head import evaluation
 from tl_core.sources import ArraySource
 from tlbench.cli.main import main
 from tlbench.report.training_page import NAMED, NUMBERED, confusion_picture, training_page
-from tlbench.stats.confusion import confusion
-from tlbench.stats.proportions import wilson
+from tlbench.stats.proportions import confusion, wilson
 from tlbench.suite.training import SHOWN, missed_images
 
 EVIL = '<script>alert("1")</script>$x^2$&\u202e'

@@ -5,8 +5,7 @@ import pytest
 from scipy.stats import binomtest
 from sklearn.metrics import confusion_matrix
 
-from tlbench.stats.confusion import confusion
-from tlbench.stats.proportions import wilson
+from tlbench.stats.proportions import confusion, wilson
 
 
 def wilson_by_scipy(correct, n):

@@ -3,7 +3,7 @@
 import pytest
 
 from tlbench.errors import OptionError
-from tlbench.gate.tolerances import parse_share
+from tlbench.gate.verdict import parse_share
 from tlbench.suite.options import OPTIONS, workload_from
 from tlbench.suite.workloads import QUICK, TUTORIAL, WORKLOADS, Workload
 
