@@ -141,3 +141,5 @@ def _summarise(output: Path, runs: Sequence[StoredRun], *, as_json: bool) -> Non
     click.echo(f"baseline: {output}, {count(len(runs), 'run')}")
     if len(runs) < LEAST_RUNS:
         click.echo(f"a gate needs at least {LEAST_RUNS}: add more with --add")
+    else:
+        click.echo(f"judge later runs by it: pytest --gate {output}")

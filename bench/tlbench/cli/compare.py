@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from tlbench.cli.command_line import NOTHING, Failure
-from tlbench.cli.options import file_option, json_option
+from tlbench.cli.options import explain_option, file_option, json_option
 from tlbench.cli.runs import choosing_runs
 from tlbench.compare.comparison import compared
 from tlbench.compare.entries import entries_of, labelled
@@ -39,7 +39,7 @@ MOST_MIXED = 2
     type=click.Choice(JOB),
     help="compare jobs that differ in this; repeatable",
 )
-@click.option("--explain", is_flag=True, help="print how the figures are computed")
+@explain_option("how the figures are computed", explanation)
 @file_option("--markdown", "Markdown summary to write")
 @file_option("--csv", "CSV file of all figures to write")
 @json_option
@@ -47,7 +47,6 @@ def compare(
     *,
     chosen: ChosenRuns,
     mixed: tuple[str, ...],
-    explain: bool,
     markdown: Path | None,
     csv: Path | None,
     as_json: bool,
@@ -75,7 +74,7 @@ def compare(
     if as_json:
         click.echo(in_json(comparisons))
         return
-    click.echo("\n".join([*as_lines(comparisons), *(explanation() if explain else ())]))
+    click.echo("\n".join(as_lines(comparisons)))
     jobs = [each.job for each in comparisons]
     alone = [entry for entry in entries if entry.job not in jobs]
     if alone:

@@ -15,14 +15,21 @@ import msgspec
 import numpy as np
 
 from tlbench.cli.command_line import NOTHING, Failure, Interrupted, count
-from tlbench.cli.options import file_option, json_option, number_option, pytest_command
+from tlbench.cli.options import (
+    explain_option,
+    file_option,
+    json_option,
+    number_option,
+    pytest_command,
+)
+from tlbench.errors import InputError
 from tlbench.gate.arm_process import ArmDied
 from tlbench.gate.arm_setup import ready_arm
 from tlbench.gate.arms import parse_arm
 from tlbench.gate.pair_result import BASE, CANDIDATE, Journal
 from tlbench.machine.fingerprint import fingerprint
 from tlbench.report.gate_junit import gate_junit
-from tlbench.report.gate_text import COLOURS, gate_explanation, gate_json, gate_markdown, gate_table
+from tlbench.report.gate_text import COLOURS, gate_json, gate_markdown, gate_table
 from tlbench.report.text import coloured
 from tlbench.runs.files import cache_dir, write_file
 from tlbench.suite.arm_options import ARM_OPTIONS
@@ -39,10 +46,15 @@ if TYPE_CHECKING:
 SAVED = 1
 
 
+def _explanation() -> list[str]:
+    from tlbench.report.gate_text import gate_explanation
+
+    return gate_explanation()
+
+
 @click.command(epilog="Example: tlbench gate --base ref=main --head ref=HEAD -- bench_sort.py")
 @click.option("--base", default="", metavar="ARM", help="base: reference side")
 @click.option("--head", default="", metavar="ARM", help="candidate: side under test")
-@pytest_command("--benchmark", workload=QUICK.name)
 @click.option(
     "--tolerance",
     multiple=True,
@@ -69,11 +81,12 @@ SAVED = 1
 )
 @click.option("--resume", is_flag=True, help="resume an interrupted gate")
 @number_option("--seed", "random seed of the turn order", least=0)
-@click.option("--explain", is_flag=True, help="print what verdicts and columns mean")
+@explain_option("what verdicts and columns mean", _explanation)
 @file_option("--markdown", "Markdown summary to write")
 @file_option("--junit", "JUnit XML file to write")
 @file_option("--save", "JSON file of every raw pair to write")
 @json_option
+@pytest_command("--benchmark", workload=QUICK.name)
 def gate(
     *,
     command: tuple[str, ...],
@@ -88,15 +101,16 @@ def gate(
     junit: Path | None,
     save: Path | None,
     resume: bool,
-    explain: bool,
     as_json: bool,
 ) -> None:
     """Decide whether a candidate is slower or less accurate than a base.
 
     An ARM is key=value, several joined by commas: ref=main, python=/path/to/python,
-    pip=numpy==2.1.0, env.NAME=value, engine=litert or another option of the suite. Without one it
-    is the working tree as it is. Two processes at a time take turns round by round, pair after
-    pair, until every benchmark is decided or the budget is spent.
+    pip=numpy==2.1.0, env.NAME=value, engine=litert or another option of the suite; "." is the
+    working tree as it is. Two processes at a time take turns round by round, pair after pair,
+    until every benchmark is decided or the budget is spent.
+
+    To judge by stored runs instead: tlbench baseline, then pytest --gate FILE.
 
     Exit code 0: pass; 1: fail; 2: bad input; 3: inconclusive; 4: nothing measured or not
     comparable.
@@ -106,6 +120,11 @@ def gate(
     from tlbench.gate.verdict import parse_tolerances
 
     settings = Settings(command, parse_tolerances(tolerance, accuracy_tolerance), budget)
+    if not (base or head or repeat):
+        raise InputError(
+            "both sides are the working tree; expected what to compare with, such as "
+            "--base ref=main"
+        )
     texts = (head, head) if repeat else (base, head)
     try:
         reports = _run(texts, settings, save, repeat, resume=resume, seed=seed)
@@ -115,8 +134,6 @@ def gate(
         code = _show_itself(reports, as_json=as_json)
     else:
         code = _show(reports[0], markdown, junit, as_json=as_json)
-    if explain and not as_json:
-        click.echo("\n".join(gate_explanation()))
     raise SystemExit(code)
 
 

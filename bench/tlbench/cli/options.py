@@ -15,7 +15,7 @@ from tlbench.suite.options import OPTIONS, check_names, known_values, workload_f
 from tlbench.suite.workloads import QUICK, WORKLOADS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from tlbench.suite.options import Option
     from tlbench.suite.workloads import Workload
@@ -157,6 +157,25 @@ def number_option(
         show_default=default is not None,
         metavar="N",
         help=about,
+    )
+
+
+def explain_option(about: str, lines: Callable[[], Iterable[str]]) -> Decorator:
+    """An option that prints lines and ends the command, whatever else was typed."""
+
+    def explain(ctx: click.Context, parameter: click.Parameter, chosen: bool) -> None:  # noqa: FBT001 - click's
+        del parameter
+        if chosen and not ctx.resilient_parsing:
+            click.echo("\n".join(lines()))
+            ctx.exit()
+
+    return click.option(
+        "--explain",
+        is_flag=True,
+        is_eager=True,
+        expose_value=False,
+        callback=explain,
+        help=f"print {about}, and exit",
     )
 
 

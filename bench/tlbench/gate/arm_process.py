@@ -17,6 +17,12 @@ if TYPE_CHECKING:
 
 #: Name under which an arm imports ``arm_plugin``, from a folder where nothing else lies.
 PLUGIN = "tlbench_arm"
+#: What to do about what pytest printed last.
+HINTS = {
+    "file or directory not found": "expected files and folders that both sides have: name a folder "
+    "instead",
+    "tlbench[suite]": "that is for the built-in suite: name benchmark files of your own after --",
+}
 #: Lines of a dead process's output that an error shows.
 SHOWN_LINES = 15
 #: Seconds that a process has to end after it was asked to.
@@ -99,4 +105,5 @@ class ArmProcess:
         self.close()
         lines = self.log.read_text(encoding="utf-8", errors="replace").splitlines()
         output = "\n".join(lines[-SHOWN_LINES:]) or "it printed nothing"
+        output += "".join(f"\n{hint}" for said, hint in HINTS.items() if said in output)
         return f"{self.arm.label}: pytest ended early (exit {self._process.returncode}):\n{output}"

@@ -11,6 +11,7 @@ import contextlib
 import json
 import os
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tlbench.gate.environments import EnvironmentSpec, environment
@@ -19,7 +20,6 @@ from tlbench.gate.worktrees import HOOK_VARIABLES, working_tree, worktree
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
-    from pathlib import Path
 
     from tlbench.gate.arms import Arm
     from tlbench.gate.worktrees import Tree
@@ -82,7 +82,7 @@ def ready_arm(
             label=arm.label,
             folder=tree.folder,
             python=python,
-            environ=_environ(arm, tree),
+            environ=_environ(arm, _sources(below, tree, cwd)),
             options=tuple(f"--{key.replace('_', '-')}={value}" for key, value in arm.options),
             identity={
                 "commit": tree.commit,
@@ -98,16 +98,27 @@ def ready_arm(
         )
 
 
-def _environ(arm: Arm, tree: Tree) -> dict[str, str]:
+def _sources(below: Interpreter, tree: Tree, cwd: Path) -> list[str]:
+    """Where the arm's checkout has packages: its top, ``src``, and what is installed editable.
+
+    The environment imports the latter from the user's own checkout; the arm has its own one.
+    """
+    within = tree.folder.relative_to(tree.root)
+    top = cwd.parents[len(within.parts) - 1] if within.parts else cwd
+    editable = [each.relative_to(top) for each in below.sources if each.is_relative_to(top)]
+    folders = (tree.root / each for each in (Path(), Path("src"), *editable))
+    return list(dict.fromkeys(str(folder) for folder in folders if folder.is_dir()))
+
+
+def _environ(arm: Arm, sources: list[str]) -> dict[str, str]:
     """The user's variables and the arm's, with its checkout first among what is imported.
 
     First, so that a checkout that is installed editable doesn't win over the arm's own.
     """
     environ = {key: text for key, text in os.environ.items() if key not in HOOK_VARIABLES}
     environ |= dict(arm.env)
-    source = tree.root / "src"
-    paths = [str(tree.root), str(source) if source.is_dir() else "", environ.get("PYTHONPATH", "")]
-    environ["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
+    paths = filter(None, [*sources, environ.get("PYTHONPATH")])
+    environ["PYTHONPATH"] = os.pathsep.join(paths)
     environ[FILLER] = ""
     room = ROOM - (size(environ) - size(os.environ))
     # An arm that sets very long variables is filled up to the next multiple.

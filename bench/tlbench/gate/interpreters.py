@@ -26,7 +26,8 @@ if site.ENABLE_USER_SITE:
 names = ("pytest", "pytest_benchmark")
 lacks = [name for name in names if importlib.util.find_spec(name) is None]
 version = platform.python_implementation() + " " + sys.version
-print(json.dumps([version, sys.prefix, sites, lacks]))
+own = [path for path in sys.path if path and not path.startswith((sys.prefix, sys.base_prefix))]
+print(json.dumps([version, sys.prefix, sites, lacks, own]))
 """
 
 
@@ -39,6 +40,7 @@ class Interpreter:
         digest: Of the environment: its place and what is installed, with when that was. Packages
             that are installed editable count as installed; changes of their files aren't seen.
         lacks: Which of pytest and pytest_benchmark can't be imported.
+        sources: Other folders that it imports from, such as those of what is installed editable.
     """
 
     path: Path
@@ -46,6 +48,7 @@ class Interpreter:
     sites: tuple[Path, ...]
     digest: str
     lacks: tuple[str, ...]
+    sources: tuple[Path, ...] = ()
 
 
 def interpreter(python: str | None, cwd: Path) -> Interpreter:
@@ -55,9 +58,10 @@ def interpreter(python: str | None, cwd: Path) -> Interpreter:
         ArmError: It isn't there, can't be run, or isn't a Python.
     """
     path = _path(python, cwd) if python else Path(sys.executable)
-    version, prefix, sites, lacks = _answers(path)
+    version, prefix, sites, lacks, sources = _answers(path)
     digest = hashlib.sha256(json.dumps([version, prefix, _installed(sites)]).encode()).hexdigest()
-    return Interpreter(path, version, tuple(map(Path, sites)), digest, tuple(lacks))
+    folders = (tuple(map(Path, each)) for each in (sites, sources))
+    return Interpreter(path, version, next(folders), digest, tuple(lacks), *folders)
 
 
 def check_pytest(python: Interpreter, arm: str) -> None:
@@ -81,7 +85,7 @@ def _path(python: str, cwd: Path) -> Path:
     return path
 
 
-def _answers(path: Path) -> tuple[str, str, list[str], list[str]]:
+def _answers(path: Path) -> tuple[str, str, list[str], list[str], list[str]]:
     """What ``_QUESTION`` prints; whatever site hooks print comes before."""
     try:
         done = subprocess.run(  # noqa: S603 - the user's own interpreter
@@ -93,7 +97,7 @@ def _answers(path: Path) -> tuple[str, str, list[str], list[str]]:
             timeout=PATIENCE_S,
             check=False,
         )
-        version, prefix, sites, lacks = json.loads(done.stdout.strip().splitlines()[-1])
+        version, prefix, sites, lacks, sources = json.loads(done.stdout.strip().splitlines()[-1])
     except subprocess.TimeoutExpired as error:
         raise ArmError(f"python={path}: no answer within {PATIENCE_S:.0f} s") from error
     except OSError as error:
@@ -101,7 +105,7 @@ def _answers(path: Path) -> tuple[str, str, list[str], list[str]]:
     except (ValueError, IndexError) as error:
         lines = done.stderr.strip().splitlines() or [f"exit {done.returncode}"]
         raise ArmError(f"python={path}: isn't a working Python interpreter: {lines[-1]}") from error
-    return " ".join(version.split()), prefix, sites, lacks
+    return " ".join(version.split()), prefix, sites, lacks, sources
 
 
 def _installed(sites: list[str]) -> list[tuple[str, str, int]]:

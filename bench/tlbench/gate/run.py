@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 import tempfile
 from contextlib import ExitStack
@@ -128,12 +129,14 @@ class Gate:
     def _progress(self, pair: Pair) -> str:
         names = self._decisions.tolerances
         ratios = ", ".join(
-            f"{_short(name)} {pair.benchmarks[name].log_ratio:+.1%}" for name in names
+            f"{_short(name)} {math.expm1(pair.benchmarks[name].log_ratio):+.1%}" for name in names
         )
         count = f"{len(names) - len(self._decisions.open)} of {len(names)} decided"
         return f"pair {len(self.pairs)} ({pair.seconds:.0f} s): {ratios}; {count}"
 
     def _run_pair(self) -> Pair:
+        if not self.pairs:
+            self.say("starting both sides; the first pair shows how many rounds are needed")
         start, candidate_first = perf_counter(), bool(self.random.integers(2))
         # Benchmarks of the first pair that can't be timed aren't run again.
         first = self.pairs[0].benchmarks if self.pairs else {}

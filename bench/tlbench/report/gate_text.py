@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from tlbench.report.gate_words import (
     COLUMNS,
+    EXPECTED,
     MEANINGS,
     NOTHING,
     accuracies,
@@ -37,7 +38,9 @@ def gate_table(report: Report) -> list[str]:
     names = short_names(each.name for each in report.verdicts)
     rows = [(names[each.name], *figures(each), status_text(each)) for each in report.verdicts]
     lines = sentence(f"{printable(report.candidate)} against {printable(report.base)}")
-    lines += lines_of(COLUMN_NAMES, rows, right=range(1, 5)) if rows else [NOTHING]
+    lines += (
+        lines_of(COLUMN_NAMES, rows, right=range(1, 5)) if rows else [NOTHING, *sentence(EXPECTED)]
+    )
     texts = [
         f"{names[each.name]}: {accuracy_change(each)}" for each in report.verdicts if each.accuracy
     ]

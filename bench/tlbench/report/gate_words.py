@@ -38,6 +38,11 @@ COLUMNS = (
 USUAL_COVERAGE = 0.95
 #: Said in place of a table.
 NOTHING = "no benchmark could be measured in both arms"
+#: What to do then.
+EXPECTED = (
+    "expected tests that use the benchmark fixture, in files that pytest collects; name the files "
+    "after --"
+)
 
 
 def id_parts(name: str) -> tuple[str, tuple[str, ...], str]:

@@ -302,9 +302,8 @@ def test_the_legend_has_three_lines_and_explain_has_the_details(two, compare):
     short = compare("a", "b").output.splitlines()
     start = next(i for i, line in enumerate(short) if line.startswith("'faster' and 'slower'"))
     assert len(short) - start <= 3
-    long = compare("a", "b", "--explain").output.splitlines()
-    assert long[: len(short)] == short
-    assert any(line.startswith("interval: the 95 %") for line in long[len(short) :])
+    long = compare("--explain").output.splitlines()
+    assert any(line.startswith("interval: the 95 %") for line in long)
     assert max(map(len, long)) <= 80
 
 

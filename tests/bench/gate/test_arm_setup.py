@@ -156,3 +156,22 @@ def test_requirements_that_fail_leave_no_worktree(ready, store):
     with pytest.raises(ArmError, match="no file or folder"), ready("ref=first,pip=./no-such"):
         pass
     assert list((store / "trees").iterdir()) == []
+
+
+def test_what_is_installed_editable_is_imported_from_the_arm(ready, repo, commit, bare):
+    """As of a project whose package lies in a folder of its own, such as ``lib``."""
+    (repo / "lib").mkdir()
+    (repo / "lib" / "pkg.py").write_text("x = 'old'")
+    old = commit("a package")
+    (repo / "lib" / "pkg.py").write_text("x = 'new'")
+    python, site = bare
+    (site / "pkg.pth").write_text(f"{repo / 'lib'}\n")
+    for name in ("pytest", "pytest_benchmark"):
+        (site / f"{name}.py").write_text("")
+    for arm, x in ((f"ref={old},python={python}", "old"), (f"python={python}", "new")):
+        with ready(arm) as made:
+            command = [made.python, "-c", "import pkg; print(pkg.x)"]
+            done = subprocess.run(
+                command, env=made.environ, capture_output=True, text=True, check=False
+            )
+        assert done.stdout == f"{x}\n", done.stderr

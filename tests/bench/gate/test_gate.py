@@ -104,6 +104,8 @@ def start(suite, tmp_path):
     processes = []
 
     def start(*arguments):
+        if not {"--base", "--head", "--aa"}.intersection(arguments):
+            arguments = ("--base", ".", *arguments)
         command = [sys.executable, "-m", "tlbench", "gate", *arguments, "--", "bench_words.py"]
         process = subprocess.Popen(
             command, cwd=suite, env=environ, text=True,
@@ -252,11 +254,10 @@ def test_an_arm_that_dies_is_named_with_its_last_output(gate, suite):
 
 
 def test_too_small_a_budget_is_inconclusive_and_says_what_it_takes(gate):
-    done = gate("--budget", "0.01", "--explain")
+    done = gate("--budget", "0.01")
     assert done.returncode == 3, done.stderr
     assert "test_plain: only 1 process pair: at least 6 are needed" in done.stdout
     assert "verdict: INCONCLUSIVE" in done.stdout
-    assert "\nINCONCLUSIVE: a slowdown, or a loss of accuracy, could be neither" in done.stdout
 
 
 @pytest.mark.parametrize(
@@ -378,3 +379,21 @@ def test_outside_a_repository_an_interrupted_gate_cannot_be_resumed(start, suite
     err = interrupted(process, suite, signal.SIGTERM)
     assert process.returncode == 128 + signal.SIGTERM
     assert "it can't be resumed" in err
+
+
+def test_without_sides_nothing_is_gated():
+    done = CliRunner().invoke(main, ["gate", "--", "bench_words.py"])
+    assert done.exit_code == 2
+    assert "both sides are the working tree; expected what to compare with" in done.output
+
+
+def test_explain_says_what_verdicts_mean_and_runs_nothing():
+    done = CliRunner().invoke(main, ["gate", "--explain"])
+    assert done.exit_code == 0
+    assert "\nINCONCLUSIVE: a slowdown, or a loss of accuracy, could be neither" in done.output
+
+
+def test_a_file_that_one_side_lacks_is_explained(gate, suite):
+    done = gate("--head", "env.X=1", "--", "bench_new.py")
+    assert done.returncode == 4
+    assert "expected files and folders that both sides have: name a folder" in done.stderr

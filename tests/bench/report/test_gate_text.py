@@ -170,6 +170,8 @@ def test_a_gate_without_benchmarks_says_so():
     assert gate_table(report_of()) == [
         "HEAD against main",
         "no benchmark could be measured in both arms",
+        "expected tests that use the benchmark fixture, in files that pytest collects;",
+        "  name the files after --",
         "verdict: NOT COMPARABLE",
     ]
 
