@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from tlbench.gate.arms import Arm
+    from tlbench.gate.interpreters import Interpreter
     from tlbench.gate.worktrees import Tree
 
 #: Variable that fills an environment up.

@@ -58,15 +58,11 @@ def _first_conftests(config: pytest.Config) -> set[Path]:
     """Where the conftests may lie that pytest loads before it parses the command line."""
     known, here = config.known_args_namespace, config.invocation_params.dir
     starts = known.file_or_dir or config.getini("testpaths")
-    folders = [here, *(here / str(start).partition("::")[0] for start in starts)]
-    above = {each for folder in folders for each in (folder, *folder.parents)}
+    folders = {here, *(here / str(start).partition("::")[0] for start in starts)}
+    above = {each for folder in folders for each in folder.parents}
     inside = {each for each in above if each.is_relative_to(config.rootpath)}
-    return {
-        path
-        for folder in inside | {here}
-        for pattern in ("conftest.py", "test*/conftest.py")
-        for path in folder.glob(pattern)
-    }
+    tests = (path for folder in folders for path in folder.glob("test*/conftest.py"))
+    return {*tests, *(folder / "conftest.py" for folder in folders | inside)}
 
 
 def _text(path: Path) -> str:
