@@ -40,11 +40,14 @@ FACTS = 4
 EXAMPLE = "extract"
 ENGLISH = (
     "How to read it: at `{0}`, B ({5}) has {1} times the throughput of A, with a 95 % interval of "
-    "{2} to {3}. The word `{4}` means that the difference is statistically significant."
+    "{2} to {3}. The word `{4}` means that the difference is statistically significant: A is "
+    "1/{1} = {6:.1f} times as fast. `interval` is the spread of the runs in the lines of A, and "
+    "the confidence interval of the ratio in those of B."
 )
 CHINESE = (
-    "如何阅读：在 `{0}` 上，B（{5}）的吞吐量是 A 的 {1} 倍，该比值的 95 % 置信区间为 {2} 至 {3}。"
-    "`{4}`（更慢）表示差异在统计上显著。"
+    "如何解读：在 `{0}` 上，B（{5}）的吞吐量是 A 的 {1} 倍，该比值的 95 % 置信区间为 {2} 至 {3}。"
+    "`{4}`（更慢）表示差异在统计上显著：A 的速度是 B 的 1/{1} = {6:.1f} 倍。"
+    "`interval` 在 A 的各行是多次运行的离散范围，在 B 的各行是该比值的置信区间。"
 )
 COMPARE = "tlbench compare amd-epyc-2-cpus intel-xeon-2-cpus --engine litert --threads 2"
 
@@ -113,13 +116,16 @@ def reading(template: str) -> str:
     (comparison,) = json.loads(_compare("--json"))["comparisons"]
     *_, cell = (each for each in comparison["cells"] if each["benchmark"] == EXAMPLE)
     ends = (f"{cell[key]:.2f}" for key in ("ratio", "ratio_low", "ratio_high"))
-    return template.format(EXAMPLE, *ends, cell["word"], cell["machine"])
+    times = 1 / cell["ratio"]
+    return template.format(EXAMPLE, *ends, cell["word"], cell["machine"], times)
 
 
 def picture(text: str) -> str:
-    """The picture, with its figures as the text for those who do not see it."""
+    """The picture, with its figures as the text for those who do not see it, and its caption."""
     figures = readme_picture.figures(readme_picture.committed_chart())
-    return f"![{text} {figures}.]({readme_picture.FOLDER}/{readme_picture.NAME}.svg)"
+    caption = text.format(readme_picture.committed_workload(), readme_picture.MACHINE)
+    path = f"{readme_picture.FOLDER}/{readme_picture.NAME}.svg"
+    return f"![{caption}: {figures}.]({path})\\\n{caption}"
 
 
 OUTPUTS = (
@@ -131,13 +137,13 @@ OUTPUTS = (
 READMES: dict[str, tuple[Block, ...]] = {
     "README.md": (
         of_study("claim", "whole-job.json", claim),
-        Block("picture", lambda: picture("Images per second.")),
+        Block("picture", lambda: picture("Images per second, {} workload, {}")),
         *OUTPUTS,
         Block("reading", lambda: reading(ENGLISH)),
     ),
     "README.zh-CN.md": (
         of_study("claim", "whole-job.json", chinese_claim),
-        Block("picture", lambda: picture("每秒图像数。")),
+        Block("picture", lambda: picture("每秒图像数，{} 工作负载，{}")),
         *OUTPUTS,
         Block("reading", lambda: reading(CHINESE)),
     ),

@@ -13,6 +13,7 @@ from tlbench.report.pictures import drawing, write_picture
 from tlbench.runs.collect import collect
 
 if TYPE_CHECKING:
+    from tlbench.compare.comparison import Comparison
     from tlbench.report.html.chart import Chart
 
 MACHINE = "intel-xeon-2-cpus"
@@ -21,14 +22,14 @@ FOLDER, NAME = "docs/pictures", "engines"
 SHOWN = ("extract", "pipeline (recompute)")
 
 
-def chart(names: tuple[str, ...] = (MACHINE,)) -> Chart:
-    """Throughput of the job of which there are most entries.
+def largest_comparison(names: tuple[str, ...]) -> Comparison:
+    """The comparison with most entries, of machines, folders or files in the working folder."""
+    return max(compared(entries_of(collect(names).runs)), key=lambda each: len(each.entries))
 
-    Args:
-        names: Machines, folders or files in the working folder.
-    """
-    comparisons = compared(entries_of(collect(names).runs))
-    largest = max(comparisons, key=lambda each: len(each.entries))
+
+def chart(names: tuple[str, ...] = (MACHINE,)) -> Chart:
+    """Throughput in the largest comparison, of ``SHOWN``."""
+    largest = largest_comparison(names)
     cells = {name: largest.cells[name] for name in SHOWN if name in largest.cells}
     return throughput(replace(largest, cells=cells), 1)
 
@@ -37,6 +38,12 @@ def committed_chart() -> Chart:
     """The picture of the committed results."""
     with committed_results():
         return chart()
+
+
+def committed_workload() -> str:
+    """The workload of the picture of the committed results."""
+    with committed_results():
+        return str(largest_comparison((MACHINE,)).job["workload"])
 
 
 def figures(shown: Chart) -> str:
