@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 ACCURACY_ALPHA = 0.01
 #: Timing qualities that make a time unreliable.
 UNRELIABLE = ("noisy", "drifting", "cold", "unsynchronised")
+#: A peak below this share of the machine's best one is weak. On shared machines, peaks of runs
+#: that used the whole machine differ by up to a quarter.
+WEAK = 0.7
 
 
 @dataclass(frozen=True)
@@ -169,11 +172,6 @@ def _accuracy_p(base: Row, other: Row) -> float | None:
     except NotComparableError:
         return None
     return min(1.0, 2 * min(change.p for change in changes if change)) if all(changes) else None
-
-
-#: A peak below this share of the machine's best one is weak. On shared machines, peaks of runs
-#: that used the whole machine differ by up to a quarter.
-WEAK = 0.7
 
 
 class WeakPeak(NamedTuple):

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 WHOLE_JOB = "pipeline"
 #: Entries with so many runs have a history, and so many entries of a job are searched for changes.
 LEAST_RUNS, MOST_HISTORIES = 3, 6
+#: Benchmarks from raw images to test accuracy.
+WHOLE_JOBS = ("pipeline", "time_to_accuracy")
 
 
 @dataclass(frozen=True)
@@ -153,10 +155,6 @@ def _samples(comparison: Comparison) -> Iterable[Samples]:
         if shown:
             return shown
     return ()
-
-
-#: Benchmarks from raw images to test accuracy.
-WHOLE_JOBS = ("pipeline", "time_to_accuracy")
 
 
 @dataclass(frozen=True)

@@ -38,6 +38,8 @@ MARKER = "tlbench-whole.json"
 DIGITS = 16
 #: What virtual environments come with, depending on Python's version; the one below has its own.
 BUNDLED = "setuptools"
+#: Endings that make pip take a requirement for a file.
+ARCHIVES = (".whl", ".zip", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar")
 
 
 @dataclass(frozen=True)
@@ -184,10 +186,6 @@ def _installed(place: Path) -> str:
     """Name and version of each distribution that isn't below, without pip itself."""
     there = metadata.distributions(path=[str(_site(place))])
     return ", ".join(sorted(f"{each.name}=={each.version}" for each in there if each.name != "pip"))
-
-
-#: Endings that make pip take a requirement for a file.
-ARCHIVES = (".whl", ".zip", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar")
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,17 @@ if TYPE_CHECKING:
 
 #: A round of so many seconds warms up by itself.
 LONG_S = 0.5
+#: Turns in the first pair, which is the pilot, and at least and at most in the others.
+PILOT, LEAST, MOST = 5, 3, 25
+#: Seconds that a round takes at least, with several calls if need be.
+ROUND_S = 0.05
+#: Noise that a pair's own rounds may leave in its log-ratio, as a share of the tolerance. More
+#: rounds would make a pair dearer and, beside what differs from pair to pair, hardly better.
+SHARE = 0.5
+#: Pairs that must fit into the budget: fewer can't detect anything.
+PAIRS_TO_FIT = 10
+#: Variance of a median as a multiple of a mean's, for normal noise.
+MEDIAN_VARIANCE = math.pi / 2
 
 
 @dataclass(frozen=True)
@@ -96,19 +107,6 @@ def _round(process: ArmProcess, iterations: int, *, timed: bool) -> float:
     seconds: float = process.hear("round")["seconds"]
     # A clock that didn't move has no ratio to another; a nanosecond is its tick.
     return max(seconds, 1e-9)
-
-
-#: Turns in the first pair, which is the pilot, and at least and at most in the others.
-PILOT, LEAST, MOST = 5, 3, 25
-#: Seconds that a round takes at least, with several calls if need be.
-ROUND_S = 0.05
-#: Noise that a pair's own rounds may leave in its log-ratio, as a share of the tolerance. More
-#: rounds would make a pair dearer and, beside what differs from pair to pair, hardly better.
-SHARE = 0.5
-#: Pairs that must fit into the budget: fewer can't detect anything.
-PAIRS_TO_FIT = 10
-#: Variance of a median as a multiple of a mean's, for normal noise.
-MEDIAN_VARIANCE = math.pi / 2
 
 
 @dataclass(frozen=True)

@@ -28,9 +28,14 @@ if TYPE_CHECKING:
 
     from tlbench.gate.verdict import Report, Status, Verdict
 
+#: Of the table on the terminal.
 COLUMN_NAMES = ("benchmark", "change", "interval", "n", "tol.", "verdict")
 #: Of statuses in capitals.
 COLOURS = {"PASS": "green", "FAIL": "red", "INCONCLUSIVE": "yellow", "NOT COMPARABLE": "yellow"}
+#: Of the table in Markdown.
+HEADINGS = ("benchmark", "change", "interval", "n", "tolerance", "top-1", "verdict")
+ALIGNMENTS = ("---", *["---:"] * 5, "---")
+MARKS: dict[Status, str] = {"pass": "✓", "fail": "✗", "inconclusive": "?", "not comparable": "?"}
 
 
 def gate_table(report: Report) -> list[str]:
@@ -93,11 +98,6 @@ def _finite(value: Any) -> Any:  # noqa: ANN401 - JSON
     if isinstance(value, list | tuple):
         return [_finite(each) for each in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-HEADINGS = ("benchmark", "change", "interval", "n", "tolerance", "top-1", "verdict")
-ALIGNMENTS = ("---", *["---:"] * 5, "---")
-MARKS: dict[Status, str] = {"pass": "✓", "fail": "✗", "inconclusive": "?", "not comparable": "?"}
 
 
 def gate_markdown(report: Report) -> str:

@@ -20,6 +20,21 @@ if TYPE_CHECKING:
 
 #: Pairs of classes that are listed.
 PAIRS = 25
+#: Up to so many classes the cells have numbers.
+NUMBERED = 20
+#: Up to so many the axes have names.
+NAMED = 100
+#: Characters of a class's name that are shown; the tables beside it have all of them.
+LENGTH = 22
+#: Side of a cell in inches: with numbers, with names, and with neither for the whole picture.
+CELL, SMALL_CELL, WHOLE = 0.62, 0.13, 9.0
+#: Right and wrong, told apart by people who don't see red and green; both over any background.
+RIGHT, WRONG = (0.05, 0.40, 0.80), (0.85, 0.33, 0.05)
+#: Opacity of a cell with the smallest share, which is to be seen.
+FAINTEST = 0.15
+#: Opacity of ``RIGHT`` from which white text is more readable on it than black, by WCAG's
+#: contrast; on ``WRONG`` it never is.
+DARK = 0.9
 
 
 @dataclass(frozen=True)
@@ -66,23 +81,6 @@ def training_page(
         pairs=confusion.pairs[:PAIRS],
         missed=missed,
     )
-
-
-#: Up to so many classes the cells have numbers.
-NUMBERED = 20
-#: Up to so many the axes have names.
-NAMED = 100
-#: Characters of a class's name that are shown; the tables beside it have all of them.
-LENGTH = 22
-#: Side of a cell in inches: with numbers, with names, and with neither for the whole picture.
-CELL, SMALL_CELL, WHOLE = 0.62, 0.13, 9.0
-#: Right and wrong, told apart by people who don't see red and green; both over any background.
-RIGHT, WRONG = (0.05, 0.40, 0.80), (0.85, 0.33, 0.05)
-#: Opacity of a cell with the smallest share, which is to be seen.
-FAINTEST = 0.15
-#: Opacity of ``RIGHT`` from which white text is more readable on it than black, by WCAG's
-#: contrast; on ``WRONG`` it never is.
-DARK = 0.9
 
 
 def confusion_picture(matrix: NDArray[np.int64], names: Sequence[str]) -> str:

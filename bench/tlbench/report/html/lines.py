@@ -36,6 +36,10 @@ if TYPE_CHECKING:
 POINTS = 300
 #: Least height of a panel, as a share of the middle: less would make steps of noise.
 HEIGHT = 0.2
+#: Around a disturbed round.
+RING = {
+    "marker": "o", "markersize": 11, "markerfacecolor": "none", "markeredgecolor": COLOURS[5],
+}  # fmt: skip
 
 
 def history(section: Section, number: int) -> Chart | None:
@@ -128,12 +132,6 @@ def _dates(panel: Any, *, year: bool) -> None:  # noqa: ANN401 - axes
     form = ConciseDateFormatter(locator, show_offset=year)  # type: ignore[no-untyped-call]
     panel.xaxis.set_major_locator(locator)
     panel.xaxis.set_major_formatter(form)
-
-
-#: Around a disturbed round.
-RING = {
-    "marker": "o", "markersize": 11, "markerfacecolor": "none", "markeredgecolor": COLOURS[5],
-}  # fmt: skip
 
 
 def rounds(section: Section, number: int) -> Chart | None:
