@@ -32,7 +32,7 @@ def check(*, files: tuple[str, ...], as_json: bool) -> None:
         for _, line in wrong:
             click.echo(printable(line), err=True)
     if not paths:
-        click.echo(f"no result file in {', '.join(files)}", err=True)
+        click.echo(f"Error: no result file in {', '.join(files)}", err=True)
     if wrong or not paths:
         raise SystemExit(USAGE)
     if not as_json:

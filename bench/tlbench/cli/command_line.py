@@ -153,7 +153,9 @@ def _show(error: click.ClickException) -> None:
             error.show()
             return
         path = error.ctx.command_path if error.ctx else "tlbench"
-        click.echo(f"Error: {error.format_message()} See '{path} --help'.", err=True)
+        message = error.format_message()
+        stop = "" if message.endswith((".", "?", "!")) else "."
+        click.echo(f"Error: {message}{stop} See '{path} --help'.", err=True)
 
 
 def _drop_unwritten() -> None:

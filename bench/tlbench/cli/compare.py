@@ -53,9 +53,9 @@ def compare(
 ) -> None:
     """Compare runs: speed ratios and whether they are significant.
 
-    A RUN is a result file, a folder of them, or a machine's name; without one, all results. Runs
-    of one job on one machine with one setup become one entry, if one RUN names them all; the
-    first entry is what the others are compared with. Differences between entries are listed
+    A RUN is a result file, a folder of them, or a machine's name; without one, all results. Each
+    RUN's files with the same job, machine and setup form one entry. All entries are compared with
+    the first. Differences between entries are listed
     before any number. Runs of other jobs, data copies or precisions are in tables of their own,
     unless --mix allows it.
 
@@ -64,6 +64,8 @@ def compare(
     # Each name's own: what is named twice is compared, not put together. Several names say what is
     # compared with what; of one, the reference machine comes first.
     entries = [each for name in chosen.names for each in entries_of(chosen.read([name]), mixed)]
+    if not entries:
+        raise chosen.empty()
     entries = chosen.filtered(reference_first(entries) if len(chosen.names) == 1 else entries)
     comparisons = [each for each in compared(entries) if len(each.entries) > 1]
     if not comparisons:
@@ -88,7 +90,7 @@ def _nothing(entries: Sequence[Entry], mixed: Sequence[str]) -> str:
     """Why there is no comparison, and what would make one."""
     if len(entries) < 2:
         return (
-            f"{len(entries)} kind of run: expected at least two that differ in machine, engine, "
+            "only one kind of run: expected at least two that differ in machine, engine, "
             "device or threads, or two files; name more runs"
         )
     jobs = [dict(entry.job.facts) for entry in entries]

@@ -11,7 +11,7 @@ from rich.table import Table
 from tlbench.cli.command_line import Failure
 from tlbench.cli.options import json_option
 from tlbench.machine.fact_format import facts_lines
-from tlbench.machine.fingerprint import fingerprint
+from tlbench.machine.fingerprint import fingerprint, machine_name
 from tlbench.machine.probes import ProbeError, peak, probes_json, run_probes
 from tlbench.machine.state import momentary_state
 from tlbench.report.text import rendered
@@ -29,6 +29,7 @@ def machine(*, as_json: bool, no_probes: bool) -> None:
     """Describe this machine and measure its peak speeds."""
     facts, state = fingerprint(), momentary_state()
     if not as_json:
+        click.echo(f"name: {machine_name(facts)}\n")
         _show(facts_table("fingerprint", facts))
         _show(facts_table("now", state))
     try:

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from tlbench.compare.entries import Entry
     from tlbench.runs.collect import Run
 
+#: Skipped files that are listed; more are counted.
+MOST_SKIPPED = 5
 _OPTIONS = (
     click.argument("names", nargs=-1, metavar="[RUN]..."),
     click.option(
@@ -65,17 +67,25 @@ class ChosenRuns:
     def read(self, names: Sequence[str]) -> tuple[Run, ...]:
         """Runs of these names, as ``collect`` has them; skipped files are listed on stderr."""
         collected = collect(names, self.results)
-        for line in collected.skipped:
-            click.echo(f"skipped: {printable(line)}", err=True)
+        skipped = [printable(line) for line in collected.skipped]
+        if len(skipped) > MOST_SKIPPED:
+            click.echo(f"{len(skipped):,} files skipped, first: {skipped[0]}", err=True)
+        else:
+            for line in skipped:
+                click.echo(f"skipped: {line}", err=True)
         return collected.runs
 
     def entries(self) -> list[Entry]:
         """Entries of all names together; without a run a ``Failure`` is raised."""
         runs = self.read(self.names)
         if not runs:
-            places = ", ".join(self.names)
-            raise Failure(f"no run in {places}: measure one with pytest --benchmark", NOTHING)
+            raise self.empty()
         return entries_of(runs)
+
+    def empty(self) -> Failure:
+        """The error for names without a run."""
+        places = ", ".join(self.names)
+        return Failure(f"no run in {places}: measure one with pytest --benchmark", NOTHING)
 
     def filtered(self, entries: list[Entry]) -> list[Entry]:
         """Entries of the chosen engines and numbers of threads, in that order.
@@ -86,10 +96,10 @@ class ChosenRuns:
         wanted: dict[str, Sequence[object]] = {"threads": self.threads, "engine": self.engines}
         for name, values in wanted.items():
             place = SETUP.index(name)
-            known = sorted({str(entry.setup[place]) for entry in entries})
+            known = sorted({entry.setup[place] for entry in entries})
             for value in values:
-                if str(value) not in known:
-                    listed = ", ".join(map(printable, known)) or "none"
+                if value not in known:
+                    listed = ", ".join(printable(str(each)) for each in known) or "none"
                     raise InputError(f"--{name} {value}: no run has it; expected one of {listed}")
             if values:
                 entries = [entry for entry in entries if entry.setup[place] in values]

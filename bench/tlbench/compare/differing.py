@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 FROM_SETUP = frozenset(f"settings.tensorflow_{kind}_threads" for kind in ("intra", "inter"))
 #: In place of a commit that a run doesn't name.
 UNKNOWN = "unknown"
+#: Before what an entry has of a list beyond what all entries have.
+MORE = "more: "
 
 
 @dataclass(frozen=True)
@@ -29,12 +31,18 @@ class Differing:
     @property
     def name(self) -> str:
         """Their names in words."""
-        return ", ".join(named(key) for key in self.keys)
+        names = ", ".join(named(key) for key in self.keys)
+        return f"{names} beyond those all have" if self.values[0].startswith(MORE) else names
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """Values as they stand behind ``name``."""
+        return tuple(value.removeprefix(MORE) for value in self.values)
 
     def groups(self) -> dict[str, list[int]]:
         """Positions of entries by what they have in common, those of the first entry first."""
         groups: dict[str, list[int]] = {}
-        for position, value in enumerate(self.values):
+        for position, value in enumerate(self.texts):
             groups.setdefault(value, []).append(position)
         return groups
 
@@ -76,7 +84,7 @@ def _texts(key: str, values: Sequence[Any]) -> tuple[str, ...]:
         common = [each for each in values[0] if all(each in value for value in values)]
         rest = [[each for each in value if each not in common] for value in values]
         if common and any(rest):
-            return tuple(f"more: {shown(key, each)}" for each in rest)
+            return tuple(f"{MORE}{shown(key, each)}" for each in rest)
     return tuple(shown(key, value) for value in values)
 
 

@@ -35,6 +35,11 @@ class Headline:
     reference: str
     reason: str | None = None
 
+    @property
+    def of_itself(self) -> bool:
+        """Whether the entry is the reference: nothing is compared."""
+        return self.value is not None and all(abs(part - 1) < 1e-9 for part in self.parts.values())
+
 
 def headline(entry: Entry) -> Headline | None:
     """The headline of an entry; None for jobs that the reference machine hasn't run."""

@@ -26,7 +26,7 @@ WORDS = {
     "cpus_affinity": "CPUs that may be used",
     "cores_affinity": "cores that may be used",
     "cpu_quota": "CPUs that may be busy at once",
-    "cpus_usable": "usable CPUs",
+    "cpus_usable": "CPUs this process may use",
     "memory_bytes": "memory",
     "memory_limit_bytes": "memory limit",
     "gpus": "GPUs",
@@ -38,6 +38,12 @@ WORDS = {
     "os_name": "operating system",
     "python": "Python",
     "onednn": "oneDNN",
+    "onednn_source": "oneDNN set by",
+    "uptime_s": "time since start",
+    "load_1_minute": "load of the last minute",
+    "memory_available_bytes": "memory available",
+    "swap_used_bytes": "swap used",
+    "gpu_states": "states of GPUs",
     "blas.library": "BLAS",
     "blas.version": "BLAS version",
     "blas.kernels": "BLAS kernels",
@@ -45,8 +51,8 @@ WORDS = {
     "commit": "commit of the suite",
     "isolated": "benchmarks in processes of their own",
 }
-#: Groups of facts whose members' names say enough.
-GROUPS = ("packages.", "settings.")
+#: Groups of facts whose members' names say enough, and what the absence of a member is.
+GROUPS = {"packages.": "not installed", "settings.": "not set"}
 
 
 def named(name: str) -> str:
@@ -68,7 +74,7 @@ def shown(name: str, value: object) -> str:
     if isinstance(value, bool):
         return "on" if value else "off"
     if value is None:
-        return "none"
+        return next((absent for group, absent in GROUPS.items() if name.startswith(group)), "none")
     if not isinstance(value, int | float):
         return str(value)
     unit, scale = next((each for end, each in UNITS.items() if name.endswith(end)), ("", 1.0))
@@ -79,8 +85,8 @@ def shown(name: str, value: object) -> str:
 
 
 def facts_lines(facts: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Names and values of known facts, members of groups by a name with a dot."""
-    return [(name, shown(name, value)) for name, value in flat(facts)]
+    """Names and values of known facts in words."""
+    return [(named(name), shown(name, value)) for name, value in flat(facts)]
 
 
 def flat(

@@ -90,9 +90,11 @@ def entry_lines(comparison: Comparison) -> Iterator[str]:
 def _runs(entry: Entry) -> str:
     first, last = entry.runs[0].when, entry.last.when
     if len(entry.runs) == 1:
-        return f"1 run of {last:%Y-%m-%d}"
-    dates = f"{first:%Y-%m-%d}" + (f" to {last:%Y-%m-%d}" if last.date() != first.date() else "")
-    return f"{len(entry.runs):,} runs of {dates}"
+        return f"1 run on {last:%Y-%m-%d}"
+    count = f"{len(entry.runs):,} runs"
+    if last.date() == first.date():
+        return f"{count} on {last:%Y-%m-%d}"
+    return f"{count} from {first:%Y-%m-%d} to {last:%Y-%m-%d}"
 
 
 def difference_lines(comparison: Comparison) -> Iterator[str]:
@@ -144,7 +146,7 @@ def lines_below(comparison: Comparison) -> Iterator[str]:
     """Headlines, what images cost, and what makes times unreliable; a line each."""
     names = letters(len(comparison.entries))
     for letter, headline in zip(names, comparison.headlines, strict=True):
-        if headline is not None:
+        if headline is not None and not headline.of_itself:
             yield f"{letter}: {headline_text(headline)}"
     cells = [comparison.of_entry(position).items() for position in range(len(names))]
     for letter, several in zip(names, cells, strict=True):

@@ -129,9 +129,17 @@ def read_json(path: Path) -> dict[str, Any]:
         ResultError: Absent, no JSON, or not a benchmark file.
     """
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
+        text = path.read_text(encoding="utf-8")
+        content = json.loads(text) if text else None
+    except OSError as error:
         raise ResultError(f"{path}: not a readable JSON file ({error})") from error
+    except (ValueError, RecursionError) as error:
+        raise ResultError(
+            f"{path}: not a readable JSON file ({error}); the file is damaged or cut off: copy it "
+            "again or measure again"
+        ) from error
+    if not text:
+        raise ResultError(f"{path}: the file is empty; copy it again or measure again")
     if not isinstance(content, dict) or not isinstance(content.get("benchmarks"), list):
         raise ResultError(f"{path}: no list under 'benchmarks'; expected pytest-benchmark's JSON")
     return content

@@ -187,6 +187,17 @@ def test_engines_and_threads_are_chosen(write_run, compare):
     assert len(labels("--engine=litert", "--engine=tensorflow")) == 3
 
 
+def test_an_empty_folder_and_numbers_of_threads_are_told_as_they_are(write_run, compare, tmp_path):
+    folder = tmp_path / "results" / "none"
+    folder.mkdir(parents=True)
+    done = compare("none")
+    assert done.exit_code == 4
+    assert done.stderr == f"Error: no run in {folder}: measure one with pytest --benchmark\n"
+    for threads in (16, 2, 1):
+        write_run(f"x/{threads}.json", threads=threads)
+    assert "expected one of 1, 2, 16" in compare("x", "--threads=7").stderr
+
+
 @pytest.mark.parametrize(
     ("option", "message"),
     [
@@ -280,6 +291,9 @@ def test_the_headline_is_the_geometric_mean_with_its_parts(as_reference, write_r
     found = reference.headline(entries_of(run.runs)[0])
     assert found.value == pytest.approx(3.0)
     assert set(found.parts) >= {"extract", "train (cached)"}
+    assert not found.of_itself
+    (itself,) = entries_of(collect([str(write_run("b.json"))]).runs)
+    assert reference.headline(itself).of_itself
 
 
 def test_a_failed_check_leaves_no_headline_but_its_parts(as_reference, write_run):

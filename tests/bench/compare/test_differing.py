@@ -45,7 +45,7 @@ def test_facts_that_tell_entries_apart_alike_are_one_line(facts):
 
 def test_of_lists_only_what_is_not_common_is_told(facts):
     found = facts({}, {"instruction_sets": ["avx", "avx2", "amx_tile"]})
-    assert found == {"instructions": ("more: none", "more: amx_tile")}
+    assert found == {"instructions beyond those all have": ("more: none", "more: amx_tile")}
 
 
 def test_what_is_equal_but_for_a_little_has_the_value_of_the_first(facts):

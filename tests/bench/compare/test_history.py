@@ -165,6 +165,11 @@ def test_unreadable_files_are_skipped_with_a_line_on_stderr(write_run, history, 
     assert len(lines) == 2
     assert all(line.startswith("skipped: ") for line in lines)
     assert "broken.json" in lines[0]
+    for number in range(4):
+        (tmp_path / "results" / f"broken{number}.json").write_text("{")
+    (line,) = history().stderr.splitlines()
+    assert line.startswith("6 files skipped, first: ")
+    assert "broken.json" in line
 
 
 def test_a_file_that_is_named_must_be_a_run(write_run, history, tmp_path):

@@ -196,6 +196,8 @@ def test_help_has_an_example():
         ("caches.L2", 2**20, "1,024 KiB"),
         ("cpus_usable", 1.5, "1.5"),
         ("gpus", [], "none"),
+        ("settings.OPENBLAS_CORETYPE", None, "not set"),
+        ("packages.openvino", None, "not installed"),
         ("gpus", ["A", "B"], "A, B"),
         ("gpu_memory_bytes", [8e9, 8e9], "8 GB, 8 GB"),
         ("turbo", False, "off"),
@@ -205,6 +207,14 @@ def test_help_has_an_example():
 )
 def test_facts_are_shown_with_their_unit(name, value, text):
     assert shown(name, value) == text
+
+
+def test_the_first_line_names_the_machine_and_facts_have_names_in_words(monkeypatch):
+    monkeypatch.setattr("tlbench.cli.machine.machine_name", lambda _: "amd-epyc-2-cpus")
+    lines = tlbench("--no-probes").stdout.splitlines()
+    assert lines[0] == "name: amd-epyc-2-cpus"
+    names = {line.split("  ")[0] for line in lines}
+    assert {"memory", "swap used", "CPUs this process may use"} <= names
 
 
 def test_what_is_not_told_is_left_out():

@@ -110,8 +110,8 @@ def test_rows_are_ours_only_and_in_order(write_run):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("", "not a readable JSON file"),
-        ('{"benchmarks": [', "not a readable JSON file"),
+        ("", "the file is empty"),
+        ('{"benchmarks": [', "not a readable JSON file .*; the file is damaged or cut off"),
         ("[" * 100_000, "not a readable JSON file"),
         ([], "no list under 'benchmarks'"),
         ({"benchmarks": {}}, "no list under 'benchmarks'"),
