@@ -41,13 +41,13 @@ EXAMPLE = "extract"
 ENGLISH = (
     "How to read it: at `{0}`, B ({5}) has {1} times the throughput of A, with a 95 % interval of "
     "{2} to {3}. The word `{4}` means that the difference is statistically significant: A is "
-    "1/{1} = {6:.1f} times as fast. `interval` is the spread of the runs in the lines of A, and "
-    "the confidence interval of the ratio in those of B."
+    "1/{1} = {6:.1f} times as fast. `interval` has the slowest and the fastest run in the lines of "
+    "A, and the confidence interval of the ratio in those of B."
 )
 CHINESE = (
     "如何解读：在 `{0}` 上，B（{5}）的吞吐量是 A 的 {1} 倍，该比值的 95 % 置信区间为 {2} 至 {3}。"
     "`{4}`（更慢）表示差异在统计上显著：A 的速度是 B 的 1/{1} = {6:.1f} 倍。"
-    "`interval` 在 A 的各行是多次运行的离散范围，在 B 的各行是该比值的置信区间。"
+    "`interval` 在 A 的各行是最慢和最快的一次运行，在 B 的各行是该比值的置信区间。"
 )
 COMPARE = "tlbench compare amd-epyc-2-cpus intel-xeon-2-cpus --engine litert --threads 2"
 

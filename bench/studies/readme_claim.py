@@ -22,7 +22,7 @@ ENGLISH = (
     "and a closed-form (ridge) head. {machine}; runs alternate, n = {n}, medians with the range of "
     "the runs ([data](results/studies/whole-job.json), "
     "[method](docs/engines.md#the-whole-job)). To repeat it: "
-    "`python -m bench.studies.whole_job FILE`."
+    "`TLBENCH_DOWNLOAD=1 python -m bench.studies.whole_job FILE --engine {engine}`."
 )
 CHINESE = (
     "一个知名教程（用 TensorFlow Hub 的 MobileNetV2 对 CIFAR-10 图像分类）的完整任务"
@@ -33,10 +33,10 @@ CHINESE = (
     "（教程原始实现的时间由 {part:,} 张图像外推，仅这些图像就需要 {their_memory:.1f} GB 内存）。"
     "如果只要求达到教程的准确率 {target}，可换用另一个网络"
     "（{model}，输入尺寸为 {size} 像素的骨干网络）、{images:,} 张训练图像"
-    "和采用闭式解的岭回归分类头，连同模型加载共需 **{quick} s**。"
+    "和采用闭式解的岭回归分类头，连同模型加载共需 **{quick}s**。"
     "{machine}；各方案交替运行，n = {n}，数值为中位数，括号内为各次运行的范围"
     "（[数据](results/studies/whole-job.json)，[方法](docs/engines.md#the-whole-job)）。"
-    "复现命令：`python -m bench.studies.whole_job FILE`。"
+    "复现命令：`TLBENCH_DOWNLOAD=1 python -m bench.studies.whole_job FILE --engine {engine}`。"
 )
 #: A median, the least and the greatest value.
 ENGLISH_RANGE = "{1} ({0} to {2})"
@@ -79,6 +79,7 @@ def claim(study: dict[str, Any], template: str = ENGLISH, form: str = ENGLISH_RA
         images=recipe["train_size"],
         machine=f"{machine_text(machine)}, {runtime} {machine['packages'][runtime]}",
         n=len(ours),
+        engine=engine,
     )
 
 
