@@ -11,6 +11,7 @@ from tlbench.compare.entries import accuracy
 from tlbench.compare.history import histories
 from tlbench.compare.latest import breakdown, rounds_of
 from tlbench.stats.proportions import wilson
+from tlbench.stats.ratios import ratio
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -35,13 +36,15 @@ WHOLE_JOBS = ("pipeline", "time_to_accuracy")
 class Summary:
     """What matters most of an entry: time of the whole job, if measured, and top-1 accuracy of it.
 
-    There is no headline for jobs that the reference machine hasn't run.
+    There is no headline for jobs that the reference machine hasn't run. ``rates`` are images per
+    second of the whole job, one for each run.
     """
 
     label: str
     seconds: float | None
     accuracy: float | None
     headline: Headline | None
+    rates: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -76,6 +79,18 @@ class Section:
     rounds: dict[str, dict[int, tuple[TimedRound, ...]]]
     breakdowns: dict[int, Breakdown]
     pareto: tuple[Point, ...]
+
+    @property
+    def lead(self) -> str:
+        """What the first summary's whole job is, in words; empty without another to compare with.
+
+        The fastest only where it differs significantly from the next.
+        """
+        rates = [each.rates for each in self.summaries if each.rates]
+        if len(rates) < 2:
+            return ""
+        word = ratio(rates[1], rates[0]).significance(len(rates) - 1)
+        return "the fastest" if word == "faster" else "shortest"
 
 
 @dataclass(frozen=True)
@@ -129,7 +144,8 @@ def _summaries(comparison: Comparison) -> Iterable[Summary]:
         whole = next((name for name in entry.benchmarks if name.startswith(WHOLE_JOB)), None)
         if whole:
             seconds = entry.benchmarks[whole][-1].images / entry.rate(whole)
-            shown.append(Summary(entry.label, seconds, accuracy(entry, whole), headline))
+            rates = tuple(entry.rates(whole))
+            shown.append(Summary(entry.label, seconds, accuracy(entry, whole), headline, rates))
         elif headline:
             shown.append(Summary(entry.label, None, None, headline))
     return sorted(shown, key=lambda each: math.inf if each.seconds is None else each.seconds)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from tlbench.compare.entries import by_job
 from tlbench.report.table import lines_of, per_second
 from tlbench.report.text import INDENT, printable, sentence
 from tlbench.runs.row import SETUP
@@ -16,12 +17,15 @@ if TYPE_CHECKING:
 
     from tlbench.compare.history import History, Series, Shift
 
-HEADINGS = ("benchmark", "runs", "first", "last", "images/s", "", "changes")
+HEADINGS = ("benchmark", "runs", "first run", "last run", "images/s", "", "changes")
 RIGHT = (1, 4)
 #: From the lowest rate to the highest.
 BLOCKS = "▁▂▃▄▅▆▇█"
+#: Runs from which a line of blocks shows anything.
+LEAST_BLOCKS = 4
 #: Facts of software that are named behind a change; JSON has all.
 FACTS = 4
+RATE = "images/s: of the last run."
 LEGEND = (
     f"Changes: with the {100 * CONFIDENCE:.0f} % interval, and the commits of the last run before "
     f"and the first run after. At most {100 * ALARM:.0f} in 100 histories without a change show "
@@ -48,12 +52,15 @@ def as_lines(shown: Sequence[History]) -> list[str]:
         for line in notes(each):
             lines += sentence(line)
         lines += [""] * (lines[-1] != "")
-    lines += [line for text in legends(several) for line in sentence(text)]
-    single = [each.entry for each in shown if len(each.entry.runs) == 1]
+    texts = [RATE, *legends(several)] if several else []
+    lines += [line for text in texts for line in sentence(text)]
+    single = by_job(each.entry for each in shown if len(each.entry.runs) == 1)
     if single:
         lines += [""] * bool(lines) + ["only one run so far:"]
-        for entry in single:
-            lines += sentence(printable(f"{entry.label}; {entry.job}"), INDENT)
+        for job, entries in single.items():
+            lines += sentence(printable(f"{job}:"), INDENT)
+            for entry in entries:
+                lines += sentence(printable(entry.label), 2 * INDENT)
     return lines
 
 
@@ -113,7 +120,7 @@ def _cells(series: Series) -> Sequence[str]:
         f"{points[0].when:%Y-%m-%d}",
         f"{points[-1].when:%Y-%m-%d}",
         per_second(points[-1].rate),
-        sparkline(series.levels),
+        sparkline(series.levels) if len(points) >= LEAST_BLOCKS else "",
         (str(len(series.shifts)) if series.shifts else "none") if series.judged else "too few",
     )
 

@@ -126,12 +126,16 @@ def test_a_single_run_is_named_and_has_no_table(write_run, history):
     write_run("1.json", engine="litert")
     alone = history().stdout.splitlines()
     assert alone[0] == "only one run so far:"
-    assert "litert" in alone[1]
+    assert alone[1].startswith(("  quick: ", "  tutorial: "))
+    assert alone[-1].startswith("    ")
+    assert "litert" in alone[-1]
     for day in range(2):
         write_run(f"m/{day}.json", day=day)
     both = history().stdout
     assert both.count("extract") == 1
-    assert "\nonly one run so far:\n  litert" in both
+    assert "\nonly one run so far:\n  " in both
+    assert "\n    litert" in both
+    assert not set("▁█") & set(both)  # two runs
 
 
 def test_set_ups_and_jobs_have_histories_of_their_own(nights, history):

@@ -260,7 +260,9 @@ def test_the_whole_job_has_loading_in_it_as_its_parts_have(write_run, tmp_path):
     told = {row[1]: float(row[2].removesuffix(" s")) for row in chart.rows if " s" in row[2]}
     row = next(row for row in read_file(path).rows if row.stage == "pipeline")
     job = row.images / row.images_per_s
-    assert told["whole job"] == pytest.approx(row.load_s + row.first_call_s + job, rel=5e-3)
+    assert told["whole job with loading"] == pytest.approx(
+        row.load_s + row.first_call_s + job, rel=5e-3
+    )
     assert row.load_s > 0.1 * job
 
 
@@ -387,8 +389,43 @@ def test_a_job_begins_with_its_entries_the_fastest_at_the_whole_job_first(
     page, _ = write_report()
     text = " ".join(" ".join(page.text).split())
     places = [text.index(f"{engine} ") for engine in ("fast", "middle", "slow")]
-    told = re.findall(r"([\d.]+) s, top-1 0\.\d{4} for the whole job(: the fastest)?", text)
+    told = re.findall(r"([\d.]+) s from raw .*?, top-1 0\.\d{4}(: the fastest|: shortest)?", text)
     times = [float(seconds) for seconds, _ in told]
     assert places == sorted(places)
     assert times == pytest.approx([times[0], 2 * times[0], 4 * times[0]], rel=0.02)
-    assert [bool(first) for _, first in told] == [True, False, False]
+    assert [first for _, first in told] == [": the fastest", "", ""]
+    write_run("3.json", engine="alike", faster=1.98)
+    page, _ = write_report()
+    text = " ".join(" ".join(page.text).split())
+    assert ": shortest" in text
+    assert ": the fastest" not in text
+
+
+def test_an_entry_alone_has_no_ratios_and_nothing_about_their_significance(
+    undrawn, write_run, write_report
+):
+    write_run("a.json")
+    alone, _ = write_report()
+    write_run("b.json", engine="litert")
+    both, _ = write_report()
+    for text in ("times as fast", "difference"):
+        assert text not in alone.text
+        assert text in both.text
+    assert not any("hold at the" in each for each in alone.text)
+    assert any("hold at the" in each for each in both.text)
+
+
+@pytest.mark.parametrize(
+    ("precision", "title", "text"),
+    [("fp32", "Share of", "153%"), ("int8", "Compared with the float32", "1.53 x")],
+)
+def test_other_precisions_are_multiples_of_the_float32_peak(
+    write_run, tmp_path, precision, title, text
+):
+    write_run(
+        "a.json", precision=precision, gflops_per_s=153.0, peak_gflops_per_s=100.0,
+        peak_fraction=1.53,
+    )  # fmt: skip
+    chart = chart_of(tmp_path, "peak")
+    assert chart.title.startswith(title)
+    assert {row[-1] for row in chart.rows} == {text}

@@ -79,13 +79,17 @@ def peak(comparison: Comparison, number: int) -> Chart | None:
     ]
     if not bars:
         return None
+    # The peak is of float32: other precisions may exceed it, so a share would mislead.
+    single = _is_single(bars[0][2])
     return Chart(
         name=f"peak-{number}",
-        title="Share of the hardware's peak",
+        title="Share of the hardware's peak"
+        if single
+        else "Compared with the float32 matrix-multiply peak",
         about="Of the latest run: arithmetic of extraction per second (bar), and the fastest "
         "float32 matrix multiply of this machine in the same minutes (frame). Without a frame, the "
         "peak is not known.",
-        headings=("entry", "benchmark", "GFLOP/s", "peak", "share"),
+        headings=("entry", "benchmark", "GFLOP/s", "peak", "share" if single else "times the peak"),
         rows=tuple((label, cell.last.label, *_peak_texts(cell)) for _, label, cell in bars),
         draw=partial(_draw_peak, bars),
         notes=not_shown(comparison.entries, MOST),
@@ -99,8 +103,13 @@ def _peak_texts(cell: Cell) -> tuple[str, str, str]:
     return (
         f"{last.gflops_per_s:,.0f}",
         "unknown" if top is None else f"{top:,.0f}",
-        "unknown" if part is None else f"{part:.0%}",
+        "unknown" if part is None else f"{part:.0%}" if _is_single(cell) else f"{part:.2f} x",
     )
+
+
+def _is_single(cell: Cell) -> bool:
+    """Whether it computed in float32, as the peak's matrix multiply does."""
+    return cell.last.precision == "fp32"
 
 
 def _draw_peak(bars: Sequence[Bar]) -> Figure:
@@ -130,15 +139,16 @@ def breakdown(section: Section, number: int) -> Chart | None:
         for label, each in parts.items()
         for name, part in (
             *each.parts.items(),
-            *([("whole job", each.whole)] if each.whole else []),
+            *([("whole job with loading", each.whole)] if each.whole else []),
         )
     )
     return Chart(
         name=f"breakdown-{number}",
-        title="Where the time of the whole job goes",
+        title="Where the time of the whole job with loading goes",
         about="Seconds of each part of the job, measured by the part's own benchmark, and of the "
         "whole job (line): model loading, first call, and the way from raw images to test "
-        "accuracy. In training and evaluation, resizing and the network run at the same time.",
+        "accuracy. In training and evaluation, resizing and the network run at the same time. "
+        "Parts are measured separately, so their sum may differ from the whole job.",
         headings=("entry", "part", "time"),
         rows=rows,
         draw=partial(_draw_breakdown, parts),
@@ -160,7 +170,7 @@ def _draw_breakdown(parts: Mapping[str, Breakdown]) -> Figure:
             start += length
         if each.whole:
             panel.plot([each.whole] * 2, [place - 0.42, place + 0.42], color="gray", linewidth=2.2,
-                       label="whole job" if place == 0 else None)  # fmt: skip
+                       label="whole job with loading" if place == 0 else None)  # fmt: skip
     panel.set_yticks(range(len(parts)), list(map(two_lines, parts)))
     panel.set_ylim(len(parts) - 0.4, -0.6)
     panel.legend(

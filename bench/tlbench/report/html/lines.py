@@ -61,6 +61,8 @@ def history(section: Section, number: int) -> Chart | None:
 
 
 def _notes(shown: Sequence[History], more: int) -> Iterator[str]:
+    days = [run.when for each in shown for run in each.entry.runs]
+    yield f"Runs from {min(days):%Y-%m-%d} to {max(days):%Y-%m-%d}."
     for each in shown:
         for line in notes(each):
             yield f"{each.entry.label}: {line}"
@@ -69,7 +71,8 @@ def _notes(shown: Sequence[History], more: int) -> Iterator[str]:
         yield "No significant change."
     yield from legends(shown)
     if more:
-        yield f"Not shown: {more:,} more entries; tlbench history shows all."
+        entries = "entry" if more == 1 else "entries"
+        yield f"Not shown: {more:,} more {entries}; tlbench history shows all."
 
 
 def _rows(each: History) -> Iterator[tuple[str, ...]]:
@@ -99,7 +102,7 @@ def _draw(shown: Sequence[History], names: Sequence[str]) -> Figure:
         room = max(0.0, HEIGHT * (low + high) / 2 - (high - low)) / 2
         panel.set_ylim(max(0, low - room), high + room)
         panel.yaxis.set_major_formatter(tick)
-        _dates(panel, year=panel is axes[-1])
+        _dates(panel)
     legend_below(axes)
     return figure
 
@@ -125,11 +128,11 @@ def _thinned(series: Series) -> list[int]:
     return sorted({*range(0, count, step), *beside, count - 1})
 
 
-def _dates(panel: Any, *, year: bool) -> None:  # noqa: ANN401 - axes
+def _dates(panel: Any) -> None:  # noqa: ANN401 - axes
     from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 
     locator = AutoDateLocator()  # type: ignore[no-untyped-call]
-    form = ConciseDateFormatter(locator, show_offset=year)  # type: ignore[no-untyped-call]
+    form = ConciseDateFormatter(locator, show_offset=False)  # type: ignore[no-untyped-call]
     panel.xaxis.set_major_locator(locator)
     panel.xaxis.set_major_formatter(form)
 
@@ -157,7 +160,7 @@ def rounds(section: Section, number: int) -> Chart | None:
         title="Every round",
         about="Rounds of each entry's latest run in their order, as multiples of the median of the "
         "timed ones. Hollow marks are warm-up rounds, which do not count. A flat line is steady. "
-        "Something else disturbed the rounds in a red ring; the figures below say what.",
+        "Something else disturbed the rounds in a red ring; the data table says what.",
         headings=("benchmark", "entry", "round", "kind", "time", "disturbed by"),
         rows=rows,
         draw=partial(_draw_rounds, {name: series for name, series in shown.items() if series}),

@@ -94,7 +94,5 @@ def write_plots(shown: Overview, folder: Path) -> list[str]:
 
 
 def _whole_job(summary: Summary) -> str:
-    """Such as ``108 s, top-1 0.8438``."""
-    if summary.seconds is None:
-        return "not measured"
-    return f"{seconds(summary.seconds)}, top-1 {share(summary.accuracy)}"
+    """Such as ``108 s``."""
+    return "not measured" if summary.seconds is None else seconds(summary.seconds)
