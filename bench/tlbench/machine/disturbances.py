@@ -90,7 +90,7 @@ USUAL = "power limit"
 
 
 def disturbances(sample: NoiseSample) -> tuple[str, ...]:
-    """What disturbed, as far as it is known, such as ``others used 23% of the CPUs``."""
+    """What disturbed, as far as it is known, such as ``others used 23 % of the CPUs``."""
     texts = _beyond(THRESHOLDS, sample)
     for number, gpu in enumerate(sample.gpus):
         held = ", ".join(reason for reason in gpu.throttle or () if reason != USUAL)
@@ -101,7 +101,7 @@ def disturbances(sample: NoiseSample) -> tuple[str, ...]:
 
 def _beyond(thresholds: Iterable[Threshold[Noise]], noise: Noise) -> list[str]:
     return [
-        each.words.format(value)
+        each.words.format(value).replace("%", " %")
         for each in thresholds
         if (value := each.value(noise)) is not None and value > each.limit + each.resolution(noise)
     ]

@@ -49,7 +49,9 @@ def _peak(row: Row) -> Iterator[str]:
     """How close the network came to the machine's matrix-multiply peak of the same minutes."""
     if row.gflops_per_s:
         part, peak = row.peak_fraction, row.peak_gflops_per_s
-        known = f", {part:.0%} of the machine's matrix-multiply peak of {peak:,.0f}" if part else ""
+        known = ""
+        if part:
+            known = f", {100 * part:.0f} % of the machine's matrix-multiply peak of {peak:,.0f}"
         yield f"{row.label}: {row.gflops_per_s:,.0f} GFLOP/s{known}"
 
 
@@ -65,7 +67,8 @@ def _costs(row: Row) -> Iterator[str]:
 def _accuracy(row: Row) -> Iterator[str]:
     """What a lower precision costs in accuracy: the same for all rows of a run."""
     if row.accuracy_kept is not None:
-        yield f"{row.precision}: {row.accuracy_kept:.1%} of the accuracy of single precision"
+        part = f"{100 * row.accuracy_kept:.1f} %"
+        yield f"{row.precision}: {part} of the accuracy of single precision"
 
 
 def _reasons(row: Row) -> Iterator[str]:

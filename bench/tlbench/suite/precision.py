@@ -77,6 +77,7 @@ def _measure(extractor: FeatureExtractor, data: DataSet, workload: Workload) -> 
 def check_precision(result: PrecisionAccuracy, precision: str) -> None:
     """Refuse, with an AssertionError, a precision that loses accuracy on this machine."""
     assert result.share >= LEAST_SHARE, (
-        f"{precision} has {result.share:.2%} of the accuracy of single precision "
-        f"({result.accuracy:.4f} of {result.reference:.4f}), expected at least {LEAST_SHARE:.0%}"
+        f"{precision} has {100 * result.share:.2f} % of the accuracy of single precision "
+        f"({result.accuracy:.4f} of {result.reference:.4f}), "
+        f"expected at least {100 * LEAST_SHARE:.0f} %"
     )

@@ -51,7 +51,9 @@ def timing_quality(
     """
     problems: list[tuple[Label, str]] = []
     if unfinished > UNFINISHED:
-        problems.append(("unsynchronised", f"{unfinished:.0%} of a round came after the return"))
+        problems.append(
+            ("unsynchronised", f"{100 * unfinished:.0f} % of a round came after the return")
+        )
     if len(seconds) == 1:
         problems.append(("single", "one round"))
     if warmed_up is False:
@@ -59,11 +61,11 @@ def timing_quality(
     drift = trend(seconds)
     if drift and drift.p < TREND_P and abs(drift.change) >= DRIFT:
         way = "slower" if drift.change > 0 else "faster"
-        text = f"{abs(drift.change):.0%} {way} from first to last round (p = {drift.p:.3f})"
+        text = f"{100 * abs(drift.change):.0f} % {way} from first to last round (p = {drift.p:.3f})"
         problems.append(("drifting", text))
     quartiles = spread(seconds)
     if quartiles is not None and quartiles >= NOISY:
-        text = f"the middle half of the rounds spans {quartiles:.0%} of the median"
+        text = f"the middle half of the rounds spans {100 * quartiles:.0f} % of the median"
         problems.append(("noisy", text))
     problems += [("noisy", text) for text in disturbances]
     if not problems:

@@ -167,26 +167,26 @@ GPU = GpuNoise(1980, 1980, 60, 400, ("power limit",), 0, 9, 0)
     ("change", "words"),
     [
         ({}, ()),
-        ({"busy_s": 23.6}, ("others used 23% of the CPUs",)),
-        ({"steal_s": 0.8}, ("the hypervisor stole 4% of the CPUs",)),
+        ({"busy_s": 23.6}, ("others used 23 % of the CPUs",)),
+        ({"steal_s": 0.8}, ("the hypervisor stole 4 % of the CPUs",)),
         ({"involuntary_switches": 6240}, ()),
         ({"involuntary_switches": 6240, "busy_s": None},
          ("312 involuntary switches/s on each CPU",)),
-        ({"clock_after_mhz": 2700}, ("the CPU's clock fell by 10%",)),
+        ({"clock_after_mhz": 2700}, ("the CPU's clock fell by 10 %",)),
         ({"clock_before_mhz": 800}, ()),
         ({"thermal_throttles": 2}, ("heat held the CPU's clock down 2 times",)),
-        ({"pressure_s": 3}, ("memory was short 30% of the time",)),
+        ({"pressure_s": 3}, ("memory was short 30 % of the time",)),
         ({"major_faults": 500}, ("50 pages/s were read from a disk",)),
-        ({"throttled_s": 4}, ("the CPU quota stopped 20% of the CPUs' time",)),
+        ({"throttled_s": 4}, ("the CPU quota stopped 20 % of the CPUs' time",)),
         ({"gpus": (GPU,)}, ()),
-        ({"gpus": (GPU, replace(GPU, others=0.5))}, ("GPU 1: others used 50% of it",)),
-        ({"gpus": (replace(GPU, clock_after_mhz=990),)}, ("GPU 0: its clock fell by 50%",)),
+        ({"gpus": (GPU, replace(GPU, others=0.5))}, ("GPU 1: others used 50 % of it",)),
+        ({"gpus": (replace(GPU, clock_after_mhz=990),)}, ("GPU 0: its clock fell by 50 %",)),
         ({"gpus": (replace(GPU, thermal_s=1.5),)},
          ("GPU 0: heat held its clock down for 1.5 s",)),
         ({"gpus": (replace(GPU, throttle=("power limit", "heat (software)")),)},
          ("GPU 0: clock held down by heat (software)",)),
         ({"busy_s": 29, "steal_s": 1},
-         ("others used 50% of the CPUs", "the hypervisor stole 5% of the CPUs")),
+         ("others used 50 % of the CPUs", "the hypervisor stole 5 % of the CPUs")),
     ],
 )  # fmt: skip
 def test_what_disturbed_is_said_in_words(change, words):
@@ -203,7 +203,7 @@ def test_rounding_to_ticks_is_not_taken_for_others():
     sample = NoiseSample(wall_s=0.2, cpus=1, own_cpu_s=0.18, busy_s=0.2)
     assert sample.others == pytest.approx(0.1)
     assert disturbances(sample) == ()
-    assert disturbances(replace(sample, own_cpu_s=0.15)) == ("others used 25% of the CPUs",)
+    assert disturbances(replace(sample, own_cpu_s=0.15)) == ("others used 25 % of the CPUs",)
 
 
 def test_a_few_switches_in_a_short_round_are_no_rate():

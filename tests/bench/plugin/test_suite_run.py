@@ -201,7 +201,7 @@ loaded_workload.precision_accuracy = lambda *_: PrecisionAccuracy(0.70, 0.80)
     options = ("--engine", "litert", "--precision", "int8", "-k", "resize or extract", "-Werror")
     done = benchmark_small(*options, plugin=plugin)
     assert done.returncode == 1
-    reason = "int8 has 87.50% of the accuracy of single precision (0.7000 of 0.8000)"
+    reason = "int8 has 87.50 % of the accuracy of single precision (0.7000 of 0.8000)"
     assert reason in done.stdout
     assert f"test_resize: not measured: AssertionError: {reason}" in " ".join(done.stdout.split())
     assert "2 failed" in done.stdout

@@ -305,7 +305,7 @@ def test_disturbed_rounds_are_ringed_and_listed_with_what_disturbed_them(write_r
     write_run("a.json", rounds=several)
     chart = chart_of(tmp_path, "rounds")
     told = {row[2]: row[5] for row in chart.rows if row[0] == "extract"}
-    assert told == {"4": "others used 25% of the CPUs"} | dict.fromkeys("12356", "")
+    assert told == {"4": "others used 25 % of the CPUs"} | dict.fromkeys("12356", "")
     for panel in chart.draw().axes:
         (ring,) = (line for line in panel.get_lines() if line.get_label() == "disturbed")
         assert list(ring.get_xdata()) == [4]

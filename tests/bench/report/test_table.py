@@ -55,7 +55,7 @@ def test_reasons_stand_below_the_table():
 
 @pytest.mark.parametrize(
     ("peak", "share", "words"),
-    [(400.0, 0.25, ", 25% of the machine's matrix-multiply peak of 400"), (None, None, "")],
+    [(400.0, 0.25, ", 25 % of the machine's matrix-multiply peak of 400"), (None, None, "")],
 )
 def test_the_share_of_the_hardwares_peak_is_said(peak, share, words):
     row = benchmark(gflops_per_s=100.0, peak_gflops_per_s=peak, peak_fraction=share)
@@ -65,7 +65,7 @@ def test_the_share_of_the_hardwares_peak_is_said(peak, share, words):
 
 def test_what_a_lower_precision_keeps_is_said_once():
     lines = result_table([benchmark(precision="int8", accuracy_kept=0.9934)] * 2, {})
-    assert lines[3:] == ["int8: 99.3% of the accuracy of single precision"]
+    assert lines[3:] == ["int8: 99.3 % of the accuracy of single precision"]
     assert result_table([benchmark(accuracy_kept=None)], {})[2:] == []
 
 

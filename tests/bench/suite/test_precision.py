@@ -27,7 +27,7 @@ def test_ninety_nine_percent_must_be_kept(accuracy, reference, good):
         check_precision(result, "int8")
         return
     with pytest.raises(
-        AssertionError, match=r"int8 has 98\.88% of the accuracy of single precision"
+        AssertionError, match=r"int8 has 98\.88 % of the accuracy of single precision"
     ):
         check_precision(result, "int8")
 

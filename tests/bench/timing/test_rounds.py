@@ -153,7 +153,7 @@ def test_a_stage_that_returns_before_it_is_done_is_waited_for_and_caught(timed, 
     assert timed.stats.stats.data == pytest.approx([10.1] * 5)
     quality = timing_quality(measurement.seconds, warmed_up=True, unfinished=measurement.unfinished)
     assert quality.label == "unsynchronised"
-    assert "99% of a round came after the return" in str(quality)
+    assert "99 % of a round came after the return" in str(quality)
 
 
 def test_futures_are_waited_for():
