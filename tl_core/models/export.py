@@ -78,9 +78,12 @@ def save_module(
     module = tf.train.Checkpoint(**hub, **members)
     module.__call__ = call
     tf.saved_model.save(module, str(folder), signatures=dict(signatures))
-    file = folder / NOTES_FILE
+    _write_notes(folder / NOTES_FILE, {"image_size": image_size, **notes})
+
+
+def _write_notes(file: Path, notes: Mapping[str, object]) -> None:
     file.parent.mkdir(exist_ok=True)
-    file.write_text(json.dumps({"image_size": image_size, **notes}, indent=1) + "\n", "utf-8")
+    file.write_text(json.dumps(notes, indent=1) + "\n", "utf-8")
 
 
 def read_notes(folder: Path) -> dict[str, Any]:

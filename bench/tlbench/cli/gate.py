@@ -107,10 +107,9 @@ def gate(
 
     An ARM is key=value, several joined by commas: ref=main, python=/path/to/python,
     pip=numpy==2.1.0, env.NAME=value, engine=litert or another option of the suite; "." is the
-    working tree as it is. Two processes at a time take turns round by round, pair after pair,
-    until every benchmark is decided or the budget is spent.
-
-    To judge by stored runs instead: tlbench baseline, then pytest --gate FILE.
+    working tree as it is. A pair is one process of each side; the two alternate rounds. Pairs are
+    added until every benchmark is decided or the budget is spent. Without PYTEST ARGUMENTS the
+    built-in suite is gated. To judge by stored runs: tlbench baseline, then pytest --gate FILE.
 
     Exit code 0: pass; 1: fail; 2: bad input; 3: inconclusive; 4: nothing measured or not
     comparable.
@@ -125,16 +124,13 @@ def gate(
             "both sides are the working tree; expected what to compare with, such as "
             "--base ref=main"
         )
-    texts = (head, head) if repeat else (base, head)
     try:
-        reports = _run(texts, settings, save, repeat, resume=resume, seed=seed)
+        reports = _run((base, head), settings, save, repeat, resume=resume, seed=seed)
     except ArmDied as error:
         raise Failure(str(error), NOTHING) from error
     if repeat:
-        code = _show_itself(reports, as_json=as_json)
-    else:
-        code = _show(reports[0], markdown, junit, as_json=as_json)
-    raise SystemExit(code)
+        raise SystemExit(_show_itself(reports, as_json=as_json))
+    raise SystemExit(_show(reports[0], markdown, junit, as_json=as_json))
 
 
 def _run(
@@ -152,7 +148,7 @@ def _run(
     signal.signal(signal.SIGTERM, _terminated)
     turns = np.random.default_rng(seed)
     store, here = cache_dir() / "gate", Path.cwd()
-    arms = [parse_arm(text, ARM_OPTIONS) for text in texts]
+    arms = [parse_arm(texts[1] if repeat else text, ARM_OPTIONS) for text in texts]
     with ExitStack() as stack:
         base, candidate = (
             stack.enter_context(ready_arm(arm, name, cwd=here, store=store, say=_say))

@@ -46,18 +46,9 @@ def fill_row(
 ) -> None:
     """Write a benchmark's ``extra_info``; what doesn't apply to the stage is null.
 
-    Args:
-        benchmark: pytest-benchmark's fixture, after its rounds.
-        workload: What was run.
-        measurement: The rounds.
-        stage: What was timed.
-        recipe: Where it has a backbone and a number of training images of its own.
-        opened: The network that ran, where it isn't the extractor's.
-        track: Where the stage trains.
-        accuracy: Top-1 on the test images, 0 to 1.
-        correct: Which test images that accuracy's model got right, ``(test_size,)``.
-        bounds: What the accuracy had to lie between.
-        samples: See ``tlbench.suite.samples``.
+    ``recipe`` and ``opened`` are of a stage with a backbone of its own. ``accuracy`` is top-1 on
+    the test images, 0 to 1, which must lie within ``bounds``; ``correct``, ``(test_size,)``, says
+    which of them were right.
     """
     ran = opened or workload.extractor.opened
     row = Row(
