@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 #: What each verdict means, from the least to the most severe.
 MEANINGS: dict[Status, str] = {
     "pass": "a slowdown as large as the tolerance is ruled out; the chance that such a slowdown "
-    f"passes is at most {MISS:.0%}.",
+    f"passes is at most {100 * MISS:.0f} %.",
     "inconclusive": "a slowdown, or a loss of accuracy, could be neither confirmed nor ruled out "
     "in the time that there was.",
     "not comparable": "nothing can be said: for instance, the benchmark vanished, fails in the "
     "base, or its accuracy is of other images.",
     "fail": "a slowdown is confirmed and its estimate is beyond the tolerance, or accuracy was "
     "lost, or the benchmark's own check fails in the candidate. If nothing changed, the chance "
-    f"that any benchmark is called slower is at most {ALARM:.0%}.",
+    f"that any benchmark is called slower is at most {100 * ALARM:.0f} %.",
 }
 #: How to read the table.
 COLUMNS = (

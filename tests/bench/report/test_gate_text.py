@@ -130,7 +130,7 @@ def test_a_gate_explains_its_verdicts_and_columns():
     text = " ".join(" ".join(gate_explanation()).split())
     for status in ("PASS", "FAIL", "INCONCLUSIVE", "NOT COMPARABLE"):
         assert f"{status}: " in text
-    assert "at most 1%" in text
+    assert "at most 1 %" in text
     assert "n counts independent pieces of evidence" in text
 
 
