@@ -54,12 +54,12 @@ def pytest_load_initial_conftests(
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
     """Begin what was asked for."""
-    asked = (
+    requests = (
         options.option(config, "benchmark"),
         options.option(config, "describe_machine"),
         options.setting(config, "gate"),
     )
-    if any(asked) and not config.option.help:
+    if any(requests) and not config.option.help:
         from tlbench.plugin import session
 
         session.begin(config)

@@ -71,12 +71,12 @@ def template(name: str, **filters: Callable[..., Any]) -> Template:
     """A template by its file's name, with filters besides ``printable``."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-    made = Environment(
+    environment = Environment(
         loader=FileSystemLoader(Path(__file__).with_name("templates")),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters |= {**filters, "printable": printable}
-    return made.get_template(name)
+    environment.filters |= {**filters, "printable": printable}
+    return environment.get_template(name)
