@@ -19,14 +19,15 @@ INSTALLED = (".dist-info", ".egg-info", ".egg-link", ".pth")
 
 #: Prints the interpreter's version, environment, folders of packages, and what of pytest it lacks.
 _QUESTION = """
-import importlib.util, json, platform, site, sys
+import importlib.util, json, platform, site, sys, sysconfig
 sites = site.getsitepackages()
 if site.ENABLE_USER_SITE:
     sites.append(site.getusersitepackages())
 names = ("pytest", "pytest_benchmark")
 lacks = [name for name in names if importlib.util.find_spec(name) is None]
 version = platform.python_implementation() + " " + sys.version
-own = [path for path in sys.path if path and not path.startswith((sys.prefix, sys.base_prefix))]
+folders = (*sites, *(sysconfig.get_path(name) for name in ("stdlib", "platstdlib")))
+own = [path for path in sys.path if path and not path.startswith(folders)]
 print(json.dumps([version, sys.prefix, sites, lacks, own]))
 """
 

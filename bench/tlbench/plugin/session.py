@@ -124,10 +124,10 @@ def keep_own_rules(config: pytest.Config, parser: pytest.Parser, args: list[str]
     by_hand = args[len(addopts) :]
     if not set(options.BENCHMARK.names) & set(addopts):
         ours = options.valued(options.ALWAYS, _others(config, parser))
-        kept, dropped = options.split(addopts, _FILES | ours)
+        allowed, dropped = options.split(addopts, _FILES | ours)
         if "no:benchmark" in dropped:
             config.pluginmanager.consider_pluginarg("benchmark")
-        args[:] = [*kept, *by_hand]
+        args[:] = [*allowed, *by_hand]
     parse_again(config, parser, args)
     known = config.known_args_namespace
     overridden = {text.partition("=")[0] for text in known.override_ini or ()}
