@@ -10,12 +10,12 @@ import subprocess
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from tlbench.gate.arm_setup import ReadyArm
 
-#: Name under which an arm imports ``arm_plugin``, from a folder where nothing else lies.
+#: Name under which an arm imports ``tlbench.gate.arm``, from a folder where nothing else lies.
 PLUGIN = "tlbench_arm"
 #: What to do about what pytest printed last.
 HINTS = {
@@ -36,22 +36,32 @@ class ArmDied(Exception):  # noqa: N818 - the name is the event
 class ArmProcess:
     """A pytest process of one arm, in whose benchmarks every round waits for its turn.
 
-    ``plugin`` is the folder with ``tlbench_arm.py``; ``log`` takes what the process prints.
+    ``plugin`` is the folder with the package ``tlbench_arm``; ``log`` takes what the process
+    prints. ``environ`` are variables of this pair, the same for both arms.
     """
 
-    def __init__(self, arm: ReadyArm, arguments: Sequence[str], plugin: Path, log: Path) -> None:
+    def __init__(
+        self,
+        arm: ReadyArm,
+        arguments: Sequence[str],
+        plugin: Path,
+        log: Path,
+        environ: Mapping[str, str],
+    ) -> None:
         self.arm, self.log = arm, log
         theirs_in, ours_out = os.pipe()
         ours_in, theirs_out = os.pipe()
         path = os.pathsep.join(filter(None, (str(plugin), arm.environ.get("PYTHONPATH"))))
-        environ = {**arm.environ, "PYTHONPATH": path, "TLBENCH_ARM": f"{theirs_in},{theirs_out}"}
+        # Of one length for both arms, as where the stack begins depends on it.
+        pipes = f"{theirs_in:03},{theirs_out:03}"
+        variables = {**environ, **arm.environ, "PYTHONPATH": path, "TLBENCH_ARM": pipes}
         command = [str(arm.python), "-m", "pytest", "-p", PLUGIN, "-p", "no:cacheprovider"]
         try:
             with log.open("w") as output:
                 self._process = subprocess.Popen(  # noqa: S603 - the user's own environment
                     [*command, *arguments, *arm.options],  # of an option, the last one counts
                     cwd=arm.folder,
-                    env=environ,
+                    env=variables,
                     stdin=subprocess.DEVNULL,
                     stdout=output,
                     stderr=subprocess.STDOUT,
@@ -67,25 +77,28 @@ class ArmProcess:
     def hear(self, *events: str) -> dict[str, Any]:
         """Wait for the next message, which must be of one of these kinds.
 
+        Where ``died`` is one of them, a process that ended sends it, with how it ended.
+
         Raises:
-            ArmDied: The process ended instead.
+            ArmDied: The process ended instead, or sent something else.
         """
         text = self._in.readline()
-        if not text:
+        if not text and "died" in events:
+            self._wait()
+            return {"event": "died", "message": _ending(self._process.returncode)}
+        message: dict[str, Any] = json.loads(text) if text else {"event": "finished"}
+        if message["event"] in events:
+            return message
+        if message["event"] == "finished":
             raise ArmDied(self._last_output())
-        message: dict[str, Any] = json.loads(text)
-        if message["event"] not in events:
-            expected = " or ".join(events)
-            raise ArmDied(f"{self.arm.label}: sent {message['event']}, expected {expected}")
-        return message
+        expected = " or ".join(events)
+        raise ArmDied(f"{self.arm.label}: sent {message['event']}, expected {expected}")
 
     def tell(self, **message: Any) -> None:  # noqa: ANN401 - JSON
-        """Send a message; raises ``ArmDied`` where the process has ended."""
-        try:
+        """Send a message; that a process has ended is seen when it is heard next."""
+        with contextlib.suppress(BrokenPipeError):
             self._out.write(json.dumps(message) + "\n")
             self._out.flush()
-        except BrokenPipeError as error:
-            raise ArmDied(self._last_output()) from error
 
     def close(self) -> None:
         """End the process and all that it started."""
@@ -99,11 +112,24 @@ class ArmProcess:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._process.wait(GRACE_S)
 
-    def _last_output(self) -> str:
+    def _wait(self) -> None:
+        """Wait for the end of a process that is ending by itself, and end what it started."""
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(GRACE_S)
         self.close()
+
+    def _last_output(self) -> str:
+        self._wait()
         lines = self.log.read_text(encoding="utf-8", errors="replace").splitlines()
         output = "\n".join(lines[-SHOWN_LINES:]) or "it printed nothing"
         output += "".join(f"\n{hint}" for said, hint in HINTS.items() if said in output)
         return f"{self.arm.label}: pytest ended early (exit {self._process.returncode}):\n{output}"
+
+
+def _ending(code: int | None) -> str:
+    """How a process ended: the signal, or the exit code."""
+    if code is not None and code < 0:
+        with contextlib.suppress(ValueError):
+            return f"the process was ended by {signal.Signals(-code).name}"
+        return f"the process was ended by signal {-code}"
+    return f"the process ended with exit code {code}"

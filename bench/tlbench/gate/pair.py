@@ -7,49 +7,40 @@ from dataclasses import dataclass
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
-from scipy import stats
-
 from tlbench.gate.pair_result import BASE, CANDIDATE, BenchmarkOutcome, PairedRounds
+from tlbench.gate.plan import LONG_S, Round, round_for
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
+    from contextlib import AbstractContextManager
 
     from tlbench.gate.arm_process import ArmProcess
 
-    #: Processes that have collected, by side, in the order of the first turn.
+    #: Processes by side, in the order of the first turn.
     Processes = Mapping[str, ArmProcess]
-
-#: A round of so many seconds warms up by itself.
-LONG_S = 0.5
-#: Turns in the first pair, which is the pilot, and at least and at most in the others.
-PILOT, LEAST, MOST = 5, 3, 25
-#: Seconds that a round takes at least, with several calls if need be.
-ROUND_S = 0.05
-#: Noise that a pair's own rounds may leave in its log-ratio, as a share of the tolerance. More
-#: rounds would make a pair dearer and, beside what differs from pair to pair, hardly better.
-SHARE = 0.5
-#: Pairs that must fit into the budget: fewer can't detect anything.
-PAIRS_TO_FIT = 10
-#: Variance of a median as a multiple of a mean's, for normal noise.
-MEDIAN_VARIANCE = math.pi / 2
+    Messages = dict[str, dict[str, Any]]
 
 
 @dataclass(frozen=True)
 class Benchmarks:
     """Ids of benchmarks that both sides have, only the base, only the candidate; in its order.
 
-    With the arguments of the candidate's markers ``tolerance``, by id.
+    Attributes:
+        tolerances: Arguments of the candidate's markers ``tolerance``, by id.
+        errors: By side, files that couldn't be imported, with the error's first line.
     """
 
     both: tuple[str, ...]
     vanished: tuple[str, ...]
     new: tuple[str, ...]
     tolerances: dict[str, dict[str, Any]]
+    errors: dict[str, dict[str, str]]
 
 
 def collect(processes: Processes, leave_out: frozenset[str]) -> Benchmarks:
     """Ask both sides for their benchmarks, and make them run those of both, but these ids."""
-    old, new = (processes[key].hear("collected")["tolerances"] for key in (BASE, CANDIDATE))
+    messages = {key: process.hear("collected") for key, process in processes.items()}
+    old, new = (messages[key]["tolerances"] for key in (BASE, CANDIDATE))
     both = [name for name in new if name in old and name not in leave_out]
     for process in processes.values():
         process.tell(run=both)
@@ -58,93 +49,126 @@ def collect(processes: Processes, leave_out: frozenset[str]) -> Benchmarks:
         tuple(name for name in old if name not in new),
         tuple(name for name in new if name not in old),
         {name: new[name] for name in new if name in old},
+        {key: message["errors"] for key, message in messages.items()},
     )
 
 
-def time_benchmark(processes: Processes, turns: int) -> PairedRounds:
-    """Run the next benchmark in both processes, turn by turn; who begins alternates."""
-    messages = {key: process.hear("ready", "done") for key, process in processes.items()}
+def time_benchmarks(
+    start: Callable[[], AbstractContextManager[Processes]],
+    leave_out: frozenset[str],
+    turns: Callable[[str], int],
+) -> tuple[Benchmarks, dict[str, PairedRounds]]:
+    """Run all benchmarks but these; where a process dies, new ones go on with what is left.
+
+    Args:
+        start: Starts both processes, and ends them after the block.
+        leave_out: Benchmarks that aren't run.
+        turns: How many turns a benchmark gets.
+
+    Raises:
+        ArmDied: A process ended before it had collected its benchmarks.
+    """
+    first: Benchmarks | None = None
+    timed: dict[str, PairedRounds] = {}
+    while True:
+        with start() as processes:
+            there = collect(processes, leave_out.union(timed))
+            first = first or there
+            for name in there.both:
+                timed[name], alive = time_benchmark(processes, turns(name))
+                if not alive:
+                    break
+            else:
+                for process in processes.values():
+                    process.hear("finished", "died")
+                return first, timed
+
+
+def time_benchmark(processes: Processes, turns: int) -> tuple[PairedRounds, bool]:
+    """Run the next benchmark in both processes, turn by turn; who begins alternates.
+
+    Returns:
+        The rounds, and whether both processes can go on.
+    """
+    messages = {key: process.hear("ready", "done", "died") for key, process in processes.items()}
     ready = [key for key, message in messages.items() if message["event"] == "ready"]
-    both = len(ready) == len(processes)
-    rounds = PairedRounds()
-    if both:
-        rounds.iterations = _warm_up(processes, messages[CANDIDATE]["iterations"])
-        seconds: dict[str, list[float]] = {BASE: rounds.base, CANDIDATE: rounds.candidate}
-        order, start = list(processes), perf_counter()
-        for turn in range(turns):
-            for key in order if turn % 2 == 0 else order[::-1]:
-                seconds[key].append(_round(processes[key], rounds.iterations, timed=True))
-        rounds.wall_s = perf_counter() - start
+    rounds, raised = PairedRounds(), {}
+    if len(ready) == len(processes):
+        timing = _Timing(processes, rounds, {})
+        timing.run(turns, messages[CANDIDATE]["iterations"])
+        raised = timing.raised
+        for key in processes.keys() - raised.keys():
+            processes[key].tell(do="finish")
+    else:
+        for key in ready:
+            processes[key].tell(do="skip")
     for key in ready:
-        processes[key].tell(do="finish" if both else "skip")
-        messages[key] = processes[key].hear("done")
-    for key, end in messages.items():
-        outcome = "stopped" if key in ready and not both else end["outcome"]
-        rounds.outcomes[key] = BenchmarkOutcome(outcome, end["message"], end["info"])
-    return rounds
+        died = raised.get(key, {}).get("event") == "died"
+        messages[key] = raised[key] if died else processes[key].hear("done", "died")
+    stopped = ready if len(ready) < len(processes) else []
+    rounds.outcomes.update({key: _outcome(messages[key], key in stopped) for key in messages})
+    alive = all(end["event"] == "done" and not end["ends"] for end in messages.values())
+    return rounds, alive
 
 
-def _warm_up(processes: Processes, iterations: int | None) -> int:
-    """Untimed rounds of each side: two, or only one where a round is long.
+def _outcome(message: dict[str, Any], stopped: bool) -> BenchmarkOutcome:  # noqa: FBT001
+    if message["event"] == "died":
+        return BenchmarkOutcome("failed", message["message"])
+    outcome = "stopped" if stopped else message["outcome"]
+    return BenchmarkOutcome(outcome, message["message"], message["info"])
 
-    The last shows how many calls make a round long enough. Both sides run as many, chosen by the
-    slower one, unless the benchmark itself says how many.
+
+@dataclass
+class _Timing:
+    """The rounds of one benchmark in both processes.
+
+    ``raised`` has the messages of sides whose function raised, or whose process died.
     """
-    calls = iterations or 1
-    seconds = [_round(each, calls, timed=False) for each in processes.values()]
-    if max(seconds) * calls < LONG_S:
-        seconds = [_round(each, calls, timed=False) for each in processes.values()]
-    if iterations is not None:
-        return iterations
-    calls = iterations_for(max(seconds))
-    for each in processes.values() if calls > 1 else ():
-        _round(each, calls, timed=False)
-    return calls
 
+    processes: Processes
+    rounds: PairedRounds
+    raised: Messages
 
-def _round(process: ArmProcess, iterations: int, *, timed: bool) -> float:
-    process.tell(do="round", iterations=iterations, timed=timed)
-    seconds: float = process.hear("round")["seconds"]
-    # A clock that didn't move has no ratio to another; a nanosecond is its tick.
-    return max(seconds, 1e-9)
+    def run(self, turns: int, iterations: int | None) -> None:
+        """Warm up, then take turns; where a side raises, forget the times and stop."""
+        each = self._warm_up(iterations)
+        order, start = list(self.processes), perf_counter()
+        seconds = {BASE: self.rounds.base, CANDIDATE: self.rounds.candidate}
+        for turn in range(turns):
+            if self.raised:
+                break
+            for key, value in self._turn(order if turn % 2 == 0 else order[::-1], each).items():
+                seconds[key].append(value)
+        self.rounds.wall_s = perf_counter() - start
+        self.rounds.iterations, self.rounds.parts = each.iterations, each.parts
+        if self.raised:
+            self.rounds.base, self.rounds.candidate = [], []
 
+    def _warm_up(self, iterations: int | None) -> Round:
+        """Untimed rounds of each side: two, or only one where a call is long.
 
-@dataclass(frozen=True)
-class RoundPlan:
-    """Turns of each benchmark in a pair, and the seconds that a pair is expected to take."""
+        The last shows what a round is to be like. It is the same for both sides, chosen by the
+        slower one; where the benchmark itself says how many calls are timed at once, so many are.
+        """
+        order, once = list(self.processes), Round(iterations or 1, 1, timed=False)
+        seconds = max(self._turn(order, once).values())
+        if not self.raised and seconds * once.iterations < LONG_S:
+            seconds = max(self._turn(order, once).values())
+        chosen = round_for(seconds, iterations)
+        if not self.raised and chosen.iterations > once.iterations:
+            self._turn(order, Round(chosen.iterations, 1, timed=False))
+        return chosen
 
-    rounds: dict[str, int]
-    pair_s: float
+    def _turn(self, order: list[str], each: Round) -> dict[str, float]:
+        """Seconds per call of a round of each side, also where the first one raises."""
+        return {key: self._round(key, each) for key in order}
 
-
-def iterations_for(seconds: float) -> int:
-    """Calls that make a round long enough, given the seconds of one."""
-    return max(1, math.ceil(ROUND_S / seconds)) if seconds < ROUND_S else 1
-
-
-def plan_rounds(
-    pilot: Mapping[str, PairedRounds],
-    pilot_s: float,
-    budget_s: float,
-    tolerances: Mapping[str, float],
-) -> RoundPlan:
-    """From the first pair: as many turns as make their own noise small against the tolerance.
-
-    Where too few such pairs would fit into the budget of all pairs, every benchmark gets fewer
-    turns, by the same factor.
-    """
-    wanted = {name: _wanted(each, tolerances[name]) for name, each in pilot.items()}
-    turn_s = {name: each.wall_s / len(each.base) for name, each in pilot.items()}
-    fixed_s = pilot_s - sum(each.wall_s for each in pilot.values())
-    wanted_s = sum(turn_s[name] * count for name, count in wanted.items())
-    left_s = budget_s / PAIRS_TO_FIT - fixed_s
-    scale = min(1.0, left_s / wanted_s) if wanted_s > 0 else 1.0
-    rounds = {name: max(LEAST, math.floor(scale * count)) for name, count in wanted.items()}
-    return RoundPlan(rounds, fixed_s + sum(turn_s[name] * n for name, n in rounds.items()))
-
-
-def _wanted(rounds: PairedRounds, tolerance: float) -> int:
-    allowed = SHARE * math.log1p(tolerance)
-    # By the median deviation: one disturbed turn of the pilot's would ask for far too many.
-    sd = float(stats.median_abs_deviation(rounds.log_ratios, scale="normal"))
-    return min(MOST, max(LEAST, math.ceil(MEDIAN_VARIANCE * (sd / allowed) ** 2)))
+    def _round(self, key: str, each: Round) -> float:
+        process = self.processes[key]
+        process.tell(do="round", iterations=each.iterations, parts=each.parts, timed=each.timed)
+        message = process.hear("round", "raised", "died")
+        if message["event"] != "round":
+            self.raised[key] = message
+            return math.nan
+        # A clock that didn't move has no ratio to another; a nanosecond is its tick.
+        return max(float(message["seconds"]), 1e-9)

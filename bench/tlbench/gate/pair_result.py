@@ -26,13 +26,14 @@ class BenchmarkOutcome(msgspec.Struct, frozen=True):
     """How one side's benchmark test ended.
 
     Attributes:
-        outcome: ``passed``, ``failed``, ``skipped``, or ``stopped`` as the other couldn't time it.
+        outcome: ``passed``, ``failed`` (also where its process died), ``skipped``, or ``stopped``
+            as the other couldn't time it.
         info: Its ``extra_info``, without what is long.
     """
 
     outcome: str
-    message: str
-    info: dict[str, Any]
+    message: str = ""
+    info: dict[str, Any] = {}
 
 
 class PairedRounds(msgspec.Struct, rename={"candidate": CANDIDATE}):
@@ -40,6 +41,7 @@ class PairedRounds(msgspec.Struct, rename={"candidate": CANDIDATE}):
 
     Attributes:
         base, candidate: Seconds per call, turn by turn; empty where it wasn't timed.
+        iterations, parts: Calls of a part, and parts of a round, whose median counts.
         wall_s: Seconds of all turns, with what benchmarks do untimed between rounds.
         outcomes: By side, ``BASE`` and ``CANDIDATE``.
     """
@@ -47,6 +49,7 @@ class PairedRounds(msgspec.Struct, rename={"candidate": CANDIDATE}):
     base: list[float] = []
     candidate: list[float] = []
     iterations: int = 1
+    parts: int = 1
     wall_s: float = 0.0
     outcomes: dict[str, BenchmarkOutcome] = {}
 
@@ -73,6 +76,7 @@ class Pair(msgspec.Struct, frozen=True, rename={"candidate_first": "head_first"}
         candidate_first: Whether the candidate started first and began the first turn.
         vanished, new: Benchmarks that only the base, or only the candidate, has.
         tolerances: Arguments of the candidate's markers ``tolerance``, by id.
+        errors: By side, files that couldn't be imported, with the error's first line.
     """
 
     candidate_first: bool
@@ -81,6 +85,7 @@ class Pair(msgspec.Struct, frozen=True, rename={"candidate_first": "head_first"}
     vanished: tuple[str, ...] = ()
     new: tuple[str, ...] = ()
     tolerances: dict[str, dict[str, Any]] = {}
+    errors: dict[str, dict[str, str]] = {}
 
     @property
     def unusable(self) -> frozenset[str]:

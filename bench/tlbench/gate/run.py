@@ -5,29 +5,34 @@ from __future__ import annotations
 import math
 import shutil
 import tempfile
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING
 
-from tlbench.gate import arm_plugin
+from tlbench.gate import arm
 from tlbench.gate.arm_process import PLUGIN, ArmProcess
-from tlbench.gate.pair import PILOT, RoundPlan, collect, plan_rounds, time_benchmark
+from tlbench.gate.pair import time_benchmarks
 from tlbench.gate.pair_result import BASE, CANDIDATE, Pair
 from tlbench.gate.pair_verdicts import pair_verdicts
+from tlbench.gate.plan import PILOT, RoundPlan, plan_rounds
 from tlbench.gate.verdict import Report, Tolerances
 from tlbench.stats.estimate import ALARM, LOOKS
 from tlbench.stats.pair_decisions import Decisions
 from tlbench.stats.proportions import clopper_pearson
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from numpy.random import Generator
 
     from tlbench.gate.arm_setup import ReadyArm
     from tlbench.gate.pair_result import Journal
+
+
+#: Left out where a folder of Python files is copied.
+_CACHES = shutil.ignore_patterns("__pycache__")
 
 
 @dataclass(frozen=True)
@@ -138,38 +143,52 @@ class Gate:
         if not self.pairs:
             self.say("starting both sides; the first pair shows how many rounds are needed")
         start, candidate_first = perf_counter(), bool(self.random.integers(2))
+        # Both processes of a pair hash alike, those of the next one otherwise.
+        environ = {"PYTHONHASHSEED": f"{self.random.integers(2**32):010}"}
         # Benchmarks of the first pair that can't be timed aren't run again.
         first = self.pairs[0].benchmarks if self.pairs else {}
         leave_out = frozenset(first.keys() - self._decisions.tolerances.keys())
+        rounds = self._plan.rounds if self._plan else {}
+        there, timed = time_benchmarks(
+            lambda: self._processes(environ, candidate_first=candidate_first),
+            leave_out,
+            lambda name: rounds.get(name, PILOT),
+        )
+        seconds = perf_counter() - start
+        return Pair(
+            candidate_first,
+            timed,
+            seconds,
+            there.vanished,
+            there.new,
+            there.tolerances,
+            there.errors,
+        )
+
+    @contextmanager
+    def _processes(
+        self, environ: dict[str, str], *, candidate_first: bool
+    ) -> Iterator[dict[str, ArmProcess]]:
+        """Both processes by side, the first one first; they end with the block."""
+        sides = [(BASE, self.base), (CANDIDATE, self.candidate)]
         with ExitStack() as stack:
             scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tlbench-")))
-            processes = self._start(scratch, stack, candidate_first=candidate_first)
-            there = collect(processes, leave_out)
-            turns = self._plan.rounds if self._plan else dict.fromkeys(there.both, PILOT)
-            timed = {name: time_benchmark(processes, turns[name]) for name in there.both}
-        seconds = perf_counter() - start
-        return Pair(candidate_first, timed, seconds, there.vanished, there.new, there.tolerances)
-
-    def _start(
-        self, scratch: Path, stack: ExitStack, *, candidate_first: bool
-    ) -> dict[str, ArmProcess]:
-        """Both processes by side, the first one first; they end with the stack."""
-        plugin = scratch / "plugin"
-        plugin.mkdir()
-        shutil.copy(arm_plugin.__file__, plugin / f"{PLUGIN}.py")
-        sides = [(BASE, self.base), (CANDIDATE, self.candidate)]
-        processes = {}
-        for key, arm in sides[::-1] if candidate_first else sides:
-            arguments = list(self.settings.arguments)
-            if "--benchmark" in arguments:
-                # Our own suite's result files go where they are deleted: the gate itself stores
-                # pairs. And an ini file's stored baseline is of no concern here.
-                arguments += [f"--results={scratch / key}", "--no-isolate"]
-                arguments += ["--gate=", "-o", "tlbench_gate="]
-            process = ArmProcess(arm, arguments, plugin, scratch / f"{key}.log")
-            stack.callback(process.close)
-            processes[key] = process
-        return processes
+            plugin = scratch / "plugin"
+            shutil.copytree(Path(arm.__file__).parent, plugin / PLUGIN, ignore=_CACHES)
+            processes = {}
+            for key, side in sides[::-1] if candidate_first else sides:
+                arguments = list(self.settings.arguments)
+                if "--benchmark" in arguments:
+                    # Our own suite's result files go where they are deleted: the gate itself stores
+                    # pairs. And an ini file's stored baseline is of no concern here.
+                    arguments += [f"--results={scratch / key}", "--no-isolate"]
+                    arguments += ["--gate=", "-o", "tlbench_gate="]
+                log = scratch / f"{key}.log"
+                process = ArmProcess(side, arguments, plugin, log, environ)
+                stack.callback(process.close)
+                process.tell(event="settings")
+                processes[key] = process
+            yield processes
 
 
 def _short(name: str) -> str:

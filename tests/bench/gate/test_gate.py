@@ -247,11 +247,16 @@ def git(folder, *arguments):
     ).stdout
 
 
-def test_an_arm_that_dies_is_named_with_its_last_output(gate, suite):
-    add(suite, DYING)
-    done = gate("--head", "env.DIE=1")
-    assert done.returncode == 4
-    assert "env.DIE=1: pytest ended early (exit 7)" in done.stderr
+def test_a_process_that_dies_fails_its_benchmark_alone(gate, suite):
+    add(suite, DYING + ODD)
+    done = gate("--head", "env.DIE=1", "--json")
+    assert done.returncode == 1, done.stderr
+    statuses = verdicts(done)
+    assert statuses.pop("test_dying") == (
+        "fail", "its own check fails in the candidate: the process ended with exit code 7",
+    )  # fmt: skip
+    assert {status for status, _ in statuses.values()} == {"pass"}
+    assert "test_classifier" in statuses
 
 
 def test_too_small_a_budget_is_inconclusive_and_says_what_it_takes(gate):

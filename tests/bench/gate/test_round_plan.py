@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from tlbench.gate.pair import LEAST, MOST, PAIRS_TO_FIT, iterations_for, plan_rounds
 from tlbench.gate.pair_result import PairedRounds
+from tlbench.gate.plan import LEAST, MOST, PAIRS_TO_FIT, Round, plan_rounds, round_for
 
 
 def pilot(sd, wall_s=2.0, turns=5, seed=0):
@@ -19,10 +19,16 @@ def plan(timed, pilot_s=10.0, budget_s=1e6, tolerance=0.05):
 
 
 @pytest.mark.parametrize(
-    ("seconds", "calls"), [(1e-5, 5000), (0.01, 5), (0.03, 2), (0.05, 1), (0.5, 1), (60, 1)]
+    ("seconds", "calls", "parts"),
+    [(1e-5, 200, 25), (0.001, 2, 25), (0.01, 1, 5), (0.03, 1, 2), (0.05, 1, 1), (60, 1, 1)],
 )
-def test_a_round_is_long_enough_to_be_timed(seconds, calls):
-    assert iterations_for(seconds) == calls
+def test_a_round_has_parts_that_are_long_enough_to_be_timed(seconds, calls, parts):
+    assert round_for(seconds) == Round(calls, parts)
+
+
+def test_a_benchmark_that_says_how_many_calls_are_timed_at_once_gets_more_parts():
+    assert round_for(1e-5, 10) == Round(10, 25)
+    assert round_for(0.03, 2) == Round(2, 1)
 
 
 def test_steady_turns_need_few_and_noisy_ones_many():

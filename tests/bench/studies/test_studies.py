@@ -12,7 +12,7 @@ from bench.studies.fresh import _public
 from bench.studies.gate_simulation import read_gates, read_runs, replayed
 from bench.studies.whole_job import PROCEDURES
 from bench.studies.whole_job import summarize as summarize_jobs
-from tlbench.gate import arm_plugin
+from tlbench.gate import arm
 from tlbench.suite.session import TURNS
 
 
@@ -51,7 +51,7 @@ def test_replayed_noise_is_what_was_recorded_in_its_order():
 
 
 def test_both_sides_of_the_pipe_know_an_arm_by_the_same_name():
-    assert arm_plugin.NAME == TURNS
+    assert arm.NAME == TURNS
 
 
 def test_a_part_of_the_job_is_scaled_to_the_whole_but_not_what_happens_once():

@@ -1,54 +1,26 @@
-"""Inside an arm's process: every round of every pytest-benchmark benchmark waits for its turn.
+"""What an arm says and does, from collection to the end of its session.
 
-A pytest plugin of one file that imports nothing of this project, since the arm may be another
-environment, or another version of this project. It talks to the gate over two pipes in lines of
-JSON, whose file descriptors are in ``TLBENCH_ARM``. The gate's side is ``tlbench.gate.pair``.
+Messages to the gate: ``collected`` (benchmarks, and modules that couldn't be imported); for each
+benchmark ``ready``, a ``round`` or ``raised`` for every order, and ``done``; ``finished``.
+Orders from the gate: which benchmarks to ``run``; ``round``, ``finish`` or ``skip``.
 """
 
 from __future__ import annotations
 
-import gc
-import json
-import os
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
+from .rounds import steady_memory, timed_round
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
+    from .line import Line
+
 #: What of ``extra_info`` isn't sent: long, and of no use for a verdict.
 LONG = ("rounds", "noise")
-#: What the plugin is registered as; ``tlbench.suite.session`` looks for it.
-NAME = "tlbench-turns"
-#: Exit status where the gate is gone.
-ORPHANED = 70
-
-
-class Line:
-    """The line to the gate: descriptors of pipes to read from and to write to, as ``"3,4"``."""
-
-    def __init__(self, descriptors: str) -> None:
-        read, write = (int(each) for each in descriptors.split(","))
-        self._in = os.fdopen(read, encoding="utf-8")
-        self._out = os.fdopen(write, "w", encoding="utf-8")
-
-    def tell(self, **message: Any) -> None:  # noqa: ANN401 - JSON
-        """Send a message; where the gate is gone, end at once."""
-        try:
-            self._out.write(json.dumps(message, default=str) + "\n")
-            self._out.flush()
-        except BrokenPipeError:
-            os._exit(ORPHANED)
-
-    def hear(self) -> dict[str, Any]:
-        """Wait for a message; where the gate is gone, end at once."""
-        text = self._in.readline()
-        if not text:
-            os._exit(ORPHANED)
-        message: dict[str, Any] = json.loads(text)
-        return message
 
 
 class Turns:
@@ -59,17 +31,28 @@ class Turns:
         self.test = ""
         self.reports: list[pytest.TestReport] = []
         self.info: dict[str, Any] = {}
+        self.errors: dict[str, str] = {}
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_configure(self, config: pytest.Config) -> None:
+        """What can't be imported in one arm is reported, and doesn't end the session."""
+        config.option.continue_on_collection_errors = True
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """Remember files that couldn't be imported, with the reason."""
+        if report.failed:
+            self.errors[report.nodeid] = _message(report)
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(
         self, config: pytest.Config, items: list[pytest.Item]
     ) -> None:
-        """Send which benchmarks there are, and run those that both arms have, in one order."""
+        """Send which benchmarks there are, and run those that the gate wants, in its order."""
         known = {
             each.nodeid: each for each in items if "benchmark" in getattr(each, "fixturenames", ())
         }
         tolerances = {name: _tolerance(item) for name, item in known.items()}
-        self.line.tell(event="collected", tolerances=tolerances)
+        self.line.tell(event="collected", tolerances=tolerances, errors=self.errors)
         chosen = [known[name] for name in self.line.hear()["run"]]
         config.hook.pytest_deselected(items=[each for each in items if each not in chosen])
         items[:] = chosen
@@ -78,10 +61,16 @@ class Turns:
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
         """Send how a test ended, in any case."""
         self.test, self.reports, self.info = item.nodeid, [], {}
+        outcome, ends = None, False
         try:
             return (yield)
+        except BaseException as error:  # pytest.exit, Ctrl-C: the session ends
+            outcome, ends = {"outcome": "failed", "message": first_line(error)}, True
+            raise
         finally:
-            self.line.tell(event="done", info=self.info, **_outcome(self.reports))
+            self.line.tell(
+                event="done", info=self.info, ends=ends, **(outcome or _outcome(self.reports))
+            )
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(
@@ -96,6 +85,10 @@ class Turns:
             self.info = {key: value for key, value in info.items() if key not in LONG}
         return report
 
+    def pytest_sessionfinish(self) -> None:
+        """Say that all is done."""
+        self.line.tell(event="finished")
+
     def time(
         self,
         fixture: Any,  # noqa: ANN401 - pytest-benchmark's
@@ -104,48 +97,33 @@ class Turns:
         teardown: Callable[..., Any] | None,
         iterations: int | None,
     ) -> Any:  # noqa: ANN401 - what the target returns
-        """Run rounds of the target as the gate asks for them, and send seconds per iteration.
+        """Run rounds of the target as the gate orders them, and send seconds per call.
 
-        ``arguments`` makes those of a round, and ``teardown`` gets them after it, both untimed.
-        Without ``iterations`` the gate chooses how many calls a round has.
+        ``arguments`` makes those of a call, and ``teardown`` gets them after it, both untimed.
+        Without ``iterations`` the gate chooses how many calls a part of a round has.
         """
         self.line.tell(event="ready", test=self.test, iterations=iterations)
         result, stats = None, None
-        while (order := self.line.hear())["do"] == "round":
-            args, kwargs = arguments()
-            seconds, result = _timed(fixture, target, args, kwargs, order["iterations"])
-            if teardown:
-                teardown(*args, **kwargs)
-            if order["timed"]:
-                stats = stats or fixture._make_stats(order["iterations"])  # noqa: SLF001
-                stats.update(seconds)
-            self.line.tell(event="round", seconds=seconds / order["iterations"])
+        with steady_memory():
+            while (order := self.line.hear())["do"] == "round":
+                try:
+                    seconds, result = timed_round(fixture, target, arguments, teardown, order)
+                except BaseException as error:
+                    self.line.tell(event="raised", message=first_line(error))
+                    raise
+                if order["timed"]:
+                    stats = stats or fixture._make_stats(order["iterations"])  # noqa: SLF001
+                    stats.update(seconds * order["iterations"])
+                self.line.tell(event="round", seconds=seconds)
         if order["do"] == "skip":
             pytest.skip("the other arm can't time this benchmark")
         return result
 
 
-def _timed(
-    fixture: Any,  # noqa: ANN401
-    target: Callable[..., Any],
-    args: tuple[Any, ...],
-    kwargs: dict[str, Any],
-    iterations: int,
-) -> tuple[float, Any]:
-    """Seconds of so many calls, and what the last returned; without collections if asked for."""
-    timer, collecting = fixture._timer, gc.isenabled()  # noqa: SLF001
-    if fixture._disable_gc:  # noqa: SLF001
-        gc.disable()
-    try:
-        calls = range(iterations - 1)
-        start = timer()
-        for _ in calls:
-            target(*args, **kwargs)
-        result = target(*args, **kwargs)
-        return timer() - start, result
-    finally:
-        if collecting:
-            gc.enable()
+def first_line(error: BaseException) -> str:
+    """An exception's type and the first line of its message, as pytest's reports have it."""
+    lines = str(error).splitlines()
+    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
 
 
 def _tolerance(item: pytest.Item) -> dict[str, Any]:
@@ -159,8 +137,8 @@ def _outcome(reports: list[pytest.TestReport]) -> dict[str, str]:
     return {"outcome": bad.outcome if bad else "passed", "message": _message(bad) if bad else ""}
 
 
-def _message(report: pytest.TestReport) -> str:
-    """Why a test didn't pass, in a line."""
+def _message(report: pytest.TestReport | pytest.CollectReport) -> str:
+    """Why a test didn't pass, or a file wasn't collected, in a line."""
     if isinstance(report.longrepr, tuple):  # skipped
         return str(report.longrepr[2])
     crash = getattr(report.longrepr, "reprcrash", None)
@@ -168,7 +146,7 @@ def _message(report: pytest.TestReport) -> str:
     return lines[0] if lines else report.outcome
 
 
-def _take_turns(turns: Turns) -> None:
+def take_turns(turns: Turns) -> None:
     """Replace what pytest-benchmark does once it is asked to time."""
 
     def raw(self: Any, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
@@ -194,11 +172,3 @@ def _take_turns(turns: Turns) -> None:
         if not hasattr(BenchmarkFixture, name):
             raise pytest.UsageError(f"this version of pytest-benchmark has no {name}")
         setattr(BenchmarkFixture, name, ours)
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    """Begin, in a process that a gate started."""
-    config.addinivalue_line("markers", "tolerance(share, accuracy=None): for the gate")
-    turns = Turns(Line(os.environ.pop("TLBENCH_ARM")))
-    config.pluginmanager.register(turns, NAME)
-    _take_turns(turns)

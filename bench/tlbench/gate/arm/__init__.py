@@ -1,0 +1,29 @@
+"""Inside an arm's process: every round of every pytest-benchmark benchmark waits for its turn.
+
+A pytest plugin that imports nothing of this project, and runs on Python 3.9 and later, since the
+arm may be another environment, or another version of this project: the gate copies this package
+beside the arm's packages under a name of its own. It talks to the gate over two pipes in lines of
+JSON, whose file descriptors are in ``TLBENCH_ARM``. The gate's side is ``tlbench.gate.pair``.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from .line import Line
+from .turns import Turns, take_turns
+
+if TYPE_CHECKING:
+    import pytest
+
+#: What the plugin is registered as; ``tlbench.suite.session`` looks for it.
+NAME = "tlbench-turns"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Begin, in a process that a gate started."""
+    config.addinivalue_line("markers", "tolerance(share, accuracy=None): for the gate")
+    turns = Turns(Line(os.environ.pop("TLBENCH_ARM")))
+    config.pluginmanager.register(turns, NAME)
+    take_turns(turns)

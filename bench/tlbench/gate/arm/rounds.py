@@ -1,0 +1,71 @@
+"""A round: parts of several calls each, and their median."""
+
+from __future__ import annotations
+
+import gc
+from contextlib import contextmanager
+from statistics import median
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+
+@contextmanager
+def steady_memory() -> Iterator[None]:
+    """What is in memory now is left alone by the garbage collector, so that rounds begin alike."""
+    freeze = getattr(gc, "freeze", None)  # CPython has it
+    if freeze is None:
+        yield
+        return
+    gc.collect()
+    freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
+
+
+def timed_round(
+    fixture: Any,  # noqa: ANN401 - pytest-benchmark's
+    target: Callable[..., Any],
+    arguments: Callable[[], tuple[Any, Any]],
+    teardown: Callable[..., Any] | None,
+    order: dict[str, int],
+) -> tuple[float, Any]:
+    """Seconds per call, the median of so many parts of so many calls, and what the last returned.
+
+    ``arguments`` makes those of a part, and ``teardown`` gets them after it, both untimed.
+    """
+    seconds, result = [], None
+    gc.collect()
+    for _ in range(order["parts"]):
+        args, kwargs = arguments()
+        part, result = _timed(fixture, target, args, kwargs, order["iterations"])
+        seconds.append(part)
+        if teardown:
+            teardown(*args, **kwargs)
+    return median(seconds) / order["iterations"], result
+
+
+def _timed(
+    fixture: Any,  # noqa: ANN401
+    target: Callable[..., Any],
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    iterations: int,
+) -> tuple[float, Any]:
+    """Seconds of so many calls, and what the last returned; without collections if asked for."""
+    timer, collecting = fixture._timer, gc.isenabled()  # noqa: SLF001
+    if fixture._disable_gc:  # noqa: SLF001
+        gc.disable()
+    try:
+        calls = range(iterations - 1)
+        start = timer()
+        for _ in calls:
+            target(*args, **kwargs)
+        result = target(*args, **kwargs)
+        return timer() - start, result
+    finally:
+        if collecting:
+            gc.enable()
