@@ -1,5 +1,7 @@
 """Comparing outputs tells what moved, and real images are the same for everybody."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -68,6 +70,66 @@ def test_wrong_outputs_are_refused_in_every_precision(precision):
     assert check(reference).agreement == 1
     with pytest.raises(ModelError, match=f"engine x {precision} differs from the reference"):
         check(reference[::-1])
+
+
+#: What the guide of the engines promises: the cosine of each image, and images of another class.
+PROMISED = [("fp32", 0.9999, 1), ("bf16", 0.95, 9), ("int8", 0.6, 24)]
+
+
+def rotated(reference, cosine):
+    """One output turned until its cosine with the reference's is this; the others as they are."""
+    outputs, first = reference.astype(float), reference[0].astype(float)
+    across = np.random.default_rng(1).normal(size=len(first))
+    across -= first * (across @ first) / (first @ first)
+    length = np.linalg.norm(first)
+    across *= length / np.linalg.norm(across)
+    outputs[0] = cosine * first + (1 - cosine**2) ** 0.5 * across
+    return outputs.astype(np.float32)
+
+
+def swapped(reference, count):
+    """The same outputs, but for so many images whose two largest changed places."""
+    outputs = reference.copy()
+    for row in outputs[:count]:
+        first, second = np.argsort(row)[[-1, -2]]
+        row[[first, second]] = row[[second, first]]
+    return outputs
+
+
+def is_admitted(outputs, reference, precision):
+    try:
+        verify(lambda _: outputs, 8, reference, "logits", engine="x", precision=precision)
+    except ModelError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize(("precision", "cosine", "_"), PROMISED)
+@pytest.mark.parametrize("share", [0.5, 0.98, 1.02])
+def test_one_image_further_from_the_reference_than_promised_is_enough(precision, cosine, _, share):
+    """``share`` of the promised distance between the directions; one image of sixty is turned."""
+    # The largest output stays so far ahead that the class can't change.
+    reference = np.random.default_rng(0).normal(size=(IMAGES, 4000)).astype(np.float32)
+    reference[:, 7] = 200
+    outputs = rotated(reference, 1 - share * (1 - cosine))
+    assert (outputs.argmax(axis=1) == 7).all()
+    assert is_admitted(outputs, reference, precision) == (share < 1)
+
+
+@pytest.mark.parametrize(("precision", "_", "images"), PROMISED)
+def test_one_image_of_another_class_more_than_promised_is_refused(precision, _, images):
+    reference = np.random.default_rng(0).normal(size=(IMAGES, 4000)).astype(np.float32)
+    reference[:, :2] = 100, 99.9  # the two that change places, all but equal
+    assert is_admitted(swapped(reference, images), reference, precision)
+    assert not is_admitted(swapped(reference, images + 1), reference, precision)
+
+
+@pytest.mark.parametrize(("precision", "cosine", "images"), PROMISED)
+def test_the_guide_says_which_bounds_hold(precision, cosine, images):
+    text = (Path(__file__).parents[2] / "docs" / "engines.md").read_text(encoding="utf-8")
+    (line,) = (each for each in text.splitlines() if "cosine" in each and f"{cosine}" in each)
+    assert f"`{precision}`" in line
+    assert ("one image" if images == 1 else f"{1 - images / IMAGES:.0%}".replace("%", " %")) in line
 
 
 def test_real_images_are_always_the_same_and_all_different():

@@ -1,16 +1,20 @@
 """Features on disk are the extractor's own, whatever interrupted or damaged them."""
 
+import hashlib
 import json
 import shutil
 import signal
 import subprocess
 import sys
 import time
+import zlib
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from tl_core import extractor as extractor_module
 from tl_core import feature_cache
 from tl_core.extractor import FeatureExtractor
 from tl_core.feature_cache import ARRAY, LOG, Entry, completed, feature_facts, pixels_digest
@@ -213,6 +217,92 @@ def test_whatever_features_depend_on_has_features_of_its_own(monkeypatch, tmp_pa
         np.testing.assert_allclose(cached, fresh, rtol=1e-3, atol=1e-4)
     folders = [path for path in (tmp_path / "features").iterdir() if path.is_dir()]
     assert len(folders) == len(variants)
+
+
+class FakeNetwork:
+    """Features that tell all that they were made with: other settings, other features."""
+
+    in_flight, output_size = 1, 16
+
+    def __init__(self, image_size, **made_with):
+        self.image_size, self.made_with, self.calls = image_size, made_with, 0
+
+    def __call__(self, images):
+        self.calls += len(images)
+        known = repr((self.made_with, feature_cache.cpu_flags(), feature_cache.VERSION))
+        seeds = [zlib.crc32(image.tobytes() + known.encode()) for image in images]
+        return np.stack([np.random.default_rng(seed).random(16) for seed in seeds]).astype("f4")
+
+
+@pytest.fixture
+def fake_extractor(monkeypatch, tmp_path):
+    """Make an extractor with a network that computes in no time on any engine and device."""
+    monkeypatch.setattr(feature_cache, "cache_dir", lambda: tmp_path)
+
+    def opened(handle, kind, engine, settings):
+        network = FakeNetwork(
+            settings.image_size, model=handle, engine=engine, precision=settings.precision,
+            device=settings.device,
+        )  # fmt: skip
+        digest = hashlib.sha256(handle.encode()).hexdigest()
+        return SimpleNamespace(network=network, engine=engine, model=SimpleNamespace(digest=digest))
+
+    monkeypatch.setattr(extractor_module, "open_model", opened)
+
+    def make(handle="a", *, cache=True, **options):
+        return FeatureExtractor(handle, **({"image_size": 16} | options), cache=cache)
+
+    return make
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"handle": "b"},
+        {"engine": "litert"},
+        {"precision": "int8"},
+        {"device": "gpu"},
+        {"device": "gpu:1"},
+        {"image_size": 24},
+        {"resize": "box"},
+    ],
+    ids=lambda other: "-".join(map(str, *other.items())),
+)
+def test_features_of_other_settings_are_never_read(other, fake_extractor):
+    """A wrong one here is a wrong number in every table that is made from cached features."""
+    images = np.random.default_rng(0).integers(0, 256, (5, 40, 40, 3), np.uint8)
+    fake_extractor().extract(images)
+    cached = fake_extractor(**other).extract(images)
+    fresh = fake_extractor(**other, cache=False).extract(images)
+    np.testing.assert_array_equal(cached, fresh)
+    again = fake_extractor(**other)
+    np.testing.assert_array_equal(again.extract(images), fresh)
+    assert again.network.calls == 0, "extracted twice, as if something else had changed"
+
+
+def test_features_of_other_images_are_never_read(fake_extractor):
+    """Another order is another set: row by row they stand beside labels."""
+    images = np.random.default_rng(0).integers(0, 256, (5, 40, 40, 3), np.uint8)
+    touched = images.copy()
+    touched[3, 20, 20, 1] ^= 255
+    fake_extractor().extract(images)
+    for other in (touched, images[::-1], images[:4]):
+        fresh = fake_extractor(cache=False).extract(other)
+        np.testing.assert_array_equal(fake_extractor().extract(other), fresh)
+
+
+@pytest.mark.parametrize("changed", ["cpu_flags", "version_of", "VERSION"])
+def test_features_of_another_machine_or_other_packages_are_never_read(
+    changed, fake_extractor, monkeypatch
+):
+    """A cache folder may be shared, and packages are updated: both may compute differently."""
+    images = np.random.default_rng(0).integers(0, 256, (5, 40, 40, 3), np.uint8)
+    fake_extractor().extract(images)
+    value = 99 if changed == "VERSION" else lambda *_: "other"
+    monkeypatch.setattr(feature_cache, changed, value)
+    there = fake_extractor()
+    there.extract(images)
+    assert there.network.calls == len(images)
 
 
 def _copy_with_other_weights(model, target):

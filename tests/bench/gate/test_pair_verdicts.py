@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.stats import binomtest
 
 from tlbench.gate.pair_result import BenchmarkOutcome, Pair, PairedRounds
 from tlbench.gate.pair_verdicts import pair_verdicts
@@ -82,6 +83,35 @@ def test_what_is_slower_and_less_accurate_fails_for_both():
     assert verdict.status == "fail"
     assert verdict.reason.startswith("accuracy fell from 0.8000 to 0.7000")
     assert verdict.reason.endswith("; slower by 20 %, beyond the tolerance of 5 %")
+
+
+@pytest.mark.parametrize(
+    ("with_accuracy", "without", "status"),
+    [
+        pytest.param(1, 0, "fail", id="alone"),
+        pytest.param(1, 4, "fail", id="speeds alone make no false claim of accuracy"),
+        pytest.param(2, 0, "inconclusive", id="one of two"),
+        pytest.param(5, 2, "inconclusive", id="one of five"),
+    ],
+)
+def test_all_accuracies_of_a_gate_share_its_one_percent_of_false_alarms(
+    with_accuracy, without, status
+):
+    """A loss that chance makes in one of 130 gates fails alone; one of several is likelier."""
+    lost, won = 37, 18
+    p = binomtest(lost, lost + won, alternative="greater").pvalue  # of coins, by another package
+    assert (p <= 0.01 / with_accuracy) == (status == "fail")
+    base, worse = right(800), right(800 - lost + won, skipped=lost)
+    ends = [{"base": base, "head": worse}]
+    ends += [{"base": base, "head": base}] * (with_accuracy - 1)
+    ends += [{"base": passed(), "head": passed()}] * without
+    rounds = {f"{n}": PairedRounds([1.0], [1.0], outcomes=each) for n, each in enumerate(ends)}
+    pairs = [Pair(False, rounds, 1.0)] * 8
+    decisions = Decisions(Tolerances().shares(pairs[0]), decided=dict.fromkeys(rounds, "pass"))
+    (first, *others), _ = pair_verdicts(pairs, decisions, Tolerances())
+    assert first.accuracy.p == pytest.approx(p)
+    assert first.status == status
+    assert {each.status for each in others} <= {"pass"}
 
 
 def test_accuracies_of_other_images_are_not_comparable():

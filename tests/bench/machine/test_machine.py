@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -61,6 +62,21 @@ def test_a_fingerprint_does_not_import_tensorflow():
 
 def test_nothing_momentary_is_in_a_fingerprint(here):
     assert not set(momentary_state()) & set(here)
+
+
+def test_the_load_is_that_of_the_last_minute(monkeypatch):
+    monkeypatch.setattr(os, "getloadavg", lambda: (0.5, 1.5, 2.5), raising=False)
+    assert momentary_state()["load_1_minute"] == 0.5
+    monkeypatch.delattr(os, "getloadavg")
+    assert momentary_state()["load_1_minute"] is None
+
+
+def test_memory_that_is_free_and_swap_that_is_used_are_told(monkeypatch):
+    memory, swap = SimpleNamespace(total=9, available=5, free=1), SimpleNamespace(total=8, used=3)
+    monkeypatch.setattr("psutil.virtual_memory", lambda: memory)
+    monkeypatch.setattr("psutil.swap_memory", lambda: swap)
+    state = momentary_state()
+    assert (state["memory_available_bytes"], state["swap_used_bytes"]) == (5, 3)
 
 
 def test_fewer_allowed_cpus_show_as_that(here):

@@ -2,9 +2,12 @@
 
 import dataclasses
 
+import numpy as np
 import pytest
 
 from tl_core.devices import usable_cpus
+from tl_core.extractor import FeatureExtractor
+from tl_core.transfer import TransferModel
 from tlbench.suite.loaded_workload import load_workload, open_data
 from tlbench.suite.precision import (
     LEAST_SHARE,
@@ -59,3 +62,27 @@ def test_accuracies_are_compared_however_many_threads_tensorflow_has_already(
     assert workload.precision_accuracy is None
     result = precision_accuracy(workload.extractor, workload.data, options)
     assert result.share == pytest.approx(1, abs=0.05)
+
+
+def test_features_that_lose_accuracy_have_less_than_the_references(
+    tiny_model, monkeypatch, tmp_path
+):
+    monkeypatch.setenv("TLBENCH_CACHE", str(tmp_path))
+    options = dataclasses.replace(
+        QUICK, model=tiny_model, image_size=32, train_size=400, test_size=60
+    )
+    data, extractor = open_data(options), FeatureExtractor(tiny_model, image_size=32)
+
+    def noise(images, *, batch_size=32):
+        rng = np.random.default_rng(len(images))
+        return rng.normal(size=(len(images), extractor.feature_size)).astype(np.float32)
+
+    monkeypatch.setattr(extractor, "extract", noise)
+    result = precision_accuracy(extractor, data, options)
+    assert result.accuracy < 0.3, "of ten classes, by chance"
+    own = TransferModel(FeatureExtractor(tiny_model, image_size=32), data.class_names)
+    own.fit(data.train.images, data.train.labels)
+    by_hand = own.predict(data.test.images).argmax(axis=1) == data.test.labels
+    assert result.reference == pytest.approx(by_hand.mean())
+    with pytest.raises(AssertionError, match="expected at least 99 %"):
+        check_precision(result, "int8")

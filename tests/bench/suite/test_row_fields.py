@@ -1,0 +1,204 @@
+"""A row's figures are what a person works out from the rounds, each under its own name."""
+
+import json
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from tl_core import extractor as extractor_module
+from tlbench.machine.noise_sample import NoiseSample
+from tlbench.suite import loaded_workload as loading
+from tlbench.suite.floors import Bounds
+from tlbench.suite.loaded_workload import load_workload
+from tlbench.suite.row_fields import fill_row
+from tlbench.timing.rounds import Measurement, Round
+
+#: Seconds, joules and CPU seconds of others of each round; the first one warms up.
+ROUNDS = [(9.0, None, None), (2.0, 120.0, 0.1), (4.0, 240.0, 0.2), (3.0, None, 0.3)]
+IMAGES = 60
+
+
+def measurement(rounds=ROUNDS):
+    made = [
+        Round(
+            timed=number > 0,
+            started_at=1000.0 + number,
+            seconds=seconds,
+            unfinished_s=seconds / 100,
+            noise=others and NoiseSample(wall_s=seconds, cpus=2, own_cpu_s=1.0, busy_s=1 + others),
+            joules=joules,
+        )
+        for number, (seconds, joules, others) in enumerate(rounds)
+    ]
+    return Measurement(IMAGES, [], made, True, peak_rss_bytes=501, peak_device_bytes=502)
+
+
+@pytest.fixture
+def job():
+    """A loaded workload in which no two figures are equal."""
+    options = SimpleNamespace(
+        name="quick", model="keras:VGG16", precision="int8", device="gpu:1", price_per_hour=3.6
+    )
+    data = SimpleNamespace(
+        name="digits", fingerprint="0123456789abcdef", train=range(101), test=range(102)
+    )
+    opened = SimpleNamespace(
+        engine="litert",
+        network=SimpleNamespace(image_size=103),
+        equivalence=SimpleNamespace(cosine=0.97, agreement=0.96),
+        choice=SimpleNamespace(workers=104, chunk=105),
+    )
+    return SimpleNamespace(
+        options=options, data=data, extractor=SimpleNamespace(opened=opened), threads=106,
+        batch_size=107, load_s=7.0, first_call_s=11.0, multiply_adds=500_000_000,
+        peak_gflops_per_s=80.0, precision_accuracy=SimpleNamespace(share=0.995),
+    )  # fmt: skip
+
+
+def row(job, measured=None, stage="extract", **fields):
+    benchmark = SimpleNamespace(extra_info={})
+    fill_row(benchmark, job, measured or measurement(), stage=stage, **fields)
+    return json.loads(json.dumps(benchmark.extra_info))  # as the file has it
+
+
+def test_throughput_median_and_interval_are_those_of_the_timed_rounds(job):
+    info = row(job)
+    assert info["images"] == 60
+    assert info["median_s"] == 3.0
+    assert info["images_per_s"] == 60 / 3.0
+    assert info["interval_s"] == [2.0, 4.0]
+    assert info["interval_coverage"] == 0.75  # each of three is as likely on either side
+    assert info["spread"] == pytest.approx((3.5 - 2.5) / 3.0)
+    assert info["warmed_up"] is True
+
+
+def test_start_up_and_memory_stand_under_their_own_names(job):
+    info = row(job)
+    assert (info["load_s"], info["first_call_s"]) == (7.0, 11.0)
+    assert (info["peak_rss_bytes"], info["peak_device_bytes"]) == (501, 502)
+
+
+def test_cost_is_the_machines_price_for_the_time_of_a_million_images(job):
+    """3.60 an hour are 0.001 a second; 60 images take 3 s: 0.003 for 60, 50 for a million."""
+    assert row(job)["cost_per_million_images"] == pytest.approx(50.0)
+    job.options.price_per_hour = None
+    assert row(job)["cost_per_million_images"] is None
+
+
+def test_joules_are_those_of_the_rounds_that_counted_them_per_image(job):
+    """360 J for two rounds of 60 images."""
+    assert row(job)["joules_per_image"] == 3.0
+    uncounted = [(seconds, None, others) for seconds, _, others in ROUNDS]
+    assert row(job, measurement(uncounted))["joules_per_image"] is None
+
+
+@pytest.mark.parametrize(
+    ("stage", "track"), [("extract", None), ("evaluate", None), ("train", "recompute")]
+)
+def test_arithmetic_is_two_operations_for_each_multiplication_with_its_addition(job, stage, track):
+    """500 million of them for an image, 20 images/s: 20 GFLOP/s, a quarter of the peak of 80."""
+    info = row(job, stage=stage, track=track)
+    assert info["gflops_per_s"] == pytest.approx(20.0)
+    assert info["peak_gflops_per_s"] == 80.0
+    assert info["peak_fraction"] == pytest.approx(0.25)
+
+
+def test_arithmetic_is_left_out_where_the_network_does_not_run_or_cannot_be_counted(job):
+    for stage, track in (("resize", None), ("train", "cached"), ("classify", None)):
+        assert row(job, stage=stage, track=track)["gflops_per_s"] is None
+    job.peak_gflops_per_s = None
+    info = row(job)
+    assert (info["gflops_per_s"], info["peak_fraction"]) == (pytest.approx(20.0), None)
+    job.multiply_adds = None
+    assert row(job)["gflops_per_s"] is None
+
+
+def test_every_round_is_stored_as_it_was(job):
+    stored = row(job)["rounds"]
+    assert [each["order"] for each in stored] == [0, 1, 2, 3]
+    assert [each["timed"] for each in stored] == [False, True, True, True]
+    assert [each["started_at"] for each in stored] == [1000.0, 1001.0, 1002.0, 1003.0]
+    assert [(each["seconds"], each["joules"]) for each in stored] == [each[:2] for each in ROUNDS]
+    assert [each["unfinished_s"] for each in stored] == [each[0] / 100 for each in ROUNDS]
+    assert [each["noise"] and each["noise"]["wall_s"] for each in stored] == [None, 2.0, 4.0, 3.0]
+
+
+def test_what_others_used_is_summed_over_the_timed_rounds(job):
+    """0.6 CPU seconds in 9 s of two CPUs."""
+    noise = row(job)["noise"]
+    assert noise["seen"]["others"] == pytest.approx(0.6 / 18)
+    assert noise["seen"]["wall_s"] == 9.0
+    assert noise["verdict"] == "noisy"
+    assert noise["reasons"] == ["the middle half of the rounds spans 33 % of the median"]
+
+
+def test_the_job_and_the_engine_stand_under_their_own_names(job):
+    info = row(job)
+    assert {name: info[name] for name in ("workload", "model", "data", "data_fingerprint")} == {
+        "workload": "quick", "model": "keras:VGG16", "data": "digits",
+        "data_fingerprint": "0123456789abcdef",
+    }  # fmt: skip
+    assert (info["engine"], info["precision"], info["device"]) == ("litert", "int8", "gpu:1")
+    sizes = ("train_size", "test_size", "image_size", "workers", "chunk", "threads", "batch_size")
+    assert [info[name] for name in sizes] == list(range(101, 108))
+    assert (info["cosine"], info["top1_agreement"]) == (0.97, 0.96)
+    assert info["accuracy_kept"] == 0.995
+
+
+def test_a_stage_with_a_network_of_its_own_has_that_ones_figures(job):
+    recipe = SimpleNamespace(model="efficientnet-lite0", train_size=50)
+    opened = SimpleNamespace(
+        engine="tensorflow", network=SimpleNamespace(image_size=48), equivalence=None, choice=None
+    )
+    info = row(job, stage="time_to_accuracy", recipe=recipe, opened=opened)
+    assert (info["model"], info["train_size"], info["test_size"]) == ("efficientnet-lite0", 50, 102)
+    assert (info["engine"], info["image_size"]) == ("tensorflow", 48)
+    names = ("cosine", "top1_agreement", "workers", "chunk", "accuracy_kept")
+    assert [info[name] for name in names] == [None] * 5
+
+
+def test_accuracy_stands_between_its_floor_and_its_ceiling(job):
+    info = row(
+        job, stage="evaluate", accuracy=0.5, correct=np.array([True, False]),
+        bounds=Bounds(0.4, 0.9, "x"),
+    )  # fmt: skip
+    assert (info["accuracy_floor"], info["accuracy"], info["accuracy_ceiling"]) == (0.4, 0.5, 0.9)
+    assert info["correct"] == "gA=="  # one set bit, the highest
+
+
+def test_loading_and_the_first_call_are_timed_apart(monkeypatch):
+    now, left_out = [50.0], []
+
+    class Slow:
+        module, image_size = None, 32
+
+        def __init__(self, *_, **__):
+            now[0] += 7.0
+
+        def extract(self, images, batch_size):
+            assert len(images) == batch_size == 32
+            now[0] += 2.0
+
+    def counting(module, size):
+        now[0] += 100.0  # counting and the machine's peak come after, and aren't timed
+        return SimpleNamespace(total=500, uncounted=left_out)
+
+    monkeypatch.setattr(loading, "perf_counter", lambda: now[0])
+    monkeypatch.setattr(extractor_module, "FeatureExtractor", Slow)
+    monkeypatch.setattr(loading, "multiply_adds", counting)
+    monkeypatch.setattr(loading, "peak_here", lambda threads: SimpleNamespace(best=80.0))
+    images = SimpleNamespace(head=range)
+    data = SimpleNamespace(train=SimpleNamespace(images=images))
+    loaded = load_workload(loading_options(), data)
+    assert (loaded.load_s, loaded.first_call_s) == (7.0, 2.0)
+    assert (loaded.multiply_adds, loaded.peak_gflops_per_s) == (500, 80.0)
+    assert load_workload(loading_options("gpu"), data).peak_gflops_per_s is None
+    left_out.append("Conv3D")
+    assert load_workload(loading_options(), data).multiply_adds is None
+
+
+def loading_options(device="cpu"):
+    return SimpleNamespace(
+        model="m", image_size=32, batch_size=32, threads=1, device=device, network={}
+    )
