@@ -29,7 +29,8 @@ from tlbench.gate.arms import parse_arm
 from tlbench.gate.pair_result import BASE, CANDIDATE, Journal
 from tlbench.machine.fingerprint import fingerprint
 from tlbench.report.gate_junit import gate_junit
-from tlbench.report.gate_text import COLOURS, gate_json, gate_markdown, gate_table
+from tlbench.report.gate_markdown import gate_markdown
+from tlbench.report.gate_text import COLOURS, gate_json, gate_table
 from tlbench.report.text import coloured
 from tlbench.runs.files import cache_dir, write_file
 from tlbench.suite.arm_options import ARM_OPTIONS

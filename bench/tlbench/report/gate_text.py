@@ -1,4 +1,4 @@
-"""A gate's report for the terminal, as JSON and in Markdown; JUnit XML is in ``gate_junit``."""
+"""A gate's report for the terminal and as JSON; Markdown and JUnit XML have their own modules."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from tlbench.report.gate_words import (
     EXPECTED,
     MEANINGS,
     NOTHING,
-    accuracies,
     accuracy_change,
     counts,
     duration,
@@ -21,21 +20,15 @@ from tlbench.report.gate_words import (
     status_text,
 )
 from tlbench.report.table import lines_of
-from tlbench.report.text import as_code, as_text, printable, sentence
+from tlbench.report.text import printable, sentence
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from tlbench.gate.verdict import Report, Status, Verdict
+    from tlbench.gate.verdict import Report
 
 #: Of the table on the terminal.
 COLUMN_NAMES = ("benchmark", "change", "interval", "n", "tol.", "verdict")
 #: Of statuses in capitals.
 COLOURS = {"PASS": "green", "FAIL": "red", "INCONCLUSIVE": "yellow", "NOT COMPARABLE": "yellow"}
-#: Of the table in Markdown.
-HEADINGS = ("benchmark", "change", "interval", "n", "tolerance", "top-1", "verdict")
-ALIGNMENTS = ("---", *["---:"] * 5, "---")
-MARKS: dict[Status, str] = {"pass": "✓", "fail": "✗", "inconclusive": "?", "not comparable": "?"}
 
 
 def gate_table(report: Report) -> list[str]:
@@ -98,41 +91,3 @@ def _finite(value: Any) -> Any:  # noqa: ANN401 - JSON
     if isinstance(value, list | tuple):
         return [_finite(each) for each in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def gate_markdown(report: Report) -> str:
-    """A headline with the verdict, a table, reasons, notes, and what verdicts mean.
-
-    Nothing that a file, an arm or a test says is taken for Markdown or HTML.
-    """
-    ids = [each.name for each in report.verdicts]
-    names = {key: as_code(name) for key, name in short_names(ids).items()}
-    summary = ", ".join(filter(None, [counts(report), duration(report)]))
-    reasons = [f"- {names[key]}: {as_text(text)}" for key, text in explanations(report).items()]
-    notes = [f"- Note: {as_text(printable(note))}" for note in report.notes]
-    sides = (as_code(printable(side)) for side in (report.candidate, report.base))
-    parts = [
-        f"## {MARKS[report.status]} Gate: {report.status.upper()}",
-        " against ".join(sides) + (f": {summary}" if summary else ""),
-        _table(report.verdicts, names) if report.verdicts else f"{NOTHING.capitalize()}.",
-        "\n".join([*reasons, *notes]),
-        _details(),
-    ]
-    return "\n\n".join(filter(None, parts)) + "\n"
-
-
-def _table(verdicts: Sequence[Verdict], names: dict[str, str]) -> str:
-    rows: list[Sequence[str]] = [HEADINGS, ALIGNMENTS]
-    for each in verdicts:
-        status = status_text(each)
-        bold = status if status == "PASS" else f"**{status}**"
-        rows.append((names[each.name], *figures(each), accuracies(each), bold))
-    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
-
-
-def _details() -> str:
-    meanings = "\n".join(f"- **{status.upper()}**: {text}" for status, text in MEANINGS.items())
-    return (
-        f"<details>\n<summary>What the verdicts mean</summary>\n\n{meanings}\n\n{COLUMNS}\n\n"
-        "</details>"
-    )

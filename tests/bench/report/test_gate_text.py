@@ -1,62 +1,31 @@
-"""A gate's report reads the same on the terminal, in Markdown, in JUnit XML and as JSON."""
+"""A gate's report reads the same on the terminal, in JUnit XML and as JSON."""
 
 import json
 import math
-from html.parser import HTMLParser
 from xml.etree import ElementTree as ET
 
 import pytest
+from gate_reports import (
+    ESTIMATE,
+    FAILED,
+    FASTER,
+    GONE,
+    OPEN,
+    PASSED,
+    REPORT,
+    REPORTS,
+    hostile,
+    report_of,
+)
 from hypothesis import given
-from hypothesis import strategies as st
-from markdown_it import MarkdownIt
 from rich.cells import cell_len
 
 from tlbench.gate.verdict import Report, Verdict
 from tlbench.report.gate_junit import gate_junit
-from tlbench.report.gate_text import gate_explanation, gate_json, gate_markdown, gate_table
+from tlbench.report.gate_text import gate_explanation, gate_json, gate_table
 from tlbench.report.gate_words import explanation, figures, id_parts, short_names
 from tlbench.report.text import WIDTH, printable
 from tlbench.stats.estimate import LOOKS, Estimate
-from tlbench.stats.proportions import AccuracyChange
-
-ESTIMATE = Estimate(1.013, 0.992, 1.021, 0.97, 8, 0.3)
-FASTER = Estimate(0.8, 0.78, 0.82, 0.96, 8, 1.0)
-SLOWER = Estimate(1.2, 1.15, 1.26, 0.96, 8, 0.004)
-ACCURACY = AccuracyChange(0.84375, 0.8431, 10_000, 20, 13, 0.14)
-PASSED = Verdict("a/test_a.py::test_sort", "pass", "a slowdown of 5% is excluded", 0.05, ESTIMATE)
-FAILED = Verdict("a/test_a.py::test_find", "fail", "slower by 20.0%", 0.05, SLOWER, ACCURACY)
-OPEN = Verdict("a/test_a.py::test_open", "inconclusive", "neither", 0.05, ESTIMATE, None, 0.081, 14)
-GONE = Verdict("a/test_b.py::TestX::test_gone", "not comparable", "vanished")
-REPORT = Report(
-    "ref=main",
-    "HEAD",
-    (PASSED, FAILED, OPEN, GONE),
-    412.3,
-    ("test_new: only the candidate has it",),
-)
-HOSTILE = {
-    "html": "a.py::test_x[<script>alert(1)</script>&amp;]",
-    "pipes": "a.py::test_x[a|b\\|c||]",
-    "backticks": "a.py::test_x[`a``b`]",
-    "markdown": "a.py::test_x[**b** _i_ [l](http://x.y) ![i](j) ~~s~~ $m$ #1 @all]",
-    "newlines": "a.py::test_x[a\nb\r\n\n# c\u2028d]",
-    "control": "a.py::test_x[\x00\x1b[31m\x07\x7f\x85\ufffe]",
-    "bidi": "a.py::test_x[\u202egnol\u202c\u200d]",
-    "surrogate": "a.py::test_x[\udc80]",
-    "wide": "a.py::test_x[" + "\u6f22\u5b57" * 60 + "]",
-    "long": "folder/" * 40 + "test_x.py::" + "TestLong::" * 30 + "test_x[" + "p-" * 300 + "]",
-    "brackets": "a.py::test_x[a::b[c]-d]",
-    "xml end": "a.py::test_x[]]>&#0;<!--]",
-    "comment": "a.py::test_x[--></details>]",
-    "no file": "test_x",
-    "empty": "",
-}
-hostile = pytest.mark.parametrize("name", HOSTILE.values(), ids=HOSTILE.keys())
-
-
-def report_of(*verdicts, **more):
-    return Report("main", "HEAD", verdicts, **more)
-
 
 # -- on the terminal --
 
@@ -201,122 +170,11 @@ def test_long_names_are_folded_and_stay_whole(letter):
     assert sum(" PASS" in line for line in table) == 3
 
 
-TEXT = st.one_of(st.text(max_size=120), st.sampled_from(sorted(HOSTILE.values())))
-SHARE = st.floats(0, 1)
-RATIO = st.floats(1e-9, 1e9)
-COUNT = st.integers(0, 10**6)
-ESTIMATES = st.builds(Estimate, RATIO, RATIO, RATIO, SHARE, COUNT, st.none() | SHARE)
-VERDICTS = st.builds(
-    Verdict,
-    TEXT,
-    st.sampled_from(["pass", "fail", "inconclusive", "not comparable"]),
-    TEXT,
-    st.floats(1e-6, 10),
-    st.none() | ESTIMATES,
-    st.none() | st.builds(AccuracyChange, SHARE, SHARE, COUNT, COUNT, COUNT, SHARE),
-    st.none() | st.floats(0, 1e9) | st.just(math.inf) | st.just(math.nan),
-    st.none() | COUNT,
-)
-REPORTS = st.builds(
-    Report,
-    TEXT,
-    TEXT,
-    st.lists(VERDICTS, max_size=4, unique_by=lambda each: printable(each.name)).map(tuple),
-    st.floats(0, 1e6) | st.just(math.nan),
-    st.lists(TEXT, max_size=2).map(tuple),
-)
-
-
 @given(report=REPORTS)
 def test_no_line_is_wider_than_80_columns_nor_moves_the_cursor(report):
     for line in gate_table(report):
         assert cell_len(line) <= WIDTH
         assert line.isprintable()
-
-
-# -- Markdown --
-
-
-class Cells(HTMLParser):
-    """Texts of a page: of each table cell, and of all."""
-
-    def __init__(self, html):
-        super().__init__()
-        self.rows, self.text, self.tags, self._inside = [], "", [], False
-        self.feed(html)
-
-    def handle_starttag(self, tag, attributes):
-        self.tags.append(tag)
-        if tag == "tr":
-            self.rows.append([])
-        if tag in {"td", "th"}:
-            self._inside = True
-            self.rows[-1].append("")
-
-    def handle_endtag(self, tag):
-        if tag in {"td", "th"}:
-            self._inside = False
-
-    def handle_data(self, data):
-        self.text += data
-        if self._inside:
-            self.rows[-1][-1] += data
-
-
-def rendered(report):
-    """The page that another program makes of the Markdown."""
-    markdown = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
-    return Cells(markdown.render(gate_markdown(report)))
-
-
-def test_markdown_has_headline_table_reasons_notes_and_what_verdicts_mean():
-    page, text = rendered(REPORT), gate_markdown(REPORT)
-    assert text.startswith("## ✗ Gate: FAIL\n\n<code>HEAD</code> against <code>ref=main</code>: ")
-    assert page.rows == [
-        ["benchmark", "change", "interval", "n", "tolerance", "top-1", "verdict"],
-        ["test_sort", "1.3 % slower", "-0.8 .. +2.1 %", "8", "5 %", "-", "PASS"],
-        ["test_find", "20.0 % slower", "+15.0 .. +26.0 %", "8", "5 %", "0.8438 -> 0.8431", "FAIL"],
-        ["test_open", "1.3 % slower", "-0.8 .. +2.1 %", "8", "5 %", "-", "INCONCLUSIVE"],
-        ["test_gone", "-", "-", "-", "5 %", "-", "NOT COMPARABLE"],
-    ]
-    for said in (
-        "1 fail, 1 not comparable, 1 inconclusive, 1 pass, took 412 s",
-        "test_find: slower by 20.0%\n",
-        "test_gone: vanished\n",
-        "Note: test_new: only the candidate has it",
-        "What the verdicts mean",
-    ):
-        assert said in page.text
-
-
-@hostile
-def test_markdown_shows_every_name_as_it_is(name):
-    report = Report(name, name, (Verdict(name, "fail", name, 0.05, SLOWER),), 1.0, (name,))
-    page, harmless = rendered(report), rendered(report_of(FAILED, seconds=1.0, notes=("x",)))
-    shown = printable(name)
-    assert [len(row) for row in page.rows] == [7, 7]
-    assert page.rows[1][0] == short_names([name])[name]
-    assert page.tags == harmless.tags
-    # The head, the base, the reason and the note; where nobody is to be mentioned, @ is split.
-    assert page.text.replace("@\u200b", "@").count(shown) >= 4
-
-
-def test_markdown_mentions_nobody():
-    assert "@all" not in rendered(report_of(Verdict("x", "fail", "ask @all"))).text
-
-
-def test_markdown_of_a_gate_without_benchmarks_says_so():
-    page = rendered(report_of(notes=("test_x: skipped in both",)))
-    assert page.rows == []
-    assert "Gate: NOT COMPARABLE" in page.text
-    assert "No benchmark could be measured in both arms." in page.text
-    assert "test_x: skipped in both" in page.text
-
-
-@given(report=REPORTS)
-def test_markdown_tables_keep_their_shape(report):
-    rows = rendered(report).rows
-    assert [len(row) for row in rows] == [7] * (len(report.verdicts) + bool(report.verdicts))
 
 
 # -- JUnit XML --
