@@ -8,7 +8,7 @@ import click
 
 from tlbench.cli.command_line import USAGE, count
 from tlbench.cli.options import json_option
-from tlbench.report.text import printable
+from tlbench.escapes import printable
 from tlbench.runs.check import problems
 from tlbench.runs.collect import files_of
 

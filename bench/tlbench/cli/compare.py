@@ -12,10 +12,11 @@ from tlbench.cli.runs import choosing_runs
 from tlbench.compare.comparison import compared
 from tlbench.compare.entries import entries_of, labelled
 from tlbench.compare.reference import reference_first
+from tlbench.escapes import printable
 from tlbench.report.comparison_records import as_csv
 from tlbench.report.comparison_records import as_json as in_json
 from tlbench.report.comparison_text import as_lines, as_markdown, explanation
-from tlbench.report.text import INDENT, printable, sentence
+from tlbench.report.text import INDENT, sentence
 from tlbench.runs.files import write_file
 from tlbench.runs.row import JOB
 

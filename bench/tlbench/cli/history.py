@@ -11,8 +11,8 @@ from tlbench.cli.runs import choosing_runs
 from tlbench.compare.entries import by_job, labelled
 from tlbench.compare.history import histories
 from tlbench.errors import InputError
+from tlbench.escapes import printable
 from tlbench.report import history_text
-from tlbench.report.text import printable
 
 if TYPE_CHECKING:
     from tlbench.cli.runs import ChosenRuns

@@ -12,7 +12,7 @@ import click
 from tlbench.cli.command_line import NOTHING, Failure
 from tlbench.compare.entries import entries_of
 from tlbench.errors import InputError
-from tlbench.report.text import printable
+from tlbench.escapes import printable
 from tlbench.runs.collect import collect
 from tlbench.runs.row import SETUP
 

@@ -11,7 +11,7 @@ from tlbench.gate.pair_result import BASE, CANDIDATE, BenchmarkOutcome, PairedRo
 from tlbench.gate.plan import LONG_S, Round, round_for
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from contextlib import AbstractContextManager
 
     from tlbench.gate.arm_process import ArmProcess
@@ -57,6 +57,7 @@ def time_benchmarks(
     start: Callable[[], AbstractContextManager[Processes]],
     leave_out: frozenset[str],
     turns: Callable[[str], int],
+    step: Callable[[str, int, Sequence[str]], None],
 ) -> tuple[Benchmarks, dict[str, PairedRounds]]:
     """Run all benchmarks but these; where a process dies, new ones go on with what is left.
 
@@ -64,6 +65,7 @@ def time_benchmarks(
         start: Starts both processes, and ends them after the block.
         leave_out: Benchmarks that aren't run.
         turns: How many turns a benchmark gets.
+        step: Called with a benchmark that begins, how many are done, and all of them.
 
     Raises:
         ArmDied: A process ended before it had collected its benchmarks.
@@ -75,6 +77,7 @@ def time_benchmarks(
             there = collect(processes, leave_out.union(timed))
             first = first or there
             for name in there.both:
+                step(name, len(timed), first.both)
                 timed[name], alive = time_benchmark(processes, turns(name))
                 if not alive:
                     break

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import shutil
 import tempfile
 from contextlib import ExitStack, contextmanager
@@ -17,6 +16,7 @@ from tlbench.gate.pair import time_benchmarks
 from tlbench.gate.pair_result import BASE, CANDIDATE, Pair
 from tlbench.gate.pair_verdicts import pair_verdicts
 from tlbench.gate.plan import PILOT, RoundPlan, plan_rounds
+from tlbench.gate.progress import START, pair_line, plan_line, resumed_line, steps
 from tlbench.gate.verdict import Report, Tolerances
 from tlbench.stats.estimate import ALARM, LOOKS
 from tlbench.stats.pair_decisions import Decisions
@@ -98,10 +98,7 @@ class Gate:
     def _replay(self, pairs: list[Pair]) -> None:
         for pair in pairs:
             self._add(pair)
-        if pairs:
-            self.say(f"resuming after {len(pairs)} pair{'s' * (len(pairs) != 1)}")
-        else:
-            self.say("nothing to resume for these arms and options, starting over")
+        self.say(resumed_line(len(pairs)))
 
     def _add(self, pair: Pair) -> None:
         self.pairs.append(pair)
@@ -110,19 +107,14 @@ class Gate:
         for name in pair.unusable:
             self._decisions.drop(name)
         self._consider(last=False)
-        self.say(self._progress(pair))
+        self.say(pair_line(self.pairs, self._decisions))
 
     def _begin(self, pilot: Pair) -> None:
         shares = self.settings.tolerances.shares(pilot)
         self._decisions = Decisions(shares)
         usable = {name: each for name, each in pilot.benchmarks.items() if name in shares}
         self._plan = plan_rounds(usable, pilot.seconds, self.settings.budget_s, shares)
-        turns = ", ".join(f"{_short(name)} {count}" for name, count in self._plan.rounds.items())
-        fitting = min(LOOKS[-1].pairs, int(self.settings.budget_s // self._plan.pair_s))
-        self.say(
-            f"plan: rounds per pair: {turns or 'none'}; about {self._plan.pair_s:.0f} s per pair, "
-            f"at most {max(1, fitting)} pairs; first verdicts after {LOOKS[0].pairs} pairs"
-        )
+        self.say(plan_line(self._plan, self.settings.budget_s))
 
     def _consider(self, *, last: bool) -> None:
         logs = {
@@ -131,17 +123,9 @@ class Gate:
         }
         self._decisions.consider(logs, last=last)
 
-    def _progress(self, pair: Pair) -> str:
-        names = self._decisions.tolerances
-        ratios = ", ".join(
-            f"{_short(name)} {math.expm1(pair.benchmarks[name].log_ratio):+.1%}" for name in names
-        )
-        count = f"{len(names) - len(self._decisions.open)} of {len(names)} decided"
-        return f"pair {len(self.pairs)} ({pair.seconds:.0f} s): {ratios}; {count}"
-
     def _run_pair(self) -> Pair:
         if not self.pairs:
-            self.say("starting both sides; the first pair shows how many rounds are needed")
+            self.say(START)
         start, candidate_first = perf_counter(), bool(self.random.integers(2))
         # Both processes of a pair hash alike, those of the next one otherwise.
         environ = {"PYTHONHASHSEED": f"{self.random.integers(2**32):010}"}
@@ -149,11 +133,13 @@ class Gate:
         first = self.pairs[0].benchmarks if self.pairs else {}
         leave_out = frozenset(first.keys() - self._decisions.tolerances.keys())
         rounds = self._plan.rounds if self._plan else {}
-        there, timed = time_benchmarks(
-            lambda: self._processes(environ, candidate_first=candidate_first),
-            leave_out,
-            lambda name: rounds.get(name, PILOT),
-        )
+        with steps(len(self.pairs) + 1, self.say) as step:
+            there, timed = time_benchmarks(
+                lambda: self._processes(environ, candidate_first=candidate_first),
+                leave_out,
+                lambda name: rounds.get(name, PILOT),
+                step,
+            )
         seconds = perf_counter() - start
         return Pair(
             candidate_first,
@@ -189,10 +175,6 @@ class Gate:
                 process.tell(event="settings")
                 processes[key] = process
             yield processes
-
-
-def _short(name: str) -> str:
-    return name.rpartition("::")[2].removeprefix("test_")
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, Literal
 
 from tlbench.errors import OptionError
+from tlbench.gate.ratio_text import FACTOR, change_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -87,7 +88,9 @@ def percent(share: float) -> str:
 
 def slower(share: float, tolerance: float) -> str:
     """Why a slowdown fails."""
-    return f"slower by {percent(share)}, beyond the tolerance of {percent(tolerance)}"
+    ratio = 1 + share
+    size = change_text(ratio) if ratio > FACTOR else f"slower by {percent(share)}"
+    return f"{size}, beyond the tolerance of {percent(tolerance)}"
 
 
 def ruled_out(tolerance: float) -> str:

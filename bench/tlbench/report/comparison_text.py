@@ -5,8 +5,9 @@ from __future__ import annotations
 import string
 from typing import TYPE_CHECKING
 
+from tlbench.escapes import printable
 from tlbench.report.table import lines_of, per_second, share
-from tlbench.report.text import INDENT, as_code, as_text, coloured, printable, sentence
+from tlbench.report.text import INDENT, as_code, as_text, coloured, sentence
 from tlbench.stats.ratios import ALARM, CONFIDENCE, RUN_SD
 
 if TYPE_CHECKING:

@@ -6,8 +6,9 @@ import math
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
-from tlbench.report.gate_words import NOTHING, explanation, id_parts, numbers
-from tlbench.report.text import printable
+from tlbench.escapes import printable
+from tlbench.gate.names import id_parts
+from tlbench.report.gate_words import NOTHING, explanation, numbers
 
 if TYPE_CHECKING:
     from tlbench.gate.verdict import Report, Status, Verdict

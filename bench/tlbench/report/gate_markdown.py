@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tlbench.escapes import printable
+from tlbench.gate.names import short_names
 from tlbench.report.gate_words import (
     COLUMNS,
     MEANINGS,
@@ -13,10 +15,9 @@ from tlbench.report.gate_words import (
     duration,
     explanations,
     figures,
-    short_names,
     status_text,
 )
-from tlbench.report.text import as_code, as_text, printable
+from tlbench.report.text import as_code, as_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -6,6 +6,8 @@ import dataclasses
 import math
 from typing import TYPE_CHECKING, Any
 
+from tlbench.escapes import printable
+from tlbench.gate.names import short_names
 from tlbench.report.gate_words import (
     COLUMNS,
     EXPECTED,
@@ -16,11 +18,10 @@ from tlbench.report.gate_words import (
     duration,
     explanations,
     figures,
-    short_names,
     status_text,
 )
 from tlbench.report.table import lines_of
-from tlbench.report.text import printable, sentence
+from tlbench.report.text import sentence
 
 if TYPE_CHECKING:
     from tlbench.gate.verdict import Report

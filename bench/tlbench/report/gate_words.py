@@ -6,15 +6,14 @@ import math
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from tlbench.escapes import printable
+from tlbench.gate.names import short_names
+from tlbench.gate.ratio_text import change_text, interval_text, slowdown_text
 from tlbench.report.table import seconds, share
-from tlbench.report.text import printable
 from tlbench.stats.estimate import ALARM, LOOKS, MISS, POWER
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from tlbench.gate.verdict import Report, Status, Verdict
-    from tlbench.stats.estimate import Estimate
 
 #: What each verdict means, from the least to the most severe.
 MEANINGS: dict[Status, str] = {
@@ -45,32 +44,6 @@ EXPECTED = (
 )
 
 
-def id_parts(name: str) -> tuple[str, tuple[str, ...], str]:
-    """File, classes and name of a test's id; the name has its parameters."""
-    file, colons, rest = name.partition("::")
-    if not colons:
-        return "", (), name
-    path, bracket, parameters = rest.partition("[")
-    *classes, last = path.split("::")
-    return file, tuple(classes), last + bracket + parameters
-
-
-def short_names(ids: Iterable[str]) -> dict[str, str]:
-    """For each test's id as much of its end as no other has: name, class, file, folders."""
-    ends = {each: _ends(each) for each in ids}
-    uses = Counter(end for name_ends in ends.values() for end in set(name_ends))
-    return {
-        name: next((printable(end) for end in name_ends if uses[end] == 1), printable(name))
-        for name, name_ends in ends.items()
-    }
-
-
-def _ends(name: str) -> tuple[str, ...]:
-    file, classes, last = id_parts(name)
-    within = "::".join((*classes, last))
-    return last, within, f"{file.rpartition('/')[2]}::{within}", name
-
-
 def figures(verdict: Verdict) -> tuple[str, str, str, str]:
     """Change, interval, n and tolerance, such as ``1.3 % slower``, ``-0.8 .. +2.1 %``, 8, 5 %.
 
@@ -79,16 +52,8 @@ def figures(verdict: Verdict) -> tuple[str, str, str, str]:
     estimate, tolerance = verdict.estimate, f"{100 * verdict.tolerance:.3g} %"
     if estimate is None:
         return "-", "-", "-", tolerance
-    interval = f"{_percent(estimate.low)} .. {_percent(estimate.high)} %"
-    return change(estimate), interval, str(estimate.n), tolerance
-
-
-def change(estimate: Estimate) -> str:
-    """How much longer or shorter the candidate takes: ``1.3 % slower``."""
-    size = _percent(estimate.ratio).lstrip("+-")
-    if not size.strip("0."):
-        return f"{size} %"
-    return f"{size} % {'slower' if estimate.ratio > 1 else 'faster'}"
+    interval = interval_text(estimate.ratio, estimate.low, estimate.high)
+    return change_text(estimate.ratio), interval, str(estimate.n), tolerance
 
 
 def status_text(verdict: Verdict) -> str:
@@ -130,9 +95,9 @@ def explanation(verdict: Verdict) -> str:
     """Why, and for an inconclusive verdict what was detectable and what it would take."""
     parts, estimate = [printable(verdict.reason)], verdict.estimate
     if verdict.detectable is not None and math.isfinite(verdict.detectable):
-        least = _percent(1 + verdict.detectable).lstrip("+")
+        least = slowdown_text(verdict.detectable)
         power = f"(power {100 * POWER:.0f} %)"
-        parts.append(f"a slowdown of {least} % or more would have been detected {power}")
+        parts.append(f"a slowdown of {least} or more would have been detected {power}")
     if verdict.more is not None:
         parts.append(_more(verdict.more, estimate.n if estimate else 0))
     if estimate is not None and estimate.coverage < USUAL_COVERAGE:
@@ -166,12 +131,3 @@ def _more(more: int, n: int) -> str:
     if n + more > most:
         return f"{text}, but a gate ends after {most}: use a quieter machine or more tolerance"
     return f"{text}: increase the budget"
-
-
-def _percent(ratio: float) -> str:
-    """A ratio's difference from 1 in percent, with its sign and a bounded width."""
-    percent = 100 * (ratio - 1)
-    if abs(percent) < 99.95:
-        text = f"{percent:+.1f}"
-        return "0.0" if text in {"+0.0", "-0.0"} else text
-    return f"{percent:+.0f}" if abs(percent) < 99_999 else f"{percent:+.1e}"

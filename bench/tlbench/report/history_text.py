@@ -6,8 +6,9 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from tlbench.compare.entries import by_job
+from tlbench.escapes import printable
 from tlbench.report.table import lines_of, per_second
-from tlbench.report.text import INDENT, printable, sentence
+from tlbench.report.text import INDENT, sentence
 from tlbench.runs.row import SETUP
 from tlbench.stats.change_points import ALARM, LEAST_RUNS, MOST_RUNS
 from tlbench.stats.ratios import CONFIDENCE

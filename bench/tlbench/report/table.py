@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 from rich.text import Text
 
-from tlbench.report.text import printable, rendered, sentence
+from tlbench.escapes import printable
+from tlbench.report.text import rendered, sentence
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.text import Text
 
+from tlbench.escapes import printable
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
@@ -19,13 +21,6 @@ WIDTH = 80
 INDENT = "  "
 #: What means anything to Markdown or HTML in the middle of a line, as entities.
 _ENTITIES = {ord(each): f"&#{ord(each)};" for each in "\\`*_[]<>&|~$#@:"}
-
-
-def printable(text: str) -> str:
-    """Control, format and other unprintable characters as escapes: one line, valid in XML."""
-    return "".join(
-        each if each.isprintable() else each.encode("unicode_escape").decode() for each in text
-    )
 
 
 def rendered(item: RenderableType) -> list[str]:

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tlbench.escapes import printable
 from tlbench.report.pictures import as_svg, drawing
-from tlbench.report.text import printable, template
+from tlbench.report.text import template
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

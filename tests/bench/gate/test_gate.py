@@ -159,7 +159,7 @@ def test_what_is_slower_fails_by_its_own_tolerance_and_what_is_faster_says_so(
     }
     plain, _, inverse = json.loads(done.stdout)["benchmarks"]
     assert plain["estimate"]["ratio"] == pytest.approx(1.1)
-    assert "plain +10.0%" in done.stderr
+    assert "plain +10.0 %" in done.stderr
     assert inverse["estimate"]["ratio"] == pytest.approx(1.1**-2)
     # One of them becoming faster as surely as others slower, it takes a look more to be sure.
     assert (plain["estimate"]["n"], plain["faster"], inverse["faster"]) == (10, False, True)

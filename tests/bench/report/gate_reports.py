@@ -5,8 +5,8 @@ import math
 import pytest
 from hypothesis import strategies as st
 
+from tlbench.escapes import printable
 from tlbench.gate.verdict import Report, Verdict
-from tlbench.report.text import printable
 from tlbench.stats.estimate import Estimate
 from tlbench.stats.proportions import AccuracyChange
 

@@ -6,10 +6,10 @@ from gate_reports import FAILED, REPORT, REPORTS, SLOWER, hostile, report_of
 from hypothesis import given
 from markdown_it import MarkdownIt
 
+from tlbench.escapes import printable
+from tlbench.gate.names import short_names
 from tlbench.gate.verdict import Report, Verdict
 from tlbench.report.gate_markdown import gate_markdown
-from tlbench.report.gate_words import short_names
-from tlbench.report.text import printable
 
 
 class Cells(HTMLParser):

@@ -20,11 +20,13 @@ from gate_reports import (
 from hypothesis import given
 from rich.cells import cell_len
 
+from tlbench.escapes import printable
+from tlbench.gate.names import id_parts, short_names
 from tlbench.gate.verdict import Report, Verdict
 from tlbench.report.gate_junit import gate_junit
 from tlbench.report.gate_text import gate_explanation, gate_json, gate_table
-from tlbench.report.gate_words import explanation, figures, id_parts, short_names
-from tlbench.report.text import WIDTH, printable
+from tlbench.report.gate_words import explanation, figures
+from tlbench.report.text import WIDTH
 from tlbench.stats.estimate import LOOKS, Estimate
 
 # -- on the terminal --
@@ -50,33 +52,11 @@ def test_the_table_has_a_line_a_benchmark_then_reasons_notes_and_the_verdict():
     ]
 
 
-@pytest.mark.parametrize(
-    ("estimate", "text"),
-    [
-        (None, "-"),
-        (Estimate(1.013, 1, 1, 0.95, 8), "1.3 % slower"),
-        (Estimate(0.996, 1, 1, 0.95, 8), "0.4 % faster"),
-        (Estimate(1.0004, 1, 1, 0.95, 8), "0.0 %"),
-        (Estimate(0.9996, 1, 1, 0.95, 8), "0.0 %"),
-        (Estimate(3.5, 1, 1, 0.95, 8), "250 % slower"),
-        (Estimate(1e7, 1, 1, 0.95, 8), "1.0e+09 % slower"),
-    ],
-)
-def test_a_change_is_told_in_percent_and_a_word(estimate, text):
-    assert figures(Verdict("x", "pass", "", 0.05, estimate))[0] == text
-
-
-@pytest.mark.parametrize(
-    ("low", "high", "text"),
-    [
-        (0.992, 1.021, "-0.8 .. +2.1 %"),
-        (1.0, 2.5, "0.0 .. +150 %"),
-        (0.1, 0.9999, "-90.0 .. 0.0 %"),
-    ],
-)
-def test_an_interval_has_signs_of_which_plus_is_slower(low, high, text):
-    verdict = Verdict("x", "pass", "", 0.05, Estimate(1, low, high, 0.95, 8))
-    assert figures(verdict) == ("0.0 %", text, "8", "5 %")
+def test_figures_are_change_interval_n_and_tolerance():
+    assert figures(PASSED) == ("1.3 % slower", "-0.8 .. +2.1 %", "8", "5 %")
+    much = Verdict("x", "fail", "", 0.1, Estimate(80.1, 78, 82.3, 0.95, 10))
+    assert figures(much) == ("80.1x slower", "78.0 .. 82.3x", "10", "10 %")
+    assert figures(GONE) == ("-", "-", "-", "5 %")
 
 
 def test_what_is_faster_shows_in_its_line_and_with_its_reason():
@@ -143,21 +123,6 @@ def test_a_gate_without_benchmarks_says_so():
         "  name the files after --",
         "verdict: NOT COMPARABLE",
     ]
-
-
-@pytest.mark.parametrize(
-    ("ids", "names"),
-    [
-        (["d/a.py::test_x", "d/a.py::test_y"], ["test_x", "test_y"]),
-        (["d/a.py::A::test_x", "d/a.py::B::test_x"], ["A::test_x", "B::test_x"]),
-        (["d/a.py::test_x", "d/b.py::test_x"], ["a.py::test_x", "b.py::test_x"]),
-        (["d/a.py::test_x", "e/a.py::test_x"], ["d/a.py::test_x", "e/a.py::test_x"]),
-        (["d/a.py::test_x[1]", "d/a.py::test_x[a::b]"], ["test_x[1]", "test_x[a::b]"]),
-        (["d/a.py::A::test_x", "d/a.py::test_x"], ["A::test_x", "a.py::test_x"]),
-    ],
-)
-def test_a_name_is_as_short_as_it_can_be(ids, names):
-    assert list(short_names(ids).values()) == names
 
 
 @pytest.mark.parametrize("letter", ["a", "\u6f22"], ids=["narrow", "wide"])
@@ -248,20 +213,6 @@ def test_junit_counts_are_right_whatever_happened(report):
     assert int(suite.get("tests")) == len(cases) == max(1, len(report.verdicts))
     for counter, tag in (("failures", "failure"), ("errors", "error"), ("skipped", "skipped")):
         assert int(suite.get(counter)) == len(suite.findall(f"testcase/{tag}"))
-
-
-@pytest.mark.parametrize(
-    ("name", "parts"),
-    [
-        ("d/a.py::test_x", ("d/a.py", (), "test_x")),
-        ("d/a.py::A::B::test_x[1]", ("d/a.py", ("A", "B"), "test_x[1]")),
-        ("d/a.py::test_x[a::b[c]]", ("d/a.py", (), "test_x[a::b[c]]")),
-        ("d[1]/a.py::test_x", ("d[1]/a.py", (), "test_x")),
-        ("test_x", ("", (), "test_x")),
-    ],
-)
-def test_an_id_has_a_file_classes_and_a_name(name, parts):
-    assert id_parts(name) == parts
 
 
 # -- JSON --

@@ -6,8 +6,8 @@ import textwrap
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from tlbench.escapes import printable
 from tlbench.report.table import per_second
-from tlbench.report.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -1,0 +1,119 @@
+"""What a gate says while it runs: lines of at most 80 columns, however many benchmarks it has."""
+
+from __future__ import annotations
+
+import math
+from contextlib import contextmanager
+from statistics import fmean
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+from rich.cells import cell_len
+
+from tlbench.gate.names import fitted_names, short_names
+from tlbench.gate.ratio_text import short_change
+from tlbench.runs.collect import progress
+from tlbench.stats.estimate import LOOKS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from tqdm import tqdm
+
+    from tlbench.gate.pair_result import Pair
+    from tlbench.gate.plan import RoundPlan
+    from tlbench.stats.pair_decisions import Decisions
+
+#: Columns of a line, and of a benchmark's name in it.
+WIDTH, NAME_WIDTH = 80, 32
+#: Changes that a pair's line has at most.
+NOTABLE = 4
+#: Seconds between lines within a pair where stderr is no terminal: in the first pair, of which
+#: nothing else is known yet, and in others.
+FIRST_S, LATER_S = 10.0, 60.0
+START = "starting both sides; the first pair shows how many rounds are needed"
+
+
+def plan_line(plan: RoundPlan, budget_s: float) -> str:
+    """What the first pair led to: turns, seconds per pair, how many pairs fit."""
+    if not plan.rounds:
+        return "plan: no benchmark could be timed"
+    least, most = min(plan.rounds.values()), max(plan.rounds.values())
+    turns = str(most) if least == most else f"{least} to {most}"
+    fitting = min(LOOKS[-1].pairs, int(budget_s // plan.pair_s))
+    return (
+        f"plan: at most {max(1, fitting)} pairs of about {plan.pair_s:.0f} s, {turns} turns each; "
+        f"verdicts from pair {LOOKS[0].pairs}"
+    )
+
+
+def pair_line(pairs: Sequence[Pair], decisions: Decisions) -> str:
+    """The last pair, how many benchmarks are decided, and the largest changes over all pairs."""
+    judged = list(decisions.tolerances)
+    count = f"{len(judged) - len(decisions.open)} of {len(judged)} decided"
+    line = f"pair {len(pairs)} ({pairs[-1].seconds:.0f} s): {count}"
+    means = {name: _mean(pairs, name) for name in judged}
+    names = _names(judged)
+    join = "; "
+    for name in sorted(judged, key=lambda name: -abs(means[name]))[:NOTABLE]:
+        longer = f"{line}{join}{names[name]} {short_change(math.exp(means[name]))}"
+        if cell_len(longer) <= WIDTH:
+            line, join = longer, ", "
+    return line
+
+
+def resumed_line(pairs: int) -> str:
+    """How many pairs of an interrupted gate are used again."""
+    if not pairs:
+        return "nothing to resume for these arms and options, starting over"
+    return f"resuming after {pairs} pair{'s' * (pairs != 1)}"
+
+
+@contextmanager
+def steps(
+    pair: int, say: Callable[[str], None], clock: Callable[[], float] = perf_counter
+) -> Iterator[Callable[[str, int, Sequence[str]], None]]:
+    """Show how far a pair is: call what this gives with a benchmark, how many are done, and all.
+
+    A bar on a terminal; elsewhere a line now and then.
+    """
+    every_s, said_s = FIRST_S if pair == 1 else LATER_S, clock()
+    bar: tqdm[None] | None = None
+    names: Mapping[str, str] = {}
+
+    def step(name: str, done: int, everyone: Sequence[str]) -> None:
+        nonlocal bar, names, said_s
+        if bar is None:
+            bar, names = progress(len(everyone), f"pair {pair}", "benchmark"), _names(everyone)
+        bar.n = done
+        bar.set_postfix_str(names[name])
+        if bar.disable and clock() - said_s >= every_s:
+            said_s = clock()
+            say(_step_line(pair, names[name], done, len(everyone)))
+
+    try:
+        yield step
+    finally:
+        if bar is not None:
+            bar.clear()  # which close leaves out where the bar's delay isn't over
+            bar.close()
+
+
+def _step_line(pair: int, name: str, done: int, total: int) -> str:
+    line = f"pair {pair}: {done} of {total} benchmarks timed"
+    longer = f"{line}, now {name}"
+    return longer if cell_len(longer) <= WIDTH else line
+
+
+def _mean(pairs: Sequence[Pair], name: str) -> float:
+    """Mean log-ratio over the pairs that timed a benchmark."""
+    timed = [pair.benchmarks[name] for pair in pairs if name in pair.benchmarks]
+    return fmean(each.log_ratio for each in timed)
+
+
+def _names(ids: Sequence[str]) -> Mapping[str, str]:
+    """Short names, without the ``test_`` that all begin with."""
+    names = short_names(ids)
+    if all(name.startswith("test_") for name in names.values()):
+        names = {key: name.removeprefix("test_") for key, name in names.items()}
+    return fitted_names(names, NAME_WIDTH)
