@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 #: Name under which an arm imports ``tlbench.gate.arm``, from a folder where nothing else lies.
 PLUGIN = "tlbench_arm"
+#: How variables begin that make a process measure coverage, or a worker of pytest-xdist.
+OTHERS = ("COVERAGE_PROCESS_", "COV_CORE_", "PYTEST_XDIST_")
 #: What to do about what pytest printed last.
 HINTS = {
     "file or directory not found": "expected files and folders that both sides have: name a folder "
@@ -55,7 +57,9 @@ class ArmProcess:
         # Of one length for both arms, as where the stack begins depends on it.
         pipes = f"{theirs_in:03},{theirs_out:03}"
         variables = {**environ, **arm.environ, "PYTHONPATH": path, "TLBENCH_ARM": pipes}
-        command = [str(arm.python), "-m", "pytest", "-p", PLUGIN, "-p", "no:cacheprovider"]
+        for name in [name for name in variables if name.startswith(OTHERS)]:
+            del variables[name]
+        command = [str(arm.python), "-m", "pytest", "-p", PLUGIN]
         try:
             with log.open("w") as output:
                 self._process = subprocess.Popen(  # noqa: S603 - the user's own environment

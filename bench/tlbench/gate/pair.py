@@ -28,6 +28,7 @@ class Benchmarks:
     Attributes:
         tolerances: Arguments of the candidate's markers ``tolerance``, by id.
         errors: By side, files that couldn't be imported, with the error's first line.
+        notes: What the user is to know of how they run.
     """
 
     both: tuple[str, ...]
@@ -35,6 +36,7 @@ class Benchmarks:
     new: tuple[str, ...]
     tolerances: dict[str, dict[str, Any]]
     errors: dict[str, dict[str, str]]
+    notes: tuple[str, ...]
 
 
 def collect(processes: Processes, leave_out: frozenset[str]) -> Benchmarks:
@@ -50,6 +52,7 @@ def collect(processes: Processes, leave_out: frozenset[str]) -> Benchmarks:
         tuple(name for name in new if name not in old),
         {name: new[name] for name in new if name in old},
         {key: message["errors"] for key, message in messages.items()},
+        tuple(dict.fromkeys(note for each in messages.values() for note in each["notes"])),
     )
 
 

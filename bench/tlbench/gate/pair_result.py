@@ -77,6 +77,7 @@ class Pair(msgspec.Struct, frozen=True, rename={"candidate_first": "head_first"}
         vanished, new: Benchmarks that only the base, or only the candidate, has.
         tolerances: Arguments of the candidate's markers ``tolerance``, by id.
         errors: By side, files that couldn't be imported, with the error's first line.
+        notes: What the user is to know of how they ran.
     """
 
     candidate_first: bool
@@ -86,6 +87,7 @@ class Pair(msgspec.Struct, frozen=True, rename={"candidate_first": "head_first"}
     new: tuple[str, ...] = ()
     tolerances: dict[str, dict[str, Any]] = {}
     errors: dict[str, dict[str, str]] = {}
+    notes: tuple[str, ...] = ()
 
     @property
     def unusable(self) -> frozenset[str]:

@@ -23,7 +23,8 @@ def pair_verdicts(
 ) -> tuple[tuple[Verdict, ...], tuple[str, ...]]:
     """Verdicts in the order in which benchmarks ran, and notes, from at least one pair."""
     evidence, first = _Evidence(pairs, decisions, tolerances), pairs[0]
-    verdicts, notes = [], [f"{name}: new, only the candidate has it" for name in first.new]
+    verdicts, notes = [], [*first.notes]
+    notes += [f"{name}: new, only the candidate has it" for name in first.new]
     for name in first.benchmarks:
         bad = next((pair for pair in pairs if name in pair.unusable), None)
         if bad is None:

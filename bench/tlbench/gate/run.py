@@ -149,6 +149,7 @@ class Gate:
             there.new,
             there.tolerances,
             there.errors,
+            there.notes,
         )
 
     @contextmanager
@@ -166,9 +167,8 @@ class Gate:
                 arguments = list(self.settings.arguments)
                 if "--benchmark" in arguments:
                     # Our own suite's result files go where they are deleted: the gate itself stores
-                    # pairs. And an ini file's stored baseline is of no concern here.
+                    # pairs.
                     arguments += [f"--results={scratch / key}", "--no-isolate"]
-                    arguments += ["--gate=", "-o", "tlbench_gate="]
                 log = scratch / f"{key}.log"
                 process = ArmProcess(side, arguments, plugin, log, environ)
                 stack.callback(process.close)

@@ -11,19 +11,34 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+import pytest
+
 from .line import Line
+from .overrides import Overrides
+from .timeouts import Timeouts
 from .turns import Turns, take_turns
 
 if TYPE_CHECKING:
-    import pytest
+    from typing import Any
 
 #: What the plugin is registered as; ``tlbench.suite.session`` looks for it.
 NAME = "tlbench-turns"
+#: What the overrides are registered as.
+OVERRIDES = "tlbench-overrides"
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_addoption(pluginmanager: pytest.PytestPluginManager) -> None:
+    """Override the user's settings, from before they are parsed."""
+    pluginmanager.register(Overrides(), OVERRIDES)
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Begin, in a process that a gate started."""
     config.addinivalue_line("markers", "tolerance(share, accuracy=None): for the gate")
-    turns = Turns(Line(os.environ.pop("TLBENCH_ARM")))
+    timeouts = Timeouts(config)
+    config.pluginmanager.register(timeouts, "tlbench-timeouts")
+    overrides: Any = config.pluginmanager.get_plugin(OVERRIDES)
+    turns = Turns(Line(os.environ.pop("TLBENCH_ARM")), timeouts, overrides.note())
     config.pluginmanager.register(turns, NAME)
     take_turns(turns)

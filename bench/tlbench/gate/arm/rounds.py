@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
+from .instrumentation import paused
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -39,12 +41,13 @@ def timed_round(
     """
     seconds, result = [], None
     gc.collect()
-    for _ in range(order["parts"]):
-        args, kwargs = arguments()
-        part, result = _timed(fixture, target, args, kwargs, order["iterations"])
-        seconds.append(part)
-        if teardown:
-            teardown(*args, **kwargs)
+    with paused():
+        for _ in range(order["parts"]):
+            args, kwargs = arguments()
+            part, result = _timed(fixture, target, args, kwargs, order["iterations"])
+            seconds.append(part)
+            if teardown:
+                teardown(*args, **kwargs)
     return median(seconds) / order["iterations"], result
 
 

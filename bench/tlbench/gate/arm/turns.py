@@ -18,17 +18,19 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
     from .line import Line
+    from .timeouts import Timeouts
 
 #: What of ``extra_info`` isn't sent: long, and of no use for a verdict.
 LONG = ("rounds", "noise")
 
 
 class Turns:
-    """The plugin."""
+    """The plugin; ``notes`` are lines for the user."""
 
-    def __init__(self, line: Line) -> None:
-        self.line = line
+    def __init__(self, line: Line, timeouts: Timeouts, notes: list[str]) -> None:
+        self.line, self.timeouts, self.notes = line, timeouts, notes
         self.test = ""
+        self.timed = False
         self.reports: list[pytest.TestReport] = []
         self.info: dict[str, Any] = {}
         self.errors: dict[str, str] = {}
@@ -52,7 +54,9 @@ class Turns:
             each.nodeid: each for each in items if "benchmark" in getattr(each, "fixturenames", ())
         }
         tolerances = {name: _tolerance(item) for name, item in known.items()}
-        self.line.tell(event="collected", tolerances=tolerances, errors=self.errors)
+        self.line.tell(
+            event="collected", tolerances=tolerances, errors=self.errors, notes=self.notes
+        )
         chosen = [known[name] for name in self.line.hear()["run"]]
         config.hook.pytest_deselected(items=[each for each in items if each not in chosen])
         items[:] = chosen
@@ -60,7 +64,7 @@ class Turns:
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
         """Send how a test ended, in any case."""
-        self.test, self.reports, self.info = item.nodeid, [], {}
+        self.test, self.timed, self.reports, self.info = item.nodeid, False, [], {}
         outcome, ends = None, False
         try:
             return (yield)
@@ -102,10 +106,13 @@ class Turns:
         ``arguments`` makes those of a call, and ``teardown`` gets them after it, both untimed.
         Without ``iterations`` the gate chooses how many calls a part of a round has.
         """
+        if self.timed:
+            raise RuntimeError("a plugin ran this test again; the gate times a benchmark once")
+        self.timed = True
         self.line.tell(event="ready", test=self.test, iterations=iterations)
         result, stats = None, None
         with steady_memory():
-            while (order := self.line.hear())["do"] == "round":
+            while (order := self._order())["do"] == "round":
                 try:
                     seconds, result = timed_round(fixture, target, arguments, teardown, order)
                 except BaseException as error:
@@ -118,6 +125,10 @@ class Turns:
         if order["do"] == "skip":
             pytest.skip("the other arm can't time this benchmark")
         return result
+
+    def _order(self) -> dict[str, Any]:
+        with self.timeouts.stopped():
+            return self.line.hear()
 
 
 def first_line(error: BaseException) -> str:
@@ -134,7 +145,11 @@ def _tolerance(item: pytest.Item) -> dict[str, Any]:
 
 def _outcome(reports: list[pytest.TestReport]) -> dict[str, str]:
     bad = next((each for each in reports if not each.passed), None)
-    return {"outcome": bad.outcome if bad else "passed", "message": _message(bad) if bad else ""}
+    if bad is None:
+        return {"outcome": "passed", "message": ""}
+    # Plugins that run tests again have outcomes of their own.
+    outcome = "skipped" if bad.outcome == "skipped" else "failed"
+    return {"outcome": outcome, "message": _message(bad)}
 
 
 def _message(report: pytest.TestReport | pytest.CollectReport) -> str:
