@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tlbench.gate.environments import EnvironmentSpec, environment
+from tlbench.gate.git import HOOK_VARIABLES
 from tlbench.gate.interpreters import check_pytest, interpreter
-from tlbench.gate.worktrees import HOOK_VARIABLES, working_tree, worktree
+from tlbench.gate.worktrees import working_tree, worktree
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

@@ -18,16 +18,17 @@ import signal
 import subprocess
 from dataclasses import dataclass
 from importlib import metadata
+from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import unquote, urlparse
 
 from tlbench.gate import locks
 from tlbench.gate.arms import ArmError
-from tlbench.runs.files import sha256_of, write_file
+from tlbench.gate.distributions import packages
+from tlbench.gate.requirements import local_path, state_of
+from tlbench.runs.files import write_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
     from tlbench.gate.interpreters import Interpreter
     from tlbench.gate.worktrees import Tree
@@ -36,35 +37,57 @@ if TYPE_CHECKING:
 MARKER = "tlbench-whole.json"
 #: Digits of an environment's name; all have as many, so that paths have equal lengths.
 DIGITS = 16
+#: Version of how environments are made: those of another one aren't used again.
+FORMAT = "2"
 #: What virtual environments come with, depending on Python's version; the one below has its own.
 BUNDLED = "setuptools"
-#: Endings that make pip take a requirement for a file.
-ARCHIVES = (".whl", ".zip", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar")
+#: File with which an environment starts, under the name that it has there.
+FINDER = Path(__file__).with_name("arm") / "installed.py"
+FINDER_NAME = "tlbench_installed"
+#: Lines of pip's that name what went wrong, and those of them that only say that something did.
+_ERROR = re.compile(r"(error\b|\w+Error: |.*: (fatal )?error: )", re.IGNORECASE)
+_VAGUE = re.compile(
+    r"exited-with-error|exit code \d|building wheel|build (installable )?wheels|wheel-build",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True)
 class EnvironmentSpec:
     """Requirements over an interpreter's packages; paths are relative to ``tree.folder``.
 
-    ``say`` is called with a line when something that takes long begins.
+    Attributes:
+        own: Path of the arm's own project, which is built and installed without what it requires.
+        say: Called with a line when something that takes long begins.
     """
 
     below: Interpreter
     pip: tuple[str, ...]
     tree: Tree
     say: Callable[[str], None]
+    own: str | None = None
+
+    @property
+    def requirements(self) -> tuple[str, ...]:
+        """All that is installed."""
+        return self.pip if self.own is None else (*self.pip, self.own)
 
 
 @dataclass(frozen=True)
 class Environment:
     """An environment that is ready, with the digest of its specification.
 
-    ``installed`` lies over what is below, such as ``numpy==2.3.1, six==1.17.0``.
+    Attributes:
+        installed: What lies over what is below, such as ``numpy==2.3.1, six==1.17.0``.
+        site: Folder of its own packages.
+        packages: Modules of each distribution in it; they are imported from there.
     """
 
     python: Path
     digest: str
     installed: str
+    site: Path
+    packages: dict[str, tuple[str, ...]]
 
 
 @contextlib.contextmanager
@@ -79,8 +102,8 @@ def environment(spec: EnvironmentSpec, store: Path) -> Iterator[Environment]:
     Raises:
         ArmError: The environment can't be made, or pip failed: its last error.
     """
-    states = [state_of(requirement, spec.tree) for requirement in spec.pip]
-    parts = [spec.below.digest, str(spec.below.path), *spec.pip]
+    states = [state_of(requirement, spec.tree) for requirement in spec.requirements]
+    parts = [FORMAT, spec.below.digest, str(spec.below.path), *spec.pip, f"own {spec.own}"]
     parts += [each.digest for each in states]
     digest = hashlib.sha256(json.dumps(parts).encode()).hexdigest()
     for place in locks.leftovers(store):
@@ -93,7 +116,7 @@ def environment(spec: EnvironmentSpec, store: Path) -> Iterator[Environment]:
     with locks.lock(place) as lock:
         try:
             _build(spec, place, lock)
-            yield Environment(_python(place), digest, _installed(place))
+            yield _environment(place, digest, _installed(place))
         finally:
             shutil.rmtree(place, ignore_errors=True)
 
@@ -104,7 +127,7 @@ def _cached(spec: EnvironmentSpec, place: Path, digest: str) -> Environment:
     with locks.lock(place, wait=False) as lock:
         busy = lock is None
     if busy:
-        spec.say(f"waiting for another process that is installing {', '.join(spec.pip)}")
+        spec.say(f"waiting for another process that is installing {', '.join(spec.requirements)}")
     with locks.lock(place) as lock:
         if not marker.is_file():
             try:
@@ -114,13 +137,18 @@ def _cached(spec: EnvironmentSpec, place: Path, digest: str) -> Environment:
                 shutil.rmtree(place, ignore_errors=True)
                 raise
         installed = json.loads(marker.read_text(encoding="utf-8"))
-    return Environment(_python(place), digest, installed)
+    return _environment(place, digest, installed)
+
+
+def _environment(place: Path, digest: str, installed: str) -> Environment:
+    site = _site(place)
+    return Environment(_python(place), digest, installed, site, packages(site))
 
 
 def _build(spec: EnvironmentSpec, place: Path, lock: int | None) -> None:
     """Make the environment at its final path, as virtual environments can't be moved."""
     below, folder = spec.below, spec.tree.folder
-    spec.say(f"installing {', '.join(spec.pip)} over {below.path}")
+    spec.say(f"installing {', '.join(spec.requirements)} over {below.path}")
     shutil.rmtree(place, ignore_errors=True)
     try:
         _run([str(below.path), "-Im", "venv", str(place)], folder, lock)
@@ -134,16 +162,34 @@ def _build(spec: EnvironmentSpec, place: Path, lock: int | None) -> None:
     # After the environment's own packages, and with what is installed editable below.
     lines = [f"import site; site.addsitedir({str(site)!a})" for site in below.sites]
     (_site(place) / "tlbench-below.pth").write_text("\n".join(lines) + "\n", encoding="ascii")
+    try:
+        _install(spec, place, lock)
+    except ArmError as error:
+        raise ArmError(f"pip={',pip='.join(spec.requirements)}: {error}") from error
+    _import_first(_site(place))
+
+
+def _install(spec: EnvironmentSpec, place: Path, lock: int | None) -> None:
+    folder = spec.tree.folder
     pip = [str(_python(place)), "-m", "pip", "install", "--disable-pip-version-check", "--no-input"]
+    if spec.pip:
+        _run([*pip, *spec.pip], folder, lock)
     # Once more: pip passes over a wheel whose version the environment below has, such as another
     # build of it.
     wheels = [each for each in spec.pip if (local_path(each, folder) or folder).suffix == ".whl"]
-    try:
-        _run([*pip, *spec.pip], folder, lock)
-        if wheels:
-            _run([*pip, "--force-reinstall", "--no-deps", *wheels], folder, lock)
-    except ArmError as error:
-        raise ArmError(f"pip={',pip='.join(spec.pip)}: {error}") from error
+    if wheels:
+        _run([*pip, "--force-reinstall", "--no-deps", *wheels], folder, lock)
+    if spec.own is not None:
+        _run([*pip, "--no-deps", spec.own], folder, lock)
+
+
+def _import_first(site: Path) -> None:
+    """Make the environment import what is installed in it from there, whatever the path says."""
+    names = sorted({name for modules in packages(site).values() for name in modules})
+    if names:
+        shutil.copy(FINDER, site / f"{FINDER_NAME}.py")
+        line = f"import {FINDER_NAME}; {FINDER_NAME}.install({str(site)!a}, {names!a})\n"
+        (site / "tlbench-first.pth").write_text(line, encoding="ascii")
 
 
 def _run(command: list[str], folder: Path, lock: int | None) -> None:
@@ -169,9 +215,15 @@ def _run(command: list[str], folder: Path, lock: int | None) -> None:
                 os.killpg(process.pid, signal.SIGKILL)
             raise
     if process.returncode != 0:
-        lines = [line.strip() for line in output.splitlines() if line.strip()]
-        errors = [line for line in lines if line.lower().startswith("error")]
-        raise ArmError((errors or lines or [f"exit {process.returncode}"])[-1])
+        raise ArmError(last_error(output) or f"exit {process.returncode}")
+
+
+def last_error(output: str) -> str:
+    """The last line of pip's output that names what went wrong, or just the last one."""
+    lines = [line.strip() for line in output.splitlines() if line.strip()]
+    errors = [line for line in lines if _ERROR.match(line)]
+    clear = [line for line in errors if not _VAGUE.search(line)]
+    return (clear or errors or lines or [""])[-1]
 
 
 def _python(place: Path) -> Path:
@@ -186,53 +238,3 @@ def _installed(place: Path) -> str:
     """Name and version of each distribution that isn't below, without pip itself."""
     there = metadata.distributions(path=[str(_site(place))])
     return ", ".join(sorted(f"{each.name}=={each.version}" for each in there if each.name != "pip"))
-
-
-@dataclass(frozen=True)
-class State:
-    """What tells one state of a requirement from another.
-
-    Attributes:
-        digest: Empty for what is looked up: its text is all that is known.
-        reusable: Whether the same digest always means the same files, so that what is built from
-            them may be used again.
-    """
-
-    digest: str
-    reusable: bool
-
-
-def local_path(requirement: str, folder: Path) -> Path | None:
-    """The file or folder that a requirement names; None for one that pip looks up.
-
-    It is as pip takes it: ``numpy>=2``, ``.[extra]``, ``dist/a.whl``, ``a @ file:///b``.
-    """
-    text = re.sub(r"^[\w.-]+(\[[^\]]*\])?\s*@\s*", "", requirement)
-    text = re.sub(r"\[[^\]]*\]$", "", text)
-    if text.startswith("file:"):
-        return folder / unquote(urlparse(text).path)
-    if "://" in text:
-        return None
-    is_path = text.startswith(".") or "/" in text or text.endswith(ARCHIVES)
-    return folder / text if is_path else None
-
-
-def state_of(requirement: str, tree: Tree) -> State:
-    """What is known of a requirement of an arm with this checkout, in whose folder pip runs.
-
-    Raises:
-        ArmError: It names a file or folder that isn't there.
-    """
-    path = local_path(requirement, tree.folder)
-    if path is None:
-        return State("", reusable=True)
-    if path.is_file():
-        return State(sha256_of(path), reusable=True)
-    if not path.is_dir():
-        raise ArmError(
-            f"pip={requirement}: no file or folder {path}; expected one, relative to the arm's "
-            "own checkout, or an absolute path"
-        )
-    if tree.tracks(path):
-        return State(f"{tree.commit} {tree.changes}", reusable=tree.changes is None)
-    return State(secrets.token_hex(16), reusable=False)

@@ -3,7 +3,7 @@
 import pytest
 
 from tlbench.gate.arms import ArmError
-from tlbench.gate.environments import local_path, state_of
+from tlbench.gate.requirements import local_path, state_of
 from tlbench.gate.worktrees import working_tree, worktree
 
 
