@@ -24,9 +24,9 @@ from tlbench.cli.options import (
 )
 from tlbench.errors import InputError
 from tlbench.gate.arm_process import ArmDied
-from tlbench.gate.arm_setup import ready_arm
+from tlbench.gate.arm_setup import ready_arms
 from tlbench.gate.arms import parse_arm
-from tlbench.gate.pair_result import BASE, CANDIDATE, Journal
+from tlbench.gate.pair_result import Journal
 from tlbench.machine.fingerprint import fingerprint
 from tlbench.report.gate_junit import gate_junit
 from tlbench.report.gate_markdown import gate_markdown
@@ -151,10 +151,7 @@ def _run(
     store, here = cache_dir() / "gate", Path.cwd()
     arms = [parse_arm(texts[1] if repeat else text, ARM_OPTIONS) for text in texts]
     with ExitStack() as stack:
-        base, candidate = (
-            stack.enter_context(ready_arm(arm, name, cwd=here, store=store, say=_say))
-            for arm, name in zip(arms, (BASE, CANDIDATE), strict=True)
-        )
+        base, candidate = stack.enter_context(ready_arms(*arms, cwd=here, store=store, say=_say))
         what = {
             "base": base.identity,
             "head": candidate.identity,

@@ -10,19 +10,23 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from tlbench.gate.environments import EnvironmentSpec, environment
+from tlbench.gate.arm_builds import arm_environment, maker_of, own_requirement, top_of
+from tlbench.gate.builds import project_of
+from tlbench.gate.environments import EnvironmentSpec
 from tlbench.gate.git import HOOK_VARIABLES
 from tlbench.gate.interpreters import check_pytest, interpreter
+from tlbench.gate.pair_result import BASE, CANDIDATE
 from tlbench.gate.worktrees import working_tree, worktree
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from pathlib import Path
 
     from tlbench.gate.arms import Arm
+    from tlbench.gate.environments import Environment
     from tlbench.gate.interpreters import Interpreter
     from tlbench.gate.worktrees import Tree
 
@@ -30,7 +34,8 @@ if TYPE_CHECKING:
 FILLER = "TLBENCH_FILLER"
 #: Bytes that an arm's environment is larger than the user's, in all: as many as filled up to.
 ROOM = 4096
-#: Bytes of a variable beside its name and value: "=", the final NUL, and the pointer to it.
+#: Bytes of a variable beside its name and value: "=", the final NUL, and the pointer to it. An
+#: argument has no "=".
 OVERHEAD = 10
 
 
@@ -43,6 +48,11 @@ class ReadyArm:
         options: Of the suite, such as ``--engine=litert``.
         identity: What is really compared: equal for arms that are the same, whatever they were
             called. Only text and None, for JSON.
+        tree: The arm's checkout.
+        below: The interpreter, without what ``pip=`` installs.
+        own: The environment of what ``pip=`` installs; None where it installs nothing.
+        project: Name of the project's distribution, empty if unknown.
+        notes: What else is to be known.
     """
 
     label: str
@@ -51,78 +61,145 @@ class ReadyArm:
     environ: Mapping[str, str]
     options: tuple[str, ...]
     identity: dict[str, str | None]
+    tree: Tree
+    below: Interpreter
+    own: Environment | None = None
+    project: str = ""
+    notes: tuple[str, ...] = ()
 
 
 @contextlib.contextmanager
-def ready_arm(
-    arm: Arm, name: str, *, cwd: Path, store: Path, say: Callable[[str], None] = lambda _: None
-) -> Iterator[ReadyArm]:
-    """Make an arm ready; what belongs to it alone is removed at the end of the block.
+def ready_arms(
+    base: Arm,
+    candidate: Arm,
+    *,
+    cwd: Path,
+    store: Path,
+    say: Callable[[str], None] = lambda _: None,
+) -> Iterator[tuple[ReadyArm, ReadyArm]]:
+    """Make both arms ready; what belongs to them alone is removed at the end of the block.
 
-    Its name is part of its paths, of one length for both sides; a path in ``python=`` is relative
-    to ``cwd``, where the user stands; worktrees and environments lie in ``store``. ``say`` is
-    called with a line when something that takes long begins.
+    Where one of them is a ref of a project that has to be built, it is built for both, so that
+    both are of one kind.
+
+    Args:
+        base: Reference side.
+        candidate: Side under test.
+        cwd: Where the user stands; a path in ``python=`` is relative to it.
+        store: Where worktrees and environments lie.
+        say: Called with a line when something that takes long begins.
 
     Raises:
-        ArmError: The ref, the interpreter or the requirements can't be had; why, in one line.
+        ArmError: The ref, the interpreter or the requirements can't be had, or the project can't
+            be built; why, in one line.
     """
-    cwd = cwd.resolve()  # as git does
+    cwd, arms = cwd.resolve(), (base, candidate)  # as git does
     with contextlib.ExitStack() as stack:
-        below = interpreter(arm.python, cwd)
-        tree = (
-            working_tree(cwd)
-            if arm.ref is None
-            else stack.enter_context(worktree(cwd, arm.ref, name, store / "trees"))
-        )
-        built = None
-        if arm.pip:
-            spec = EnvironmentSpec(below, arm.pip, tree, say)
-            built = stack.enter_context(environment(spec, store / "environments"))
-        python = built.python if built else below.path
-        check_pytest(interpreter(str(python), cwd) if built else below, arm.label)
-        yield ReadyArm(
-            label=arm.label,
-            folder=tree.folder,
-            python=python,
-            environ=_environ(arm, _sources(below, tree, cwd)),
-            options=tuple(f"--{key.replace('_', '-')}={value}" for key, value in arm.options),
-            identity={
-                "commit": tree.commit,
-                "changes": tree.changes,
-                "folder": str(tree.folder.relative_to(tree.root)),
-                "python": below.version,
-                "environment": built.digest if built else below.digest,
-                "requirements": json.dumps(arm.pip),
-                "installed": built.installed if built else None,
-                "env": json.dumps(sorted(arm.env)),
-                "options": json.dumps(sorted(arm.options)),
-            },
-        )
+        belows = [interpreter(arm.python, cwd) for arm in arms]
+        trees = _trees(arms, cwd, store / "trees", stack, say)
+        has_ref = any(arm.ref is not None for arm in arms)
+        maker = maker_of(trees, belows, cwd) if has_ref else None
+        ready = []
+        for arm, below, tree in zip(arms, belows, trees, strict=True):
+            own = own_requirement(arm.pip, tree) if maker else None
+            spec = EnvironmentSpec(below, arm.pip, tree, say, own)
+            place = arm_environment(spec, store / "environments", f"{arm.label}: ", maker)
+            built = stack.enter_context(place) if spec.requirements else None
+            ready.append(_ready_arm(arm, below, tree, built, cwd))
+        yield replace(ready[0], notes=_unequal_paths(ready)), ready[1]
+
+
+def _trees(
+    arms: tuple[Arm, Arm],
+    cwd: Path,
+    store: Path,
+    stack: contextlib.ExitStack,
+    say: Callable[[str], None],
+) -> list[Tree]:
+    """The arms' checkouts: of equal length and depth, also where one is the working tree."""
+    mine = working_tree(cwd)
+    model = mine.root if None in {arm.ref for arm in arms} else None
+    return [
+        mine
+        if arm.ref is None
+        else stack.enter_context(worktree(cwd, arm.ref, name, store, model=model, say=say))
+        for arm, name in zip(arms, (BASE, CANDIDATE), strict=True)
+    ]
+
+
+def _ready_arm(
+    arm: Arm, below: Interpreter, tree: Tree, own: Environment | None, cwd: Path
+) -> ReadyArm:
+    python = own.python if own else below.path
+    check_pytest(interpreter(str(python), cwd) if own else below, arm.label)
+    options = tuple(f"--{key.replace('_', '-')}={value}" for key, value in arm.options)
+    project = project_of(tree.folder, tree.root)
+    return ReadyArm(
+        label=arm.label,
+        folder=tree.folder,
+        python=python,
+        # The interpreter's path is on the stack twice.
+        environ=_environ(arm, _sources(below, tree, cwd), (str(python), str(python), *options)),
+        options=options,
+        identity={
+            "commit": tree.commit,
+            "changes": tree.changes,
+            "folder": str(tree.folder.relative_to(tree.root)),
+            "python": below.version,
+            "environment": own.digest if own else below.digest,
+            "requirements": json.dumps(arm.pip),
+            "installed": own.installed if own else None,
+            "env": json.dumps(sorted(arm.env)),
+            "options": json.dumps(sorted(arm.options)),
+        },
+        tree=tree,
+        below=below,
+        own=own,
+        project=project.name if project else "",
+    )
+
+
+def _unequal_paths(arms: list[ReadyArm]) -> tuple[str, ...]:
+    sizes = [len(os.fsencode(arm.tree.root)) for arm in arms]
+    depths = [len(arm.tree.root.parts) for arm in arms]
+    if len(set(sizes)) == len(set(depths)) == 1:
+        return ()
+    note = (
+        f"the checkouts' paths are unlike ({arms[0].tree.root} and {arms[1].tree.root}), which "
+        "can change speed by some percent: use a clone with a longer path, or ref= on both sides"
+    )
+    return (note,)
 
 
 def _sources(below: Interpreter, tree: Tree, cwd: Path) -> list[str]:
-    """Where the arm's checkout has packages: its top, ``src``, and what is installed editable.
+    """Where the arm's checkout has packages: near the user, at its top, in ``src``, and editable.
 
-    The environment imports the latter from the user's own checkout; the arm has its own one.
+    What is installed editable the environment imports from the user's own checkout; the arm has
+    its own one.
     """
-    within = tree.folder.relative_to(tree.root)
-    top = cwd.parents[len(within.parts) - 1] if within.parts else cwd
+    top = top_of(cwd, tree)
+    project = project_of(tree.folder, tree.root)
+    near = dict.fromkeys((tree.folder, project.folder if project else tree.root, tree.root))
     editable = [each.relative_to(top) for each in below.sources if each.is_relative_to(top)]
-    folders = (tree.root / each for each in (Path(), Path("src"), *editable))
+    folders = [inner for each in near for inner in (each, each / "src")]
+    folders += [tree.root / each for each in editable]
     return list(dict.fromkeys(str(folder) for folder in folders if folder.is_dir()))
 
 
-def _environ(arm: Arm, sources: list[str]) -> dict[str, str]:
+def _environ(arm: Arm, sources: list[str], arguments: Iterable[str]) -> dict[str, str]:
     """The user's variables and the arm's, with its checkout first among what is imported.
 
-    First, so that a checkout that is installed editable doesn't win over the arm's own.
+    First, so that a checkout that is installed editable doesn't win over the arm's own. What
+    ``pip=`` installs wins over both: the arm's environment starts with a finder of it. With these
+    arguments of the process, the environment takes as much of the stack for each arm.
     """
     environ = {key: text for key, text in os.environ.items() if key not in HOOK_VARIABLES}
     environ |= dict(arm.env)
     paths = filter(None, [*sources, environ.get("PYTHONPATH")])
     environ["PYTHONPATH"] = os.pathsep.join(paths)
     environ[FILLER] = ""
-    room = ROOM - (size(environ) - size(os.environ))
+    used = size(environ) + sum(len(os.fsencode(each)) + OVERHEAD - 1 for each in arguments)
+    room = ROOM - (used - size(os.environ))
     # An arm that sets very long variables is filled up to the next multiple.
     environ[FILLER] = "x" * (room if room >= 0 else room % ROOM)
     return environ

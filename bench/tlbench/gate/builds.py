@@ -46,8 +46,9 @@ SETUP = re.compile(
     r"\b(ext_modules|cythonize|Extension|mypycify|cffi_modules|rust_extensions|write_to"
     r"|version_file)\b"
 )
-#: A distribution's name in a ``setup.py`` or a ``setup.cfg``.
-NAME = re.compile(r"^\s*name\s*=\s*['\"]?([\w.-]+)", re.MULTILINE)
+#: A distribution's name in a ``setup.cfg`` and in a ``setup.py``.
+CFG_NAME = re.compile(r"^name\s*=\s*([\w.-]+)", re.MULTILINE)
+SETUP_NAME = re.compile(r"\bsetup\(.*?\bname\s*=\s*['\"]([\w.-]+)", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -150,7 +151,8 @@ def _has(settings: dict[str, Any], key: str) -> bool:
 def _name(folder: Path, settings: dict[str, Any]) -> str:
     tables = (settings.get("project", {}), settings.get("tool", {}).get("poetry", {}))
     names = [table["name"] for table in tables if "name" in table]
-    names += NAME.findall(_text(folder / "setup.cfg")) + NAME.findall(_text(folder / "setup.py"))
+    names += CFG_NAME.findall(_text(folder / "setup.cfg"))
+    names += SETUP_NAME.findall(_text(folder / "setup.py"))
     return str(names[0]) if names else ""
 
 

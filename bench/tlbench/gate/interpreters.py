@@ -19,7 +19,7 @@ INSTALLED = (".dist-info", ".egg-info", ".egg-link", ".pth")
 
 #: Prints the interpreter's version, environment, folders of packages, and what of pytest it lacks.
 _QUESTION = """
-import importlib.util, json, platform, site, sys, sysconfig
+import importlib.util, json, os, platform, site, sys, sysconfig
 sites = site.getsitepackages()
 if site.ENABLE_USER_SITE:
     sites.append(site.getusersitepackages())
@@ -28,6 +28,9 @@ lacks = [name for name in names if importlib.util.find_spec(name) is None]
 version = platform.python_implementation() + " " + sys.version
 folders = (*sites, *(sysconfig.get_path(name) for name in ("stdlib", "platstdlib")))
 own = [path for path in sys.path if path and not path.startswith(folders)]
+for finder in sys.meta_path:  # those of packages that setuptools installed editable
+    mapping = getattr(sys.modules.get(getattr(finder, "__module__", "")), "MAPPING", {})
+    own += [os.path.dirname(path) for name, path in mapping.items() if path.endswith(os.sep + name)]
 print(json.dumps([version, sys.prefix, sites, lacks, own]))
 """
 

@@ -143,10 +143,15 @@ def _remove(place: Path) -> None:
 
 
 def _is_worktree(root: Path, common: Path) -> bool:
-    """Whether it is one of this repository still, and nothing that came to lie there since."""
+    """Whether it is one of this repository still, and nothing that came to lie there since.
+
+    The worktree says so, or the repository: git may have been killed, or the repository be gone.
+    """
     with contextlib.suppress(OSError):
-        return (root / ".git").read_text(encoding="utf-8").startswith(f"gitdir: {common}/")
-    return False
+        if (root / ".git").read_text(encoding="utf-8").startswith(f"gitdir: {common}/"):
+            return True
+    known = (path.read_text(encoding="utf-8") for path in common.glob("worktrees/*/gitdir"))
+    return str(root / ".git") in {text.strip() for text in known}
 
 
 def _commit(cwd: Path, ref: str) -> str:

@@ -13,13 +13,13 @@ import signal, sys, time
 from pathlib import Path
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
 from tlbench.gate.arms import parse_arm
-from tlbench.gate.arm_setup import ready_arm
+from tlbench.gate.arm_setup import ready_arms
 from tlbench.suite.arm_options import ARM_OPTIONS
-cwd, store, text = sys.argv[1:]
+cwd, store, *texts = sys.argv[1:]
 say = lambda words: print(words, flush=True)
-arm = parse_arm(text, ARM_OPTIONS)
-with ready_arm(arm, "base", cwd=Path(cwd), store=Path(store), say=say) as arm:
-    print(f"ready {arm.folder}", flush=True)
+arms = [parse_arm(text, ARM_OPTIONS) for text in texts]
+with ready_arms(*arms, cwd=Path(cwd), store=Path(store), say=say) as (base, _):
+    print(f"ready {base.folder}", flush=True)
     time.sleep(60)
 """
 
@@ -108,15 +108,18 @@ def wheel(tmp_path):
 
 @pytest.fixture
 def hold(store):
-    """Prepare an arm in another process; yields it when it has said a line that begins so."""
+    """Prepare an arm and the working tree in another process.
+
+    Returns the process when it has said a line that begins with ``until``; that line is ``said``.
+    """
     processes = []
 
     def start(cwd, text, until="ready"):
-        command = [sys.executable, "-c", HOLD, str(cwd), str(store), text]
+        command = [sys.executable, "-c", HOLD, str(cwd), str(store), text, "."]
         process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         processes.append(process)
-        line = next((line for line in process.stdout if line.startswith(until)), None)
-        assert line is not None, process.wait()
+        process.said = next((line for line in process.stdout if line.startswith(until)), None)
+        assert process.said is not None, process.wait()
         return process
 
     yield start

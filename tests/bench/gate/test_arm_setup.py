@@ -1,5 +1,6 @@
 """Arms are ready to run, differ in what was asked for and in nothing else."""
 
+import contextlib
 import json
 import os
 import subprocess
@@ -8,17 +9,30 @@ from pathlib import Path
 
 import pytest
 
-from tlbench.gate.arm_setup import FILLER, ready_arm, size
+from tlbench.gate.arm_setup import FILLER, OVERHEAD, ready_arms, size
 from tlbench.gate.arms import ArmError, parse_arm
 from tlbench.suite.arm_options import ARM_OPTIONS
 
 
 @pytest.fixture
-def ready(repo, store):
-    """Prepare an arm of the repository."""
+def both(repo, store):
+    """Prepare two arms of the repository."""
 
-    def make(text, name="base", cwd=repo):
-        return ready_arm(parse_arm(text, ARM_OPTIONS), name, cwd=cwd, store=store)
+    def make(*texts, cwd=repo):
+        arms = [parse_arm(text, ARM_OPTIONS) for text in texts]
+        return ready_arms(*arms, cwd=cwd, store=store)
+
+    return make
+
+
+@pytest.fixture
+def ready(both):
+    """Prepare one arm; the other is the same."""
+
+    @contextlib.contextmanager
+    def make(text, **where):
+        with both(text, text, **where) as (arm, _):
+            yield arm
 
     return make
 
@@ -48,12 +62,17 @@ def test_everything_that_was_asked_for_is_there(ready, git, repo):
         ("", "ref=first"),
         ("", "env.A_LONG_NAME=with a long value"),
         ("env.HOME=/", "ref=first,env.X=ä,env.Y=2"),
+        ("engine=litert,image-size=96", "."),
         ("env.PYTHONPATH=/some/folder", "."),
     ],
 )
-def test_both_environments_have_one_size(ready, base, head):
-    with ready(base) as first, ready(head, "head") as second:
-        assert size(first.environ) == size(second.environ) == size(os.environ) + 4096
+def test_both_environments_take_as_much_of_the_stack(both, base, head):
+    """With the interpreter's path, which is there twice, and the arm's options."""
+    with both(base, head) as (first, second):
+        for arm in (first, second):
+            arguments = [str(arm.python), str(arm.python), *arm.options]
+            used = sum(len(each) + OVERHEAD - 1 for each in arguments)
+            assert size(arm.environ) + used == size(os.environ) + 4096
         differ = {
             key
             for key in first.environ.keys() | second.environ.keys()
@@ -63,16 +82,32 @@ def test_both_environments_have_one_size(ready, base, head):
         assert differ <= asked | {"PYTHONPATH", FILLER}
 
 
-def test_an_environment_beyond_the_room_is_still_made(ready):
-    with ready(f"env.A={'x' * 5000}") as arm:
-        assert size(arm.environ) == size(os.environ) + 2 * 4096
+def test_an_environment_beyond_the_room_is_still_made(both):
+    with both(f"env.A={'x' * 5000}", "") as (long, short):
+        assert size(long.environ) == size(short.environ) + 4096
 
 
-def test_worktrees_of_both_arms_have_paths_of_one_length(ready):
-    with ready("ref=first") as base, ready("ref=main", "head") as head:
-        assert len(str(base.folder)) == len(str(head.folder))
-        assert base.folder.name == "base"
-        assert head.folder.name == "head"
+@pytest.mark.parametrize(
+    "texts", [("ref=first", "."), (".", "ref=first"), ("ref=first", "ref=main")]
+)
+def test_checkouts_have_paths_of_one_length_and_depth(both, repo, texts):
+    """Also where one is the working tree, and where the user stands in a folder of it."""
+    with both(*texts, cwd=repo / "sub") as arms:
+        folders = [arm.folder for arm in arms]
+        assert folders[0] != folders[1]
+        assert len({len(str(each)) for each in folders}) == 1
+        assert len({len(each.parts) for each in folders}) == 1
+        assert len({len(arm.environ["PYTHONPATH"]) for arm in arms}) == 1
+        assert arms[0].notes == ()
+
+
+def test_paths_that_cannot_be_alike_are_noted(both, monkeypatch):
+    monkeypatch.setattr("tlbench.gate.worktrees.equal_path", lambda *_: None)
+    with both("ref=first", ".") as (base, head):
+        (note,) = base.notes
+        assert note.startswith(
+            f"the checkouts' paths are unlike ({base.tree.root} and {head.tree.root})"
+        )
 
 
 @pytest.mark.parametrize("layout", ["", "src"])
@@ -103,8 +138,8 @@ def test_a_hooks_variables_do_not_reach_the_arms(ready, repo, monkeypatch):
         assert "GIT_DIR" not in arm.environ
 
 
-def test_an_identity_is_of_what_is_compared_and_not_of_its_name(ready, repo, git):
-    with ready("ref=main") as first, ready(f"ref={git('rev-parse', 'main')}", "head") as second:
+def test_an_identity_is_of_what_is_compared_and_not_of_its_name(ready, both, git):
+    with both("ref=main", f"ref={git('rev-parse', 'main')}") as (first, second):
         assert first.identity == second.identity
     with ready("") as clean:
         assert clean.identity == first.identity
@@ -113,8 +148,8 @@ def test_an_identity_is_of_what_is_compared_and_not_of_its_name(ready, repo, git
 
 
 @pytest.mark.parametrize("text", ["ref=first", "env.A=1", "threads=1", "workload=full"])
-def test_what_differs_has_another_identity(ready, text):
-    with ready("") as base, ready(text, "head") as head:
+def test_what_differs_has_another_identity(both, text):
+    with both("", text) as (base, head):
         assert base.identity != head.identity
 
 

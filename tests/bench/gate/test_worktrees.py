@@ -3,11 +3,18 @@
 import os
 import shutil
 import signal
+import subprocess
+from pathlib import Path
 
 import pytest
 
 from tlbench.gate.arms import ArmError
 from tlbench.gate.worktrees import remove_leftovers, working_tree, worktree
+
+
+def left(process):
+    """The worktree of a process that ``hold`` started, which lies outside the store."""
+    return Path(process.said.split()[1])
 
 
 def trees(git):
@@ -46,6 +53,74 @@ def test_a_linked_folder_is_found(repo, store, tmp_path):
         assert tree.folder == tree.root / "sub"
 
 
+@pytest.fixture
+def nested(tmp_path, repo, git, commit, monkeypatch):
+    """The repository with a submodule that has one itself; its two last commits differ in both."""
+    monkeypatch.setenv("GIT_ALLOW_PROTOCOL", "file")
+    for name in ("inner", "outer"):
+        folder = tmp_path / name
+        folder.mkdir()
+        (folder / "a.txt").write_text("old")
+        run = ["git", "-C", str(folder)]
+        subprocess.run([*run, "init", "-q", "-b", "main"], check=True)
+        if name == "outer":
+            subprocess.run(
+                [*run, "submodule", "add", "-q", str(tmp_path / "inner"), "in"], check=True
+            )
+        subprocess.run([*run, "add", "-A"], check=True)
+        subprocess.run([*run, "commit", "-qm", "one"], check=True)
+    git("submodule", "add", "-q", str(tmp_path / "outer"), "vendor/outer")
+    git("submodule", "update", "-q", "--init", "--recursive")
+    commit("a submodule")
+    (repo / "vendor" / "outer" / "a.txt").write_text("new")
+    inside = ["git", "-C", str(repo / "vendor" / "outer")]
+    subprocess.run([*inside, "commit", "-qam", "two"], check=True)
+    commit("a newer one")
+    for name in ("inner", "outer"):  # no network
+        shutil.rmtree(tmp_path / name)
+    monkeypatch.delenv("GIT_ALLOW_PROTOCOL")
+    return repo / "vendor" / "outer"
+
+
+def test_submodules_are_populated_without_network(nested, repo, git, store):
+    for ref, text in (("main~1", "old"), ("main", "new")):
+        with worktree(repo, ref, "base", store) as tree:
+            assert (tree.root / "vendor" / "outer" / "a.txt").read_text() == text
+            assert (tree.root / "vendor" / "outer" / "in" / "a.txt").read_text() == "old"
+    assert git("status", "--porcelain") == ""
+    assert trees(git) == [str(repo)]
+
+
+def test_a_submodule_that_the_user_has_not_populated_is_left_empty(nested, repo, git, store):
+    git("submodule", "deinit", "-q", "--all", "--force")
+    shutil.rmtree(repo / ".git" / "modules")
+    said = []
+    with worktree(repo, "main", "base", store, say=said.append) as tree:
+        assert list((tree.root / "vendor" / "outer").iterdir()) == []
+    assert said == [f"submodule vendor/outer: left empty, as it is in {repo}"]
+
+
+def test_a_submodules_commit_that_is_not_there_is_named(nested, repo, git, store):
+    git("update-index", "--cacheinfo", f"160000,{'1' * 40},vendor/outer")
+    git("commit", "-qm", "a commit that nobody has")
+    expected = f"vendor/outer: .* lacks the commit 111111111111; expected it: git -C {nested} fetch"
+    with pytest.raises(ArmError, match=expected), worktree(repo, "HEAD", "base", store):
+        pass
+    assert trees(git) == [str(repo)]
+
+
+def test_in_a_shallow_clone_the_way_out_is_said(repo, git, store, tmp_path):
+    shallow = tmp_path / "shallow"
+    git("clone", "--quiet", "--depth=1", f"file://{repo}", str(shallow))
+    message = (
+        f"ref=first: no such commit in {shallow}; this clone is shallow: .*git fetch --unshallow"
+    )
+    with pytest.raises(ArmError, match=message), worktree(shallow, "first", "base", store):
+        pass
+    with worktree(shallow, "HEAD", "base", store) as tree:
+        assert (tree.root / "file.txt").read_text() == "new"
+
+
 def test_hooks_neither_run_nor_mislead(repo, git, store, tmp_path, monkeypatch):
     hook = repo / ".git" / "hooks" / "post-checkout"
     hook.parent.mkdir(exist_ok=True)
@@ -78,6 +153,7 @@ def test_a_worktree_goes_with_its_process(repo, git, store, hold, number):
     assert len(trees(git)) == 2
     process.send_signal(number)
     assert process.wait(30) != 0, "it slept to its end"
+    assert not left(process).exists()
     assert list((store / "trees").iterdir()) == []
     assert trees(git) == [str(repo)]
 
@@ -101,6 +177,7 @@ def test_what_is_left_of_a_repository_that_is_gone_goes_too(repo, store, hold):
     killed.wait()
     shutil.rmtree(repo)
     remove_leftovers(store / "trees")
+    assert not left(killed).exists()
     assert list((store / "trees").iterdir()) == []
 
 
@@ -109,13 +186,33 @@ def test_a_half_made_worktree_goes(repo, git, store, hold):
     killed = hold(repo, "ref=first")
     killed.kill()
     killed.wait()
-    admin = repo / ".git" / "worktrees" / "base"
+    root = left(killed)
+    (admin,) = (repo / ".git" / "worktrees").iterdir()
     (admin / "locked").write_text("initializing")
     (admin / "index").unlink()
-    next((store / "trees").glob("*/base/.git")).unlink()
+    (root / ".git").unlink()
     remove_leftovers(store / "trees")
     assert trees(git) == [str(repo)]
     assert not admin.exists()
+    assert not root.exists()
+
+
+def test_what_came_to_lie_where_a_worktree_was_is_left_alone(repo, store, hold):
+    """Such as where folders for temporary files are emptied, and their names used again."""
+    killed = hold(repo, "ref=first")
+    killed.kill()
+    killed.wait()
+    root = left(killed)
+    shutil.rmtree(root)
+    shutil.rmtree(repo / ".git" / "worktrees")
+    root.mkdir()
+    (root / "mine.txt").write_text("mine")
+    try:
+        remove_leftovers(store / "trees")
+        assert (root / "mine.txt").read_text() == "mine"
+        assert list((store / "trees").iterdir()) == []
+    finally:
+        shutil.rmtree(root)
 
 
 @pytest.mark.parametrize(
