@@ -39,7 +39,7 @@ MARKER = "tlbench-whole.json"
 DIGITS = 16
 #: Version of how environments are made: those of another one aren't used again.
 FORMAT = "2"
-#: What virtual environments come with, depending on Python's version; the one below has its own.
+#: What comes with Python's own pip, depending on its version; the environment below has its own.
 BUNDLED = "setuptools"
 #: File with which an environment starts, under the name that it has there.
 FINDER = Path(__file__).with_name("arm") / "installed.py"
@@ -151,22 +151,32 @@ def _build(spec: EnvironmentSpec, place: Path, lock: int | None) -> None:
     spec.say(f"installing {', '.join(spec.requirements)} over {below.path}")
     shutil.rmtree(place, ignore_errors=True)
     try:
-        _run([str(below.path), "-Im", "venv", str(place)], folder, lock)
-        if list(_site(place).glob(f"{BUNDLED}-*")):
-            _run([str(_python(place)), "-Im", "pip", "uninstall", "--yes", BUNDLED], folder, lock)
+        _run([str(below.path), "-Im", "venv", "--without-pip", str(place)], folder, lock)
+        # After the environment's own packages, and with what is installed editable below.
+        lines = [f"import site; site.addsitedir({str(site)!a})" for site in below.sites]
+        (_site(place) / "tlbench-below.pth").write_text("\n".join(lines) + "\n", encoding="ascii")
+        _add_pip(place, folder, lock)
     except (ArmError, StopIteration) as error:
         raise ArmError(
             f"{below.path}: can't make a virtual environment: {error}; expected Python's venv "
             "module (on Debian and Ubuntu: the package python3-venv)"
         ) from error
-    # After the environment's own packages, and with what is installed editable below.
-    lines = [f"import site; site.addsitedir({str(site)!a})" for site in below.sites]
-    (_site(place) / "tlbench-below.pth").write_text("\n".join(lines) + "\n", encoding="ascii")
     try:
         _install(spec, place, lock)
     except ArmError as error:
         raise ArmError(f"pip={',pip='.join(spec.requirements)}: {error}") from error
     _import_first(_site(place))
+
+
+def _add_pip(place: Path, folder: Path, lock: int | None) -> None:
+    """Pip is that of the environment below; where that has none, the one that Python brings."""
+    python = str(_python(place))
+    try:
+        _run([python, "-m", "pip", "--version"], folder, lock)
+    except ArmError:
+        _run([python, "-Im", "ensurepip", "--default-pip"], folder, lock)
+        if list(_site(place).glob(f"{BUNDLED}-*")):
+            _run([python, "-Im", "pip", "uninstall", "--yes", BUNDLED], folder, lock)
 
 
 def _install(spec: EnvironmentSpec, place: Path, lock: int | None) -> None:
