@@ -6,7 +6,7 @@ from tlbench.gate.pair_result import BenchmarkOutcome, Journal, JournalError, Pa
 
 OUTCOMES = {key: BenchmarkOutcome("passed", "", {"accuracy": 0.5}) for key in ("base", "head")}
 PAIR = Pair(
-    True, {"a.py::test_x": PairedRounds([1.0, 1.5], [2, 0.5], 3, 4.5, OUTCOMES)}, 7.5,
+    True, {"a.py::test_x": PairedRounds([1.0, 1.5], [2, 0.5], 3, 7, 4.5, OUTCOMES)}, 7.5,
     ("gone",), ("new",), {"a.py::test_x": {"args": ["5%"], "kwargs": {}}},
 )  # fmt: skip
 

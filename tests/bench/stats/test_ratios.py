@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from tlbench.stats.ratios import ALARM, RUN_SD, ratio
+from tlbench.stats.ratios import ALARM, RUN_SD, Ratio, ratio
 
 EVERY_SCATTER = ((0.01, 2), (0.05, 4), (0.12, 2), (0.12, 3), (0.12, 6))
 BASE, HEAD = [100.0, 104.0, 98.0, 101.0], [109.0, 113.0, 108.0]
@@ -51,7 +51,31 @@ def test_equal_runs_are_equal():
 
 
 def test_runs_without_any_scatter_differ_for_sure():
-    assert ratio([5.0, 5.0], [6.0, 6.0]).significance(100) == "faster"
+    found = ratio([5.0, 5.0], [6.0, 6.0])
+    assert found.significance(100) == "faster"
+    assert found.p == 0
+    assert (found.low, found.high) == pytest.approx((1.2, 1.2))
+
+
+@pytest.mark.parametrize(
+    ("p", "usual", "together", "significant"),
+    [
+        pytest.param(0.049, None, 1, True, id="one ratio"),
+        pytest.param(0.051, None, 1, False, id="not quite"),
+        pytest.param(0.024, None, 2, True, id="one of two has half the level"),
+        pytest.param(0.026, None, 2, False, id="one of two, not quite"),
+        pytest.param(0.024, 0.9, 1, True, id="two chances have half the level each"),
+        pytest.param(0.9, 0.024, 1, True, id="the usual scatter's will do"),
+        pytest.param(0.026, 0.9, 1, False, id="two chances, not quite"),
+        pytest.param(0.9, 0.0012, 20, True, id="two chances of twenty ratios"),
+        pytest.param(0.9, 0.0013, 20, False, id="two chances of twenty ratios, not quite"),
+    ],
+)
+def test_all_ratios_shown_together_share_five_percent(p, usual, together, significant):
+    found = Ratio(1.5, 1.2, 1.9, p, (3, 3), "runs", usual)
+    assert (found.significance(together) == "faster") == significant
+    if together == 1:
+        assert found.significance() == found.significance(1)
 
 
 def test_a_side_without_runs_is_refused():
