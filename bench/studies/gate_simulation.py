@@ -96,6 +96,7 @@ def simulate(
     slower: float = 0.0,
     tolerance: float = 0.05,
     benchmarks: int = BENCHMARKS,
+    pairs: int = PAIRS,
 ) -> Simulated:
     """Run a gate on noise, with the coins thrown as a gate throws them.
 
@@ -106,15 +107,16 @@ def simulate(
         slower: By how much the first benchmark is slower in the head, as a share.
         tolerance: Of every benchmark.
         benchmarks: In the suite.
+        pairs: After which time is up; those of a look.
     """
-    slots = noise(rng, (PAIRS, benchmarks), sd)
-    logs = slots * rng.choice([-1.0, 1.0], (PAIRS, 1))
+    slots = noise(rng, (pairs, benchmarks), sd)
+    logs = slots * rng.choice([-1.0, 1.0], (pairs, 1))
     logs[:, 0] += np.log1p(slower)
     decisions = Decisions({str(number): tolerance for number in range(benchmarks)})
     when: dict[int, int] = {}
-    for look in LOOKS:
-        seen = {name: logs[: look.pairs, int(name)].tolist() for name in decisions.tolerances}
-        decisions.consider(seen)
+    for look in (each for each in LOOKS if each.pairs <= pairs):
+        seen = {name: logs[: look.pairs, int(name)].tolist() for name in decisions.timed}
+        decisions.consider(seen, last=look.pairs == pairs)
         for name in decisions.decided:
             when.setdefault(int(name), look.pairs)
         if not decisions.open:
@@ -135,8 +137,8 @@ def false_alarms(noise: Noise, gates: int, seed: int = 0) -> dict[str, Any]:
 def detected(sd: float, slower: float, within: int, gates: int, seed: int = 0) -> dict[str, Any]:
     """How many simulated gates detected a slowdown of one benchmark within so many pairs."""
     rng = np.random.default_rng(seed)
-    runs = [simulate(rng, normal, sd=sd, slower=slower) for _ in range(gates)]
-    hits = sum(each.decided.get(0) == "fail" and each.pairs[0] <= within for each in runs)
+    runs = [simulate(rng, normal, sd=sd, slower=slower, pairs=within) for _ in range(gates)]
+    hits = sum(each.decided.get(0) == "fail" for each in runs)
     interval = stats.binomtest(hits, gates).proportion_ci(method="exact")
     return {
         "sd": sd, "slower": slower, "within_pairs": within,

@@ -59,7 +59,7 @@ def collect(processes: Processes, leave_out: frozenset[str]) -> Benchmarks:
 def time_benchmarks(
     start: Callable[[], AbstractContextManager[Processes]],
     leave_out: frozenset[str],
-    turns: Callable[[str], int],
+    turns: Callable[[str, int], Turns],
     step: Callable[[str, int, Sequence[str]], None],
 ) -> tuple[Benchmarks, dict[str, PairedRounds]]:
     """Run all benchmarks but these; where a process dies, new ones go on with what is left.
@@ -67,7 +67,7 @@ def time_benchmarks(
     Args:
         start: Starts both processes, and ends them after the block.
         leave_out: Benchmarks that aren't run.
-        turns: How many turns a benchmark gets.
+        turns: What a benchmark gets, of so many.
         step: Called with a benchmark that begins, how many are done, and all of them.
 
     Raises:
@@ -81,7 +81,8 @@ def time_benchmarks(
             first = first or there
             for name in there.both:
                 step(name, len(timed), first.both)
-                timed[name], alive = time_benchmark(processes, turns(name))
+                allowed = turns(name, len(first.both))
+                timed[name], alive = time_benchmark(processes, allowed)
                 if not alive:
                     break
             else:
@@ -90,12 +91,21 @@ def time_benchmarks(
                 return first, timed
 
 
-def time_benchmark(processes: Processes, turns: int) -> tuple[PairedRounds, bool]:
+@dataclass(frozen=True)
+class Turns:
+    """How many turns a benchmark gets; fewer, but one, once so many seconds have passed."""
+
+    count: int
+    limit_s: float = math.inf
+
+
+def time_benchmark(processes: Processes, turns: Turns) -> tuple[PairedRounds, bool]:
     """Run the next benchmark in both processes, turn by turn; who begins alternates.
 
     Returns:
         The rounds, and whether both processes can go on.
     """
+    start = perf_counter()
     messages = {key: process.hear("ready", "done", "died") for key, process in processes.items()}
     ready = [key for key, message in messages.items() if message["event"] == "ready"]
     rounds, raised = PairedRounds(), {}
@@ -113,6 +123,7 @@ def time_benchmark(processes: Processes, turns: int) -> tuple[PairedRounds, bool
         messages[key] = raised[key] if died else processes[key].hear("done", "died")
     stopped = ready if len(ready) < len(processes) else []
     rounds.outcomes.update({key: _outcome(messages[key], key in stopped) for key in messages})
+    rounds.overhead_s = perf_counter() - start - rounds.wall_s
     alive = all(end["event"] == "done" and not end["ends"] for end in messages.values())
     return rounds, alive
 
@@ -135,13 +146,13 @@ class _Timing:
     rounds: PairedRounds
     raised: Messages
 
-    def run(self, turns: int, iterations: int | None) -> None:
+    def run(self, turns: Turns, iterations: int | None) -> None:
         """Warm up, then take turns; where a side raises, forget the times and stop."""
         each = self._warm_up(iterations)
         order, start = list(self.processes), perf_counter()
         seconds = {BASE: self.rounds.base, CANDIDATE: self.rounds.candidate}
-        for turn in range(turns):
-            if self.raised:
+        for turn in range(turns.count):
+            if self.raised or (turn and perf_counter() - start > turns.limit_s):
                 break
             for key, value in self._turn(order if turn % 2 == 0 else order[::-1], each).items():
                 seconds[key].append(value)
@@ -162,7 +173,7 @@ class _Timing:
             seconds = max(self._turn(order, once).values())
         chosen = round_for(seconds, iterations)
         if not self.raised and chosen.iterations > once.iterations:
-            self._turn(order, Round(chosen.iterations, 1, timed=False))
+            self._turn(order, Round(chosen.iterations, chosen.parts, timed=False))
         return chosen
 
     def _turn(self, order: list[str], each: Round) -> dict[str, float]:

@@ -84,7 +84,8 @@ class _Evidence:
         return estimate(logs, self.decisions.p.get(name)) if len(logs) > 1 else None
 
     def _logs(self, name: str) -> list[float]:
-        return [pair.benchmarks[name].log_ratio for pair in self.pairs]
+        timed = (pair.benchmarks.get(name) for pair in self.pairs)
+        return [each.log_ratio for each in timed if each]
 
 
 def _not_timed(rounds: PairedRounds) -> str | None:

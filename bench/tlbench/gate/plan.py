@@ -1,4 +1,4 @@
-"""What a pair times: calls of a round, turns of a pair, pairs of a gate."""
+"""What a pair times: calls of a round and turns, planned so that enough pairs have room."""
 
 from __future__ import annotations
 
@@ -8,31 +8,37 @@ from typing import TYPE_CHECKING
 
 from scipy import stats
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from tlbench.stats.estimate import LEAST_TO_FAIL, LOOKS
 
-    from tlbench.gate.pair_result import PairedRounds
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from tlbench.gate.pair_result import Pair, PairedRounds
 
 #: A round of so many seconds warms up by itself.
 LONG_S = 0.5
-#: Turns in the first pair, which is the pilot, and at least and at most in the others.
-PILOT, LEAST, MOST = 5, 3, 25
-#: Seconds that a part of a round takes at least, with several calls if need be, and a round.
-PART_S, ROUND_S = 0.002, 0.05
+#: Seconds that a part of a round takes at least, with several calls if need be, and a round. Parts
+#: are shorter than what a scheduler lets a program run, so that most of them are undisturbed
+#: (``bench.studies.pair_noise``).
+PART_S, ROUND_S = 0.0005, 0.025
 #: Parts of a round at most.
-PARTS = 25
+PARTS = 50
+#: Turns in the first pair, which is the pilot, and at most in the others.
+PILOT, MOST = 5, 25
+#: Seconds of turns that a benchmark gets in a pair at least, if there is time.
+TURNS_S = 0.4
 #: Noise that a pair's own rounds may leave in its log-ratio, as a share of the tolerance. More
 #: rounds would make a pair dearer and, beside what differs from pair to pair, hardly better.
 SHARE = 0.5
-#: Pairs that must fit into the budget: fewer can't detect anything.
-PAIRS_TO_FIT = 10
+#: Pairs that have room in the budget before any benchmark gets more turns than one.
+PAIRS_TO_FIT = 12
 #: Variance of a median as a multiple of a mean's, for normal noise.
 MEDIAN_VARIANCE = math.pi / 2
 
 
 @dataclass(frozen=True)
 class Round:
-    """So many parts of so many calls; its seconds are the median of the parts."""
+    """So many parts of so many calls; its seconds are the lower quartile of the parts."""
 
     iterations: int
     parts: int
@@ -52,36 +58,77 @@ def round_for(seconds: float, iterations: int | None = None) -> Round:
 
 
 @dataclass(frozen=True)
-class RoundPlan:
-    """Turns of each benchmark in a pair, and the seconds that a pair is expected to take."""
+class Costs:
+    """What pairs take, from one that ran.
 
-    rounds: dict[str, int]
-    pair_s: float
-
-
-def plan_rounds(
-    pilot: Mapping[str, PairedRounds],
-    pilot_s: float,
-    budget_s: float,
-    tolerances: Mapping[str, float],
-) -> RoundPlan:
-    """From the first pair: as many turns as make their own noise small against the tolerance.
-
-    Where too few such pairs would fit into the budget of all pairs, every benchmark gets fewer
-    turns, by the same factor.
+    Attributes:
+        start_s: Seconds of start and end.
+        overhead_s, turn_s: By benchmark, seconds beside its turns, and of one turn.
+        wanted: By benchmark, turns that make their own noise small against the tolerance.
     """
-    wanted = {name: _wanted(each, tolerances[name]) for name, each in pilot.items()}
-    turn_s = {name: each.wall_s / len(each.base) for name, each in pilot.items()}
-    fixed_s = pilot_s - sum(each.wall_s for each in pilot.values())
-    wanted_s = sum(turn_s[name] * count for name, count in wanted.items())
-    left_s = budget_s / PAIRS_TO_FIT - fixed_s
-    scale = min(1.0, left_s / wanted_s) if wanted_s > 0 else 1.0
-    rounds = {name: max(LEAST, math.floor(scale * count)) for name, count in wanted.items()}
-    return RoundPlan(rounds, fixed_s + sum(turn_s[name] * n for name, n in rounds.items()))
+
+    start_s: float
+    overhead_s: dict[str, float]
+    turn_s: dict[str, float]
+    wanted: dict[str, int]
+
+    def pair_s(self, turns: Mapping[str, int]) -> float:
+        """Seconds that a pair with so many turns of these benchmarks takes."""
+        each = (self.overhead_s[name] + self.turn_s[name] * count for name, count in turns.items())
+        return self.start_s + sum(each)
+
+
+def costs(pair: Pair, tolerances: Mapping[str, float]) -> Costs:
+    """Of the benchmarks of a pair that have a tolerance."""
+    timed = {name: each for name, each in pair.benchmarks.items() if name in tolerances}
+    inside = sum(each.overhead_s + each.wall_s for each in pair.benchmarks.values())
+    return Costs(
+        max(0.0, pair.seconds - inside),
+        {name: each.overhead_s for name, each in timed.items()},
+        {name: each.wall_s / len(each.base) for name, each in timed.items()},
+        {name: _wanted(each, tolerances[name]) for name, each in timed.items()},
+    )
+
+
+def plan_turns(costs: Costs, names: Iterable[str], left_s: float, pairs: int) -> dict[str, int]:
+    """Turns of these benchmarks in the next pair, when so many pairs have run.
+
+    As many as are wanted, or, where too few such pairs would fit into the seconds that are left,
+    fewer by the same factor, at least one.
+    """
+    wanted = {name: costs.wanted[name] for name in names}
+    fixed_s = costs.pair_s(dict.fromkeys(wanted, 0))
+    wanted_s = costs.pair_s(wanted) - fixed_s
+    room_s = left_s / max(1, PAIRS_TO_FIT - pairs) - fixed_s
+    scale = min(1.0, room_s / wanted_s) if wanted_s > 0 else 1.0
+    return {name: max(1, math.floor(scale * count)) for name, count in wanted.items()}
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """How many pairs a budget has room for, and the budget that would have room for a verdict."""
+
+    pairs: int
+    budget_s: float
+
+    @property
+    def can_pass(self) -> bool:
+        """Whether any benchmark can be decided."""
+        return self.pairs >= LOOKS[0].pairs
+
+
+def outlook(costs: Costs, pilot_s: float, budget_s: float) -> Outlook:
+    """After the pilot, with as few turns as can be."""
+    least_s = costs.pair_s(dict.fromkeys(costs.wanted, 1))
+    pairs = 1 + max(0, math.floor((budget_s - pilot_s) / least_s))
+    enough_s = pilot_s + least_s * (LEAST_TO_FAIL - 1)
+    return Outlook(min(LOOKS[-1].pairs, pairs), 1.25 * enough_s)
 
 
 def _wanted(rounds: PairedRounds, tolerance: float) -> int:
     allowed = SHARE * math.log1p(tolerance)
     # By the median deviation: one disturbed turn of the pilot's would ask for far too many.
     sd = float(stats.median_abs_deviation(rounds.log_ratios, scale="normal"))
-    return min(MOST, max(LEAST, math.ceil(MEDIAN_VARIANCE * (sd / allowed) ** 2)))
+    quiet = math.ceil(MEDIAN_VARIANCE * (sd / allowed) ** 2)
+    long_enough = math.ceil(TURNS_S * len(rounds.base) / max(rounds.wall_s, 1e-9))
+    return min(MOST, max(quiet, min(long_enough, MOST), 3))

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tqdm import tqdm
 
     from tlbench.gate.pair_result import Pair
-    from tlbench.gate.plan import RoundPlan
+    from tlbench.gate.plan import Outlook
     from tlbench.stats.pair_decisions import Decisions
 
 #: Columns of a line, and of a benchmark's name in it.
@@ -34,17 +34,12 @@ FIRST_S, LATER_S = 10.0, 60.0
 START = "starting both sides; the first pair shows how many rounds are needed"
 
 
-def plan_line(plan: RoundPlan, budget_s: float) -> str:
-    """What the first pair led to: turns, seconds per pair, how many pairs fit."""
-    if not plan.rounds:
-        return "plan: no benchmark could be timed"
-    least, most = min(plan.rounds.values()), max(plan.rounds.values())
-    turns = str(most) if least == most else f"{least} to {most}"
-    fitting = min(LOOKS[-1].pairs, int(budget_s // plan.pair_s))
-    return (
-        f"plan: at most {max(1, fitting)} pairs of about {plan.pair_s:.0f} s, {turns} turns each; "
-        f"verdicts from pair {LOOKS[0].pairs}"
-    )
+def plan_line(outlook: Outlook) -> str:
+    """How many pairs have room, or that too few have, and the budget that it takes."""
+    if outlook.can_pass:
+        return f"plan: room for up to {outlook.pairs} pairs; verdicts from pair {LOOKS[0].pairs}"
+    room = f"room for {outlook.pairs} of at least {LOOKS[0].pairs} pairs"
+    return f"too short a budget: {room}; use --budget {math.ceil(outlook.budget_s)}"
 
 
 def pair_line(pairs: Sequence[Pair], decisions: Decisions) -> str:

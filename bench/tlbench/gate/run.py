@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 
 from tlbench.gate import arm
 from tlbench.gate.arm_process import PLUGIN, ArmProcess
-from tlbench.gate.pair import time_benchmarks
-from tlbench.gate.pair_result import BASE, CANDIDATE, Pair
+from tlbench.gate.pair import Turns, time_benchmarks
+from tlbench.gate.pair_result import BASE, CANDIDATE, BenchmarkOutcome, Pair, PairedRounds
 from tlbench.gate.pair_verdicts import pair_verdicts
-from tlbench.gate.plan import PILOT, RoundPlan, plan_rounds
+from tlbench.gate.plan import PAIRS_TO_FIT, PILOT, costs, outlook, plan_turns
 from tlbench.gate.progress import START, pair_line, plan_line, resumed_line, steps
 from tlbench.gate.verdict import Report, Tolerances
 from tlbench.stats.estimate import ALARM, LOOKS
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from tlbench.gate.arm_setup import ReadyArm
     from tlbench.gate.pair_result import Journal
+    from tlbench.gate.plan import Costs, Outlook
 
 
 #: Left out where a folder of Python files is copied.
@@ -61,7 +62,6 @@ class Gate:
     say: Callable[[str], None]
     pairs: list[Pair] = field(default_factory=list)
     _decisions: Decisions = field(default_factory=lambda: Decisions({}))
-    _plan: RoundPlan | None = None
 
     def run(self, *, resume: bool = False) -> Report:
         """Run pairs and judge; ``resume`` continues after those in the journal, if any.
@@ -81,6 +81,8 @@ class Gate:
         self._consider(last=True)
         self.journal.end()
         verdicts, notes = pair_verdicts(self.pairs, self._decisions, self.settings.tolerances)
+        if self._decisions.open and not self._outlook.can_pass:
+            notes += (plan_line(self._outlook),)
         return Report(self.base.label, self.candidate.label, verdicts, self._spent_s, notes)
 
     def _needs_another(self) -> bool:
@@ -88,8 +90,21 @@ class Gate:
             return True
         if not self._decisions.open or len(self.pairs) >= LOOKS[-1].pairs:
             return False
-        assert self._plan is not None  # noqa: S101 - made from the first pair
-        return self._spent_s + self._plan.pair_s <= self.settings.budget_s
+        if len(self.pairs) == 1 and not self._outlook.can_pass:
+            return False
+        left_s = self.settings.budget_s - self._spent_s
+        return self._costs.pair_s(self._turns(left_s)) <= left_s
+
+    @property
+    def _costs(self) -> Costs:
+        return costs(self.pairs[-1], self._decisions.tolerances)
+
+    @property
+    def _outlook(self) -> Outlook:
+        return outlook(self._costs, self.pairs[0].seconds, self.settings.budget_s)
+
+    def _turns(self, left_s: float) -> dict[str, int]:
+        return plan_turns(self._costs, self._decisions.timed, left_s, len(self.pairs))
 
     @property
     def _spent_s(self) -> float:
@@ -110,16 +125,14 @@ class Gate:
         self.say(pair_line(self.pairs, self._decisions))
 
     def _begin(self, pilot: Pair) -> None:
-        shares = self.settings.tolerances.shares(pilot)
-        self._decisions = Decisions(shares)
-        usable = {name: each for name, each in pilot.benchmarks.items() if name in shares}
-        self._plan = plan_rounds(usable, pilot.seconds, self.settings.budget_s, shares)
-        self.say(plan_line(self._plan, self.settings.budget_s))
+        self._decisions = Decisions(self.settings.tolerances.shares(pilot))
+        if self._decisions.tolerances:
+            self.say(plan_line(self._outlook))
 
     def _consider(self, *, last: bool) -> None:
         logs = {
             name: [pair.benchmarks[name].log_ratio for pair in self.pairs]
-            for name in self._decisions.tolerances
+            for name in self._decisions.timed
         }
         self._decisions.consider(logs, last=last)
 
@@ -129,17 +142,19 @@ class Gate:
         start, candidate_first = perf_counter(), bool(self.random.integers(2))
         # Both processes of a pair hash alike, those of the next one otherwise.
         environ = {"PYTHONHASHSEED": f"{self.random.integers(2**32):010}"}
-        # Benchmarks of the first pair that can't be timed aren't run again.
+        # What can't be timed, or needn't be any more, isn't run again.
         first = self.pairs[0].benchmarks if self.pairs else {}
-        leave_out = frozenset(first.keys() - self._decisions.tolerances.keys())
-        rounds = self._plan.rounds if self._plan else {}
+        leave_out = frozenset(first.keys() - set(self._decisions.timed))
         with steps(len(self.pairs) + 1, self.say) as step:
             there, timed = time_benchmarks(
                 lambda: self._processes(environ, candidate_first=candidate_first),
                 leave_out,
-                lambda name: rounds.get(name, PILOT),
+                self._allowed(),
                 step,
             )
+        for name in first.keys() - leave_out - timed.keys():
+            lost = BenchmarkOutcome("failed", "it was not collected again")
+            timed[name] = PairedRounds(outcomes={BASE: lost, CANDIDATE: lost})
         seconds = perf_counter() - start
         return Pair(
             candidate_first,
@@ -151,6 +166,14 @@ class Gate:
             there.errors,
             there.notes,
         )
+
+    def _allowed(self) -> Callable[[str, int], Turns]:
+        """What a benchmark of so many gets in the next pair; the first one is bounded, too."""
+        if not self.pairs:
+            share_s = self.settings.budget_s / PAIRS_TO_FIT
+            return lambda _, count: Turns(PILOT, share_s / count)
+        turns = self._turns(self.settings.budget_s - self._spent_s)
+        return lambda name, _: Turns(turns[name])
 
     @contextmanager
     def _processes(

@@ -31,8 +31,9 @@ class Verdict:
     """The verdict on one benchmark.
 
     Attributes:
-        status: ``pass``: a slowdown beyond the tolerance is ruled out; ``fail``: one is
-            confirmed, or accuracy was lost, or the candidate's own checks failed;
+        status: ``pass``: a slowdown as large as the tolerance is ruled out; ``fail``: a slowdown is
+            confirmed, and it is beyond the tolerance or may be; or accuracy was lost, or the
+            candidate's own checks failed;
             ``inconclusive``: neither could be shown; ``not comparable``: nothing can be said, such
             as for one that vanished.
         estimate: None where nothing could be timed.
@@ -90,7 +91,9 @@ def slower(share: float, tolerance: float) -> str:
     """Why a slowdown fails."""
     ratio = 1 + share
     size = change_text(ratio) if ratio > FACTOR else f"slower by {percent(share)}"
-    return f"{size}, beyond the tolerance of {percent(tolerance)}"
+    if share > tolerance:
+        return f"{size}, beyond the tolerance of {percent(tolerance)}"
+    return f"{size}; a slowdown of {percent(tolerance)} is not ruled out"
 
 
 def ruled_out(tolerance: float) -> str:

@@ -52,20 +52,24 @@ class Look:
 #: All looks together have at most ``ALARM`` chance of a false alarm in any benchmark, and each
 #: benchmark at most ``MISS`` of passing a slowdown as large as its tolerance: the levels are simply
 #: added up (Bonferroni), so neither looking often nor stopping early costs validity.
-#: Six pairs can pass but never fail, as one outcome of their signs has 1/64. The first look that
-#: can fail spends what one outcome of eight signs has; with an effect of three standard
-#: deviations that is mostly enough, and later looks detect smaller ones.
+#: Fewer than ten pairs can pass but not fail: one outcome of eight signs has 1/256, which would
+#: leave too little for the later looks, where small slowdowns are found.
 LOOKS = (
     Look(6, 0.0, 1 / 64),
-    Look(8, 1 / 256, 3 / 256),
-    Look(10, 3 / 1024, 8 / 1024),
-    Look(12, 6 / 4096, 20 / 4096),
-    Look(14, 0.0007, 0.003),
-    Look(16, 0.0005, 0.003),
-    Look(20, 0.0003, 0.0015),
-    Look(24, 0.00015, 0.001),
-    Look(32, 0.00004, 0.001),
+    Look(8, 0.0, 2 / 256),
+    Look(10, 2 / 1024, 5 / 1024),
+    Look(12, 5 / 4096, 15 / 4096),
+    Look(14, 0.001, 0.003),
+    Look(16, 0.001, 0.003),
+    Look(20, 0.001, 0.003),
+    Look(24, 0.001, 0.003),
+    Look(32, 0.001, 0.003),
+    Look(40, 0.0006, 0.001),
+    Look(48, 0.0006, 0.001),
+    Look(64, 0.0006, 0.001),
 )
+#: Pairs that a fail takes at least, where they are the last ones; see ``look_at``.
+LEAST_TO_FAIL = 9
 
 
 def look_at(pairs: int, *, last: bool = False) -> Look | None:

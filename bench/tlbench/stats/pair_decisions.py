@@ -15,6 +15,8 @@ from tlbench.stats.sign_flip import as_slow_p, bounds, slower_p
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from tlbench.stats.sign_flip import Floats
+
 Decision = Literal["fail", "pass"]
 
 
@@ -22,16 +24,24 @@ Decision = Literal["fail", "pass"]
 class Decisions:
     """Which benchmarks are decided, look by look; a decision stays.
 
+    A benchmark fails where it is confirmed to be slower, and looks slower than its tolerance; or
+    where it is confirmed to be slower when the evidence ends, and a slowdown as large as its
+    tolerance isn't ruled out.
+
     Attributes:
         tolerances: Share beyond which a slowdown fails, by benchmark.
-        p: By benchmark at the last look.
+        p: By benchmark at its last look.
+        confirmed: Benchmarks that are slower, at the level of a false alarm.
         faster: Benchmarks that are faster by more than their tolerance, at the same level.
+        settled: Decided benchmarks that needn't be timed any more.
     """
 
     tolerances: dict[str, float]
     decided: dict[str, Decision] = field(default_factory=dict)
     p: dict[str, float] = field(default_factory=dict)
+    confirmed: set[str] = field(default_factory=set)
     faster: set[str] = field(default_factory=set)
+    settled: set[str] = field(default_factory=set)
     looks: list[Look] = field(default_factory=list)
 
     def drop(self, name: str) -> None:
@@ -43,29 +53,51 @@ class Decisions:
         """Benchmarks without a decision."""
         return [name for name in self.tolerances if name not in self.decided]
 
+    @property
+    def timed(self) -> list[str]:
+        """Benchmarks that the next pair has to time."""
+        return [name for name in self.tolerances if name not in self.settled]
+
     def consider(self, logs: Mapping[str, Sequence[float]], *, last: bool = False) -> None:
-        """Look at log(candidate / base) of every pair so far, by benchmark, if it is time to."""
-        matrix = np.array([logs[name] for name in self.tolerances], dtype=float).T
+        """Look at log(candidate / base) of every pair so far, by benchmark, if it is time to.
+
+        ``logs`` has at least what is ``timed``, each benchmark in every pair.
+        """
+        names = self.timed
+        matrix = np.array([logs[name] for name in names], dtype=float).T
         look = look_at(len(matrix), last=last) if matrix.size else None
-        if look is None or (look in self.looks and not last):
-            return
-        self.looks = [*(past for past in self.looks if past != look), look]
-        limits = np.log1p(list(self.tolerances.values()))
+        if look is not None and (look not in self.looks or last):
+            self.looks = [*(past for past in self.looks if past != look), look]
+            self._look(names, matrix, look, last=last)
+        if last:
+            for name in self.confirmed.intersection(self.open):
+                self.decided[name] = "fail"
+
+    def _look(self, names: list[str], matrix: Floats, look: Look, *, last: bool) -> None:
+        limits = np.log1p([self.tolerances[name] for name in names])
         slower, faster = slower_p(matrix), slower_p(-matrix)
         as_slow, means = as_slow_p(matrix, limits), matrix.mean(axis=0)
-        for column, name in enumerate(self.tolerances):
+        as_slow_at_worst = as_slow_p(np.abs(matrix), limits)
+        for column, name in enumerate(names):
             self.p[name] = float(slower[column])
+            if slower[column] <= look.alarm:
+                self.confirmed.add(name)
             if faster[column] <= look.alarm and means[column] < -limits[column]:
                 self.faster.add(name)
-            if name in self.decided:
-                continue
-            if slower[column] <= look.alarm and means[column] > limits[column]:
-                self.decided[name] = "fail"
-            elif as_slow[column] <= look.miss and (
-                # Where it looks faster, but isn't significantly, a few more pairs decide.
-                last or name in self.faster or means[column] >= -limits[column]
+            if name not in self.decided:
+                if name in self.confirmed and means[column] > limits[column]:
+                    self.decided[name] = "fail"
+                elif as_slow[column] <= look.miss and (
+                    # Where it looks faster, but isn't significantly, a few more pairs decide.
+                    last or name in self.faster or means[column] >= -limits[column]
+                ):
+                    self.decided[name] = "pass"
+            if self.decided.get(name) == "fail" or (
+                # It would have passed in whatever order the sides had run: to time it no more
+                # doesn't depend on that order, and takes nothing from the p-values of the others.
+                self.decided.get(name) == "pass" and as_slow_at_worst[column] <= look.miss
             ):
-                self.decided[name] = "pass"
+                self.settled.add(name)
 
 
 def estimate(logs: Sequence[float], p: float | None = None) -> Estimate:
@@ -94,16 +126,16 @@ def detectable(logs: Sequence[float], tolerance: float, benchmarks: int = 1) -> 
         benchmarks: How many are judged.
     """
     n, sd = len(logs), float(np.std(logs, ddof=1))
-    past = [look for look in LOOKS if look.pairs <= n and look.alarm] or [LOOKS[1]]
+    able = [look for look in LOOKS if look.alarm]
+    past = [look for look in able if look.pairs <= n] or able[:1]
     # Standard errors between no change and one that is detected.
-    reached = min(
+    reached: float = min(
         sd
         / math.sqrt(look.pairs)
         * float(np.sum(stats.t.ppf([1 - look.alarm / benchmarks, POWER], look.pairs - 1)))
         for look in past
     )
-    beyond = math.log1p(tolerance) + float(stats.norm.ppf(POWER)) * sd / math.sqrt(n)
-    return math.expm1(max(reached, beyond))
+    return max(math.expm1(reached), tolerance)
 
 
 def pairs_to_pass(logs: Sequence[float], tolerance: float) -> int:

@@ -7,8 +7,9 @@ import pytest
 from threadpoolctl import threadpool_limits
 
 from bench.studies.gate_simulation import SIMULATED, normal, replayed, simulate
-from tlbench.stats.estimate import ALARM, LOOKS, MISS, look_at
+from tlbench.stats.estimate import ALARM, LEAST_TO_FAIL, LOOKS, MISS, look_at
 from tlbench.stats.pair_decisions import Decisions, detectable, estimate, pairs_to_pass
+from tlbench.stats.sign_flip import slower_p
 
 
 @pytest.fixture(autouse=True)
@@ -56,7 +57,8 @@ def test_every_level_can_be_reached_with_its_pairs(look):
         (6, False, 6),
         (7, False, None),
         (7, True, 8),
-        (32, True, 32),
+        (9, True, 10),
+        (64, True, 64),
     ],
 )
 def test_a_look_is_due(pairs, last, levels_of):
@@ -73,6 +75,7 @@ def test_a_look_is_due(pairs, last, levels_of):
     [
         pytest.param(math.log(1.10), 0.01, "fail", id="a tenth slower"),
         pytest.param(math.log(1.25), 0.05, "fail", id="much slower, noisy"),
+        pytest.param(math.log(1.055), 0.03, "fail", id="hardly beyond the tolerance, noisy"),
         pytest.param(0.0, 0.01, "pass", id="unchanged"),
         pytest.param(math.log(0.8), 0.02, "pass", id="faster"),
         pytest.param(math.log(1.02), 0.005, "pass", id="really slower, within the tolerance"),
@@ -89,7 +92,7 @@ def test_a_speed_up_is_detected_at_the_same_level():
 
 
 def test_what_looks_faster_goes_on_until_that_is_sure_or_time_is_up():
-    logs = spread_out(math.log(0.8), 0.02, pairs=8)
+    logs = spread_out(math.log(0.8), 0.02, pairs=10)
     assert decide({"a": logs[:6]}).decided == {}
     assert decide({"a": logs[:6]}, last=True).decided == {"a": "pass"}
     looked_before = Decisions({"a": 0.05})
@@ -142,7 +145,42 @@ def test_more_pairs_detect_less():
 
 
 def test_nothing_below_the_tolerance_is_called_detectable():
-    assert detectable(spread_out(0, 0.001, 8), 0.05) > 0.05
+    assert detectable(spread_out(0, 0.001, 8), 0.05) == 0.05
+
+
+def test_nine_pairs_can_fail_where_they_are_the_last_and_eight_cannot():
+    logs = spread_out(math.log(1.2), 0.001, pairs=LEAST_TO_FAIL)
+    assert decide({"a": logs}, last=True).decided == {"a": "fail"}
+    assert decide({"a": logs[:-1]}, last=True).decided == {}
+
+
+def test_a_confirmed_slowdown_fails_at_the_end_unless_one_of_the_tolerance_is_ruled_out():
+    """Slower by 4 % for sure; whether by 5 %, only the last pairs can tell."""
+    rough = spread_out(math.log(1.04), 0.02, pairs=10)
+    assert decide({"a": rough}).decided == {}
+    assert decide({"a": rough}).confirmed == {"a"}
+    assert decide({"a": rough}, last=True).decided == {"a": "fail"}
+    precise = spread_out(math.log(1.04), 0.002, pairs=10)
+    assert decide({"a": precise}, last=True).decided == {"a": "pass"}
+
+
+def test_what_would_pass_in_any_order_is_no_longer_timed():
+    """Its sizes alone rule the slowdown out, whatever their signs; so p-values stay exact."""
+    small, mixed = [0.01, -0.02, 0.03] * 2, [-0.06, 0.01, -0.03] * 2
+    decisions = decide({"small": small, "mixed": mixed}, last=True)
+    assert decisions.decided == dict.fromkeys(("small", "mixed"), "pass")
+    assert decisions.timed == ["mixed"]
+
+
+def test_what_failed_is_no_longer_timed_and_the_others_are_judged_without_it():
+    slow, other = spread_out(math.log(1.3), 0.01, 12), spread_out(0.0, 0.2, 12)
+    decisions = Decisions({"slow": 0.05, "other": 0.05})
+    for seen in range(1, 13):
+        logs = {"slow": slow[:seen], "other": other[:seen]}
+        decisions.consider({name: logs[name] for name in decisions.timed})
+    assert decisions.decided["slow"] == "fail"
+    assert "slow" not in decisions.timed
+    assert decisions.p["other"] == pytest.approx(slower_p(np.array([other]).T)[0])
 
 
 @pytest.mark.slow

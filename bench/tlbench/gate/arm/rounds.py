@@ -1,10 +1,10 @@
-"""A round: parts of several calls each, and their median."""
+"""A round: parts of several calls each, and their lower quartile."""
 
 from __future__ import annotations
 
 import gc
 from contextlib import contextmanager
-from statistics import median
+from statistics import quantiles
 from typing import TYPE_CHECKING, Any
 
 from .instrumentation import paused
@@ -35,9 +35,10 @@ def timed_round(
     teardown: Callable[..., Any] | None,
     order: dict[str, int],
 ) -> tuple[float, Any]:
-    """Seconds per call, the median of so many parts of so many calls, and what the last returned.
+    """Seconds per call, and what the last call returned.
 
-    ``arguments`` makes those of a part, and ``teardown`` gets them after it, both untimed.
+    Of so many parts of so many calls the lower quartile counts: what disturbs a part only adds to
+    it. ``arguments`` makes those of a part, and ``teardown`` gets them after it, both untimed.
     """
     seconds, result = [], None
     gc.collect()
@@ -48,7 +49,8 @@ def timed_round(
             seconds.append(part)
             if teardown:
                 teardown(*args, **kwargs)
-    return median(seconds) / order["iterations"], result
+    quartile = quantiles(seconds, method="inclusive")[0] if len(seconds) > 1 else seconds[0]
+    return quartile / order["iterations"], result
 
 
 def _timed(
