@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 OVERRIDDEN: dict[str, dict[str, Any]] = {
     "-n": {"numprocesses": None, "dist": "no", "distload": False, "tx": [], "looponfail": False},
     "--forked": {"forked": False},
+    "--reruns": {"reruns": None, "retries": None, "force_flaky": False},
     "--cov": {"cov_source": []},
     "-x": {"maxfail": 0},
     "--lf": {"lf": False},
@@ -53,7 +54,6 @@ OVERRIDDEN: dict[str, dict[str, Any]] = {
 QUIETLY: dict[str, Any] = {
     "log_file": os.devnull,
     "session_timeout": float("inf"),
-    "benchmark_only": False,
     "benchmark_group_by": "group",
 }
 #: The same for ini settings.
@@ -61,8 +61,6 @@ SETTINGS: dict[str, Any] = {
     "tlbench_gate": "",
     "faulthandler_timeout": 0.0,
 }
-#: Plugins that run a failed test again: its rounds are ordered once.
-RETRIES = ("rerunfailures", "flaky", "pytest-retry")
 #: Why, where that isn't plain.
 REASONS = {"-n": "benchmarks take turns"}
 
@@ -101,16 +99,7 @@ class Overrides:
         # There is no public way to set them.
         config._inicache.update(SETTINGS, cache_dir=f"{scratch}/cache")  # noqa: SLF001
         _seed_alike(config)
-        self._switch_retries_off(config)
         return (yield)
-
-    def _switch_retries_off(self, config: pytest.Config) -> None:
-        for name in RETRIES:
-            if config.pluginmanager.has_plugin(name):
-                config.pluginmanager.unregister(name=name)
-                config.addinivalue_line("markers", "flaky(*args, **kwargs): not in a gate")
-        if any(getattr(config.option, name, None) for name in ("reruns", "retries", "force_flaky")):
-            self.noted.append("--reruns")
 
     def note(self) -> list[str]:
         """What the user is to know, in at most a line."""
