@@ -349,7 +349,8 @@ def test_a_failed_benchmark_is_not_run_again(run, project, name):
 
 
 def test_a_whole_gate_says_what_it_switched_off(project, tmp_path):
-    folder = project(ini="addopts = -n auto -x --cov --benchmark-json=out.json")
+    text = PROJECT["test_a.py"].replace("rounds == 1", "rounds == 5")  # the first pair's
+    folder = project({"test_a.py": text}, "addopts = -n auto -x --cov --benchmark-json=out.json")
     environ = {key: text for key, text in os.environ.items() if not key.startswith("PYTEST")}
     environ |= {"TLBENCH_CACHE": str(tmp_path / "cache"), "GITHUB_STEP_SUMMARY": ""}
     command = [sys.executable, "-m", "tlbench", "gate", "--base", ".", "--budget", "0.01"]
