@@ -1,0 +1,154 @@
+"""The search for the commit that made a benchmark slower, with answers that may be wrong or missing.
+
+Every commit has a weight: the chance that it is the culprit, given the answers so far. It starts
+equal for all. A question divides the commits into two parts, and its answer moves weight from one
+to the other by the error rates of the gate (Waeber, Frazier and Henderson, Bisection Search with
+Noisy Responses, SIAM J. Control Optim. 2013). A wrong answer is therefore outweighed by later ones.
+A commit is named after it was gated against the one before it.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from tlbench.stats.estimate import ALARM, MISS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+#: ``slow`` and ``same`` compare a commit with its base; ``skip``: one of both can't be measured.
+Answer = Literal["slow", "same", "inconclusive", "skip"]
+#: Weight of what is named: of a commit, or of a range where there is no more to ask.
+SURE = 0.95
+#: How often a question without an answer is asked, each time with twice the budget.
+EFFORTS = 2
+#: Questions beyond those that right answers need.
+SPARE = 4
+
+
+@dataclass(frozen=True)
+class Question:
+    """Whether a commit is slower than a base.
+
+    Attributes:
+        base, commit: Positions: 0 is the good commit, the last one is the bad one.
+        asked: How many answers there were before to the same question.
+        effort: How often the budget is doubled.
+        left: How many commits could be the culprit when it was asked.
+    """
+
+    base: int
+    commit: int
+    asked: int = 0
+    effort: int = 0
+    left: int = field(default=0, compare=False)
+
+
+@dataclass(frozen=True)
+class Found:
+    """The culprit's position from ``first`` to ``last``.
+
+    Attributes:
+        confirmed: The question whose answer was that this commit is slower than the one before;
+            None where several commits remain, or that one couldn't be measured.
+    """
+
+    first: int
+    last: int
+    confirmed: Question | None = None
+
+
+def search(commits: int, oracle: Callable[[Question], Answer]) -> Found:
+    """Find which of the commits 1 to ``commits`` made a benchmark slower, the last one being slow.
+
+    Where one commit did, a wrong one is confirmed with at most the gate's chance of a false alarm
+    each time that one is gated against its predecessor.
+    """
+    state = _State(commits)
+    most = 2 * math.ceil(math.log2(commits + 1)) + SPARE
+    for _ in range(most):
+        best = int(np.argmax(state.weights)) + 1
+        sure = state.weights[best - 1] >= SURE
+        if sure and best in state.confirmed:
+            return Found(best, best, state.confirmed[best])
+        question = state.question(best, sure=bool(sure))
+        if question is None:
+            break
+        state.learn(question, oracle(question))
+    first, last = state.range()
+    return Found(first, last)
+
+
+@dataclass
+class _State:
+    """What is known: weights of the commits 1 to ``commits``, and what was asked."""
+
+    commits: int
+    weights: np.ndarray = field(init=False)
+    confirmed: dict[int, Question] = field(default_factory=dict)
+    _answers: dict[tuple[int, int], int] = field(default_factory=dict)
+    _efforts: dict[tuple[int, int], int] = field(default_factory=dict)
+    _broken: set[int] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self.weights = np.full(self.commits, 1 / self.commits)
+
+    def question(self, best: int, *, sure: bool) -> Question | None:
+        """The most informative question: the one whose answer is least certain; None if none is.
+
+        A commit that is sure is to be confirmed. Of equally informative questions the one comes
+        first that may confirm.
+        """
+        direct = (best - 1, best)
+        if sure and self._can_ask(direct):
+            return self._asking(direct)
+        pairs = [direct, *((0, commit) for commit in range(1, self.commits))]
+        doubts = {pair: self._doubt(pair) for pair in pairs if self._can_ask(pair)}
+        if sure or not doubts:
+            return None
+        # Rounded, as sums that are equal differ in their last digits.
+        pair = max(doubts, key=lambda each: round(doubts[each], 9))
+        return self._asking(pair) if doubts[pair] >= 1 - SURE else None
+
+    def learn(self, question: Question, answer: Answer) -> None:
+        """Move weight to where the answer is likelier."""
+        pair = (question.base, question.commit)
+        if answer == "skip":
+            # Of two commits that aren't the good one, it doesn't say which can't be measured.
+            self._efforts[pair] = EFFORTS
+            self._broken.update({question.commit} if question.base == 0 else ())
+        elif answer == "inconclusive":
+            self._efforts[pair] = self._efforts.get(pair, 0) + 1
+        else:
+            self._answers[pair] = self._answers.get(pair, 0) + 1
+            slow = answer == "slow"
+            inside, outside = (1 - MISS, ALARM) if slow else (MISS, 1 - ALARM)
+            likelihood = np.full(self.commits, outside)
+            likelihood[question.base : question.commit] = inside
+            self.weights = self.weights * likelihood
+            self.weights /= self.weights.sum()
+            if slow and question.commit - question.base == 1:
+                self.confirmed[question.commit] = question
+
+    def range(self) -> tuple[int, int]:
+        """The first and last commit of the shortest range that has the weight ``SURE``."""
+        sums = np.concatenate(([0.0], np.cumsum(self.weights)))
+        ends = np.searchsorted(sums, sums[:-1] + SURE - 1e-12)
+        first = int(np.argmin(np.where(ends <= self.commits, ends - np.arange(self.commits), np.inf)))
+        return first + 1, int(ends[first])
+
+    def _can_ask(self, pair: tuple[int, int]) -> bool:
+        return self._broken.isdisjoint(pair) and self._efforts.get(pair, 0) < EFFORTS
+
+    def _asking(self, pair: tuple[int, int]) -> Question:
+        first, last = self.range()
+        asked, effort = self._answers.get(pair, 0), self._efforts.get(pair, 0)
+        return Question(*pair, asked, effort, last - first + 1)
+
+    def _doubt(self, pair: tuple[int, int]) -> float:
+        inside = float(self.weights[slice(*pair)].sum())
+        return min(inside, 1 - inside)
