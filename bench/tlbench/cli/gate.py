@@ -5,8 +5,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
-import signal
-from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +13,14 @@ import msgspec
 import numpy as np
 
 from tlbench.cli.command_line import NOTHING, Failure, Interrupted, count
+from tlbench.cli.gates import (
+    accuracy_tolerance_option,
+    budget_option,
+    end_politely,
+    ready,
+    say,
+    tolerance_option,
+)
 from tlbench.cli.options import (
     explain_option,
     file_option,
@@ -24,16 +30,12 @@ from tlbench.cli.options import (
 )
 from tlbench.errors import InputError
 from tlbench.gate.arm_process import ArmDied
-from tlbench.gate.arm_setup import ready_arms
-from tlbench.gate.arms import parse_arm
-from tlbench.gate.pair_result import Journal
 from tlbench.machine.fingerprint import fingerprint
 from tlbench.report.gate_junit import gate_junit
 from tlbench.report.gate_markdown import gate_markdown
 from tlbench.report.gate_text import COLOURS, gate_json, gate_table
 from tlbench.report.text import coloured
-from tlbench.runs.files import cache_dir, write_file
-from tlbench.suite.arm_options import ARM_OPTIONS
+from tlbench.runs.files import write_file
 from tlbench.suite.workloads import QUICK
 
 if TYPE_CHECKING:
@@ -56,27 +58,9 @@ def _explanation() -> list[str]:
 @click.command(epilog="Example: tlbench gate --base ref=main --head ref=HEAD -- bench_sort.py")
 @click.option("--base", default="", metavar="ARM", help="base: reference side")
 @click.option("--head", default="", metavar="ARM", help="candidate: side under test")
-@click.option(
-    "--tolerance",
-    multiple=True,
-    metavar="[NAME=]SHARE",
-    show_default="5%",
-    help="allowed slowdown, such as 5% or test_sort=10%; repeatable",
-)
-@click.option(
-    "--accuracy-tolerance",
-    metavar="SHARE",
-    show_default="1%",
-    help="allowed loss of accuracy, in percentage points",
-)
-@click.option(
-    "--budget",
-    type=click.FloatRange(0, min_open=True),
-    default=600.0,
-    show_default=True,
-    metavar="SECONDS",
-    help="time limit for all process pairs",
-)
+@tolerance_option
+@accuracy_tolerance_option
+@budget_option("time limit for all process pairs")
 @number_option(
     "--aa", "gate the candidate against itself N times; count false alarms", name="repeat"
 )
@@ -144,28 +128,17 @@ def _run(
     seed: int | None,
 ) -> list[Report]:
     """Run the gate of two arms, as the user wrote them, ``repeat`` times or once."""
-    from tlbench.gate.run import Gate
-
-    signal.signal(signal.SIGTERM, _terminated)
+    end_politely()
     turns = np.random.default_rng(seed)
-    store, here = cache_dir() / "gate", Path.cwd()
-    arms = [parse_arm(texts[1] if repeat else text, ARM_OPTIONS) for text in texts]
-    with ExitStack() as stack:
-        base, candidate = stack.enter_context(ready_arms(*arms, cwd=here, store=store, say=_say))
-        what = {
-            "base": base.identity,
-            "head": candidate.identity,
-            "settings": dataclasses.asdict(settings),
-            "folder": str(here),
-        }
-        journal = Journal.of(store / "journals", what)
+    base, candidate = texts
+    with ready((candidate if repeat else base, candidate), settings, say) as sides:
         gates: list[tuple[list[Pair], Report]] = []
         for number in range(1, (repeat or 1) + 1):
             if repeat:
-                _say(f"gate {number} of {repeat}: {candidate.label} against itself")
-            one = Gate(base, candidate, settings, journal, turns, _say)
+                say(f"gate {number} of {repeat}: {sides.candidate.label} against itself")
+            one = sides.gate(turns, say)
             gates.append((one.pairs, _finished(one, resume=resume)))
-            _save(save, what, gates)
+            _save(save, sides.what, gates)
     return [report for _, report in gates]
 
 
@@ -180,7 +153,7 @@ def _finished(gate: Gate, *, resume: bool) -> Report:
         line = f"interrupted after {count(len(gate.pairs), 'pair')}; {hint}"
         if isinstance(error, KeyboardInterrupt):
             raise Interrupted(line) from None
-        _say(line)
+        say(line)
         raise
 
 
@@ -233,12 +206,3 @@ def _save(path: Path | None, what: dict[str, Any], gates: list[tuple[list[Pair],
         ],
     }
     write_file(path, json.dumps(whole, default=str) + "\n")
-
-
-def _say(text: str) -> None:
-    click.echo(text, err=True)
-
-
-def _terminated(number: int, _: object) -> None:
-    """A polite end, so that worktrees and processes are cleared away."""
-    raise SystemExit(128 + number)

@@ -1,4 +1,4 @@
-"""The search for the commit that made a benchmark slower, with answers that may be wrong or missing.
+"""The search for the commit that made a benchmark slower; answers may be wrong or missing.
 
 Every commit has a weight: the chance that it is the culprit, given the answers so far. It starts
 equal for all. A question divides the commits into two parts, and its answer moves weight from one
@@ -138,7 +138,9 @@ class _State:
         """The first and last commit of the shortest range that has the weight ``SURE``."""
         sums = np.concatenate(([0.0], np.cumsum(self.weights)))
         ends = np.searchsorted(sums, sums[:-1] + SURE - 1e-12)
-        first = int(np.argmin(np.where(ends <= self.commits, ends - np.arange(self.commits), np.inf)))
+        first = int(
+            np.argmin(np.where(ends <= self.commits, ends - np.arange(self.commits), np.inf))
+        )
         return first + 1, int(ends[first])
 
     def _can_ask(self, pair: tuple[int, int]) -> bool:

@@ -39,11 +39,11 @@ class Benchmarks:
     notes: tuple[str, ...]
 
 
-def collect(processes: Processes, leave_out: frozenset[str]) -> Benchmarks:
-    """Ask both sides for their benchmarks, and make them run those of both, but these ids."""
+def collect(processes: Processes, wanted: Callable[[str], bool]) -> Benchmarks:
+    """Ask both sides for their benchmarks, and make them run those of both that are wanted."""
     messages = {key: process.hear("collected") for key, process in processes.items()}
     old, new = (messages[key]["tolerances"] for key in (BASE, CANDIDATE))
-    both = [name for name in new if name in old and name not in leave_out]
+    both = [name for name in new if name in old and wanted(name)]
     for process in processes.values():
         process.tell(run=both)
     return Benchmarks(
@@ -58,15 +58,15 @@ def collect(processes: Processes, leave_out: frozenset[str]) -> Benchmarks:
 
 def time_benchmarks(
     start: Callable[[], AbstractContextManager[Processes]],
-    leave_out: frozenset[str],
+    wanted: Callable[[str], bool],
     turns: Callable[[str, int], Turns],
     step: Callable[[str, int, Sequence[str]], None],
 ) -> tuple[Benchmarks, dict[str, PairedRounds]]:
-    """Run all benchmarks but these; where a process dies, new ones go on with what is left.
+    """Run all benchmarks that are wanted; where a process dies, new ones go on with what is left.
 
     Args:
         start: Starts both processes, and ends them after the block.
-        leave_out: Benchmarks that aren't run.
+        wanted: Whether a benchmark of this id is run.
         turns: What a benchmark gets, of so many.
         step: Called with a benchmark that begins, how many are done, and all of them.
 
@@ -77,7 +77,7 @@ def time_benchmarks(
     timed: dict[str, PairedRounds] = {}
     while True:
         with start() as processes:
-            there = collect(processes, leave_out.union(timed))
+            there = collect(processes, lambda name: wanted(name) and name not in timed)
             first = first or there
             for name in there.both:
                 step(name, len(timed), first.both)

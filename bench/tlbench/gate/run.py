@@ -43,11 +43,13 @@ class Settings:
     Attributes:
         arguments: pytest's, the same for both sides.
         budget_s: Seconds that all pairs may take; one pair runs in any case.
+        only: Ids of the benchmarks that run; empty for all.
     """
 
     arguments: tuple[str, ...]
     tolerances: Tolerances = field(default_factory=Tolerances)
     budget_s: float = 600.0
+    only: tuple[str, ...] = ()
 
 
 @dataclass
@@ -148,7 +150,7 @@ class Gate:
         with steps(len(self.pairs) + 1, self.say) as step:
             there, timed = time_benchmarks(
                 lambda: self._processes(environ, candidate_first=candidate_first),
-                leave_out,
+                lambda name: name not in leave_out and name in (self.settings.only or (name,)),
                 self._allowed(),
                 step,
             )

@@ -1,0 +1,105 @@
+"""What the commands that run gates have in common."""
+
+from __future__ import annotations
+
+import dataclasses
+import signal
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from tlbench.gate.arm_setup import ready_arms
+from tlbench.gate.arms import parse_arm
+from tlbench.gate.pair_result import Journal
+from tlbench.runs.files import cache_dir
+from tlbench.suite.arm_options import ARM_OPTIONS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from numpy.random import Generator
+
+    from tlbench.gate.arm_setup import ReadyArm
+    from tlbench.gate.run import Gate, Settings
+
+tolerance_option = click.option(
+    "--tolerance",
+    multiple=True,
+    metavar="[NAME=]SHARE",
+    show_default="5%",
+    help="allowed slowdown, such as 5% or test_sort=10%; repeatable",
+)
+accuracy_tolerance_option = click.option(
+    "--accuracy-tolerance",
+    metavar="SHARE",
+    show_default="1%",
+    help="allowed loss of accuracy, in percentage points",
+)
+
+
+def budget_option(about: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """``--budget``, in seconds."""
+    return click.option(
+        "--budget",
+        type=click.FloatRange(0, min_open=True),
+        default=600.0,
+        show_default=True,
+        metavar="SECONDS",
+        help=about,
+    )
+
+
+@dataclass(frozen=True)
+class Ready:
+    """Both sides ready to run; ``what`` says for JSON what is compared and how."""
+
+    base: ReadyArm
+    candidate: ReadyArm
+    settings: Settings
+    what: dict[str, Any]
+    journal: Journal
+
+    def gate(self, turns: Generator, say: Callable[[str], None]) -> Gate:
+        """A gate of them that is still to run."""
+        from tlbench.gate.run import Gate
+
+        return Gate(self.base, self.candidate, self.settings, self.journal, turns, say)
+
+
+@contextmanager
+def ready(
+    texts: tuple[str, str], settings: Settings, say: Callable[[str], None]
+) -> Iterator[Ready]:
+    """Make the arms of base and candidate ready, as the user wrote them, as long as the block.
+
+    Raises:
+        ArmError: One can't be; why, in one line.
+    """
+    store, here = cache_dir() / "gate", Path.cwd()
+    arms = [parse_arm(text, ARM_OPTIONS) for text in texts]
+    with ready_arms(arms[0], arms[1], cwd=here, store=store, say=say) as (base, candidate):
+        what = {
+            "base": base.identity,
+            "head": candidate.identity,
+            "settings": dataclasses.asdict(settings),
+            "folder": str(here),
+        }
+        journal = Journal.of(store / "journals", what)
+        yield Ready(base, candidate, settings, what, journal)
+
+
+def end_politely() -> None:
+    """Let SIGTERM end this process as an exit does: worktrees and processes are cleared away."""
+
+    def terminated(number: int, _: object) -> None:
+        raise SystemExit(128 + number)
+
+    signal.signal(signal.SIGTERM, terminated)
+
+
+def say(text: str) -> None:
+    """Print progress: a line on stderr."""
+    click.echo(text, err=True)
