@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import subprocess
 import tempfile
 from pathlib import Path
@@ -37,6 +38,19 @@ def write_json(path: Path, value: object, indent: int | None = 1) -> Path:
     """Write a value in place of what the file held; without an indent, in one line."""
     write_file(path, json.dumps(value, indent=indent) + "\n")
     return path
+
+
+def add_line(path: Path, value: object) -> None:
+    """Append a value to a file of JSON lines, on disk before this returns."""
+    with path.open("a", encoding="utf-8") as file:
+        file.write(json.dumps(value) + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def read_lines(path: Path) -> list[dict[str, Any]]:
+    """The values of a file of JSON lines."""
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
 def read_study(name: str) -> dict[str, Any]:

@@ -107,7 +107,7 @@ def compact(saved: dict[str, Any]) -> dict[str, Any]:
 @contextmanager
 def _load(*, on: bool) -> Iterator[None]:
     """A process beside the gate that is busy and idle in turns of random length."""
-    process = Process(target=_come_and_go, daemon=True)
+    process = Process(target=come_and_go, daemon=True)
     if on:
         process.start()
     try:
@@ -118,7 +118,8 @@ def _load(*, on: bool) -> Iterator[None]:
             process.join()
 
 
-def _come_and_go() -> None:
+def come_and_go() -> None:
+    """Keep a CPU busy, on and off."""
     while True:
         end = time.monotonic() + random.uniform(1, LOAD_S)  # noqa: S311 - no secret
         while time.monotonic() < end:
