@@ -66,6 +66,7 @@ def _explanation() -> list[str]:
 )
 @click.option("--resume", is_flag=True, help="resume an interrupted gate")
 @number_option("--seed", "random seed of the turn order", least=0)
+@click.option("--all", "everything", is_flag=True, help="show all benchmarks and reasons")
 @explain_option("what verdicts and columns mean", _explanation)
 @file_option("--markdown", "Markdown summary to write")
 @file_option("--junit", "JUnit XML file to write")
@@ -86,6 +87,7 @@ def gate(
     junit: Path | None,
     save: Path | None,
     resume: bool,
+    everything: bool,
     as_json: bool,
 ) -> None:
     """Decide whether a candidate is slower or less accurate than a base.
@@ -114,8 +116,8 @@ def gate(
     except ArmDied as error:
         raise Failure(str(error), NOTHING) from error
     if repeat:
-        raise SystemExit(_show_itself(reports, as_json=as_json))
-    raise SystemExit(_show(reports[0], markdown, junit, as_json=as_json))
+        raise SystemExit(_show_itself(reports, everything=everything, as_json=as_json))
+    raise SystemExit(_show(reports[0], markdown, junit, everything=everything, as_json=as_json))
 
 
 def _run(
@@ -157,7 +159,9 @@ def _finished(gate: Gate, *, resume: bool) -> Report:
         raise
 
 
-def _show(report: Report, markdown: Path | None, junit: Path | None, *, as_json: bool) -> int:
+def _show(
+    report: Report, markdown: Path | None, junit: Path | None, *, everything: bool, as_json: bool
+) -> int:
     """Print the report, write its files, and return its exit code."""
     summary = os.environ.get("GITHUB_STEP_SUMMARY")
     if summary:
@@ -169,11 +173,11 @@ def _show(report: Report, markdown: Path | None, junit: Path | None, *, as_json:
     if as_json:
         click.echo(json.dumps(gate_json(report), indent=1))
     else:
-        _print_table(report)
+        _print_table(report, everything=everything)
     return report.exit_code
 
 
-def _show_itself(reports: Sequence[Report], *, as_json: bool) -> int:
+def _show_itself(reports: Sequence[Report], *, everything: bool, as_json: bool) -> int:
     """Print the reports of a candidate against itself, and return 1 for too many false alarms."""
     from tlbench.gate.run import false_alarms
 
@@ -183,13 +187,14 @@ def _show_itself(reports: Sequence[Report], *, as_json: bool) -> int:
         click.echo(json.dumps(whole, indent=1))
     else:
         for report in reports:
-            _print_table(report)
+            _print_table(report, everything=everything)
         click.echo(str(alarms))
     return 0 if alarms.holds else 1
 
 
-def _print_table(report: Report) -> None:
-    click.echo("\n".join(coloured(gate_table(report), COLOURS)))
+def _print_table(report: Report, *, everything: bool) -> None:
+    fold = None if everything else "--all"
+    click.echo("\n".join(coloured(gate_table(report, fold), COLOURS)))
 
 
 def _save(path: Path | None, what: dict[str, Any], gates: list[tuple[list[Pair], Report]]) -> None:

@@ -93,7 +93,7 @@ def _not_timed(rounds: PairedRounds) -> str | None:
     outcomes = {end.outcome for end in rounds.outcomes.values()}
     if outcomes == {"skipped"}:
         return f"skipped in both: {rounds.outcomes[CANDIDATE].message}"
-    return "the benchmark fixture wasn't used" if outcomes == {"passed"} else None
+    return "doesn't use pytest-benchmark's fixture 'benchmark'" if outcomes == {"passed"} else None
 
 
 def _broken(name: str, rounds: PairedRounds) -> Verdict:

@@ -20,12 +20,13 @@ def change_text(ratio: float) -> str:
 def interval_text(ratio: float, low: float, high: float) -> str:
     """The interval of a change, in the same unit.
 
-    ``-0.8 .. +2.1 %`` has signs, of which plus is slower; ``3.0 .. 3.4x`` is slower or faster as
+    ``-0.8 .. +2.1 %`` has signs, of which plus is slower; ``3.02 .. 3.41x`` is slower or faster as
     the ratio is. An end beyond a factor of two is a factor beside percent, too.
     """
     if _is_factor(ratio):
         least, most = sorted(_turned(end, ratio) for end in (low, high))
-        return f"{_factor(least).removesuffix('x')} .. {_factor(most)}"
+        digits = 2 if most < 10 else 1
+        return f"{_factor(least, digits).removesuffix('x')} .. {_factor(most, digits)}"
     ends = [_factor(end) if end > FACTOR else f"{signed_percent(end)} %" for end in (low, high)]
     if ends[1].endswith("%"):
         ends[0] = ends[0].removesuffix(" %")
@@ -60,9 +61,7 @@ def _turned(ratio: float, change: float) -> float:
     return 1 / ratio if ratio else math.inf
 
 
-def _factor(factor: float) -> str:
-    if factor < 0.95:
-        return f"{factor:.2g}x"
+def _factor(factor: float, digits: int = 1) -> str:
     if factor < 999.95:
-        return f"{factor:.1f}x"
+        return f"{factor:.{digits}f}x"
     return f"{factor:,.0f}x" if factor < 99_999.5 else f"{factor:.1e}x"

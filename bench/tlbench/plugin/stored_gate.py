@@ -232,7 +232,7 @@ class StoredGate:
         report = Report(base, "this run", verdicts, notes=notes)
         terminalreporter.section(f"gate: {report.status}", sep="-")
         loud = report.status != "pass"
-        for line in gate_table(report):
+        for line in gate_table(report, None if terminalreporter.verbosity > 0 else "-v"):
             terminalreporter.write_line(line, yellow=loud, bold=loud)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tlbench.escapes import printable
-from tlbench.gate.names import short_names
+from tlbench.report.gate_reasons import note_lines, reason_lines, report_names
 from tlbench.report.gate_words import (
     COLUMNS,
     MEANINGS,
@@ -13,7 +13,6 @@ from tlbench.report.gate_words import (
     accuracies,
     counts,
     duration,
-    explanations,
     figures,
     status_text,
 )
@@ -35,11 +34,10 @@ def gate_markdown(report: Report) -> str:
 
     Nothing that a file, an arm or a test says is taken for Markdown or HTML.
     """
-    ids = [each.name for each in report.verdicts]
-    names = {key: as_code(name) for key, name in short_names(ids).items()}
+    names = {key: as_code(name) for key, name in report_names(report).items()}
     summary = ", ".join(filter(None, [counts(report), duration(report)]))
-    reasons = [f"- {names[key]}: {as_text(text)}" for key, text in explanations(report).items()]
-    notes = [f"- Note: {as_text(printable(note))}" for note in report.notes]
+    reasons = [f"- {line}" for line in reason_lines(report, names, as_text)]
+    notes = [f"- Note: {line}" for line in note_lines(report, names, as_text)]
     sides = (as_code(printable(side)) for side in (report.candidate, report.base))
     parts = [
         f"## {MARKS[report.status]} Gate: {report.status.upper()}",

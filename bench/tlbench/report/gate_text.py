@@ -6,8 +6,12 @@ import dataclasses
 import math
 from typing import TYPE_CHECKING, Any
 
+from rich.cells import cell_len, chop_cells
+
 from tlbench.escapes import printable
-from tlbench.gate.names import short_names
+from tlbench.gate.names import fitted_names
+from tlbench.report.gate_order import by_gravity, folded, folded_text
+from tlbench.report.gate_reasons import note_lines, reason_lines, report_names
 from tlbench.report.gate_words import (
     COLUMNS,
     EXPECTED,
@@ -16,41 +20,64 @@ from tlbench.report.gate_words import (
     accuracy_change,
     counts,
     duration,
-    explanations,
     figures,
     status_text,
 )
 from tlbench.report.table import lines_of
-from tlbench.report.text import sentence
+from tlbench.report.text import WIDTH, sentence
 
 if TYPE_CHECKING:
-    from tlbench.gate.verdict import Report
+    from collections.abc import Mapping, Sequence
+
+    from tlbench.gate.verdict import Report, Verdict
 
 #: Of the table on the terminal.
 COLUMN_NAMES = ("benchmark", "change", "interval", "n", "tol.", "verdict")
+#: Columns of a name in a sentence, so that it isn't broken.
+NAME_WIDTH = WIDTH - 8
 #: Of statuses in capitals.
 COLOURS = {"PASS": "green", "FAIL": "red", "INCONCLUSIVE": "yellow", "NOT COMPARABLE": "yellow"}
 
 
-def gate_table(report: Report) -> list[str]:
-    """Lines of at most 80 columns: each benchmark, accuracies, reasons, notes, the verdict."""
-    names = short_names(each.name for each in report.verdicts)
-    rows = [(names[each.name], *figures(each), status_text(each)) for each in report.verdicts]
+def gate_table(report: Report, fold: str | None = None) -> list[str]:
+    """Lines of at most 80 columns: the sides, benchmarks, reasons, notes, and the verdict.
+
+    ``fold`` is the option that shows everything, where much of what passes is folded without it.
+    """
+    shown, hidden = folded(report.verdicts) if fold else (by_gravity(report.verdicts), [])
+    whole = report_names(report)
+    names = fitted_names(whole, NAME_WIDTH)
     lines = sentence(f"{printable(report.candidate)} against {printable(report.base)}")
     lines += (
-        lines_of(COLUMN_NAMES, rows, right=range(1, 5)) if rows else [NOTHING, *sentence(EXPECTED)]
+        _rows(shown, fitted_names(report_names(report), WIDTH))
+        if shown
+        else [NOTHING, *sentence(EXPECTED)]
     )
-    texts = [
-        f"{names[each.name]}: {accuracy_change(each)}" for each in report.verdicts if each.accuracy
-    ]
-    texts += [f"{names[name]}: {text}" for name, text in explanations(report).items()]
-    texts += [f"note: {printable(note)}" for note in report.notes]
+    texts = [f"{folded_text(hidden)} ({fold} shows them)"] if hidden else []
+    texts += [f"{names[each.name]}: {accuracy_change(each)}" for each in shown if each.accuracy]
+    texts += reason_lines(report, names, everything=not fold)
+    texts += [f"note: {each}" for each in note_lines(report, names, everything=not fold)]
     lines += [line for text in texts for line in sentence(text)]
     lines += filter(None, [counts(report)])
     return [
         *lines,
         ", ".join(filter(None, [f"verdict: {report.status.upper()}", duration(report)])),
     ]
+
+
+def _rows(verdicts: Sequence[Verdict], names: Mapping[str, str]) -> list[str]:
+    """The table; a name that is too wide for its column has a line of its own before its row."""
+    rows = [(*figures(each), status_text(each)) for each in verdicts]
+    columns = zip(COLUMN_NAMES[1:], *rows, strict=True)
+    room = WIDTH - sum(1 + max(map(cell_len, column)) for column in columns)
+    texts = [names[each.name] for each in verdicts]
+    firsts = [text if cell_len(text) <= room else "" for text in texts]
+    cells = [(first, *row) for first, row in zip(firsts, rows, strict=True)]
+    heading, *lines = lines_of(COLUMN_NAMES, cells, right=range(1, 5))
+    table = [heading]
+    for text, first, line in zip(texts, firsts, lines, strict=True):
+        table += [line] if first else [*chop_cells(text, WIDTH), line]
+    return table
 
 
 def gate_explanation() -> list[str]:

@@ -23,15 +23,17 @@ MEANINGS: dict[Status, str] = {
     "in the time that there was.",
     "not comparable": "nothing can be said: for instance, the benchmark vanished, fails in the "
     "base, or its accuracy is of other images.",
-    "fail": "a slowdown is confirmed and its estimate is beyond the tolerance, or accuracy was "
-    "lost, or the benchmark's own check fails in the candidate. If nothing changed, the chance "
-    f"that any benchmark is called slower is at most {100 * ALARM:.0f} %.",
+    "fail": "a slowdown is significant, and its estimate is larger than the tolerance, or, at the "
+    "end, a slowdown as large as the tolerance could not be ruled out; or accuracy was lost; or "
+    "the benchmark fails in the candidate only. If nothing changed, the chance that any benchmark "
+    f"is called slower is at most {100 * ALARM:.0f} %.",
 }
 #: How to read the table.
 COLUMNS = (
-    "The change is how much longer the candidate takes than the base; a positive end of its "
-    "interval is slower. n counts independent pieces of evidence: process pairs, or the "
-    "baseline's runs. The gate's verdict is the most severe of its benchmarks'."
+    "The change is how much longer the candidate takes than the base, in percent, or as a factor "
+    "(3.2x) beyond a factor of two; a positive end of its interval is slower. n counts "
+    "independent pieces of evidence: process pairs, or the baseline's runs. The gate's verdict "
+    "is the most severe of its benchmarks'."
 )
 #: Confidence below which an interval is said to have less.
 USUAL_COVERAGE = 0.95
@@ -39,8 +41,8 @@ USUAL_COVERAGE = 0.95
 NOTHING = "no benchmark could be measured in both arms"
 #: What to do then.
 EXPECTED = (
-    "expected tests that use the benchmark fixture, in files that pytest collects; name the files "
-    "after --"
+    "expected tests with pytest-benchmark's fixture 'benchmark', in files that pytest collects; "
+    "name the files after --"
 )
 
 
@@ -105,15 +107,6 @@ def explanation(verdict: Verdict) -> str:
     return "; ".join(parts)
 
 
-def explanations(report: Report) -> dict[str, str]:
-    """By id, of the benchmarks that don't just pass."""
-    return {
-        each.name: explanation(each)
-        for each in report.verdicts
-        if each.status != "pass" or each.faster
-    }
-
-
 def counts(report: Report) -> str:
     """How many benchmarks have which verdict, the most severe first; empty where there are none."""
     count = Counter(each.status for each in report.verdicts)
@@ -126,8 +119,7 @@ def duration(report: Report) -> str:
 
 
 def _more(more: int, n: int) -> str:
-    text = f"unchanged code would pass with about {more:,} more pair{'s' * (more != 1)}"
     most = LOOKS[-1].pairs
     if n + more > most:
-        return f"{text}, but a gate ends after {most}: use a quieter machine or more tolerance"
-    return f"{text}: increase the budget"
+        return f"a pass would take more than the {most} pairs that a gate has"
+    return f"unchanged code would pass with about {more:,} more pair{'s' * (more != 1)}"

@@ -147,7 +147,7 @@ def test_a_benchmark_that_a_side_cannot_time(base, candidate, status, reason):
 def test_what_both_skip_or_do_not_time_is_only_a_note():
     assert judge(SKIPPED, SKIPPED) == ((), ("a: skipped in both: why",))
     untimed = Pair(False, {"a": PairedRounds(outcomes={"base": passed(), "head": passed()})}, 1.0)
-    notes = ("a: the benchmark fixture wasn't used",)
+    notes = ("a: doesn't use pytest-benchmark's fixture 'benchmark'",)
     assert pair_verdicts([untimed], Decisions({}), Tolerances()) == ((), notes)
 
 

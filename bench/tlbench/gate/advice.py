@@ -1,0 +1,74 @@
+"""What would decide the benchmarks of a gate that are inconclusive."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tlbench.stats.estimate import LOOKS
+
+if TYPE_CHECKING:
+    from tlbench.gate.verdict import Report, Verdict
+
+
+@dataclass(frozen=True)
+class Advice:
+    """What would decide unchanged benchmarks that are inconclusive for their speed.
+
+    Attributes:
+        detectable: The smallest slowdown, as a share, that would have been detected: of the
+            benchmark with the least, and of that with the largest.
+        confidence: Of the least sure interval, 0 to 1.
+        by_budget: Benchmarks that more pairs would decide, in a budget of about ``budget_s``.
+        by_tolerance: Benchmarks that would take more pairs than a gate has; with as many,
+            ``tolerance`` would decide them.
+    """
+
+    detectable: tuple[float, float] | None = None
+    confidence: float = 1.0
+    by_budget: int = 0
+    budget_s: float = math.nan
+    by_tolerance: int = 0
+    tolerance: float = math.nan
+
+
+def advice_on(report: Report) -> Advice:
+    """For the benchmarks that a report calls inconclusive."""
+    verdicts = [each for each in report.verdicts if each.status == "inconclusive"]
+    sizes = [each.detectable for each in verdicts if each.detectable is not None]
+    sizes = [size for size in sizes if math.isfinite(size)]
+    # What has an estimate but no number of pairs isn't inconclusive for too few of them.
+    needed = [
+        (_needed(each), _ran(each), each.tolerance)
+        for each in verdicts
+        if each.more is not None or each.estimate is None
+    ]
+    most = LOOKS[-1].pairs
+    soon = [report.seconds * pairs / ran for pairs, ran, _ in needed if pairs <= most]
+    late = [_tolerance(share, pairs / most) for pairs, _, share in needed if pairs > most]
+    return Advice(
+        (min(sizes), max(sizes)) if sizes else None,
+        min((each.estimate.coverage for each in verdicts if each.estimate), default=1.0),
+        len(soon),
+        max(soon, default=math.nan),
+        len(late),
+        max(late, default=math.nan),
+    )
+
+
+def _ran(verdict: Verdict) -> int:
+    """Pairs of a benchmark; one isn't enough for an estimate."""
+    return max(1, verdict.estimate.n) if verdict.estimate else 1
+
+
+def _needed(verdict: Verdict) -> int:
+    """Pairs that would decide a benchmark, or may, where nothing is known of its noise."""
+    if verdict.more is None:
+        return LOOKS[1].pairs
+    return max(LOOKS[0].pairs, _ran(verdict) + verdict.more)
+
+
+def _tolerance(share: float, times: float) -> float:
+    """The tolerance that takes so many times fewer pairs: they grow with its inverse square."""
+    return math.expm1(math.log1p(share) * math.sqrt(times))

@@ -1,0 +1,135 @@
+"""Below a gate's table: why, what to do about it, and what else is to be known."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from tlbench.escapes import printable
+from tlbench.gate.advice import advice_on
+from tlbench.gate.names import short_names
+from tlbench.gate.ratio_text import slowdown_text
+from tlbench.report.gate_order import by_gravity
+from tlbench.report.gate_words import USUAL_COVERAGE
+from tlbench.stats.estimate import LOOKS, POWER
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from tlbench.gate.advice import Advice
+    from tlbench.gate.verdict import Report
+
+#: Benchmarks that are named of those with the same reason, and reasons of the same verdict.
+MOST = 10
+
+
+def report_names(report: Report) -> dict[str, str]:
+    """Short names of a report's benchmarks, those that notes are about among them."""
+    noted = (name for name, text in map(_note_parts, report.notes) if text)
+    return short_names(dict.fromkeys([*(each.name for each in report.verdicts), *noted]))
+
+
+def reason_lines(
+    report: Report,
+    names: Mapping[str, str],
+    as_text: Callable[[str], str] = str,
+    *,
+    everything: bool = False,
+) -> list[str]:
+    """Why benchmarks don't pass, the gravest first, and what would decide the inconclusive ones.
+
+    Benchmarks with the same reason share a line.
+
+    Args:
+        report: A gate's.
+        names: How benchmarks' names are written, by id.
+        as_text: How any other text is written.
+        everything: Say all reasons and name all benchmarks, however many.
+    """
+    most = len(report.verdicts) if everything else MOST
+    by_status: dict[str, dict[str, list[str]]] = {}
+    for each in by_gravity(report.verdicts):
+        if each.status != "pass":
+            same = by_status.setdefault(each.status, {})
+            same.setdefault(printable(each.reason), []).append(names[each.name])
+    lines = []
+    for status, same in by_status.items():
+        # Of what is inconclusive the table has the names, and the reason is mostly the same.
+        named = 0 if status == "inconclusive" else most
+        texts = [_line(each, as_text(text), named) for text, each in same.items()]
+        # A line in place of one reason would save nothing.
+        if len(texts) > most + 1:
+            texts[most:] = [f"and {sum(map(len, list(same.values())[most:]))} more {status}"]
+        lines += texts
+    return lines + [as_text(text) for text in _advice(advice_on(report))]
+
+
+def note_lines(
+    report: Report,
+    names: Mapping[str, str],
+    as_text: Callable[[str], str] = str,
+    *,
+    everything: bool = False,
+) -> list[str]:
+    """A report's notes, where benchmarks of which the same is said share one; as above."""
+    kinds: dict[str, list[str]] = {}
+    for note in report.notes:
+        kinds.setdefault(_note_parts(note)[1] or note, []).append(note)
+    lines, most = [], len(report.notes) if everything else MOST
+    for text, same in kinds.items():
+        if len(set(same)) > 1:
+            about = [names[_note_parts(note)[0]] for note in same]
+            lines.append(_line(about, as_text(printable(text)), most))
+        else:
+            lines.append(as_text(printable(same[0])))
+    return lines
+
+
+def _note_parts(note: str) -> tuple[str, str]:
+    """What a note is about, such as a benchmark, and what it says of it, if it has both."""
+    name, _, text = note.partition(": ")
+    return name, text
+
+
+def _line(names: list[str], text: str, most: int) -> str:
+    """One benchmark and what is said of it, or how many, with so many of their names at most."""
+    if len(names) == 1:
+        return f"{names[0]}: {text}"
+    rest = ", …" if len(names) > most else ""
+    return f"{len(names)} benchmarks: {text}" + f" ({', '.join(names[:most])}{rest})" * bool(most)
+
+
+def _advice(advice: Advice) -> list[str]:
+    """In one paragraph, or none."""
+    sentences = []
+    if advice.detectable:
+        ends = dict.fromkeys(map(slowdown_text, advice.detectable))
+        power = f"(power {100 * POWER:.0f} %)"
+        sentences.append(
+            f"the smallest slowdown that would have been detected {power} is {' to '.join(ends)}"
+        )
+    if advice.confidence < USUAL_COVERAGE:
+        sentences.append(f"intervals have only {100 * advice.confidence:.0f} % confidence")
+    if advice.by_budget and math.isfinite(advice.budget_s):
+        sentences.append(
+            f"more time would decide {_benchmarks(advice.by_budget)}, if nothing changed: use "
+            f"--budget={_rounded_up(advice.budget_s)}"
+        )
+    if advice.by_tolerance:
+        percent = math.ceil(100 * advice.tolerance)
+        tolerance = f" or --tolerance={percent}%" if percent <= 100 else ""
+        sentences.append(
+            f"{_benchmarks(advice.by_tolerance)} would take more than the {LOOKS[-1].pairs} pairs "
+            f"that a gate has: use a quieter machine{tolerance}"
+        )
+    return [f"inconclusive: {'; '.join(sentences)}"] if sentences else []
+
+
+def _benchmarks(count: int) -> str:
+    return f"{count} benchmark{'s' * (count != 1)}"
+
+
+def _rounded_up(seconds: float) -> int:
+    """To two digits."""
+    unit: int = 10 ** max(0, math.floor(math.log10(max(seconds, 1))) - 1)
+    return math.ceil(seconds / unit) * unit
