@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from tlbench.stats.estimate import LOOKS
 
 if TYPE_CHECKING:
-    from tlbench.gate.verdict import Report, Verdict
+    from tlbench.gate.verdict import Report
 
 
 @dataclass(frozen=True)
@@ -38,14 +38,13 @@ def advice_on(report: Report) -> Advice:
     verdicts = [each for each in report.verdicts if each.status == "inconclusive"]
     sizes = [each.detectable for each in verdicts if each.detectable is not None]
     sizes = [size for size in sizes if math.isfinite(size)]
-    # What has an estimate but no number of pairs isn't inconclusive for too few of them.
     needed = [
-        (_needed(each), _ran(each), each.tolerance)
+        (max(LOOKS[0].pairs, each.estimate.n + each.more), each.estimate.n, each.tolerance)
         for each in verdicts
-        if each.more is not None or each.estimate is None
+        if each.more is not None and each.estimate
     ]
     most = LOOKS[-1].pairs
-    soon = [report.seconds * pairs / ran for pairs, ran, _ in needed if pairs <= most]
+    soon = [report.seconds * pairs / max(1, ran) for pairs, ran, _ in needed if pairs <= most]
     late = [_tolerance(share, pairs / most) for pairs, _, share in needed if pairs > most]
     return Advice(
         (min(sizes), max(sizes)) if sizes else None,
@@ -55,18 +54,6 @@ def advice_on(report: Report) -> Advice:
         len(late),
         max(late, default=math.nan),
     )
-
-
-def _ran(verdict: Verdict) -> int:
-    """Pairs of a benchmark; one isn't enough for an estimate."""
-    return max(1, verdict.estimate.n) if verdict.estimate else 1
-
-
-def _needed(verdict: Verdict) -> int:
-    """Pairs that would decide a benchmark, or may, where nothing is known of its noise."""
-    if verdict.more is None:
-        return LOOKS[1].pairs
-    return max(LOOKS[0].pairs, _ran(verdict) + verdict.more)
 
 
 def _tolerance(share: float, times: float) -> float:

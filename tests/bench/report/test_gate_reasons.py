@@ -22,7 +22,7 @@ def notes(*texts, **more):
 
 
 def undecided(name, *, n=16, more=4, detectable=0.08, coverage=0.96):
-    estimate = Estimate(1.02, 0.98, 1.06, coverage, n) if n > 1 else None
+    estimate = Estimate(1.02, 0.98, 1.06, coverage, n)
     return Verdict(
         f"a.py::{name}", "inconclusive", UNDECIDED, 0.05, estimate, None, detectable, more
     )
@@ -97,23 +97,18 @@ def test_of_many_reasons_the_gravest_are_said():
             id="some",
         ),
         pytest.param(
-            # 32 pairs rule out 1.05 ** sqrt(48 / 32) - 1 = 6.2 %.
-            [undecided("a"), undecided("b", more=32)],
+            # 64 pairs rule out 1.05 ** sqrt(96 / 64) - 1 = 6.2 %.
+            [undecided("a"), undecided("b", more=80)],
             "the smallest slowdown that would have been detected (power 90 %) is 8.0 %; more time "
             "would decide 1 benchmark, if nothing changed: use --budget=750; 1 benchmark would "
-            "take more than the 32 pairs that a gate has: use a quieter machine or --tolerance=7%",
+            "take more than the 64 pairs that a gate has: use a quieter machine or --tolerance=7%",
             id="too many pairs",
         ),
         pytest.param(
             [undecided("a", more=10**6)],
             "the smallest slowdown that would have been detected (power 90 %) is 8.0 %; 1 "
-            "benchmark would take more than the 32 pairs that a gate has: use a quieter machine",
+            "benchmark would take more than the 64 pairs that a gate has: use a quieter machine",
             id="no tolerance would do",
-        ),
-        pytest.param(
-            [undecided("a", n=1, more=None, detectable=None)] * 3,
-            "more time would decide 3 benchmarks, if nothing changed: use --budget=4800",
-            id="one pair",
         ),
         pytest.param(
             [undecided("a", n=2, more=1, detectable=float("inf"), coverage=0.5)],
@@ -132,6 +127,12 @@ def test_inconclusive_benchmarks_share_one_advice(verdicts, advice):
     *_, last = reasons(*verdicts)
     assert last == f"inconclusive: {advice}"
     assert len(reasons(*verdicts)) == 2
+
+
+def test_after_one_pair_nothing_is_known_of_what_it_takes():
+    few = "only 1 process pair: at least 6 are needed"
+    verdicts = [Verdict(f"a.py::test_{i}", "inconclusive", few) for i in range(3)]
+    assert reasons(*verdicts) == [f"3 benchmarks: {few}"]
 
 
 def test_accuracy_that_is_inconclusive_takes_no_more_time():

@@ -102,7 +102,7 @@ def test_a_gate_explains_its_verdicts_and_columns():
         ),
         (
             Verdict("x", "inconclusive", "neither", 0.05, ESTIMATE, None, None, LOOKS[-1].pairs),
-            "neither; a pass would take more than the 32 pairs that a gate has",
+            "neither; a pass would take more than the 64 pairs that a gate has",
         ),
         (
             Verdict("x", "inconclusive", "few", 0.05, Estimate(1.0, 0.9, 1.1, 0.5, 2)),
