@@ -48,6 +48,8 @@ class ReadyArm:
         options: Of the suite, such as ``--engine=litert``.
         identity: What is really compared: equal for arms that are the same, whatever they were
             called. Only text and None, for JSON.
+        pip: Requirements that were asked for.
+        top: Top folder of the user's own checkout.
         tree: The arm's checkout.
         below: The interpreter, without what ``pip=`` installs.
         own: The environment of what ``pip=`` installs; None where it installs nothing.
@@ -61,6 +63,8 @@ class ReadyArm:
     environ: Mapping[str, str]
     options: tuple[str, ...]
     identity: dict[str, str | None]
+    pip: tuple[str, ...]
+    top: Path
     tree: Tree
     below: Interpreter
     own: Environment | None = None
@@ -152,6 +156,8 @@ def _ready_arm(
             "env": json.dumps(sorted(arm.env)),
             "options": json.dumps(sorted(arm.options)),
         },
+        pip=arm.pip,
+        top=top_of(cwd, tree),
         tree=tree,
         below=below,
         own=own,

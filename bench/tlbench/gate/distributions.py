@@ -29,6 +29,13 @@ def packages(site: Path) -> dict[str, tuple[str, ...]]:
     return {name: _modules(name, each) for name, each in sorted(there.items()) if name != "pip"}
 
 
+def modules_of(name: str, site: Path) -> tuple[str, ...]:
+    """Modules of one distribution in a folder of packages; none where it isn't there."""
+    for each in metadata.distributions(name=name, path=[str(site)]):
+        return _modules(canonical(name), each)
+    return ()
+
+
 def _modules(name: str, distribution: metadata.Distribution) -> tuple[str, ...]:
     paths = [
         PurePosixPath(each)

@@ -77,6 +77,17 @@ class PairedRounds(msgspec.Struct, rename={"candidate": CANDIDATE}):
         return bool(self.base) and all(end.outcome == "passed" for end in self.outcomes.values())
 
 
+class Loaded(msgspec.Struct, frozen=True):
+    """A package that an arm imported: from where, and which of its modules are compiled.
+
+    ``version`` is None where it isn't known.
+    """
+
+    file: str
+    version: str | None = None
+    compiled: tuple[str, ...] = ()
+
+
 class Pair(msgspec.Struct, frozen=True, rename={"candidate_first": "head_first"}):
     """A process pair that was run.
 
@@ -95,6 +106,7 @@ class Pair(msgspec.Struct, frozen=True, rename={"candidate_first": "head_first"}
     new: tuple[str, ...] = ()
     tolerances: dict[str, dict[str, Any]] = {}
     errors: dict[str, dict[str, str]] = {}
+    loaded: dict[str, dict[str, Loaded]] = {}
     notes: tuple[str, ...] = ()
 
     @property
