@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 from tlbench.gate.builds import canonical
 from tlbench.gate.distributions import modules_of
 from tlbench.gate.requirements import distribution_of
+from tlbench.gate.verdict import Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from tlbench.gate.arm_setup import ReadyArm
     from tlbench.gate.pair_result import Loaded
@@ -31,6 +32,14 @@ def incomparable(
         if reason := _elsewhere(arm, packages):
             return reason
     return _same_file(arms, of_base, of_candidate) or _kinds(arms, of_base, of_candidate)
+
+
+def incomparable_verdicts(verdicts: Iterable[Verdict], reason: str) -> tuple[Verdict, ...]:
+    """The same for every benchmark, but for those that can't be compared for a reason of theirs."""
+    return tuple(
+        each if each.status == "not comparable" else Verdict(each.name, "not comparable", reason)
+        for each in verdicts
+    )
 
 
 def _elsewhere(arm: ReadyArm, packages: Packages) -> str | None:

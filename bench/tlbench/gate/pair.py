@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +29,7 @@ class Benchmarks:
         tolerances: Arguments of the candidate's markers ``tolerance``, by id.
         errors: By side, files that couldn't be imported, with the error's first line.
         notes: What the user is to know of how they run.
+        loaded: By side, packages that were imported by the end, if they were asked for.
     """
 
     both: tuple[str, ...]
@@ -37,6 +38,7 @@ class Benchmarks:
     tolerances: dict[str, dict[str, Any]]
     errors: dict[str, dict[str, str]]
     notes: tuple[str, ...]
+    loaded: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
 def collect(processes: Processes, wanted: Callable[[str], bool]) -> Benchmarks:
@@ -86,9 +88,9 @@ def time_benchmarks(
                 if not alive:
                     break
             else:
-                for process in processes.values():
-                    process.hear("finished", "died")
-                return first, timed
+                ends = {key: each.hear("finished", "died") for key, each in processes.items()}
+                loaded = {key: end.get("loaded", {}) for key, end in ends.items()}
+                return replace(first, loaded=loaded), timed
 
 
 @dataclass(frozen=True)

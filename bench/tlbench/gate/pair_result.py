@@ -106,8 +106,8 @@ class Pair(msgspec.Struct, frozen=True, rename={"candidate_first": "head_first"}
     new: tuple[str, ...] = ()
     tolerances: dict[str, dict[str, Any]] = {}
     errors: dict[str, dict[str, str]] = {}
-    loaded: dict[str, dict[str, Loaded]] = {}
     notes: tuple[str, ...] = ()
+    loaded: dict[str, dict[str, Loaded]] = {}
 
     @property
     def unusable(self) -> frozenset[str]:

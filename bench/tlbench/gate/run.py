@@ -10,10 +10,20 @@ from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from tlbench.gate import arm
 from tlbench.gate.arm_process import PLUGIN, ArmProcess
+from tlbench.gate.comparable import incomparable, incomparable_verdicts
 from tlbench.gate.pair import Turns, time_benchmarks
-from tlbench.gate.pair_result import BASE, CANDIDATE, BenchmarkOutcome, Pair, PairedRounds
+from tlbench.gate.pair_result import (
+    BASE,
+    CANDIDATE,
+    BenchmarkOutcome,
+    Loaded,
+    Pair,
+    PairedRounds,
+)
 from tlbench.gate.pair_verdicts import pair_verdicts
 from tlbench.gate.plan import PAIRS_TO_FIT, PILOT, costs, outlook, plan_turns
 from tlbench.gate.progress import START, pair_line, plan_line, resumed_line, steps
@@ -64,6 +74,7 @@ class Gate:
     say: Callable[[str], None]
     pairs: list[Pair] = field(default_factory=list)
     _decisions: Decisions = field(default_factory=lambda: Decisions({}))
+    _incomparable: str | None = None
 
     def run(self, *, resume: bool = False) -> Report:
         """Run pairs and judge; ``resume`` continues after those in the journal, if any.
@@ -83,13 +94,18 @@ class Gate:
         self._consider(last=True)
         self.journal.end()
         verdicts, notes = pair_verdicts(self.pairs, self._decisions, self.settings.tolerances)
-        if self._decisions.open and not self._outlook.can_pass:
+        if self._incomparable:
+            verdicts = incomparable_verdicts(verdicts, self._incomparable)
+        elif self._decisions.open and not self._outlook.can_pass:
             notes += (plan_line(self._outlook),)
+        notes += self.base.notes + self.candidate.notes
         return Report(self.base.label, self.candidate.label, verdicts, self._spent_s, notes)
 
     def _needs_another(self) -> bool:
         if not self.pairs:
             return True
+        if self._incomparable:
+            return False
         if not self._decisions.open or len(self.pairs) >= LOOKS[-1].pairs:
             return False
         if len(self.pairs) == 1 and not self._outlook.can_pass:
@@ -127,8 +143,10 @@ class Gate:
         self.say(pair_line(self.pairs, self._decisions))
 
     def _begin(self, pilot: Pair) -> None:
+        loaded = [pilot.loaded.get(key, {}) for key in (BASE, CANDIDATE)]
+        self._incomparable = incomparable(self.base, self.candidate, *loaded)
         self._decisions = Decisions(self.settings.tolerances.shares(pilot))
-        if self._decisions.tolerances:
+        if self._decisions.tolerances and not self._incomparable:
             self.say(plan_line(self._outlook))
 
     def _consider(self, *, last: bool) -> None:
@@ -158,16 +176,11 @@ class Gate:
             lost = BenchmarkOutcome("failed", "it was not collected again")
             timed[name] = PairedRounds(outcomes={BASE: lost, CANDIDATE: lost})
         seconds = perf_counter() - start
+        loaded = msgspec.convert(there.loaded, dict[str, dict[str, Loaded]])
         return Pair(
-            candidate_first,
-            timed,
-            seconds,
-            there.vanished,
-            there.new,
-            there.tolerances,
-            there.errors,
-            there.notes,
-        )
+            candidate_first, timed, seconds, there.vanished, there.new, there.tolerances,
+            there.errors, there.notes, loaded,
+        )  # fmt: skip
 
     def _allowed(self) -> Callable[[str, int], Turns]:
         """What a benchmark of so many gets in the next pair; the first one is bounded, too."""
@@ -197,7 +210,7 @@ class Gate:
                 log = scratch / f"{key}.log"
                 process = ArmProcess(side, arguments, plugin, log, environ)
                 stack.callback(process.close)
-                process.tell(event="settings")
+                process.tell(event="settings", loaded=not self.pairs)
                 processes[key] = process
             yield processes
 

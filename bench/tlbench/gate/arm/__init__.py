@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from .installed import ask_first
 from .line import Line
 from .overrides import Overrides
 from .timeouts import Timeouts
@@ -30,6 +31,7 @@ OVERRIDES = "tlbench-overrides"
 @pytest.hookimpl(tryfirst=True)
 def pytest_addoption(pluginmanager: pytest.PytestPluginManager) -> None:
     """Override the user's settings, from before they are parsed."""
+    ask_first()  # before pytest's own finder, which looks through the path for its plugins
     pluginmanager.register(Overrides(), OVERRIDES)
 
 

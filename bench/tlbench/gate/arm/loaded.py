@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 #: Packages that run the benchmarks, and are none of what is measured.
-RUNNING = {"_pytest", "pytest", "pytest_benchmark", "tlbench_arm", "tlbench_installed"}
+RUNNING = {"__main__", "_pytest", "pytest", "pytest_benchmark", "tlbench_arm", "tlbench_installed"}
 #: Folders of the standard library.
 _STANDARD = tuple(
     os.path.realpath(sysconfig.get_path(name)) + os.sep for name in ("stdlib", "platstdlib")

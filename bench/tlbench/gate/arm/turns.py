@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
+from .loaded import loaded_packages
 from .rounds import steady_memory, timed_round
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ class Turns:
         self.reports: list[pytest.TestReport] = []
         self.info: dict[str, Any] = {}
         self.errors: dict[str, str] = {}
+        self.files: set[str] = set()
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_configure(self, config: pytest.Config) -> None:
@@ -53,6 +55,7 @@ class Turns:
         known = {
             each.nodeid: each for each in items if "benchmark" in getattr(each, "fixturenames", ())
         }
+        self.files = {str(each.path) for each in items}
         tolerances = {name: _tolerance(item) for name, item in known.items()}
         self.line.tell(
             event="collected", tolerances=tolerances, errors=self.errors, notes=self.notes
@@ -90,8 +93,9 @@ class Turns:
         return report
 
     def pytest_sessionfinish(self) -> None:
-        """Say that all is done."""
-        self.line.tell(event="finished")
+        """Say that all is done, and what was imported, if the gate asked for it."""
+        loaded = loaded_packages(self.files) if self.line.settings.get("loaded") else {}
+        self.line.tell(event="finished", loaded=loaded)
 
     def time(
         self,
