@@ -2,12 +2,20 @@
 
 import pytest
 
-from tlbench.gate.pair_result import BenchmarkOutcome, Journal, JournalError, Pair, PairedRounds
+from tlbench.gate.pair_result import (
+    BenchmarkOutcome,
+    Journal,
+    JournalError,
+    Loaded,
+    Pair,
+    PairedRounds,
+)
 
 OUTCOMES = {key: BenchmarkOutcome("passed", "", {"accuracy": 0.5}) for key in ("base", "head")}
 PAIR = Pair(
-    True, {"a.py::test_x": PairedRounds([1.0, 1.5], [2, 0.5], 3, 7, 4.5, OUTCOMES)}, 7.5,
+    True, {"a.py::test_x": PairedRounds([1.0, 1.5], [2, 0.5], 3, 7, 4.5, 0.5, OUTCOMES)}, 7.5,
     ("gone",), ("new",), {"a.py::test_x": {"args": ["5%"], "kwargs": {}}},
+    loaded={"base": {"pkg": Loaded("/pkg.py", "1", ("pkg._c",))}, "head": {}},
 )  # fmt: skip
 
 
