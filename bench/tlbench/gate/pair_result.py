@@ -43,7 +43,7 @@ class PairedRounds(msgspec.Struct, rename={"candidate": CANDIDATE}):
 
     Attributes:
         base, candidate: Seconds per call, turn by turn; empty where it wasn't timed.
-        iterations, parts: Calls of a part, and parts of a round, whose lower quartile counts.
+        iterations, parts: Calls of a part, and parts of a round, whose lower decile counts.
         wall_s: Seconds of all turns, with what benchmarks do untimed between rounds.
         overhead_s: Seconds of all else: warm-up, and the test around the rounds.
         outcomes: By side, ``BASE`` and ``CANDIDATE``.

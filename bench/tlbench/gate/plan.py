@@ -38,7 +38,7 @@ MEDIAN_VARIANCE = math.pi / 2
 
 @dataclass(frozen=True)
 class Round:
-    """So many parts of so many calls; its seconds are the lower quartile of the parts."""
+    """So many parts of so many calls; its seconds are the lower decile of the parts."""
 
     iterations: int
     parts: int

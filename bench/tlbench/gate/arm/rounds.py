@@ -1,4 +1,4 @@
-"""A round: parts of several calls each, and their lower quartile."""
+"""A round: parts of several calls each, and their lower decile."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def timed_round(
 ) -> tuple[float, Any]:
     """Seconds per call, and what the last call returned.
 
-    Of so many parts of so many calls the lower quartile counts: what disturbs a part only adds to
+    Of so many parts of so many calls the lower decile counts: what disturbs a part only adds to
     it. ``arguments`` makes those of a part, and ``teardown`` gets them after it, both untimed.
     """
     seconds, result = [], None
@@ -49,8 +49,8 @@ def timed_round(
             seconds.append(part)
             if teardown:
                 teardown(*args, **kwargs)
-    quartile = quantiles(seconds, method="inclusive")[0] if len(seconds) > 1 else seconds[0]
-    return quartile / order["iterations"], result
+    decile = quantiles(seconds, n=10, method="inclusive")[0] if len(seconds) > 1 else seconds[0]
+    return decile / order["iterations"], result
 
 
 def _timed(
