@@ -21,7 +21,7 @@ PAIR = Pair(
 
 @pytest.fixture
 def journal(tmp_path):
-    return Journal.of(tmp_path / "journals", {"base": "main", "head": "."})
+    return Journal.of(tmp_path / "new" / "journals", {"base": "main", "head": "."})
 
 
 def test_pairs_that_were_added_are_resumed(journal):
@@ -61,8 +61,8 @@ def test_a_line_that_is_none_of_ours_is_named(journal, line):
 
 
 def test_other_arms_or_options_have_another_file(tmp_path, journal):
-    same = Journal.of(tmp_path / "journals", {"head": ".", "base": "main"})
-    other = Journal.of(tmp_path / "journals", {"base": "main", "head": ".", "folder": "/"})
+    same = Journal.of(tmp_path / "new" / "journals", {"head": ".", "base": "main"})
+    other = Journal.of(tmp_path / "new" / "journals", {"base": "main", "head": ".", "folder": "/"})
     assert same.path == journal.path
     assert other.path != journal.path
     journal.start()

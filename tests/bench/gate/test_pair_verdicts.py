@@ -46,7 +46,10 @@ def judge(base, candidate, *, ratios=(1.0,) * 8, tolerances=None, **of_pair):
         ([1.2] * 10, "fail", "slower by 20 %, beyond the tolerance of 5 %"),
         ([1.02, 1.07] * 5, "fail", "slower by 4.47 %; a slowdown of 5 % is not ruled out"),
         ([0.9, 1.2] * 4, "inconclusive", "a 5 % slowdown could be neither confirmed nor ruled out"),
+        ([3.0] * 10, "fail", "3.0x slower, beyond the tolerance of 5 %"),
+        ([0.9, 1.2] * 3, "inconclusive", "a 5 % slowdown could be neither confirmed nor ruled out"),
         ([1.2], "inconclusive", "only 1 process pair: at least 6 are needed"),
+        ([1.1, 1.2], "inconclusive", "only 2 process pairs: at least 6 are needed"),
         ([1.0] * 5, "inconclusive", "only 5 process pairs: at least 6 are needed"),
     ],
 )
@@ -115,6 +118,24 @@ def test_all_accuracies_of_a_gate_share_its_one_percent_of_false_alarms(
     assert {each.status for each in others} <= {"pass"}
 
 
+@pytest.mark.parametrize("speeds", [[1.2] * 10, [0.9, 1.2] * 5, [1.0] * 10])
+def test_a_slowdown_that_is_not_confirmed_is_no_reason_beside_lost_accuracy(speeds):
+    (verdict,), _ = judge(right(800), right(700), ratios=speeds)
+    assert verdict.status == "fail"
+    assert ("slow" in verdict.reason) == (speeds[0] == speeds[1] > 1)
+    assert (verdict.detectable, verdict.more) == (None, None)
+
+
+@pytest.mark.parametrize(("lost_in", "status"), [(0, "fail"), (1, "pass"), (9, "pass")])
+def test_accuracy_is_judged_by_the_first_pair_however_many_follow(lost_in, status):
+    """Which one it is was settled before anything ran: no gate ends when accuracy looks bad."""
+    ends = [{"base": right(800), "head": right(700 if n == lost_in else 800)} for n in range(10)]
+    pairs = [Pair(False, {"a": PairedRounds([1.0], [1.0], outcomes=each)}, 1.0) for each in ends]
+    decisions = Decisions({"a": 0.05}, decided={"a": "pass"})
+    (verdict,), _ = pair_verdicts(pairs, decisions, Tolerances())
+    assert verdict.status == status
+
+
 def test_accuracies_of_other_images_are_not_comparable():
     other = passed(accuracy=0.8, test_size=1000, data_fingerprint="1")
     (verdict,), _ = judge(right(800), other)
@@ -135,6 +156,7 @@ STOPPED = BenchmarkOutcome("stopped", "", {})
         (passed(), FAILED, "fail", "its own check fails in the candidate: why"),
         (FAILED, passed(), "not comparable", "fails in the base: why"),
         (STOPPED, SKIPPED, "not comparable", "skipped in the candidate only: why"),
+        (passed(), SKIPPED, "not comparable", "skipped in the candidate only: why"),
         (SKIPPED, STOPPED, "not comparable", "skipped in the base only: why"),
     ],
 )

@@ -3,13 +3,42 @@
 import pytest
 
 from tlbench.errors import OptionError
-from tlbench.gate.verdict import Allowed, Tolerances, parse_tolerances
+from tlbench.gate.verdict import Allowed, Tolerances, parse_share, parse_tolerances, percent
 
 NAME = "bench_a.py::TestIt::test_sort[big-1]"
 
 
 def marker(*args, **kwargs):
     return {"args": list(args), "kwargs": kwargs}
+
+
+@pytest.mark.parametrize(
+    ("text", "share"),
+    [
+        ("5%", 0.05), (" 2.5 % ", 0.025), ("0.05", 0.05), (0.05, 0.05), ("0", 0), (0, 0),
+        ("0%", 0), ("100%", 1), ("1%", 0.01), ("0.99", 0.99),
+    ],
+)  # fmt: skip
+def test_a_share_is_percent_or_a_part_of_one(text, share):
+    assert parse_share(text) == pytest.approx(share)
+
+
+@pytest.mark.parametrize(
+    "text", ["5", "1", 1, "1.0", "101%", "1.5", "-1%", "-0.01", "nan", "inf", "", "%", "five", True]
+)
+def test_what_could_be_either_or_is_no_share_is_refused(text):
+    """Whether a bare 1 is one percent or the whole, only the user knows."""
+    with pytest.raises(OptionError, match="expected a share such as 5% or"):
+        parse_share(text)
+
+
+@pytest.mark.parametrize(
+    ("share", "text"),
+    [(0.05, "5 %"), (0.025, "2.5 %"), (0.1234567, "12.3 %"), (9.99, "999 %"), (9.996, "1,000 %"),
+     (10.96, "1,096 %"), (12.5, "1,250 %"), (123.45, "12,345 %")],
+)  # fmt: skip
+def test_a_share_is_written_in_percent_without_an_exponent(share, text):
+    assert percent(share) == text
 
 
 @pytest.mark.parametrize(
