@@ -24,13 +24,15 @@ if TYPE_CHECKING:
     from tlbench.gate.plan import Outlook
     from tlbench.stats.pair_decisions import Decisions
 
-#: Columns of a line, and of a benchmark's name in it.
-WIDTH, NAME_WIDTH = 80, 32
+#: Columns of a line; of a benchmark's name in it, at most; and of a change, with what parts them.
+WIDTH, NAME_WIDTH, CHANGE_WIDTH = 80, 32, 16
 #: Changes that a pair's line has at most.
 NOTABLE = 4
 #: Seconds between lines within a pair where stderr is no terminal: in the first pair, of which
 #: nothing else is known yet, and in others.
 FIRST_S, LATER_S = 10.0, 60.0
+#: A bar's text, without its picture: a benchmark's name takes the room.
+BAR = "{desc}: {percentage:.0f} %, {n_fmt}/{total_fmt} [{elapsed}<{remaining}{postfix}]"
 START = "starting both sides; the first pair shows how many rounds are needed"
 
 
@@ -43,14 +45,18 @@ def plan_line(outlook: Outlook) -> str:
 
 
 def pair_line(pairs: Sequence[Pair], decisions: Decisions) -> str:
-    """The last pair, how many benchmarks are decided, and the largest changes over all pairs."""
-    judged = list(decisions.tolerances)
-    count = f"{len(judged) - len(decisions.open)} of {len(judged)} decided"
-    line = f"pair {len(pairs)} ({pairs[-1].seconds:.0f} s): {count}"
-    means = {name: _mean(pairs, name) for name in judged}
-    names = _names(judged)
-    join = "; "
-    for name in sorted(judged, key=lambda name: -abs(means[name]))[:NOTABLE]:
+    """The last pair, how many benchmarks are decided, and the largest changes over all pairs.
+
+    Those that are still open come first.
+    """
+    judged, is_open = list(decisions.tolerances), set(decisions.open)
+    failed = sum(decisions.decided.get(name) == "fail" for name in judged)
+    line = f"pair {len(pairs)} ({pairs[-1].seconds:.0f} s): {len(judged) - len(is_open)} of "
+    line += f"{len(judged)} decided" + f", {failed} fail" * bool(failed)
+    means, join = {name: _mean(pairs, name) for name in judged}, "; "
+    names = _names(judged, min(NAME_WIDTH, WIDTH - CHANGE_WIDTH - cell_len(line)))
+    notable = sorted(judged, key=lambda name: (name not in is_open, -abs(means[name])))
+    for name in notable[:NOTABLE]:
         longer = f"{line}{join}{names[name]} {short_change(math.exp(means[name]))}"
         if cell_len(longer) <= WIDTH:
             line, join = longer, ", "
@@ -80,6 +86,7 @@ def steps(
         nonlocal bar, names, said_s
         if bar is None:
             bar, names = progress(len(everyone), f"pair {pair}", "benchmark"), _names(everyone)
+            bar.bar_format = BAR
         bar.n = done
         bar.set_postfix_str(names[name])
         if bar.disable and clock() - said_s >= every_s:
@@ -106,9 +113,9 @@ def _mean(pairs: Sequence[Pair], name: str) -> float:
     return fmean(each.log_ratio for each in timed)
 
 
-def _names(ids: Sequence[str]) -> Mapping[str, str]:
+def _names(ids: Sequence[str], width: int = NAME_WIDTH) -> Mapping[str, str]:
     """Short names, without the ``test_`` that all begin with."""
     names = short_names(ids)
     if all(name.startswith("test_") for name in names.values()):
         names = {key: name.removeprefix("test_") for key, name in names.items()}
-    return fitted_names(names, NAME_WIDTH)
+    return fitted_names(names, width)

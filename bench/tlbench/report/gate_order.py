@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from tlbench.gate.ratio_text import short_change
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
     from tlbench.gate.verdict import Status, Verdict
 
-#: Benchmarks from which on those that pass are folded.
+#: Rows of a table, beyond which those that say little are folded.
 ROWS = 20
 #: From the most to the least grave; what became faster comes before the rest of what passes.
 GRAVITY: tuple[Status, ...] = ("fail", "not comparable", "inconclusive", "pass")
@@ -26,20 +27,34 @@ def by_gravity(verdicts: Iterable[Verdict]) -> list[Verdict]:
 
 
 def folded(verdicts: Iterable[Verdict]) -> tuple[list[Verdict], list[Verdict]]:
-    """Verdicts by gravity: those that are shown, and those that pass and are folded."""
+    """Verdicts by gravity: those that are shown, and those beyond ``ROWS`` that are folded.
+
+    What fails, or doesn't pass and has figures, is always shown.
+    """
     ordered = by_gravity(verdicts)
-    shown = max(ROWS, sum(each.status != "pass" for each in ordered))
-    # A line for one benchmark would save nothing.
-    return (ordered[:shown], ordered[shown:]) if len(ordered) > shown + 1 else (ordered, [])
+    quiet = [each for each in ordered if each.status == "pass" or not _has_news(each)]
+    hidden = quiet[max(0, ROWS - len(ordered) + len(quiet)) :]
+    if len(hidden) < 2:  # a line for one benchmark would save nothing
+        return ordered, []
+    names = {each.name for each in hidden}
+    return [each for each in ordered if each.name not in names], hidden
 
 
-def folded_text(verdicts: Sequence[Verdict]) -> str:
-    """What is folded, in a line: ``and 116 more pass: -0.8 % to +1.2 %``."""
-    ratios = [each.estimate.ratio for each in verdicts if each.estimate]
+def folded_texts(verdicts: Iterable[Verdict]) -> list[str]:
+    """What is folded, in a line per verdict: ``and 116 more pass: -0.8 % to +1.2 %``."""
+    hidden = list(verdicts)
+    counts = Counter(each.status for each in hidden)
+    ratios = [each.estimate.ratio for each in hidden if each.estimate]
     ends = f": {short_change(min(ratios))} to {short_change(max(ratios))}" if ratios else ""
-    fast = sum(each.faster for each in verdicts)
-    faster = f" ({fast} faster)" if fast else ""
-    return f"and {len(verdicts)} more pass{faster}{ends}"
+    fast = sum(each.faster for each in hidden)
+    ends = f" ({fast} faster)" * bool(fast) + ends
+    return [
+        f"and {count} more {status}" + ends * (status == "pass") for status, count in counts.items()
+    ]
+
+
+def _has_news(verdict: Verdict) -> bool:
+    return verdict.status == "fail" or verdict.estimate is not None
 
 
 def _size(verdict: Verdict) -> float:

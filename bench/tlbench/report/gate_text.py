@@ -10,7 +10,7 @@ from rich.cells import cell_len, chop_cells
 
 from tlbench.escapes import printable
 from tlbench.gate.names import fitted_names
-from tlbench.report.gate_order import by_gravity, folded, folded_text
+from tlbench.report.gate_order import by_gravity, folded, folded_texts
 from tlbench.report.gate_reasons import note_lines, reason_lines, report_names
 from tlbench.report.gate_words import (
     COLUMNS,
@@ -53,7 +53,7 @@ def gate_table(report: Report, fold: str | None = None) -> list[str]:
         if shown
         else [NOTHING, *sentence(EXPECTED)]
     )
-    texts = [f"{folded_text(hidden)} ({fold} shows them)"] if hidden else []
+    texts = [f"{text} ({fold} shows them)" for text in folded_texts(hidden)]
     texts += [f"{names[each.name]}: {accuracy_change(each)}" for each in shown if each.accuracy]
     texts += reason_lines(report, names, everything=not fold)
     texts += [f"note: {each}" for each in note_lines(report, names, everything=not fold)]

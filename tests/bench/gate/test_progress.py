@@ -33,7 +33,7 @@ def test_a_pair_says_how_many_are_decided_and_the_largest_changes_over_all_pairs
 def test_what_is_decided_and_no_longer_timed_still_counts():
     pairs = [pair({"a": 1.2, "b": 1.0}), pair({"b": 1.0})]
     judged = Decisions({"a": 0.05, "b": 0.05}, {"a": "fail"})
-    assert pair_line(pairs, judged) == "pair 2 (12 s): 1 of 2 decided; a +20.0 %, b 0.0 %"
+    assert pair_line(pairs, judged) == "pair 2 (12 s): 1 of 2 decided, 1 fail; b 0.0 %, a +20.0 %"
 
 
 NAMES = {
@@ -59,6 +59,15 @@ def test_a_pair_is_one_line_whatever_its_benchmarks_are(names, ratio):
     assert line.startswith(f"pair 32 (1234 s): 0 of {len(names)} decided")
     assert cell_len(line) <= 80
     assert line.isprintable()
+
+
+def test_of_many_the_largest_change_has_room():
+    names = NAMES["parameters"]
+    pairs = [pair(dict.fromkeys(names, 35.1), 123.0)] * 32
+    line = pair_line(pairs, decisions(names, **dict.fromkeys(names, "fail")))
+    assert line.startswith("pair 32 (123 s): 132 of 132 decided, 132 fail; unstruc")
+    assert line.endswith("] 35.1x slower")
+    assert cell_len(line) <= 80
 
 
 @pytest.mark.parametrize(

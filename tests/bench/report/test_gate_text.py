@@ -193,12 +193,24 @@ def test_twenty_one_rows_are_not_folded_into_as_many():
     assert lines[23] == "21 pass"
 
 
-def test_what_does_not_pass_is_never_folded():
-    lines = gate_table(
-        report_of(*passing(30), *[replace(GONE, name=str(i)) for i in range(50)]), "-v"
-    )
-    assert sum(line.endswith(" NOT COMPARABLE") for line in lines) == 51
-    assert "and 30 more pass: 0.0 % to 0.0 % (-v shows them)" in lines
+def test_what_fails_or_has_figures_is_never_folded():
+    fails = [replace(FAILED, name=str(i), estimate=None, accuracy=None) for i in range(20)]
+    undecided = [replace(OPEN, name=f"b{i}") for i in range(30)]
+    lines = gate_table(report_of(*passing(30), *fails, *undecided), "-v")
+    assert sum(line.endswith("- -  5 % FAIL") for line in lines) == 20
+    assert sum(line.endswith(" 8  5 % INCONCLUSIVE") for line in lines) == 30
+    assert lines[52] == "and 30 more pass: 0.0 % to 0.0 % (-v shows them)"
+
+
+def test_what_could_not_be_timed_is_folded():
+    gone = [replace(GONE, name=f"a{i}") for i in range(50)]
+    few = [Verdict(f"b{i}", "inconclusive", "only 1 process pair") for i in range(30)]
+    lines = gate_table(report_of(*gone, *few), "--all")
+    assert sum(line.endswith(" NOT COMPARABLE") for line in lines) == 21  # with the verdict
+    assert lines[22:24] == [
+        "and 30 more not comparable (--all shows them)",
+        "and 30 more inconclusive (--all shows them)",
+    ]
 
 
 def test_what_is_folded_can_be_faster():
