@@ -4,20 +4,29 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tlbench.gate.arms import ArmError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 #: Seconds that an interpreter has to answer; importing pytest from a cold disk is slow.
 PATIENCE_S = 120.0
 #: Endings of what installers leave in site-packages for each distribution.
 INSTALLED = (".dist-info", ".egg-info", ".egg-link", ".pth")
 
-#: Prints the interpreter's version, environment, folders of packages, and what of pytest it lacks.
+#: The oldest versions with which ``tlbench.gate.arm`` works.
+OLDEST = {"python": (3, 9), "pytest": (6, 2), "pytest-benchmark": (3, 4), "pluggy": (1, 2)}
+
+#: Prints the interpreter's version, environment, folders of packages, what of pytest it lacks,
+#: other folders, and versions of distributions.
 _QUESTION = """
 import importlib.util, json, os, platform, site, sys, sysconfig
 sites = site.getsitepackages()
@@ -31,7 +40,15 @@ own = [path for path in sys.path if path and not path.startswith(folders)]
 for finder in sys.meta_path:  # those of packages that setuptools installed editable
     mapping = getattr(sys.modules.get(getattr(finder, "__module__", "")), "MAPPING", {})
     own += [os.path.dirname(path) for name, path in mapping.items() if path.endswith(os.sep + name)]
-print(json.dumps([version, sys.prefix, sites, lacks, own]))
+versions = {"python": platform.python_version()}
+if not lacks:
+    from importlib.metadata import PackageNotFoundError, version as version_of
+    for name in ("pytest", "pytest-benchmark", "pluggy"):
+        try:
+            versions[name] = version_of(name)
+        except PackageNotFoundError:
+            pass
+print(json.dumps([version, sys.prefix, sites, lacks, own, versions]))
 """
 
 
@@ -44,6 +61,7 @@ class Interpreter:
         digest: Of the environment: its place and what is installed, with when that was. Packages
             that are installed editable count as installed; changes of their files aren't seen.
         lacks: Which of pytest and pytest_benchmark can't be imported.
+        old: What is older than ``OLDEST``, with its version.
         sources: Other folders that it imports from, such as those of what is installed editable.
     """
 
@@ -53,6 +71,7 @@ class Interpreter:
     digest: str
     lacks: tuple[str, ...]
     sources: tuple[Path, ...] = ()
+    old: tuple[str, ...] = ()
 
 
 def interpreter(python: str | None, cwd: Path) -> Interpreter:
@@ -62,19 +81,32 @@ def interpreter(python: str | None, cwd: Path) -> Interpreter:
         ArmError: It isn't there, can't be run, or isn't a Python.
     """
     path = _path(python, cwd) if python else Path(sys.executable)
-    version, prefix, sites, lacks, sources = _answers(path)
+    version, prefix, sites, lacks, sources, versions = _answers(path)
     digest = hashlib.sha256(json.dumps([version, prefix, _installed(sites)]).encode()).hexdigest()
-    folders = (tuple(map(Path, each)) for each in (sites, sources))
-    return Interpreter(path, version, next(folders), digest, tuple(lacks), *folders)
+    folders = [tuple(map(Path, each)) for each in (sites, sources)]
+    old = tuple(_old(versions))
+    return Interpreter(path, version, folders[0], digest, tuple(lacks), folders[1], old)
+
+
+def _old(versions: dict[str, str]) -> Iterator[str]:
+    for name, text in versions.items():
+        numbers = tuple(map(int, re.findall(r"\d+", text)[:2]))
+        if numbers < OLDEST[name]:
+            yield f"{name} {text}"
 
 
 def check_pytest(python: Interpreter, arm: str) -> None:
-    """Raise an ``ArmError`` where an arm's environment lacks pytest or pytest-benchmark."""
+    """Raise an ``ArmError`` where an arm's environment lacks what runs benchmarks, or it is old."""
     if python.lacks:
         missing = " and ".join(name.replace("_", "-") for name in python.lacks)
         raise ArmError(
             f"arm {arm!r}: {python.path} lacks {missing}; "
             f"install with: {python.path} -m pip install pytest pytest-benchmark"
+        )
+    if python.old:
+        oldest = ", ".join(f"{name} {a}.{b}" for name, (a, b) in OLDEST.items())
+        raise ArmError(
+            f"arm {arm!r}: {python.path} has {' and '.join(python.old)}; expected at least {oldest}"
         )
 
 
@@ -89,7 +121,9 @@ def _path(python: str, cwd: Path) -> Path:
     return path
 
 
-def _answers(path: Path) -> tuple[str, str, list[str], list[str], list[str]]:
+def _answers(
+    path: Path,
+) -> tuple[str, str, list[str], list[str], list[str], dict[str, str]]:
     """What ``_QUESTION`` prints; whatever site hooks print comes before."""
     try:
         done = subprocess.run(  # noqa: S603 - the user's own interpreter
@@ -101,7 +135,8 @@ def _answers(path: Path) -> tuple[str, str, list[str], list[str], list[str]]:
             timeout=PATIENCE_S,
             check=False,
         )
-        version, prefix, sites, lacks, sources = json.loads(done.stdout.strip().splitlines()[-1])
+        answers = json.loads(done.stdout.strip().splitlines()[-1])
+        version, prefix, sites, lacks, sources, versions = answers
     except subprocess.TimeoutExpired as error:
         raise ArmError(f"python={path}: no answer within {PATIENCE_S:.0f} s") from error
     except OSError as error:
@@ -109,7 +144,7 @@ def _answers(path: Path) -> tuple[str, str, list[str], list[str], list[str]]:
     except (ValueError, IndexError) as error:
         lines = done.stderr.strip().splitlines() or [f"exit {done.returncode}"]
         raise ArmError(f"python={path}: isn't a working Python interpreter: {lines[-1]}") from error
-    return " ".join(version.split()), prefix, sites, lacks, sources
+    return " ".join(version.split()), prefix, sites, lacks, sources, versions
 
 
 def _installed(sites: list[str]) -> list[tuple[str, str, int]]:

@@ -55,6 +55,23 @@ def test_an_environment_without_pytest_is_refused(bare, tmp_path, there):
     )
 
 
+def test_an_environment_with_an_old_pytest_is_refused(bare, tmp_path):
+    python, site = bare
+    versions = {"pytest": "6.1.2", "pytest-benchmark": "3.10", "pluggy": "0.13.1"}
+    for name, version in versions.items():
+        (site / f"{name.replace('-', '_')}.py").write_text("")
+        info = site / f"{name.replace('-', '_')}-{version}.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
+    found = interpreter(str(python), tmp_path)
+    with pytest.raises(ArmError) as caught:
+        check_pytest(found, "python=it")
+    assert str(caught.value) == (
+        f"arm 'python=it': {python} has pytest 6.1.2 and pluggy 0.13.1; expected at least "
+        "python 3.9, pytest 6.2, pytest-benchmark 3.4, pluggy 1.2"
+    )
+
+
 @pytest.mark.parametrize(
     ("text", "mode", "message"),
     [
