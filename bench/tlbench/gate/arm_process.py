@@ -5,8 +5,11 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
+import select
 import signal
 import subprocess
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -21,14 +24,31 @@ PLUGIN = "tlbench_arm"
 OTHERS = ("COVERAGE_PROCESS_", "COV_CORE_", "PYTEST_XDIST_")
 #: What to do about what pytest printed last.
 HINTS = {
-    "file or directory not found": "expected files and folders that both sides have: name a folder "
-    "instead",
     "tlbench[suite]": "that is for the built-in suite: name benchmark files of your own after --",
 }
 #: Lines of a dead process's output that an error shows.
 SHOWN_LINES = 15
 #: Seconds that a process has to end after it was asked to.
 GRACE_S = 5.0
+#: Seconds between looks whether a silent process still lives: its children may hold its pipe.
+LOOK_S = 1.0
+#: Seconds that a round, and all else, may take at least, however small the budget is.
+LEAST_ROUND_S, LEAST_REST_S = 60.0, 120.0
+#: Share of the budget that a round may take. Six pairs have at least 24 rounds.
+ROUND_SHARE = 0.1
+#: What pytest-timeout prints before it ends a process by its method ``thread``.
+TIMEOUT = re.compile(r"(?m)^\++ Timeout \++$")
+
+
+def limits(budget_s: float) -> dict[str, float]:
+    """Seconds that a process may be silent, in a round and in all the rest, with this budget.
+
+    What takes longer can't be judged within the budget.
+    """
+    return {
+        "round": max(LEAST_ROUND_S, ROUND_SHARE * budget_s),
+        "rest": max(LEAST_REST_S, budget_s),
+    }
 
 
 class ArmDied(Exception):  # noqa: N818 - the name is the event
@@ -40,6 +60,9 @@ class ArmProcess:
 
     ``plugin`` is the folder with the package ``tlbench_arm``; ``log`` takes what the process
     prints. ``environ`` are variables of this pair, the same for both arms.
+
+    Attributes:
+        took_s: Seconds of the longest round of the present benchmark, and of the longest rest.
     """
 
     def __init__(
@@ -48,9 +71,12 @@ class ArmProcess:
         arguments: Sequence[str],
         plugin: Path,
         log: Path,
+        *,
         environ: Mapping[str, str],
+        limits: Mapping[str, float],
     ) -> None:
-        self.arm, self.log = arm, log
+        self.arm, self.log, self.limits = arm, log, limits
+        self.took_s = {"round": 0.0, "rest": 0.0}
         theirs_in, ours_out = os.pipe()
         ours_in, theirs_out = os.pipe()
         path = os.pathsep.join(filter(None, (str(plugin), arm.environ.get("PYTHONPATH"))))
@@ -75,22 +101,27 @@ class ArmProcess:
         finally:
             os.close(theirs_in)
             os.close(theirs_out)
-        self._in = os.fdopen(ours_in, encoding="utf-8")
+        self._in, self._heard = os.fdopen(ours_in, "rb", buffering=0), b""
         self._out = os.fdopen(ours_out, "w", encoding="utf-8")
 
     def hear(self, *events: str) -> dict[str, Any]:
         """Wait for the next message, which must be of one of these kinds.
 
-        Where ``died`` is one of them, a process that ended sends it, with how it ended.
+        Where ``died`` is one of them, a process that ended sends it, with how it ended; one that
+        is silent for too long is ended.
 
         Raises:
             ArmDied: The process ended instead, or sent something else.
         """
-        text = self._in.readline()
-        if not text and "died" in events:
-            self._wait()
-            return {"event": "died", "message": _ending(self._process.returncode)}
-        message: dict[str, Any] = json.loads(text) if text else {"event": "finished"}
+        kind, start = "round" if "round" in events else "rest", monotonic()
+        text = self._line(self.limits[kind])
+        if not text:
+            return self._died(kind if text is None else None, events)
+        message: dict[str, Any] = json.loads(text)
+        if message["event"] == "ready":  # both sides prepared at once
+            self.took_s = {"round": 0.0, "rest": message["took_s"]}
+        else:
+            self.took_s[kind] = max(self.took_s[kind], monotonic() - start)
         if message["event"] in events:
             return message
         if message["event"] == "finished":
@@ -98,8 +129,41 @@ class ArmProcess:
         expected = " or ".join(events)
         raise ArmDied(f"{self.arm.label}: sent {message['event']}, expected {expected}")
 
+    def _line(self, limit_s: float) -> bytes | None:
+        """The next line; empty where the process ended, None where it takes longer than this."""
+        end, ready = monotonic() + limit_s, select.poll()
+        ready.register(self._in, select.POLLIN)
+        while b"\n" not in self._heard:
+            alive, left_s = self._process.poll() is None, end - monotonic()
+            if ready.poll(1000 * max(0.0, min(left_s, LOOK_S)) if alive else 0):
+                text = os.read(self._in.fileno(), 2**16)
+                if not text:
+                    return b""
+                self._heard += text
+            elif not alive:
+                return b""
+            elif left_s <= 0:
+                return None
+        line, _, self._heard = self._heard.partition(b"\n")
+        return line
+
+    def _died(self, silent: str | None, events: Sequence[str]) -> dict[str, Any]:
+        """The message of a process that ended, or is ended as it was silent for too long."""
+        if silent:
+            self.close()
+        if "died" not in events:
+            raise ArmDied(self._last_output())
+        if silent:
+            limit_s = self.took_s[silent] = self.limits[silent]
+            message = f"stopped after {limit_s:.0f} s"
+            return {"event": "died", "outcome": "hung", "message": message, "silent": silent}
+        self._wait()
+        return {"event": "died", "outcome": "died", "message": self._ending()}
+
     def tell(self, **message: Any) -> None:  # noqa: ANN401 - JSON
         """Send a message; that a process has ended is seen when it is heard next."""
+        if self._out.closed:
+            return
         with contextlib.suppress(BrokenPipeError):
             self._out.write(json.dumps(message) + "\n")
             self._out.flush()
@@ -122,18 +186,25 @@ class ArmProcess:
             self._process.wait(GRACE_S)
         self.close()
 
+    def _output(self) -> str:
+        return self.log.read_text(encoding="utf-8", errors="replace")
+
     def _last_output(self) -> str:
         self._wait()
-        lines = self.log.read_text(encoding="utf-8", errors="replace").splitlines()
+        lines = self._output().splitlines()
         output = "\n".join(lines[-SHOWN_LINES:]) or "it printed nothing"
         output += "".join(f"\n{hint}" for said, hint in HINTS.items() if said in output)
         return f"{self.arm.label}: pytest ended early (exit {self._process.returncode}):\n{output}"
 
-
-def _ending(code: int | None) -> str:
-    """How a process ended: the signal, or the exit code."""
-    if code is not None and code < 0:
-        with contextlib.suppress(ValueError):
-            return f"the process was ended by {signal.Signals(-code).name}"
-        return f"the process was ended by signal {-code}"
-    return f"the process ended with exit code {code}"
+    def _ending(self) -> str:
+        """How the process ended: the signal, or the exit code."""
+        code = self._process.returncode
+        if TIMEOUT.search(self._output()):
+            return "was ended by pytest-timeout"
+        if code is None or code >= 0:
+            return f"ended with exit code {code}"
+        try:
+            name = signal.Signals(-code).name
+        except ValueError:
+            name = f"signal {-code}"
+        return f"was ended by {name}" + " (out of memory?)" * (-code == signal.SIGKILL)

@@ -3,63 +3,31 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
+from tlbench.gate.collected import collect
 from tlbench.gate.pair_result import BASE, CANDIDATE, BenchmarkOutcome, PairedRounds
 from tlbench.gate.plan import LONG_S, Round, round_for
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
     from contextlib import AbstractContextManager
 
-    from tlbench.gate.arm_process import ArmProcess
+    from tlbench.gate.collected import Benchmarks, Fatal, Processes
 
-    #: Processes by side, in the order of the first turn.
-    Processes = Mapping[str, ArmProcess]
     Messages = dict[str, dict[str, Any]]
 
 
-@dataclass(frozen=True)
-class Benchmarks:
-    """Ids of benchmarks that both sides have, only the base, only the candidate; in its order.
-
-    Attributes:
-        tolerances: Arguments of the candidate's markers ``tolerance``, by id.
-        errors: By side, files that couldn't be imported, with the error's first line.
-        notes: What the user is to know of how they run.
-        loaded: By side, packages that were imported by the end, if they were asked for.
-    """
-
-    both: tuple[str, ...]
-    vanished: tuple[str, ...]
-    new: tuple[str, ...]
-    tolerances: dict[str, dict[str, Any]]
-    errors: dict[str, dict[str, str]]
-    notes: tuple[str, ...]
-    loaded: dict[str, dict[str, Any]] = field(default_factory=dict)
-
-
-def collect(processes: Processes, wanted: Callable[[str], bool]) -> Benchmarks:
-    """Ask both sides for their benchmarks, and make them run those of both that are wanted."""
-    messages = {key: process.hear("collected") for key, process in processes.items()}
-    old, new = (messages[key]["tolerances"] for key in (BASE, CANDIDATE))
-    both = [name for name in new if name in old and wanted(name)]
-    for process in processes.values():
-        process.tell(run=both)
-    return Benchmarks(
-        tuple(both),
-        tuple(name for name in old if name not in new),
-        tuple(name for name in new if name not in old),
-        {name: new[name] for name in new if name in old},
-        {key: message["errors"] for key, message in messages.items()},
-        tuple(dict.fromkeys(note for each in messages.values() for note in each["notes"])),
-    )
+#: What a process may send when a benchmark is due.
+BEGINNINGS = ("ready", "done", "died", "finished")
+#: A side that doesn't end is broken only where the other one took at most this share of the limit.
+CLEARLY = 1 / 3
 
 
 def time_benchmarks(
-    start: Callable[[], AbstractContextManager[Processes]],
+    start: Callable[[Fatal], AbstractContextManager[Processes]],
     wanted: Callable[[str], bool],
     turns: Callable[[str, int], Turns],
     step: Callable[[str, int, Sequence[str]], None],
@@ -67,30 +35,42 @@ def time_benchmarks(
     """Run all benchmarks that are wanted; where a process dies, new ones go on with what is left.
 
     Args:
-        start: Starts both processes, and ends them after the block.
+        start: Starts both processes without these files, and ends them after the block.
         wanted: Whether a benchmark of this id is run.
         turns: What a benchmark gets, of so many.
         step: Called with a benchmark that begins, how many are done, and all of them.
 
     Raises:
+        InputError: An argument that leads to nothing in either side.
         ArmDied: A process ended before it had collected its benchmarks.
     """
     first: Benchmarks | None = None
     timed: dict[str, PairedRounds] = {}
+    fatal: Fatal = {BASE: {}, CANDIDATE: {}}
     while True:
-        with start() as processes:
-            there = collect(processes, lambda name: wanted(name) and name not in timed)
+        with start(fatal) as processes:
+            there = collect(processes, lambda name: wanted(name) and name not in timed, fatal)
+            if there is None:
+                continue
             first = first or there
             for name in there.both:
                 step(name, len(timed), first.both)
                 allowed = turns(name, len(first.both))
-                timed[name], alive = time_benchmark(processes, allowed)
+                rounds, alive = time_benchmark(processes, allowed)
+                # Where it didn't come to that one, those before were why: new processes begin
+                # with it.
+                if name == there.both[0] or not _ended(rounds):
+                    timed[name] = rounds
                 if not alive:
                     break
             else:
                 ends = {key: each.hear("finished", "died") for key, each in processes.items()}
                 loaded = {key: end.get("loaded", {}) for key, end in ends.items()}
                 return replace(first, loaded=loaded), timed
+
+
+def _ended(rounds: PairedRounds) -> bool:
+    return any(end.outcome == "ended" for end in rounds.outcomes.values())
 
 
 @dataclass(frozen=True)
@@ -108,7 +88,7 @@ def time_benchmark(processes: Processes, turns: Turns) -> tuple[PairedRounds, bo
         The rounds, and whether both processes can go on.
     """
     start = perf_counter()
-    messages = {key: process.hear("ready", "done", "died") for key, process in processes.items()}
+    messages = {key: process.hear(*BEGINNINGS) for key, process in processes.items()}
     ready = [key for key, message in messages.items() if message["event"] == "ready"]
     rounds, raised = PairedRounds(), {}
     if len(ready) == len(processes):
@@ -124,17 +104,38 @@ def time_benchmark(processes: Processes, turns: Turns) -> tuple[PairedRounds, bo
         died = raised.get(key, {}).get("event") == "died"
         messages[key] = raised[key] if died else processes[key].hear("done", "died")
     stopped = ready if len(ready) < len(processes) else []
-    rounds.outcomes.update({key: _outcome(messages[key], key in stopped) for key in messages})
+    rounds.outcomes.update(
+        {key: _outcome(messages[key], raised.get(key), key in stopped) for key in messages}
+    )
+    _excuse(processes, messages, rounds.outcomes)
     rounds.overhead_s = perf_counter() - start - rounds.wall_s
     alive = all(end["event"] == "done" and not end["ends"] for end in messages.values())
     return rounds, alive
 
 
-def _outcome(message: dict[str, Any], stopped: bool) -> BenchmarkOutcome:  # noqa: FBT001
+def _outcome(
+    message: dict[str, Any],
+    raised: dict[str, Any] | None,
+    stopped: bool,  # noqa: FBT001
+) -> BenchmarkOutcome:
     if message["event"] == "died":
-        return BenchmarkOutcome("failed", message["message"])
+        return BenchmarkOutcome(message["outcome"], message["message"])
+    if message["event"] == "finished":
+        return BenchmarkOutcome("ended", "pytest ended before it")
     outcome = "stopped" if stopped else message["outcome"]
-    return BenchmarkOutcome(outcome, message["message"], message["info"])
+    error = raised["message"] if raised else ""
+    return BenchmarkOutcome(outcome, message["message"], message["info"], error)
+
+
+def _excuse(
+    processes: Processes, messages: Messages, outcomes: dict[str, BenchmarkOutcome]
+) -> None:
+    """Call a side that didn't end too long, not hung, where the other one is nearly as long."""
+    for key, message in messages.items():
+        if silent := message.get("silent"):
+            (other,) = processes.keys() - {key}
+            if processes[other].took_s[silent] > CLEARLY * processes[key].limits[silent]:
+                outcomes[key] = BenchmarkOutcome("too long", message["message"])
 
 
 @dataclass

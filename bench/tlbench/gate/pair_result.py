@@ -28,14 +28,17 @@ class BenchmarkOutcome(msgspec.Struct, frozen=True):
     """How one side's benchmark test ended.
 
     Attributes:
-        outcome: ``passed``, ``failed`` (also where its process died), ``skipped``, or ``stopped``
-            as the other couldn't time it.
+        outcome: ``passed``, ``failed``, ``skipped``; ``died`` with its process; ``hung`` where that
+            was silent for too long, or ``too long`` where the other one nearly was; ``ended`` where
+            pytest didn't come to it; ``stopped`` as the other couldn't time it.
         info: Its ``extra_info``, without what is long.
+        raised: The first line of the error that its rounds ended with, which its test may expect.
     """
 
     outcome: str
     message: str = ""
     info: dict[str, Any] = {}
+    raised: str = ""
 
 
 class PairedRounds(msgspec.Struct, rename={"candidate": CANDIDATE}):
@@ -95,8 +98,10 @@ class Pair(msgspec.Struct, frozen=True, rename={"candidate_first": "head_first"}
         candidate_first: Whether the candidate started first and began the first turn.
         vanished, new: Benchmarks that only the base, or only the candidate, has.
         tolerances: Arguments of the candidate's markers ``tolerance``, by id.
-        errors: By side, files that couldn't be imported, with the error's first line.
+        errors: By side, how what couldn't be imported ended, by id.
         notes: What the user is to know of how they ran.
+        lost: Benchmarks that both sides had, in this pair or in earlier ones, until a process
+            lacked them.
     """
 
     candidate_first: bool
@@ -105,14 +110,23 @@ class Pair(msgspec.Struct, frozen=True, rename={"candidate_first": "head_first"}
     vanished: tuple[str, ...] = ()
     new: tuple[str, ...] = ()
     tolerances: dict[str, dict[str, Any]] = {}
-    errors: dict[str, dict[str, str]] = {}
+    errors: dict[str, dict[str, BenchmarkOutcome]] = {}
     notes: tuple[str, ...] = ()
     loaded: dict[str, dict[str, Loaded]] = {}
+    lost: tuple[str, ...] = ()
 
     @property
     def unusable(self) -> frozenset[str]:
-        """Benchmarks whose times say nothing."""
-        return frozenset(name for name, each in self.benchmarks.items() if not each.usable)
+        """Benchmarks whose times say nothing, or that have none."""
+        bad = (name for name, each in self.benchmarks.items() if not each.usable)
+        return frozenset((*bad, *self.lost))
+
+    @property
+    def all_new(self) -> bool:
+        """Whether there is nothing to compare, as the base has none of the benchmarks."""
+        ends = (end.outcome for errors in self.errors.values() for end in errors.values())
+        broken = any(outcome != "skipped" for outcome in ends)
+        return bool(self.new) and not (self.benchmarks or self.lost or self.vanished or broken)
 
 
 class JournalError(InputError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from tlbench.gate import untimed
 from tlbench.gate.pair_result import BASE, CANDIDATE
 from tlbench.gate.verdict import Verdict, ruled_out, slower, undecided, with_accuracy
 from tlbench.runs.answers import NotComparableError, accuracy_change
@@ -12,7 +13,7 @@ from tlbench.stats.estimate import ALARM, LOOKS
 from tlbench.stats.pair_decisions import detectable, estimate, pairs_to_pass
 
 if TYPE_CHECKING:
-    from tlbench.gate.pair_result import Pair, PairedRounds
+    from tlbench.gate.pair_result import Pair
     from tlbench.gate.verdict import Status, Tolerances
     from tlbench.stats.estimate import Estimate
     from tlbench.stats.pair_decisions import Decisions
@@ -23,20 +24,19 @@ def pair_verdicts(
 ) -> tuple[tuple[Verdict, ...], tuple[str, ...]]:
     """Verdicts in the order in which benchmarks ran, and notes, from at least one pair."""
     evidence, first = _Evidence(pairs, decisions, tolerances), pairs[0]
-    verdicts, notes = [], [*first.notes]
-    notes += [f"{name}: new, only the candidate has it" for name in first.new]
-    for name in first.benchmarks:
+    of_one_side, notes = untimed.of_collection(first)
+    verdicts: list[Verdict] = []
+    for name in (*first.benchmarks, *first.lost):
         bad = next((pair for pair in pairs if name in pair.unusable), None)
         if bad is None:
             verdicts.append(evidence.verdict(name))
-        elif text := _not_timed(bad.benchmarks[name]):
+        elif name in bad.lost:
+            verdicts.append(untimed.lost(name, bad))
+        elif text := untimed.note(bad.benchmarks[name]):
             notes.append(f"{name}: {text}")
         else:
-            verdicts.append(_broken(name, bad.benchmarks[name]))
-    verdicts += [
-        Verdict(name, "not comparable", "vanished: only the base has it") for name in first.vanished
-    ]
-    return tuple(verdicts), tuple(notes)
+            verdicts.append(untimed.verdict(name, bad.benchmarks[name]))
+    return (*verdicts, *of_one_side), (*first.notes, *notes)
 
 
 @dataclass(frozen=True)
@@ -86,22 +86,3 @@ class _Evidence:
     def _logs(self, name: str) -> list[float]:
         timed = (pair.benchmarks.get(name) for pair in self.pairs)
         return [each.log_ratio for each in timed if each]
-
-
-def _not_timed(rounds: PairedRounds) -> str | None:
-    """Why there is no verdict, where both sides agree on it."""
-    outcomes = {end.outcome for end in rounds.outcomes.values()}
-    if outcomes == {"skipped"}:
-        return f"skipped in both: {rounds.outcomes[CANDIDATE].message}"
-    return "doesn't use pytest-benchmark's fixture 'benchmark'" if outcomes == {"passed"} else None
-
-
-def _broken(name: str, rounds: PairedRounds) -> Verdict:
-    """On a benchmark that failed or was skipped in one side, or failed in both."""
-    base, candidate = rounds.outcomes[BASE], rounds.outcomes[CANDIDATE]
-    if base.outcome == "failed":
-        return Verdict(name, "not comparable", f"fails in the base: {base.message}")
-    if candidate.outcome == "failed":
-        return Verdict(name, "fail", f"its own check fails in the candidate: {candidate.message}")
-    which, end = ("base", base) if base.outcome == "skipped" else ("candidate", candidate)
-    return Verdict(name, "not comparable", f"skipped in the {which} only: {end.message}")

@@ -13,17 +13,11 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from tlbench.gate import arm
-from tlbench.gate.arm_process import PLUGIN, ArmProcess
+from tlbench.gate.arm_process import PLUGIN, ArmProcess, limits
 from tlbench.gate.comparable import incomparable, incomparable_verdicts
+from tlbench.gate.own_paths import own_arguments
 from tlbench.gate.pair import Turns, time_benchmarks
-from tlbench.gate.pair_result import (
-    BASE,
-    CANDIDATE,
-    BenchmarkOutcome,
-    Loaded,
-    Pair,
-    PairedRounds,
-)
+from tlbench.gate.pair_result import BASE, CANDIDATE, Loaded, Pair
 from tlbench.gate.pair_verdicts import pair_verdicts
 from tlbench.gate.plan import PAIRS_TO_FIT, PILOT, costs, outlook, plan_turns
 from tlbench.gate.progress import START, pair_line, plan_line, resumed_line, steps
@@ -38,6 +32,7 @@ if TYPE_CHECKING:
     from numpy.random import Generator
 
     from tlbench.gate.arm_setup import ReadyArm
+    from tlbench.gate.collected import Fatal
     from tlbench.gate.pair_result import Journal
     from tlbench.gate.plan import Costs, Outlook
 
@@ -99,7 +94,14 @@ class Gate:
         elif self._decisions.open and not self._outlook.can_pass:
             notes += (plan_line(self._outlook),)
         notes += self.base.notes + self.candidate.notes
-        return Report(self.base.label, self.candidate.label, verdicts, self._spent_s, notes)
+        return Report(
+            self.base.label,
+            self.candidate.label,
+            verdicts,
+            self._spent_s,
+            notes,
+            all_new=self.pairs[0].all_new,
+        )
 
     def _needs_another(self) -> bool:
         if not self.pairs:
@@ -167,19 +169,18 @@ class Gate:
         leave_out = frozenset(first.keys() - set(self._decisions.timed))
         with steps(len(self.pairs) + 1, self.say) as step:
             there, timed = time_benchmarks(
-                lambda: self._processes(environ, candidate_first=candidate_first),
+                lambda fatal: self._processes(environ, fatal, candidate_first=candidate_first),
                 lambda name: name not in leave_out and name in (self.settings.only or (name,)),
                 self._allowed(),
                 step,
             )
-        for name in first.keys() - leave_out - timed.keys():
-            lost = BenchmarkOutcome("failed", "it was not collected again")
-            timed[name] = PairedRounds(outcomes={BASE: lost, CANDIDATE: lost})
         seconds = perf_counter() - start
         loaded = msgspec.convert(there.loaded, dict[str, dict[str, Loaded]])
+        expected = dict.fromkeys((*there.both, *self._decisions.timed))
+        lost = tuple(name for name in expected if name not in timed)
         return Pair(
             candidate_first, timed, seconds, there.vanished, there.new, there.tolerances,
-            there.errors, there.notes, loaded,
+            there.errors, there.notes, loaded, lost,
         )  # fmt: skip
 
     def _allowed(self) -> Callable[[str, int], Turns]:
@@ -192,7 +193,7 @@ class Gate:
 
     @contextmanager
     def _processes(
-        self, environ: dict[str, str], *, candidate_first: bool
+        self, environ: dict[str, str], fatal: Fatal, *, candidate_first: bool
     ) -> Iterator[dict[str, ArmProcess]]:
         """Both processes by side, the first one first; they end with the block."""
         sides = [(BASE, self.base), (CANDIDATE, self.candidate)]
@@ -202,15 +203,22 @@ class Gate:
             shutil.copytree(Path(arm.__file__).parent, plugin / PLUGIN, ignore=_CACHES)
             processes = {}
             for key, side in sides[::-1] if candidate_first else sides:
-                arguments = list(self.settings.arguments)
+                arguments = own_arguments(self.settings.arguments, side)
                 if "--benchmark" in arguments:
                     # Our own suite's result files go where they are deleted: the gate itself stores
                     # pairs.
                     arguments += [f"--results={scratch / key}", "--no-isolate"]
                 log = scratch / f"{key}.log"
-                process = ArmProcess(side, arguments, plugin, log, environ)
+                process = ArmProcess(
+                    side,
+                    arguments,
+                    plugin,
+                    log,
+                    environ=environ,
+                    limits=limits(self.settings.budget_s),
+                )
                 stack.callback(process.close)
-                process.tell(event="settings", loaded=not self.pairs)
+                process.tell(event="settings", loaded=not self.pairs, left_out=list(fatal[key]))
                 processes[key] = process
             yield processes
 

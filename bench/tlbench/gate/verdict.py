@@ -33,7 +33,7 @@ class Verdict:
     Attributes:
         status: ``pass``: a slowdown as large as the tolerance is ruled out; ``fail``: a slowdown is
             confirmed, and it is beyond the tolerance or may be; or accuracy was lost, or the
-            candidate's own checks failed;
+            candidate raises, dies or doesn't end;
             ``inconclusive``: neither could be shown; ``not comparable``: nothing can be said, such
             as for one that vanished.
         estimate: None where nothing could be timed.
@@ -61,7 +61,8 @@ class Verdict:
 class Report:
     """All verdicts of a gate on two sides, as the user wrote them, in the order of benchmarks.
 
-    ``notes`` are what else is to be known, such as benchmarks that are new.
+    ``notes`` are what else is to be known, such as benchmarks that are new; where all are, there is
+    no verdict on any.
     """
 
     base: str
@@ -69,11 +70,13 @@ class Report:
     verdicts: tuple[Verdict, ...]
     seconds: float = math.nan
     notes: tuple[str, ...] = ()
+    all_new: bool = False
 
     @property
     def status(self) -> Status:
-        """The most severe verdict's; a gate without any benchmark isn't comparable."""
-        statuses = {each.status for each in self.verdicts} or {"not comparable"}
+        """The most severe verdict's; without any benchmark, none but new ones passes."""
+        nothing: Status = "pass" if self.all_new else "not comparable"
+        statuses = {each.status for each in self.verdicts} or {nothing}
         return next(each for each in reversed(EXIT_CODES) if each in statuses)
 
     @property

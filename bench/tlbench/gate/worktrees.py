@@ -91,7 +91,7 @@ def worktree(
         say: Gets a line where something is left out.
 
     Raises:
-        ArmError: No git, no repository, no such ref, or no such folder in it.
+        ArmError: No git, no repository, or no such ref.
     """
     top = Path(git(cwd, "rev-parse", "--show-toplevel"))
     commit = _commit(cwd, ref)
@@ -107,9 +107,8 @@ def worktree(
             root.parent.mkdir(parents=True, exist_ok=True)
             git(top, *NO_HOOKS, "worktree", "add", "--detach", "--quiet", str(root), commit)
             folder = root / cwd.resolve().relative_to(top.resolve())
-            if not folder.is_dir():
-                raise ArmError(f"ref={ref}: has no folder {folder.relative_to(root)}; start higher")
             populate(root, top, say)
+            folder.mkdir(parents=True, exist_ok=True)  # where a ref lacks it, nothing is in it
             yield Tree(root, folder, commit, None)
         finally:
             _remove(place)

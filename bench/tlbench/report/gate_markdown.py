@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from tlbench.escapes import printable
 from tlbench.report.gate_reasons import note_lines, reason_lines, report_names
 from tlbench.report.gate_words import (
+    ALL_NEW,
     COLUMNS,
     MEANINGS,
     NOTHING,
@@ -38,11 +39,12 @@ def gate_markdown(report: Report) -> str:
     summary = ", ".join(filter(None, [counts(report), duration(report)]))
     reasons = [f"- {line}" for line in reason_lines(report, names, as_text)]
     notes = [f"- Note: {line}" for line in note_lines(report, names, as_text)]
+    nothing = ALL_NEW if report.all_new else NOTHING
     sides = (as_code(printable(side)) for side in (report.candidate, report.base))
     parts = [
         f"## {MARKS[report.status]} Gate: {report.status.upper()}",
         " against ".join(sides) + (f": {summary}" if summary else ""),
-        _table(report.verdicts, names) if report.verdicts else f"{NOTHING.capitalize()}.",
+        _table(report.verdicts, names) if report.verdicts else f"{nothing.capitalize()}.",
         "\n".join([*reasons, *notes]),
         _details(),
     ]

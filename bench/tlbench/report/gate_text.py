@@ -13,6 +13,7 @@ from tlbench.gate.names import fitted_names
 from tlbench.report.gate_order import by_gravity, folded, folded_texts
 from tlbench.report.gate_reasons import note_lines, reason_lines, report_names
 from tlbench.report.gate_words import (
+    ALL_NEW,
     COLUMNS,
     EXPECTED,
     MEANINGS,
@@ -48,11 +49,10 @@ def gate_table(report: Report, fold: str | None = None) -> list[str]:
     whole = report_names(report)
     names = fitted_names(whole, NAME_WIDTH)
     lines = sentence(f"{printable(report.candidate)} against {printable(report.base)}")
-    lines += (
-        _rows(shown, fitted_names(report_names(report), WIDTH))
-        if shown
-        else [NOTHING, *sentence(EXPECTED)]
-    )
+    if shown:
+        lines += _rows(shown, fitted_names(report_names(report), WIDTH))
+    else:
+        lines += [ALL_NEW] if report.all_new else [NOTHING, *sentence(EXPECTED)]
     texts = [f"{text} ({fold} shows them)" for text in folded_texts(hidden)]
     texts += [f"{names[each.name]}: {accuracy_change(each)}" for each in shown if each.accuracy]
     texts += reason_lines(report, names, everything=not fold)

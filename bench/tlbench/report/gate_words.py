@@ -21,12 +21,13 @@ MEANINGS: dict[Status, str] = {
     f"passes is at most {100 * MISS:.0f} %.",
     "inconclusive": "a slowdown, or a loss of accuracy, could be neither confirmed nor ruled out "
     "in the time that there was.",
-    "not comparable": "nothing can be said: for instance, the benchmark vanished, fails in the "
+    "not comparable": "nothing can be said: for instance, the benchmark vanished, is broken in the "
     "base, or its accuracy is of other images.",
     "fail": "a slowdown is significant, and its estimate is larger than the tolerance, or, at the "
     "end, a slowdown as large as the tolerance could not be ruled out; or accuracy was lost; or "
-    "the benchmark fails in the candidate only. If nothing changed, the chance that any benchmark "
-    f"is called slower is at most {100 * ALARM:.0f} %.",
+    "the benchmark is broken in the candidate only: it raises, its process dies, or it doesn't "
+    "end. If nothing changed, the chance that any benchmark is called slower is at most "
+    f"{100 * ALARM:.0f} %.",
 }
 #: How to read the table.
 COLUMNS = (
@@ -39,6 +40,8 @@ COLUMNS = (
 USUAL_COVERAGE = 0.95
 #: Said in place of a table.
 NOTHING = "no benchmark could be measured in both arms"
+#: Said in place of it where that is why.
+ALL_NEW = "all benchmarks are new: the base has none of them"
 #: What to do then.
 EXPECTED = (
     "expected tests with pytest-benchmark's fixture 'benchmark', in files that pytest collects; "

@@ -12,10 +12,15 @@ from tlbench.gate.pair_result import (
 )
 
 OUTCOMES = {key: BenchmarkOutcome("passed", "", {"accuracy": 0.5}) for key in ("base", "head")}
+TIMED = PairedRounds(
+    [1.0, 1.5], [2, 0.5], iterations=3, parts=7, wall_s=4.5, overhead_s=0.5, outcomes=OUTCOMES
+)
 PAIR = Pair(
-    True, {"a.py::test_x": PairedRounds([1.0, 1.5], [2, 0.5], 3, 7, 4.5, 0.5, OUTCOMES)}, 7.5,
+    True, {"a.py::test_x": TIMED}, 7.5,
     ("gone",), ("new",), {"a.py::test_x": {"args": ["5%"], "kwargs": {}}},
+    errors={"base": {"b.py": BenchmarkOutcome("died", "was ended by SIGSEGV")}, "head": {}},
     loaded={"base": {"pkg": Loaded("/pkg.py", "1", ("pkg._c",))}, "head": {}},
+    lost=("c.py::test_y",),
 )  # fmt: skip
 
 

@@ -150,11 +150,11 @@ STOPPED = BenchmarkOutcome("stopped", "", {})
 @pytest.mark.parametrize(
     ("base", "candidate", "status", "reason"),
     [
-        (STOPPED, FAILED, "fail", "its own check fails in the candidate: why"),
-        (FAILED, STOPPED, "not comparable", "fails in the base: why"),
-        (FAILED, FAILED, "not comparable", "fails in the base: why"),
-        (passed(), FAILED, "fail", "its own check fails in the candidate: why"),
-        (FAILED, passed(), "not comparable", "fails in the base: why"),
+        (STOPPED, FAILED, "fail", "raises in the candidate: why"),
+        (FAILED, STOPPED, "not comparable", "raises in the base: why"),
+        (FAILED, FAILED, "not comparable", "raises in both sides: why"),
+        (passed(), FAILED, "fail", "raises in the candidate: why"),
+        (FAILED, passed(), "not comparable", "raises in the base: why"),
         (STOPPED, SKIPPED, "not comparable", "skipped in the candidate only: why"),
         (passed(), SKIPPED, "not comparable", "skipped in the candidate only: why"),
         (SKIPPED, STOPPED, "not comparable", "skipped in the base only: why"),

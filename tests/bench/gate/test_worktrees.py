@@ -231,13 +231,11 @@ def test_an_unknown_ref_is_refused(repo, git, store, ref, message):
     assert trees(git) == [str(repo)]
 
 
-def test_a_folder_that_the_ref_lacks_is_named(repo, git, store):
-    (repo / "later").mkdir()
-    with (
-        pytest.raises(ArmError, match="ref=first: has no folder later; start higher"),
-        worktree(repo / "later", "first", "base", store),
-    ):
-        pass
+def test_a_folder_that_the_ref_lacks_is_empty(repo, git, store):
+    (repo / "later" / "deep").mkdir(parents=True)
+    with worktree(repo / "later" / "deep", "first", "base", store) as tree:
+        assert tree.folder == tree.root / "later" / "deep"
+        assert list(tree.folder.iterdir()) == []
     assert trees(git) == [str(repo)]
     assert list(store.iterdir()) == []
 

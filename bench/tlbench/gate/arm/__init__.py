@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from .collection import Collection
 from .installed import ask_first
 from .line import Line
 from .overrides import Overrides
@@ -41,6 +42,8 @@ def pytest_configure(config: pytest.Config) -> None:
     timeouts = Timeouts(config)
     config.pluginmanager.register(timeouts, "tlbench-timeouts")
     overrides: Any = config.pluginmanager.get_plugin(OVERRIDES)
-    turns = Turns(Line(os.environ.pop("TLBENCH_ARM")), timeouts, overrides.note())
+    line = Line(os.environ.pop("TLBENCH_ARM"))
+    config.pluginmanager.register(Collection(line, overrides.note()), "tlbench-collection")
+    turns = Turns(line, timeouts)
     config.pluginmanager.register(turns, NAME)
     take_turns(turns)

@@ -18,6 +18,8 @@ class Line:
 
     def __init__(self, descriptors: str) -> None:
         read, write = (int(each) for each in descriptors.split(","))
+        for each in (read, write):  # the end of this process is to be seen while its children live
+            os.set_inheritable(each, False)  # noqa: FBT003 - its signature
         self._in = os.fdopen(read, encoding="utf-8")
         self._out = os.fdopen(write, "w", encoding="utf-8")
         self.settings = self.hear()

@@ -1,18 +1,21 @@
-"""What an arm says and does, from collection to the end of its session.
+"""What an arm says and does, from its first benchmark to the end of its session.
 
-Messages to the gate: ``collected`` (benchmarks, and modules that couldn't be imported); for each
-benchmark ``ready``, a ``round`` or ``raised`` for every order, and ``done``; ``finished``.
-Orders from the gate: which benchmarks to ``run``; ``round``, ``finish`` or ``skip``.
+Messages to the gate: for each benchmark ``ready``, a ``round`` or ``raised`` for every order, and
+``done``; ``finished``. Orders from the gate: ``round``, ``finish`` or ``skip``.
 """
 
 from __future__ import annotations
 
+import contextlib
+import json
+from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from .loaded import loaded_packages
+from .reasons import first_line, why
 from .rounds import steady_memory, timed_round
 
 if TYPE_CHECKING:
@@ -26,48 +29,26 @@ LONG = ("rounds", "noise")
 
 
 class Turns:
-    """The plugin; ``notes`` are lines for the user."""
+    """The plugin."""
 
-    def __init__(self, line: Line, timeouts: Timeouts, notes: list[str]) -> None:
-        self.line, self.timeouts, self.notes = line, timeouts, notes
+    def __init__(self, line: Line, timeouts: Timeouts) -> None:
+        self.line, self.timeouts = line, timeouts
         self.test = ""
         self.timed = False
         self.reports: list[pytest.TestReport] = []
         self.info: dict[str, Any] = {}
-        self.errors: dict[str, str] = {}
         self.files: set[str] = set()
+        self.began = 0.0
 
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_configure(self, config: pytest.Config) -> None:
-        """What can't be imported in one arm is reported, and doesn't end the session."""
-        config.option.continue_on_collection_errors = True
-
-    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
-        """Remember files that couldn't be imported, with the reason."""
-        if report.failed:
-            self.errors[report.nodeid] = _message(report)
-
-    @pytest.hookimpl(trylast=True)
-    def pytest_collection_modifyitems(
-        self, config: pytest.Config, items: list[pytest.Item]
-    ) -> None:
-        """Send which benchmarks there are, and run those that the gate wants, in its order."""
-        known = {
-            each.nodeid: each for each in items if "benchmark" in getattr(each, "fixturenames", ())
-        }
-        self.files = {str(each.path) for each in items}
-        tolerances = {name: _tolerance(item) for name, item in known.items()}
-        self.line.tell(
-            event="collected", tolerances=tolerances, errors=self.errors, notes=self.notes
-        )
-        chosen = [known[name] for name in self.line.hear()["run"]]
-        config.hook.pytest_deselected(items=[each for each in items if each not in chosen])
-        items[:] = chosen
+    def pytest_itemcollected(self, item: pytest.Item) -> None:
+        """Remember where tests lie."""
+        self.files.add(str(item.path))
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
         """Send how a test ended, in any case."""
         self.test, self.timed, self.reports, self.info = item.nodeid, False, [], {}
+        self.began = perf_counter()
         outcome, ends = None, False
         try:
             return (yield)
@@ -88,8 +69,7 @@ class Turns:
         self.reports.append(report)
         if report.when == "call":
             fixture = getattr(item, "funcargs", {}).get("benchmark")
-            info = dict(getattr(fixture, "extra_info", {}))
-            self.info = {key: value for key, value in info.items() if key not in LONG}
+            self.info = _plain(getattr(fixture, "extra_info", {}))
         return report
 
     def pytest_sessionfinish(self) -> None:
@@ -112,8 +92,8 @@ class Turns:
         """
         if self.timed:
             raise RuntimeError("a plugin ran this test again; the gate times a benchmark once")
-        self.timed = True
-        self.line.tell(event="ready", test=self.test, iterations=iterations)
+        self.timed, took_s = True, perf_counter() - self.began
+        self.line.tell(event="ready", test=self.test, iterations=iterations, took_s=took_s)
         result, stats = None, None
         with steady_memory():
             while (order := self._order())["do"] == "round":
@@ -135,34 +115,24 @@ class Turns:
             return self.line.hear()
 
 
-def first_line(error: BaseException) -> str:
-    """An exception's type and the first line of its message, as pytest's reports have it."""
-    lines = str(error).splitlines()
-    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
-
-
-def _tolerance(item: pytest.Item) -> dict[str, Any]:
-    """The arguments of the marker ``tolerance``, as written."""
-    marker = item.get_closest_marker("tolerance")
-    return {"args": list(marker.args), "kwargs": marker.kwargs} if marker else {}
+def _plain(info: dict[Any, Any]) -> dict[str, Any]:
+    """What of ``extra_info`` can be sent as JSON."""
+    plain = {}
+    for key, value in info.items():
+        if isinstance(key, str) and key not in LONG:
+            with contextlib.suppress(TypeError, ValueError, RecursionError):
+                plain[key] = json.loads(json.dumps(value, default=str))
+    return plain
 
 
 def _outcome(reports: list[pytest.TestReport]) -> dict[str, str]:
-    bad = next((each for each in reports if not each.passed), None)
-    if bad is None:
+    """How a test ended: its first failure counts, else its first phase that didn't pass."""
+    bad = [report for report in reports if not report.passed]
+    bad.sort(key=lambda report: report.skipped)
+    if not bad:
         return {"outcome": "passed", "message": ""}
     # Plugins that run tests again have outcomes of their own.
-    outcome = "skipped" if bad.outcome == "skipped" else "failed"
-    return {"outcome": outcome, "message": _message(bad)}
-
-
-def _message(report: pytest.TestReport | pytest.CollectReport) -> str:
-    """Why a test didn't pass, or a file wasn't collected, in a line."""
-    if isinstance(report.longrepr, tuple):  # skipped
-        return str(report.longrepr[2])
-    crash = getattr(report.longrepr, "reprcrash", None)
-    lines = str(crash.message if crash else report.longrepr).splitlines()
-    return lines[0] if lines else report.outcome
+    return {"outcome": "skipped" if bad[0].skipped else "failed", "message": why(bad[0])}
 
 
 def take_turns(turns: Turns) -> None:

@@ -1,0 +1,130 @@
+"""Why benchmarks have no times: what raised, died, was skipped, vanished or is new, as verdicts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tlbench.gate.pair_result import BASE, CANDIDATE
+from tlbench.gate.verdict import Verdict
+
+if TYPE_CHECKING:
+    from tlbench.gate.pair_result import BenchmarkOutcome, Pair, PairedRounds
+    from tlbench.gate.verdict import Status
+
+#: Sides in words.
+NAMES = {BASE: "base", CANDIDATE: "candidate"}
+#: Outcomes of what is broken: what to say of a side that has it.
+BROKEN = {
+    "failed": "raises in the {side}: {message}",
+    "died": "the {side}'s process {message}",
+    "hung": "doesn't end in the {side}: {message}",
+    "ended": "isn't run in the {side}: {message}",
+}
+
+
+def note(rounds: PairedRounds) -> str | None:
+    """Why there is no verdict on a benchmark, where both sides agree on it."""
+    ends = rounds.outcomes.values()
+    outcomes = {end.outcome for end in ends}
+    if outcomes == {"skipped"}:
+        return f"skipped in both: {rounds.outcomes[CANDIDATE].message}"
+    if outcomes != {"passed"} or rounds.base:
+        return None
+    if all(end.raised for end in ends):
+        return "raises in both sides, as its test expects; not timed"
+    return (
+        None
+        if any(end.raised for end in ends)
+        else "doesn't use pytest-benchmark's fixture 'benchmark'"
+    )
+
+
+def verdict(name: str, rounds: PairedRounds) -> Verdict:
+    """On a benchmark that wasn't timed in one side, or in both."""
+    ends = rounds.outcomes
+    base, candidate = ends[BASE], ends[CANDIDATE]
+    if "too long" in {base.outcome, candidate.outcome}:
+        long = next(end for end in ends.values() if end.outcome == "too long")
+        reason = f"takes too long for this budget, or doesn't end: {long.message}"
+        return Verdict(name, "inconclusive", f"{reason}; increase the budget")
+    texts = {key: text for key, end in ends.items() if (text := _broken(key, end))}
+    if texts:
+        status: Status = "not comparable" if BASE in texts else "fail"
+        if base == candidate and base.outcome == "failed":
+            return Verdict(name, status, f"raises in both sides: {base.message}")
+        return Verdict(name, status, "; ".join(texts[key] for key in NAMES if key in texts))
+    for key, end in ends.items():
+        if end.outcome == "skipped":
+            reason = f"skipped in the {NAMES[key]} only: {end.message}"
+            return Verdict(name, "not comparable", reason)
+    unused = next(key for key, end in ends.items() if end.outcome != "stopped")
+    reason = f"doesn't use the fixture 'benchmark' in the {NAMES[unused]}"
+    return Verdict(name, "not comparable", reason)
+
+
+def _broken(key: str, end: BenchmarkOutcome) -> str | None:
+    if end.outcome in BROKEN:
+        return BROKEN[end.outcome].format(side=NAMES[key], message=end.message)
+    if end.outcome == "passed" and end.raised:
+        return f"raises in the {NAMES[key]}, and its test passes: {end.raised}"
+    return None
+
+
+def of_collection(pair: Pair) -> tuple[list[Verdict], list[str]]:
+    """Verdicts and notes on benchmarks and files that not both sides have."""
+    verdicts = [_lacking(name, pair, CANDIDATE) for name in pair.vanished]
+    notes = []
+    for name in pair.new:
+        if _error(name, pair, BASE):
+            verdicts.append(_lacking(name, pair, BASE))
+        else:
+            notes.append(f"{name}: new, only the candidate has it")
+    base, candidate = (pair.errors.get(key, {}) for key in NAMES)
+    for name in [*base, *(each for each in candidate if each not in base)]:
+        ends = [errors[name] for errors in (base, candidate) if name in errors]
+        if {end.outcome for end in ends} == {"skipped"}:
+            if len(ends) > 1:
+                notes.append(f"{name}: skipped in both: {ends[0].message}")
+        elif len(ends) > 1:
+            verdicts.append(Verdict(name, "not comparable", _import_error("both sides", ends[0])))
+        elif not any(_within(each, name) for each in (*pair.vanished, *pair.new)):
+            key = BASE if name in base else CANDIDATE
+            notes.append(f"{name}: {_import_error(f'the {NAMES[key]}', ends[0])}")
+    return verdicts, notes
+
+
+def lost(name: str, pair: Pair) -> Verdict:
+    """On a benchmark that both sides had, until this pair."""
+    for key in (BASE, CANDIDATE):
+        if _error(name, pair, key):
+            return _lacking(name, pair, key)
+    return Verdict(name, "not comparable", "not every process has a benchmark of this name")
+
+
+def _lacking(name: str, pair: Pair, key: str) -> Verdict:
+    """On a benchmark that one side doesn't have: was there an error?"""
+    error = _error(name, pair, key)
+    if error is None:
+        return Verdict(name, "not comparable", "vanished: only the base has it")
+    if error.outcome == "skipped":
+        reason = f"skipped in the {NAMES[key]} only: {error.message}"
+        return Verdict(name, "not comparable", reason)
+    status: Status = "fail" if key == CANDIDATE else "not comparable"
+    return Verdict(name, status, _import_error(f"the {NAMES[key]}", error))
+
+
+def _error(name: str, pair: Pair, key: str) -> BenchmarkOutcome | None:
+    """What kept a side from collecting a benchmark."""
+    errors = pair.errors.get(key, {})
+    return next((end for file, end in errors.items() if _within(name, file)), None)
+
+
+def _within(name: str, collector: str) -> bool:
+    """Whether a benchmark belongs to a file, a class or a folder."""
+    return collector in {"", "."} or name.startswith((f"{collector}::", f"{collector}/"))
+
+
+def _import_error(side: str, end: BenchmarkOutcome) -> str:
+    if end.outcome == "died":
+        return f"import error in {side}: the process {end.message}"
+    return f"import error in {side}: {end.message}"
