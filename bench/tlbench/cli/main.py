@@ -9,6 +9,7 @@ from tlbench.cli.command_line import CommandLine
 #: What ``tlbench --help`` says of each command; its own help begins with the same sentence.
 SHORT_HELPS = {
     "baseline": "Run a suite several times and store the runs as a baseline.",
+    "bisect": "Find the commit since which a benchmark is slower.",
     "check": "Validate result files.",
     "classify": "Classify images with a pretrained model.",
     "compare": "Compare runs: speed ratios and whether they are significant.",

@@ -135,13 +135,23 @@ class _State:
                 self.confirmed[question.commit] = question
 
     def range(self) -> tuple[int, int]:
-        """The first and last commit of the shortest range that has the weight ``SURE``."""
+        """The first and last commit of the shortest range that has the weight ``SURE``.
+
+        Commits beside it that are as likely as its end belong to it.
+        """
         sums = np.concatenate(([0.0], np.cumsum(self.weights)))
         ends = np.searchsorted(sums, sums[:-1] + SURE - 1e-12)
-        first = int(
-            np.argmin(np.where(ends <= self.commits, ends - np.arange(self.commits), np.inf))
-        )
-        return first + 1, int(ends[first])
+        lengths = np.where(ends <= self.commits, ends - np.arange(self.commits), self.commits + 1)
+        start = int(np.argmin(lengths))
+        end = int(ends[start])
+        while start > 0 and self._is_as_likely(start - 1, start):
+            start -= 1
+        while end < self.commits and self._is_as_likely(end, end - 1):
+            end += 1
+        return start + 1, end
+
+    def _is_as_likely(self, index: int, other: int) -> bool:
+        return bool(self.weights[index] >= self.weights[other] * (1 - 1e-9))
 
     def _can_ask(self, pair: tuple[int, int]) -> bool:
         return self._broken.isdisjoint(pair) and self._efforts.get(pair, 0) < EFFORTS
