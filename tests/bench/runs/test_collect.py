@@ -157,3 +157,18 @@ def test_commits_are_told_and_whether_there_were_changes(write_run):
     run["commit_info"] = {}
     path.write_text(json.dumps(run), encoding="utf-8")
     assert collect([str(path)]).runs[0].commit is None
+
+
+@pytest.mark.parametrize("isolated", [None, False, True])
+def test_a_run_says_whether_each_benchmark_had_a_process_of_its_own(isolated, write_run):
+    """Files of version 1 say nothing of it: then there was one process for all."""
+    path = write_run("a.json")
+    run = json.loads(path.read_text(encoding="utf-8"))
+    about = {"version": 2, "not_measured": {"test_x": "why"}, "isolated": isolated}
+    run.pop("tlbench", None)
+    if isolated is not None:
+        run["tlbench"] = about
+    path.write_text(json.dumps(run), encoding="utf-8")
+    (found,) = collect([str(path)]).runs
+    assert found.isolated is bool(isolated)
+    assert found.not_measured == ({} if isolated is None else {"test_x": "why"})

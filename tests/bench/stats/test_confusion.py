@@ -44,3 +44,9 @@ def test_each_class_has_its_own_share_and_what_it_was_mistaken_for():
     assert (none.n, none.accuracy, none.interval, none.mistaken_for) == (0, None, None, None)
     assert (last.accuracy, last.mistaken_for) == (0.6, ("b", 3))
     assert ours.pairs == [("c", "b", 3), ("a", "b", 2), ("c", "a", 1)]
+
+
+def test_classes_that_nothing_is_of_have_their_place():
+    ours = confusion(np.array([0, 0, 1]), np.array([0, 1, 0]), ["a", "b", "c"])
+    np.testing.assert_array_equal(ours.matrix, [[1, 1, 0], [1, 0, 0], [0, 0, 0]])
+    assert [each.n for each in ours.classes] == [2, 1, 0]
