@@ -16,10 +16,12 @@ from pathlib import Path
 from statistics import mean, median, stdev
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 from scipy import stats
 
 from bench.studies.files import write_json
 from bench.studies.gate_runs import SCENARIOS
+from tlbench.gate.pair_result import PairedRounds
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Sequence
@@ -144,7 +146,7 @@ def _benchmarks(gates: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _log_ratio(timed: dict[str, Any]) -> float:
-    return median(math.log(h / b) for b, h in zip(timed["base"], timed["head"], strict=True))
+    return msgspec.convert(timed, PairedRounds).log_ratio
 
 
 def _short(name: str) -> str:

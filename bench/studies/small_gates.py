@@ -24,6 +24,7 @@ from bench.studies.files import add_line, read_lines
 from bench.studies.gate_runs import come_and_go
 from bench.studies.small_suites import SmallSuite, small_suite
 from tlbench.gate.pair_result import PairedRounds
+from tlbench.gate.verdict import TOLERANCE
 from tlbench.machine.fingerprint import fingerprint
 
 #: The usual rules are tried beside every so many gates of unchanged code.
@@ -43,7 +44,8 @@ class Scenario:
         gates: How many.
         budget_s: Seconds of ``--budget``.
         base, head: Arms.
-        slower: Share by which the candidate's first benchmark is slower.
+        slower: Share by which the candidate's first benchmark is slower. The tolerance is 5 %, or
+            as large as a smaller one.
         load: Processes beside the gate that are busy and idle in turns.
     """
 
@@ -54,6 +56,11 @@ class Scenario:
     head: str = "ref=HEAD"
     slower: float = 0.0
     load: int = 0
+
+    @property
+    def tolerance(self) -> float:
+        """Of the gate, a share."""
+        return min(TOLERANCE, self.slower or TOLERANCE)
 
 
 SCENARIOS = (
@@ -111,7 +118,8 @@ def _gate(scenario: Scenario, suite: SmallSuite, saved: Path) -> dict[str, Any]:
     subprocess.run(  # noqa: S603 - ours
         [
             sys.executable, "-m", "tlbench", "gate", "--base", scenario.base, "--head", head,
-            "--budget", str(scenario.budget_s), "--no-profile", "--save", str(saved),
+            "--budget", str(scenario.budget_s), "--tolerance", str(scenario.tolerance),
+            "--no-profile", "--save", str(saved),
             "--", "bench_small.py",
         ],
         cwd=suite.folder, check=False, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
