@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 
 #: Name under which an arm imports ``tlbench.gate.arm``, from a folder where nothing else lies.
 PLUGIN = "tlbench_arm"
-#: How variables begin that make a process measure coverage, or a worker of pytest-xdist.
-OTHERS = ("COVERAGE_PROCESS_", "COV_CORE_", "PYTEST_XDIST_")
+#: How variables begin that make a process measure coverage, leave benchmarks to pytest-codspeed, or
+#: be a worker of pytest-xdist.
+OTHERS = ("CODSPEED_ENV", "COVERAGE_PROCESS_", "COV_CORE_", "PYTEST_XDIST_")
 #: What to do about what pytest printed last.
 HINTS = {
     "tlbench[suite]": "that is for the built-in suite: name benchmark files of your own after --",

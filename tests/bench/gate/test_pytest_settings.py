@@ -209,10 +209,11 @@ def test_settings_that_are_overridden_do_no_harm(run, project, case):
 
 def test_the_same_options_count_from_the_environment_and_the_command_line(run, project):
     environ = {"PYTEST_ADDOPTS": "--dist=load -n 2", "PYTEST_XDIST_WORKER": "gw0"}
-    session = run(project(), "--benchmark-skip", "test_a.py", **environ)
+    flags = ("--benchmark-skip", "--gate=missing.json")
+    session = run(project(), *flags, "test_a.py", **environ)
     assert outcomes(session)[NAMES[1]] == "passed"
     note = "pytest options that are switched off in a gate: -n (benchmarks take turns), {}"
-    assert session.notes == [note.format("--benchmark-skip")]
+    assert session.notes == [note.format("--gate, --benchmark-skip")]
 
 
 def test_plugins_that_are_not_loaded_by_themselves_are(run, project):
@@ -314,11 +315,13 @@ def test_after_it(benchmark):
 @pytest.mark.parametrize("method", ["signal", "thread"])
 def test_a_limit_stands_still_while_an_arm_waits_and_holds_in_a_round(run, project, method):
     """And so does pytest's own, for which there is no turn: it is off."""
-    ini = (
-        f"timeout = 0.6\ntimeout_method = {method}\nsession_timeout = 0.1\n"
-        "faulthandler_timeout = 0.6\nfaulthandler_exit_on_timeout = true"
-    )
-    session = run(project({"test_s.py": SLEEPING}, ini), "test_s.py", wait_s=0.8)
+    ini = "faulthandler_timeout = 0.6\nfaulthandler_exit_on_timeout = true\nsession_timeout = 0.1"
+    flags = {
+        "signal": ("-o", "timeout=0.6", "-o", "timeout_method=signal"),
+        "thread": ("--timeout=0.6", "--timeout-method=thread", "--session-timeout=0.1"),
+    }
+    folder = project({"test_s.py": SLEEPING}, ini)
+    session = run(folder, *flags[method], "test_s.py", wait_s=0.8)
     ends = {name.partition("::")[2]: end for name, end in session.ends.items()}
     assert ends.pop("test_waits") == ends.pop("test_by_a_marker") == ("passed", "")
     if method == "signal":
@@ -326,6 +329,39 @@ def test_a_limit_stands_still_while_an_arm_waits_and_holds_in_a_round(run, proje
         assert ends == {"test_hangs": failed, "test_after_it": ("passed", "")}
     else:  # which ends the process
         assert ends == {"test_hangs": ("died", "the process ended with exit code 1")}
+
+
+#: Options as of plugins that these tests do without, and what is left of them and of variables.
+ABSENT = """
+import os
+
+FLAGS = {"forked": "--forked", "json_report": "--json-report", "codspeed": "--codspeed"}
+VALUES = {"htmlpath": "--html", "report_log": "--report-log", "reruns": "--reruns"}
+
+def pytest_addoption(parser):
+    for dest, name in FLAGS.items():
+        parser.addoption(name, dest=dest, action="store_true")
+    for dest, name in VALUES.items():
+        parser.addoption(name, dest=dest)
+
+def pytest_configure(config):
+    assert not any(getattr(config.option, name) for name in (*FLAGS, *VALUES))
+    assert not {"CODSPEED_ENV", "COVERAGE_PROCESS_START", "COV_CORE_SOURCE"} & set(os.environ)
+"""
+
+
+def test_other_plugins_options_and_variables_are_overridden(run, project):
+    ini = (
+        "addopts = --forked --json-report --codspeed --html=a.html --report-log=a.log --reruns=2"
+        " --pastebin=all"
+    )
+    variables = {"CODSPEED_ENV": "1", "COVERAGE_PROCESS_START": "a", "COV_CORE_SOURCE": "a"}
+    session = run(project({"conftest.py": ABSENT}, ini), "test_a.py", **variables)
+    assert outcomes(session)[NAMES[1]] == "passed"
+    assert sorted(noted(session)) == [
+        "--codspeed", "--forked", "--html", "--json-report", "--pastebin", "--report-log",
+        "--reruns",
+    ]  # fmt: skip
 
 
 #: A plugin that runs each failed test again, and one that nobody has heard of.
@@ -373,14 +409,6 @@ def test_the_guide_has_each_option_that_is_overridden():
     table = "\n".join(line for line in section.splitlines() if line.startswith("|"))
     missing = {name for name in OVERRIDDEN if f"`{name}`" not in table}
     assert not missing
-    tried = json.dumps([*CASES.values(), COVERED])
-    not_tried = {name for name in re.findall(r"`(--?[a-z][\w-]*)`", table) if name not in tried}
-    assert not_tried <= OTHERS
-
-
-#: Options of plugins that the project's tests don't install, and those that other tests try.
-OTHERS = {
-    "--forked", "--html", "--json-report", "--report-log", "--pastebin", "--reruns", "--gate",
-    "--cov", "-k", "-m", "--deselect", "--ignore", "--benchmark-timer", "--benchmark-disable-gc",
-    "--timeout", "--session-timeout", "--randomly-seed",
-}  # fmt: skip
+    tests = Path(__file__).read_text(encoding="utf-8")
+    tried = set(re.findall(r"(?<=[ \"'])--?[a-z][\w-]*", tests))
+    assert set(re.findall(r"`(--?[a-z][\w-]*)`", table)) <= tried

@@ -20,6 +20,7 @@ OVERRIDDEN: dict[str, dict[str, Any]] = {
     "-n": {"numprocesses": None, "dist": "no", "distload": False, "tx": [], "looponfail": False},
     "--forked": {"forked": False},
     "--reruns": {"reruns": None, "retries": None, "force_flaky": False},
+    "--codspeed": {"codspeed": False},
     "--cov": {"cov_source": []},
     "-x": {"maxfail": 0},
     "--lf": {"lf": False},
