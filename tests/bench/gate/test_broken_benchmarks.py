@@ -152,14 +152,14 @@ def run(tmp_path, monkeypatch):
     """Run a gate of this script; returns it, verdicts (status and reason) by name, and notes."""
     monkeypatch.setattr("tlbench.gate.run.incomparable", lambda *_: None)  # nothing is imported
 
-    def run(script, seed=0):
+    def run(script, seed=0, *, resume=False):
         arms = [SimpleNamespace(label=side, notes=()) for side in ("base", "head")]
         gate = Scripted(
             *arms, Settings(()), Journal(tmp_path / "journal", {}), np.random.default_rng(seed),
             lambda _: None,
         )  # fmt: skip
         gate.script = script
-        report = gate.run()
+        report = gate.run(resume=resume)
         found = {each.name: (each.status, each.reason) for each in report.verdicts}
         return gate, found, report.notes
 
@@ -298,3 +298,32 @@ def test_a_file_that_is_not_imported_in_a_later_pair(run):
 def test_a_process_that_ends_between_files_ends_the_gate(run):
     with pytest.raises(ArmDied):
         run(lambda *_: {"fatal": {"bench_a.py": {"event": "finished"}}})
+
+
+@pytest.mark.parametrize("odd", [*BROKEN, *UNTIMED])
+def test_a_gate_that_was_interrupted_knows_what_was_broken(run, odd):
+    def script(side, number):
+        if number == 3:
+            raise KeyboardInterrupt
+        return {"odd": odd if side == "head" and number == 2 else ""}
+
+    with pytest.raises(KeyboardInterrupt):
+        run(script)
+    gate, found, _ = run(lambda *_: {}, resume=True)
+    assert others_pass(gate, found)
+    assert [ODD in pair.benchmarks for pair in gate.pairs] == [True, True] + [False] * 4
+    status = "fail" if odd in BROKEN else "not comparable"
+    assert found == {ODD: (status, (BROKEN | UNTIMED)[odd].format("candidate"))}
+
+
+def test_a_gate_that_was_interrupted_knows_what_was_lost(run):
+    def script(side, number):
+        if number == 3:
+            raise KeyboardInterrupt
+        return {"errors": {"bench_b.py": ERROR} if side == "head" and number == 2 else {}}
+
+    with pytest.raises(KeyboardInterrupt):
+        run(script)
+    gate, found, _ = run(lambda *_: {}, resume=True)
+    assert others_pass(gate, found)
+    assert found == {ODD: ("fail", IMPORT.format("candidate"))}

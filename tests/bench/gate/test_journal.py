@@ -1,5 +1,9 @@
 """A journal gives back the pairs that were written, whatever interrupted the writing."""
 
+import json
+from pathlib import Path
+
+import msgspec
 import pytest
 
 from tlbench.gate.pair_result import (
@@ -22,6 +26,10 @@ PAIR = Pair(
     loaded={"base": {"pkg": Loaded("/pkg.py", "1", ("pkg._c",))}, "head": {}},
     lost=("c.py::test_y",),
 )  # fmt: skip
+
+
+#: Gates that the first versions saved.
+SAVED = Path(__file__).parents[3] / "results" / "studies" / "gates"
 
 
 @pytest.fixture
@@ -74,3 +82,26 @@ def test_other_arms_or_options_have_another_file(tmp_path, journal):
     journal.path.rename(other.path)
     with pytest.raises(JournalError, match="another gate's"):
         other.resume()
+
+
+def test_gates_that_earlier_versions_saved_are_read():
+    files = sorted(SAVED.glob("*/*.json"))
+    gates = [gate for path in files for gate in json.loads(path.read_text())["gates"]]
+    pairs = [msgspec.convert(pair, Pair) for gate in gates for pair in gate["pairs"]]
+    assert len(pairs) > 100
+    assert all(each.benchmarks and not each.lost and not each.errors for each in pairs)
+
+
+def test_how_sides_ended_in_earlier_versions_is_read(journal):
+    """One that died was ``failed``; nobody noted what a test expected to be raised."""
+    ends = {
+        "base": {"outcome": "passed", "message": "", "info": {}},
+        "head": {"outcome": "failed", "message": "the process was ended by SIGKILL", "info": {}},
+    }
+    timed = {"base": [], "head": [], "iterations": 1, "wall_s": 0.0, "outcomes": ends}
+    line = {"head_first": True, "benchmarks": {"a.py::test_x": timed}, "seconds": 1.0}
+    journal.start()
+    journal.path.write_text(journal.path.read_text() + json.dumps(line) + "\n")
+    (pair,) = journal.resume()
+    assert pair.unusable == {"a.py::test_x"}
+    assert pair.benchmarks["a.py::test_x"].outcomes["head"].outcome == "failed"

@@ -25,6 +25,7 @@ from tlbench.escapes import printable
 from tlbench.gate.names import id_parts, short_names
 from tlbench.gate.verdict import Report, Verdict
 from tlbench.report.gate_junit import gate_junit
+from tlbench.report.gate_markdown import gate_markdown
 from tlbench.report.gate_text import COLOURS, gate_explanation, gate_json, gate_table
 from tlbench.report.gate_words import explanation, figures
 from tlbench.report.text import WIDTH, coloured
@@ -122,6 +123,20 @@ def test_a_gate_without_benchmarks_says_so():
         "  pytest collects; name the files after --",
         "verdict: NOT COMPARABLE",
     ]
+
+
+def test_a_gate_of_new_benchmarks_passes_and_says_why():
+    report = report_of(notes=("a.py::test_x: new, only the candidate has it",), all_new=True)
+    assert gate_table(report) == [
+        "HEAD against main",
+        "all benchmarks are new: the base has none of them",
+        "note: a.py::test_x: new, only the candidate has it",
+        "verdict: PASS",
+    ]
+    assert (gate_json(report)["verdict"], gate_json(report)["exit_code"]) == ("pass", 0)
+    assert "All benchmarks are new: the base has none of them." in gate_markdown(report)
+    suite = ET.fromstring(gate_junit(report)).find("testsuite")
+    assert (suite.get("tests"), suite.get("errors")) == ("0", "0")
 
 
 PASSES = {

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from _pytest.reports import CollectReport  # public since pytest 7
 
 from .reasons import first_line
 
@@ -68,7 +69,7 @@ class Collection:
         try:
             report = yield
         except (SystemExit, pytest.exit.Exception) as error:
-            report = pytest.CollectReport(name, "failed", first_line(error), [])
+            report = CollectReport(name, "failed", first_line(error), [])
             self.broken[name] = {"outcome": "failed", "message": first_line(error)}
         if is_file:
             self.line.tell(event="importing", file=None)

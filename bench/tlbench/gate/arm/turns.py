@@ -42,7 +42,7 @@ class Turns:
 
     def pytest_itemcollected(self, item: pytest.Item) -> None:
         """Remember where tests lie."""
-        self.files.add(str(item.path))
+        self.files.add(str(getattr(item, "path", None) or item.fspath))  # before pytest 7
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
