@@ -84,12 +84,12 @@ def kind_of(verdict: Verdict) -> Kind:
     return "speed" if verdict.estimate else "check"
 
 
-def answer_of(verdict: Verdict | None, kind: Kind) -> Answer:
+def answer_of(verdict: Verdict, kind: Kind) -> Answer:
     """What a verdict says about a benchmark that fails by ``kind`` in the bad commit.
 
-    A commit in which it isn't there, or fails by something else, can't say anything.
+    A commit in which it fails by something else can't say anything.
     """
-    if verdict is None or verdict.status == "not comparable":
+    if verdict.status == "not comparable":
         return "skip"
     if verdict.status == "fail":
         if kind_of(verdict) == kind:
@@ -120,24 +120,28 @@ class _Oracle:
     reports: dict[Question, Report | str] = field(default_factory=dict)
     skipped: dict[int, str] = field(default_factory=dict)
 
-    def verdict(self, question: Question, benchmark: str) -> Verdict | None:
-        """The verdict on a benchmark, None where there is none."""
+    def verdict(self, question: Question, benchmark: str) -> Verdict | str:
+        """The verdict on a benchmark, or why there is none; its gate is run if it wasn't."""
         if question not in self.reports:
             self.reports[question] = self._run(question)
         report = self.reports[question]
-        said = _verdict_on(report, benchmark) if not isinstance(report, str) else None
-        reason = report if isinstance(report, str) else "the benchmark isn't there"
-        if said is None or said.status == "not comparable":
-            self.skipped.setdefault(question.commit, said.reason if said else reason)
-        return said
+        if isinstance(report, str):
+            return report
+        there = (each for each in report.verdicts if each.name == benchmark)
+        return next(there, "the benchmark isn't there")
 
     def ask(self, question: Question, whole: Verdict) -> Answer:
-        """The answer for a benchmark with the verdict ``whole``; its gate is run if it wasn't."""
+        """The answer for a benchmark whose verdict in the bad commit is ``whole``."""
         fresh = question not in self.reports
         said = self.verdict(question, whole.name)
+        answer = "skip" if isinstance(said, str) else answer_of(said, kind_of(whole))
+        if answer == "skip":
+            said = said if isinstance(said, str) else said.reason
+            if question.base == 0:  # else it may be the base that can't be measured
+                self.skipped.setdefault(question.commit, said)
         if fresh:
-            self.say(question, said or self.skipped[question.commit])
-        return answer_of(said, kind_of(whole))
+            self.say(question, said)
+        return answer
 
     def _run(self, question: Question) -> Report | str:
         """A gate's report, or why there is none."""
@@ -182,6 +186,7 @@ def bisect(
         oracle.settings = replace(settings, tolerances=tolerances, only=only)
         found = search(last, partial(oracle.ask, whole=verdict))
         step = oracle.verdict(found.confirmed, verdict.name) if found.confirmed else None
+        assert not isinstance(step, str)  # noqa: S101 - a reason confirms nothing
         culprits.append(Culprit(verdict.name, verdict, found, step))
     gates, seconds = len(oracle.reports), perf_counter() - start
     return Bisection(commits, whole, tuple(culprits), oracle.skipped, gates, seconds)
@@ -190,7 +195,3 @@ def bisect(
 def _severity(verdict: Verdict) -> float:
     """Sorts what fails outright first, then the largest slowdown."""
     return -math.inf if verdict.estimate is None else -verdict.estimate.ratio
-
-
-def _verdict_on(report: Report, benchmark: str) -> Verdict | None:
-    return next((each for each in report.verdicts if each.name == benchmark), None)

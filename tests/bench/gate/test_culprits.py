@@ -141,15 +141,25 @@ GONE = Verdict("x", "not comparable", "vanished")
 @pytest.mark.parametrize(
     ("kind", "answers"),
     [
-        # Of SLOW, LOST, RAISED, PASSED, OPEN, GONE, and no verdict.
-        ("speed", ["slow", "skip", "skip", "same", "inconclusive", "skip", "skip"]),
-        ("accuracy", ["same", "slow", "skip", "same", "inconclusive", "skip", "skip"]),
-        ("check", ["same", "same", "slow", "same", "same", "skip", "skip"]),
+        # Of SLOW, LOST, RAISED, PASSED, OPEN and GONE.
+        ("speed", ["slow", "skip", "skip", "same", "inconclusive", "skip"]),
+        ("accuracy", ["same", "slow", "skip", "same", "inconclusive", "skip"]),
+        ("check", ["same", "same", "slow", "same", "same", "skip"]),
     ],
 )
 def test_a_verdict_answers_for_what_fails_in_the_bad_commit(kind, answers):
-    verdicts = [SLOW, LOST, RAISED, PASSED, OPEN, GONE, None]
+    verdicts = [SLOW, LOST, RAISED, PASSED, OPEN, GONE]
     assert [answer_of(each, kind) for each in verdicts] == answers
+
+
+def test_a_commit_in_which_the_benchmark_raises_or_is_missing_is_passed_over():
+    def gates(base, commit, settings):
+        number = int(commit.subject.split()[1])
+        return Report("b", "c", {1: (RAISED,), 2: ()}.get(number, (SLOW,)))
+
+    result = run(gates, 4)
+    assert (result.culprits[0].found.first, result.culprits[0].found.last) == (1, 3)
+    assert result.skipped == {1: "fails in the candidate", 2: "the benchmark isn't there"}
 
 
 def test_a_check_that_fails_is_followed_too():
