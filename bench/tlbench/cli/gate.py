@@ -179,7 +179,7 @@ def _show(
 
 def _show_itself(reports: Sequence[Report], *, everything: bool, as_json: bool) -> int:
     """Print the reports of a candidate against itself, and return 1 for too many false alarms."""
-    from tlbench.gate.run import false_alarms
+    from tlbench.gate.false_alarms import false_alarms
 
     alarms = false_alarms(reports)
     if as_json:

@@ -22,12 +22,11 @@ from tlbench.gate.pair_verdicts import pair_verdicts
 from tlbench.gate.plan import PAIRS_TO_FIT, PILOT, costs, outlook, plan_turns
 from tlbench.gate.progress import START, pair_line, plan_line, resumed_line, steps
 from tlbench.gate.verdict import Report, Tolerances
-from tlbench.stats.estimate import ALARM, LOOKS
+from tlbench.stats.estimate import LOOKS
 from tlbench.stats.pair_decisions import Decisions
-from tlbench.stats.proportions import clopper_pearson
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator
 
     from numpy.random import Generator
 
@@ -82,10 +81,13 @@ class Gate:
             self._replay(self.journal.resume())
         else:
             self.journal.start()
-        while self._needs_another():
-            pair = self._run_pair()
-            self.journal.add(pair)
-            self._add(pair)
+        with tempfile.TemporaryDirectory(prefix="tlbench-") as scratch:
+            # Once, so that its compiled files are there for all pairs but the first.
+            shutil.copytree(Path(arm.__file__).parent, Path(scratch, PLUGIN), ignore=_CACHES)
+            while self._needs_another():
+                pair = self._run_pair(Path(scratch))
+                self.journal.add(pair)
+                self._add(pair)
         self._consider(last=True)
         self.journal.end()
         verdicts, notes = pair_verdicts(self.pairs, self._decisions, self.settings.tolerances)
@@ -158,7 +160,7 @@ class Gate:
         }
         self._decisions.consider(logs, last=last)
 
-    def _run_pair(self) -> Pair:
+    def _run_pair(self, scratch: Path) -> Pair:
         if not self.pairs:
             self.say(START)
         start, candidate_first = perf_counter(), bool(self.random.integers(2))
@@ -169,7 +171,9 @@ class Gate:
         leave_out = frozenset(first.keys() - set(self._decisions.timed))
         with steps(len(self.pairs) + 1, self.say) as step:
             there, timed = time_benchmarks(
-                lambda fatal: self._processes(environ, fatal, candidate_first=candidate_first),
+                lambda fatal: self._processes(
+                    scratch, environ, fatal, first=CANDIDATE if candidate_first else BASE
+                ),
                 lambda name: name not in leave_out and name in (self.settings.only or (name,)),
                 self._allowed(),
                 step,
@@ -193,16 +197,16 @@ class Gate:
 
     @contextmanager
     def _processes(
-        self, environ: dict[str, str], fatal: Fatal, *, candidate_first: bool
+        self, scratch: Path, environ: dict[str, str], fatal: Fatal, *, first: str
     ) -> Iterator[dict[str, ArmProcess]]:
-        """Both processes by side, the first one first; they end with the block."""
-        sides = [(BASE, self.base), (CANDIDATE, self.candidate)]
+        """Both processes by side, the first one first; they end with the block.
+
+        ``scratch`` has the plugin, and takes what they print.
+        """
+        sides = {BASE: self.base, CANDIDATE: self.candidate}
         with ExitStack() as stack:
-            scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tlbench-")))
-            plugin = scratch / "plugin"
-            shutil.copytree(Path(arm.__file__).parent, plugin / PLUGIN, ignore=_CACHES)
-            processes = {}
-            for key, side in sides[::-1] if candidate_first else sides:
+            processes: dict[str, ArmProcess] = {}
+            for key, side in sorted(sides.items(), key=lambda item: item[0] != first):
                 arguments = own_arguments(self.settings.arguments, side)
                 if "--benchmark" in arguments:
                     # Our own suite's result files go where they are deleted: the gate itself stores
@@ -212,7 +216,7 @@ class Gate:
                 process = ArmProcess(
                     side,
                     arguments,
-                    plugin,
+                    scratch,
                     log,
                     environ=environ,
                     limits=limits(self.settings.budget_s),
@@ -221,37 +225,3 @@ class Gate:
                 process.tell(event="settings", loaded=not self.pairs, left_out=list(fatal[key]))
                 processes[key] = process
             yield processes
-
-
-@dataclass(frozen=True)
-class FalseAlarms:
-    """Gates of unchanged code: how many ran, failed any benchmark, neither failed nor passed all.
-
-    ``low`` and ``high`` are the exact 95 % interval of the rate of false alarms.
-    """
-
-    gates: int
-    alarms: int
-    undecided: int
-    low: float
-    high: float
-
-    @property
-    def holds(self) -> bool:
-        """Whether the interval agrees with the rate that the gate promises."""
-        return self.low <= ALARM
-
-    def __str__(self) -> str:
-        """In a line."""
-        return (
-            f"{self.alarms} false alarm{'s' * (self.alarms != 1)} in {self.gates} "
-            f"gate{'s' * (self.gates != 1)} of unchanged code ({100 * self.low:.1f} % to "
-            f"{100 * self.high:.1f} %, exact 95 % interval); {self.undecided} inconclusive"
-        )
-
-
-def false_alarms(reports: Sequence[Report]) -> FalseAlarms:
-    """Count the alarms of gates whose arms were the same."""
-    gates, alarms = len(reports), sum(each.status == "fail" for each in reports)
-    undecided = sum(each.status == "inconclusive" for each in reports)
-    return FalseAlarms(gates, alarms, undecided, *clopper_pearson(alarms, gates))

@@ -3,7 +3,7 @@
 import pytest
 from scipy.stats import binomtest
 
-from tlbench.gate.run import false_alarms
+from tlbench.gate.false_alarms import false_alarms
 from tlbench.gate.verdict import Report, Verdict
 
 
