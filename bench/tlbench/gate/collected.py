@@ -28,6 +28,7 @@ class Benchmarks:
         errors: By side, how what couldn't be imported ended, by id.
         notes: What the user is to know of how they run.
         loaded: By side, packages that were imported by the end, if they were asked for.
+        starts: How many times both processes were started.
     """
 
     both: tuple[str, ...]
@@ -37,6 +38,7 @@ class Benchmarks:
     errors: dict[str, dict[str, BenchmarkOutcome]]
     notes: tuple[str, ...]
     loaded: dict[str, dict[str, Any]] = field(default_factory=dict)
+    starts: int = 1
 
 
 def collect(processes: Processes, wanted: Callable[[str], bool], fatal: Fatal) -> Benchmarks | None:
@@ -85,8 +87,9 @@ def _collected(process: ArmProcess, fatal: dict[str, BenchmarkOutcome]) -> dict[
     """What a side has collected, or its end while it imported a file."""
     file = None
     while True:
-        # Where no file is being imported, a process that ends is an error.
-        message = process.hear("importing", "collected", *(["died"] if file else []))
+        # Where no file is being imported, or one that was to be left out, that is an error.
+        fresh = file is not None and file not in fatal
+        message = process.hear("importing", "collected", *(["died"] if fresh else []))
         if message["event"] == "collected":
             return message
         if message["event"] == "died":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from dataclasses import dataclass, replace
 from time import perf_counter
@@ -47,7 +48,7 @@ def time_benchmarks(
     first: Benchmarks | None = None
     timed: dict[str, PairedRounds] = {}
     fatal: Fatal = {BASE: {}, CANDIDATE: {}}
-    while True:
+    for starts in itertools.count(1):
         with start(fatal) as processes:
             there = collect(processes, lambda name: wanted(name) and name not in timed, fatal)
             if there is None:
@@ -57,20 +58,21 @@ def time_benchmarks(
                 step(name, len(timed), first.both)
                 allowed = turns(name, len(first.both))
                 rounds, alive = time_benchmark(processes, allowed)
-                # Where it didn't come to that one, those before were why: new processes begin
-                # with it.
-                if name == there.both[0] or not _ended(rounds):
+                # Where it didn't begin, those before may be why: new processes begin with it.
+                if name == there.both[0] or _began(rounds):
                     timed[name] = rounds
                 if not alive:
                     break
             else:
                 ends = {key: each.hear("finished", "died") for key, each in processes.items()}
                 loaded = {key: end.get("loaded", {}) for key, end in ends.items()}
-                return replace(first, loaded=loaded), timed
+                return replace(first, loaded=loaded, starts=starts), timed
+    raise AssertionError  # it counts for ever
 
 
-def _ended(rounds: PairedRounds) -> bool:
-    return any(end.outcome == "ended" for end in rounds.outcomes.values())
+def _began(rounds: PairedRounds) -> bool:
+    outcomes = {end.outcome for end in rounds.outcomes.values()}
+    return "ended" not in outcomes and outcomes != {"died", "stopped"}
 
 
 @dataclass(frozen=True)

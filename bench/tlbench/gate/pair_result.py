@@ -102,6 +102,7 @@ class Pair(msgspec.Struct, frozen=True, rename={"candidate_first": "head_first"}
         notes: What the user is to know of how they ran.
         lost: Benchmarks that both sides had, in this pair or in earlier ones, until a process
             lacked them.
+        starts: How many times both processes were started: again where one had died.
     """
 
     candidate_first: bool
@@ -114,6 +115,16 @@ class Pair(msgspec.Struct, frozen=True, rename={"candidate_first": "head_first"}
     notes: tuple[str, ...] = ()
     loaded: dict[str, dict[str, Loaded]] = {}
     lost: tuple[str, ...] = ()
+    starts: int = 1
+
+    @property
+    def counted_s(self) -> float:
+        """Seconds that count against the budget: not those of what didn't end."""
+        return self.seconds - sum(
+            each.overhead_s + each.wall_s
+            for each in self.benchmarks.values()
+            if any(end.outcome in {"hung", "too long"} for end in each.outcomes.values())
+        )
 
     @property
     def unusable(self) -> frozenset[str]:

@@ -83,7 +83,7 @@ def costs(pair: Pair, tolerances: Mapping[str, float]) -> Costs:
     timed = {name: each for name, each in pair.benchmarks.items() if name in tolerances}
     inside = sum(each.overhead_s + each.wall_s for each in pair.benchmarks.values())
     return Costs(
-        max(0.0, pair.seconds - inside),
+        max(0.0, pair.seconds - inside) / pair.starts,
         {name: each.overhead_s for name, each in timed.items()},
         {name: each.wall_s / len(each.base) for name, each in timed.items()},
         {name: _wanted(each, tolerances[name]) for name, each in timed.items()},

@@ -100,7 +100,7 @@ class Gate:
             self.base.label,
             self.candidate.label,
             verdicts,
-            self._spent_s,
+            sum(each.seconds for each in self.pairs),
             notes,
             all_new=self.pairs[0].all_new,
         )
@@ -123,14 +123,14 @@ class Gate:
 
     @property
     def _outlook(self) -> Outlook:
-        return outlook(self._costs, self.pairs[0].seconds, self.settings.budget_s)
+        return outlook(self._costs, self.pairs[0].counted_s, self.settings.budget_s)
 
     def _turns(self, left_s: float) -> dict[str, int]:
         return plan_turns(self._costs, self._decisions.timed, left_s, len(self.pairs))
 
     @property
     def _spent_s(self) -> float:
-        return sum(each.seconds for each in self.pairs)
+        return sum(each.counted_s for each in self.pairs)
 
     def _replay(self, pairs: list[Pair]) -> None:
         for pair in pairs:
@@ -184,7 +184,7 @@ class Gate:
         lost = tuple(name for name in expected if name not in timed)
         return Pair(
             candidate_first, timed, seconds, there.vanished, there.new, there.tolerances,
-            there.errors, there.notes, loaded, lost,
+            there.errors, there.notes, loaded, lost, there.starts,
         )  # fmt: skip
 
     def _allowed(self) -> Callable[[str, int], Turns]:

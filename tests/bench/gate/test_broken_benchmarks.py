@@ -35,7 +35,7 @@ class Process:
 
     def hear(self, *events):
         message = next(self.messages)
-        if message["event"] == "finished" and "finished" not in events:
+        if message["event"] in {"finished", "died"} and message["event"] not in events:
             raise ArmDied("pytest ended early")
         assert message["event"] in events, (message, events)
         if "silent" in message:
@@ -327,3 +327,22 @@ def test_a_gate_that_was_interrupted_knows_what_was_lost(run):
     gate, found, _ = run(lambda *_: {}, resume=True)
     assert others_pass(gate, found)
     assert found == {ODD: ("fail", IMPORT.format("candidate"))}
+
+
+def test_what_dies_of_those_before_it_gets_processes_of_its_own(run):
+    """It begins in new ones, and there it passes."""
+    odd = {"base": [], "head": ["dies before"]}
+    gate, found, _ = run(lambda side, _: {"odd": odd[side].pop() if odd[side] else ""})
+    assert others_pass(gate, found)
+    assert found == {ODD: PASSED}
+    assert [pair.starts for pair in gate.pairs] == [2, 1, 1, 1, 1, 1]
+
+
+def test_a_file_that_ends_processes_although_it_is_left_out_ends_the_gate(run):
+    def session(self):
+        yield {"event": "importing", "file": "bench_b.py"}
+        yield DIED
+
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(ArmDied):
+        patch.setattr(Process, "session", session)
+        run(lambda *_: {})

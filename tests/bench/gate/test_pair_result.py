@@ -63,3 +63,13 @@ def test_the_most_severe_verdict_is_the_gates_and_its_exit_code(statuses, status
     verdicts = tuple(Verdict(f"{n}", each, "") for n, each in enumerate(statuses))
     report = Report("main", ".", verdicts)
     assert (report.status, report.exit_code) == (status, code)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "counted_s"),
+    [("hung", 12.0), ("too long", 12.0), ("died", 75.0), ("passed", 75.0)],
+)
+def test_what_does_not_end_takes_no_time_from_the_others(outcome, counted_s):
+    ends = {"base": BenchmarkOutcome("passed"), "head": BenchmarkOutcome(outcome)}
+    rounds = PairedRounds(wall_s=60.0, overhead_s=3.0, outcomes=ends)
+    assert Pair(False, {"a": rounds, "b": PairedRounds()}, 75.0).counted_s == counted_s

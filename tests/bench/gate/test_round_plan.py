@@ -39,6 +39,12 @@ def test_steady_turns_of_a_long_call_need_few_and_noisy_ones_many():
     assert costs_of(a=timed(0.5)).wanted == {"a": MOST}
 
 
+def test_a_pair_that_had_to_start_again_expects_one_start_of_the_next():
+    broken = PairedRounds(wall_s=60.0, overhead_s=1.0)
+    pair = Pair(False, {"a": timed(wall_s=2.0), "b": broken}, 75.0, starts=3)
+    assert costs(pair, {"a": 0.05}).start_s == pytest.approx((75 - 2 - 61) / 3)
+
+
 def test_short_turns_get_more_of_them():
     """Five took a tenth of a second, so that 0.4 s are 20."""
     assert costs_of(a=timed(wall_s=0.1)).wanted == {"a": 20}
