@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-from scipy import stats
+from scipy import special, stats
 
 from tlbench.stats.estimate import LOOKS, MISS, POWER, SHOWN, Estimate, Look, look_at
 from tlbench.stats.sign_flip import as_slow_p, bounds, slower_p
@@ -128,14 +128,15 @@ def detectable(logs: Sequence[float], tolerance: float, benchmarks: int = 1) -> 
     n, sd = len(logs), float(np.std(logs, ddof=1))
     able = [look for look in LOOKS if look.alarm]
     past = [look for look in able if look.pairs <= n] or able[:1]
-    # Standard errors between no change and one that is detected.
-    reached: float = min(
-        sd
-        / math.sqrt(look.pairs)
-        * float(np.sum(stats.t.ppf([1 - look.alarm / benchmarks, POWER], look.pairs - 1)))
-        for look in past
-    )
+    reached = min(_reached(look, benchmarks) * sd / math.sqrt(look.pairs) for look in past)
     return max(math.expm1(reached), tolerance)
+
+
+def _reached(look: Look, benchmarks: int) -> float:
+    """The true slowdown, in standard errors, whose t exceeds the look's level nine times in ten."""
+    freedom = look.pairs - 1
+    level = float(stats.t.isf(look.alarm / benchmarks, freedom))
+    return float(special.nctdtrinc(freedom, 1 - POWER, level))
 
 
 def pairs_to_pass(logs: Sequence[float], tolerance: float) -> int:

@@ -45,6 +45,13 @@ def test_a_pair_that_had_to_start_again_expects_one_start_of_the_next():
     assert costs(pair, {"a": 0.05}).start_s == pytest.approx((75 - 2 - 61) / 3)
 
 
+def test_twice_the_noise_needs_four_times_the_turns():
+    """As it does for the standard error of what many turns say."""
+    some, many = (costs_of(a=timed(sd)).wanted["a"] for sd in (0.04, 0.08))
+    assert some > 3
+    assert 4 * (some - 1) < many <= 4 * some
+
+
 def test_short_turns_get_more_of_them():
     """Five took a tenth of a second, so that 0.4 s are 20."""
     assert costs_of(a=timed(wall_s=0.1)).wanted == {"a": 20}

@@ -36,8 +36,8 @@ def spread_out(mean, sd, pairs=32):
 
 
 def test_all_looks_together_spend_no_more_than_promised():
-    assert sum(look.alarm for look in LOOKS) <= ALARM
-    assert sum(look.miss for look in LOOKS) <= MISS
+    assert sum(look.alarm for look in LOOKS) <= ALARM == 0.01
+    assert sum(look.miss for look in LOOKS) <= MISS == 0.05
     assert [look.pairs for look in LOOKS] == sorted({look.pairs for look in LOOKS})
 
 
@@ -91,6 +91,19 @@ def test_a_speed_up_is_detected_at_the_same_level():
     assert decisions.faster == {"a"}
 
 
+@pytest.mark.parametrize("sign", [1, -1])
+def test_a_p_that_is_exactly_the_level_is_enough_and_the_next_one_is_not(sign):
+    """Of 1,024 outcomes two are as bad with one pair the other way, and four with two of them."""
+    at_level = [0.2] * 9 + [-0.001]
+    above = [0.2] * 8 + [-0.001, -0.002]
+    decisions = decide({name: sign * np.array(logs) for name, logs in (("a", at_level),)})
+    assert decisions.p["a"] == (2 / 1024 if sign > 0 else 1023 / 1024)
+    found = {"a"} if sign > 0 else set()
+    assert (decisions.confirmed, decisions.faster) == (found, {"a"} - found)
+    missed = decide({"a": sign * np.array(above)})
+    assert (missed.confirmed, missed.faster) == (set(), set())
+
+
 def test_what_looks_faster_goes_on_until_that_is_sure_or_time_is_up():
     logs = spread_out(math.log(0.8), 0.02, pairs=10)
     assert decide({"a": logs[:6]}).decided == {}
@@ -142,6 +155,17 @@ def test_two_pairs_have_an_interval_of_a_half():
 def test_more_pairs_detect_less():
     few, many = spread_out(0, 0.04, 8), spread_out(0, 0.04, 32)
     assert 0 < detectable(many, 0.01, 8) < detectable(few, 0.01, 8)
+
+
+@pytest.mark.parametrize("benchmarks", [1, 4, 8])
+def test_what_is_called_detectable_is_confirmed_in_about_nine_gates_of_ten(benchmarks):
+    """By trying: gates of twelve pairs, one of whose benchmarks is slower in every pair."""
+    pairs, sd, gates = 12, 0.03, 400
+    share = detectable(spread_out(0, sd * (1 - 1 / pairs) ** 0.5, pairs), 0.01, benchmarks)
+    logs = np.random.default_rng(1).normal(0, sd, (gates, pairs, benchmarks))
+    logs[..., 0] += math.log1p(share)
+    confirmed = sum(slower_p(each)[0] <= look_at(pairs).alarm for each in logs)
+    assert confirmed / gates == pytest.approx(0.9, abs=0.05)
 
 
 def test_nothing_below_the_tolerance_is_called_detectable():

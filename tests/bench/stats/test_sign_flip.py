@@ -74,6 +74,16 @@ def test_many_pairs_are_judged_by_random_outcomes_with_what_happened_among_them(
     assert slower_p(np.full((ALL_UP_TO + 4, 1), 0.1))[0] == pytest.approx(1 / len(signs))
 
 
+@pytest.mark.parametrize("mean", [-0.01, 0.0, 0.01, 0.02])
+def test_many_pairs_have_the_p_of_all_their_outcomes(mean):
+    """A million sums: each of one half's with each of the other's."""
+    logs = np.random.default_rng(5).normal(mean, 0.04, 20)
+    halves = [np.array([*product((1, -1), repeat=10)]) @ part for part in (logs[:10], logs[10:])]
+    exact = np.mean(np.add.outer(*halves) >= logs.sum() - 1e-12)
+    # Four standard errors of a share of the 65,536 outcomes that are drawn.
+    assert slower_p(logs[:, None])[0] == pytest.approx(exact, abs=4 * 0.5 / 256)
+
+
 @settings(max_examples=30, deadline=None)
 @given(st.lists(st.floats(-1, 1), min_size=3, max_size=7), st.sampled_from([0.05, 0.1, 0.25]))
 def test_bounds_are_means_of_subsets(values, level):
