@@ -166,15 +166,12 @@ class Gate:
         start, candidate_first = perf_counter(), bool(self.random.integers(2))
         # Both processes of a pair hash alike, those of the next one otherwise.
         environ = {"PYTHONHASHSEED": f"{self.random.integers(2**32):010}"}
-        # What can't be timed, or needn't be any more, isn't run again.
-        first = self.pairs[0].benchmarks if self.pairs else {}
-        leave_out = frozenset(first.keys() - set(self._decisions.timed))
         with steps(len(self.pairs) + 1, self.say) as step:
             there, timed = time_benchmarks(
                 lambda fatal: self._processes(
                     scratch, environ, fatal, first=CANDIDATE if candidate_first else BASE
                 ),
-                lambda name: name not in leave_out and name in (self.settings.only or (name,)),
+                self._wanted,
                 self._allowed(),
                 step,
             )
@@ -186,6 +183,12 @@ class Gate:
             candidate_first, timed, seconds, there.vanished, there.new, there.tolerances,
             there.errors, there.notes, loaded, lost, there.starts,
         )  # fmt: skip
+
+    def _wanted(self, name: str) -> bool:
+        """Whether the next pair runs a benchmark: not if it can't be timed, or is decided."""
+        if self.pairs:
+            return name in self._decisions.timed
+        return name in (self.settings.only or (name,))
 
     def _allowed(self) -> Callable[[str, int], Turns]:
         """What a benchmark of so many gets in the next pair; the first one is bounded, too."""

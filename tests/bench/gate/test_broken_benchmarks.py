@@ -136,12 +136,11 @@ class Scripted(Gate):
         raise NotImplementedError
 
     @contextmanager
-    def _processes(self, environ, fatal, *, candidate_first):
-        del environ
-        pair, sides = len(self.pairs) + 1, ("base", "head")
+    def _processes(self, scratch, environ, fatal, *, first):
+        del scratch, environ
+        pair, sides = len(self.pairs) + 1, sorted(("base", "head"), key=lambda side: side != first)
         processes = {
-            side: Process(**self.script(side, pair), left_out=fatal[side])
-            for side in (sides[::-1] if candidate_first else sides)
+            side: Process(**self.script(side, pair), left_out=fatal[side]) for side in sides
         }
         yield processes
         self.calls = {side: process.calls for side, process in processes.items()}
@@ -286,9 +285,10 @@ def test_a_file_whose_import_ends_the_process_is_left_out(run, side, status, nam
     assert found == {ODD: (status, reason)}
 
 
-def test_a_file_that_is_not_imported_in_a_later_pair(run):
+@pytest.mark.parametrize("pair", [1, 4])
+def test_a_file_that_is_not_imported_in_one_pair(run, pair):
     def script(side, number):
-        return {"errors": {"bench_b.py": ERROR} if side == "head" and number == 4 else {}}
+        return {"errors": {"bench_b.py": ERROR} if side == "head" and number == pair else {}}
 
     gate, found, _ = run(script)
     assert others_pass(gate, found)
