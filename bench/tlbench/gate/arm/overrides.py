@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 OVERRIDDEN: dict[str, dict[str, Any]] = {
     "-n": {"numprocesses": None, "dist": "no", "distload": False, "tx": [], "looponfail": False},
     "--forked": {"forked": False},
-    "--reruns": {"reruns": None, "retries": None, "force_flaky": False},
+    "--reruns": {"reruns": None},
     "--codspeed": {"codspeed": False},
     "--cov": {"cov_source": []},
     "-x": {"maxfail": 0},
@@ -91,7 +91,7 @@ class Overrides:
         options = vars(config.option)
         for name, values in OVERRIDDEN.items():
             there = {key: value for key, value in values.items() if key in options}
-            if any(options[key] not in (value, None) for key, value in there.items()):
+            if any(options[key] and options[key] != value for key, value in there.items()):
                 self.noted.append(name)
             options.update(there)
         options.update({key: value for key, value in QUIETLY.items() if key in options})
