@@ -35,11 +35,8 @@ def incomparable(
 
 
 def incomparable_verdicts(verdicts: Iterable[Verdict], reason: str) -> tuple[Verdict, ...]:
-    """The same for every benchmark, but for those that can't be compared for a reason of theirs."""
-    return tuple(
-        each if each.status == "not comparable" else Verdict(each.name, "not comparable", reason)
-        for each in verdicts
-    )
+    """The same for every benchmark, whatever became of it."""
+    return tuple(Verdict(each.name, "not comparable", reason) for each in verdicts)
 
 
 def _elsewhere(arm: ReadyArm, packages: Packages) -> str | None:
@@ -52,7 +49,8 @@ def _elsewhere(arm: ReadyArm, packages: Packages) -> str | None:
             if file and not Path(file).is_relative_to(arm.own.site):
                 return (
                     f"{arm.label}: {name} is imported from {file}, not from {arm.own.site}, where "
-                    "it was installed for this arm; expected benchmarks that import it by its name"
+                    "it was installed for this arm; expected benchmarks that lie outside the "
+                    "package, or no --import-mode=importlib"
                 )
     return None
 

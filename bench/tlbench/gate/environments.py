@@ -25,7 +25,7 @@ from tlbench.gate import locks
 from tlbench.gate.arms import ArmError
 from tlbench.gate.distributions import packages
 from tlbench.gate.requirements import local_path, state_of
-from tlbench.runs.files import write_file
+from tlbench.runs.files import sha256_of, write_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -37,8 +37,6 @@ if TYPE_CHECKING:
 MARKER = "tlbench-whole.json"
 #: Digits of an environment's name; all have as many, so that paths have equal lengths.
 DIGITS = 16
-#: Version of how environments are made: those of another one aren't used again.
-FORMAT = "2"
 #: What comes with Python's own pip, depending on its version; the environment below has its own.
 BUNDLED = "setuptools"
 #: File with which an environment starts, under the name that it has there.
@@ -103,7 +101,13 @@ def environment(spec: EnvironmentSpec, store: Path) -> Iterator[Environment]:
         ArmError: The environment can't be made, or pip failed: its last error.
     """
     states = [state_of(requirement, spec.tree) for requirement in spec.requirements]
-    parts = [FORMAT, spec.below.digest, str(spec.below.path), *spec.pip, f"own {spec.own}"]
+    parts = [
+        sha256_of(FINDER),
+        spec.below.digest,
+        str(spec.below.path),
+        *spec.pip,
+        f"own {spec.own}",
+    ]
     parts += [each.digest for each in states]
     digest = hashlib.sha256(json.dumps(parts).encode()).hexdigest()
     for place in locks.leftovers(store):

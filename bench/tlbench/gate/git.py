@@ -41,7 +41,8 @@ def git(folder: Path, *arguments: str) -> str:
         raise ArmError(f"{missing}; a ref is checked out by git, in the repository") from error
     if done.returncode != 0:
         said = os.fsdecode(done.stderr).strip().splitlines() or [f"exit {done.returncode}"]
-        raise ArmError(f"git {_command(arguments)} in {folder}: {said[-1]}")
+        fatal = [line for line in said if line.startswith("fatal: ")]
+        raise ArmError(f"git {_command(arguments)} in {folder}: {(fatal or said)[-1]}")
     return os.fsdecode(done.stdout).removesuffix("\n")
 
 

@@ -158,6 +158,45 @@ def test_what_pip_installs_wins_over_the_checkout_and_the_rest_is_the_arms_own(
             assert len(str(arm.python)) == len(str(both[0].python))
 
 
+#: Asks the finder where these modules are, with a checkout first on the path.
+FINDER = """
+import sys
+site, checkout = sys.argv[1:3]
+sys.path[:0] = [checkout, site]
+from tlbench.gate.arm import installed
+installed.install(site, ["demo", "space.part"])
+sys.meta_path.reverse(); installed.ask_first()  # as if others had come later
+import importlib
+for name in sys.argv[3:]:
+    print(importlib.import_module(name).__file__)
+"""
+
+
+def test_the_finder_takes_only_what_is_installed_and_tests_from_the_checkout(tmp_path):
+    """Namespace packages have parts of both; a package's tests are where pytest names them."""
+    for name in (
+        "site/demo/__init__.py", "site/demo/core.py", "site/demo/tests/__init__.py",
+        "site/demo/tests/test_a.py", "site/space/part/__init__.py", "site/other.py",
+        "checkout/demo/__init__.py", "checkout/demo/core.py", "checkout/demo/tests/__init__.py",
+        "checkout/demo/tests/test_a.py", "checkout/space/part/__init__.py",
+        "checkout/space/mine.py", "checkout/other.py", "checkout/tests/__init__.py",
+    ):  # fmt: skip
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("")
+    expected = {
+        "demo": "site", "demo.core": "site", "demo.tests.test_a": "checkout",
+        "space.part": "site", "space.mine": "checkout", "other": "checkout", "tests": "checkout",
+    }  # fmt: skip
+    folders = [str(tmp_path / name) for name in ("site", "checkout")]
+    done = subprocess.run(
+        [sys.executable, "-c", FINDER, *folders, *expected], capture_output=True, text=True,
+        check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    found = [line.removeprefix(f"{tmp_path}/") for line in done.stdout.split()]
+    assert [line.partition("/")[0] for line in found] == list(expected.values())
+
+
 @pytest.mark.parametrize(
     ("pip", "own"),
     [

@@ -18,10 +18,15 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 
+#: Packages within a package that have what is run, not what is measured.
+TESTS = ("bench", "benchmark", "benchmarks", "test", "tests")
+
+
 class InstalledFirst:
     """A finder of exactly these modules, such as ``numpy`` or ``google.protobuf``, in one folder.
 
-    Parents of dotted names are namespace packages, which others may have parts of.
+    Parents of dotted names are namespace packages, which others may have parts of. Tests within
+    such a package are those of the checkout, if that has them: pytest names files there.
     """
 
     def __init__(self, site: str, names: Iterable[str]) -> None:
@@ -34,10 +39,20 @@ class InstalledFirst:
         target: ModuleType | None = None,
     ) -> ModuleSpec | None:
         """Where the module is; None for any other."""
-        if fullname not in self.names:
+        *parents, last = fullname.split(".")
+        if fullname in self.names:
+            folders = [self.site]
+        elif last in TESTS and self._has(parents):
+            folders = [each for each in sys.path if each != self.site]
+        else:
             return None
-        folder = os.path.join(self.site, *fullname.split(".")[:-1])  # noqa: PTH118 - before pathlib
-        return PathFinder.find_spec(fullname, [folder], target)
+        inner = [os.path.join(each, *parents) for each in folders]  # noqa: PTH118 - before pathlib
+        return PathFinder.find_spec(fullname, inner, target)
+
+    def _has(self, parents: list[str]) -> bool:
+        """Whether a module with these parents lies in one of this finder's packages."""
+        counts = range(1, len(parents) + 1)
+        return any(".".join(parents[:count]) in self.names for count in counts)
 
 
 def install(site: str, names: Iterable[str]) -> None:
