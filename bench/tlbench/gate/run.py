@@ -103,6 +103,7 @@ class Gate:
             sum(each.seconds for each in self.pairs),
             notes,
             all_new=self.pairs[0].all_new,
+            loaded=msgspec.to_builtins(self.pairs[0].loaded),
         )
 
     def _needs_another(self) -> bool:

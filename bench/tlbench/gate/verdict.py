@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -62,7 +62,8 @@ class Report:
     """All verdicts of a gate on two sides, as the user wrote them, in the order of benchmarks.
 
     ``notes`` are what else is to be known, such as benchmarks that are new; where all are, there is
-    no verdict on any.
+    no verdict on any. ``loaded`` is what each side imported: by side, ``base`` and ``head``, and by
+    package its ``file``, ``version`` and ``compiled`` modules.
     """
 
     base: str
@@ -71,6 +72,7 @@ class Report:
     seconds: float = math.nan
     notes: tuple[str, ...] = ()
     all_new: bool = False
+    loaded: dict[str, dict[str, dict[str, Any]]] = field(default_factory=dict)
 
     @property
     def status(self) -> Status:

@@ -93,8 +93,10 @@ def gate_json(report: Report) -> dict[str, Any]:
     ``benchmarks``, each with ``name``, ``verdict``, ``reason``, ``tolerance`` (a share),
     ``faster`` (by more than the tolerance), ``estimate`` (``ratio``, ``low``, ``high``,
     ``coverage``, ``n``, ``p``), ``accuracy`` (``base``, ``head``, ``images``, ``lost``, ``won``,
-    ``p``), ``detectable`` (a share) and ``more`` (process pairs). ``head`` is of the candidate;
-    else they mean what the attributes of ``tlbench.gate.verdict``'s types of these names do.
+    ``p``), ``detectable`` (a share) and ``more`` (process pairs); and ``loaded``, by side the
+    packages that were imported, each with ``file``, ``version`` and ``compiled`` (names of
+    modules). ``head`` is of the candidate; else they mean what the attributes of
+    ``tlbench.gate.verdict``'s types of these names do.
     """
     whole: dict[str, Any] = _finite(dataclasses.asdict(report))
     for each in whole["verdicts"]:
@@ -110,6 +112,7 @@ def gate_json(report: Report) -> dict[str, Any]:
         "seconds": whole["seconds"],
         "benchmarks": whole["verdicts"],
         "notes": whole["notes"],
+        "loaded": whole["loaded"],
     }
 
 

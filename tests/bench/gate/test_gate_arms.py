@@ -103,6 +103,7 @@ def test_two_refs_that_import_one_file_are_not_comparable(repo, commit, gate):
     assert verdict["verdict"] == "not comparable"
     assert verdict["reason"].startswith(f"both sides import demo from {repo / 'lib' / 'demo.py'}, ")
     assert files(pair) == [str(repo / "lib" / "demo.py")] * 2
+    assert json.loads(done.stdout)["loaded"] == pair["loaded"]
 
 
 @pytest.mark.slow

@@ -326,7 +326,8 @@ def test_junit_counts_are_right_whatever_happened(report):
 
 
 def test_json_has_every_figure_under_stable_keys():
-    found = gate_json(Report("main", "HEAD", (FAILED, GONE), math.nan, ("n",)))
+    loaded = {"base": {"a": {"file": "/a.py", "version": None, "compiled": []}}, "head": {}}
+    found = gate_json(Report("main", "HEAD", (FAILED, GONE), math.nan, ("n",), loaded=loaded))
     assert found["benchmarks"][0] == {
         "name": "a/test_a.py::test_find",
         "verdict": "fail",
@@ -351,6 +352,7 @@ def test_json_has_every_figure_under_stable_keys():
         "head": "HEAD",
         "seconds": None,
         "notes": ["n"],
+        "loaded": loaded,
     }
 
 
