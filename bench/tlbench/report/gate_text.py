@@ -50,7 +50,7 @@ def gate_table(report: Report, fold: str | None = None) -> list[str]:
     names = fitted_names(whole, NAME_WIDTH)
     lines = sentence(f"{printable(report.candidate)} against {printable(report.base)}")
     if shown:
-        lines += _rows(shown, fitted_names(report_names(report), WIDTH))
+        lines += _rows(shown, fitted_names(whole, WIDTH))
     else:
         lines += [ALL_NEW] if report.all_new else [NOTHING, *sentence(EXPECTED)]
     texts = [f"{text} ({fold} shows them)" for text in folded_texts(hidden)]
