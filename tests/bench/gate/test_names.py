@@ -1,5 +1,6 @@
 """A benchmark's name is whole where it fits, else cut where others are the same."""
 
+import random
 import re
 
 import pytest
@@ -138,3 +139,11 @@ def test_many_long_names_are_cut_at_once():
     names = fitted(ids, 32).values()
     assert max(map(cell_len, names)) <= 32
     assert len(set(names)) == len(ids)
+
+
+def test_what_no_cut_can_tell_stays_whole():
+    letters = random.Random(0)
+    ids = {f"aaaa{''.join(letters.choices('ab', k=40))}aaaa" for _ in range(200)}
+    names = fitted(sorted(ids), 12).values()
+    assert len(set(names)) == len(ids)
+    assert {len(name) for name in names if CUT not in name} == {48}

@@ -78,7 +78,7 @@ def test_of_many_reasons_the_gravest_are_said():
     assert len(lines) == 11
     assert lines[0] == "test_0: slower by 0 %"
     assert lines[-1] == "and 126 more fail"
-    assert len(reasons(*fails[:11])) == len(reasons(*fails[:11], everything=True)) == 11
+    assert reasons(*fails[:11]) == reasons(*fails[:11], everything=True)
 
 
 @pytest.mark.parametrize(
