@@ -104,3 +104,5 @@ def test_a_budget_without_room_for_a_verdict_says_which_has():
     assert (enough.pairs, enough.can_pass) == (LOOKS[0].pairs, True)
     assert outlook(both, 20.0, 1e9).pairs == LOOKS[-1].pairs
     assert outlook(both, 20.0, short.budget_s).pairs >= LEAST_TO_FAIL
+    # Eight more pairs, with some time to spare.
+    assert 20.0 + 8 * 8.0 <= short.budget_s <= 1.5 * (20.0 + 8 * 8.0)
