@@ -39,11 +39,14 @@ from tlbench.runs.files import write_file
 from tlbench.suite.workloads import QUICK
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from tlbench.gate.pair_result import Pair
     from tlbench.gate.run import Gate, Settings
     from tlbench.gate.verdict import Report
+
+    #: Adds what else is known to the report of a gate.
+    Evidence = Callable[[Gate, Report], Report]
 
 #: Version of what ``--save`` writes.
 SAVED = 1
@@ -64,6 +67,13 @@ def _explanation() -> list[str]:
 @number_option(
     "--aa", "gate the candidate against itself N times; count false alarms", name="repeat"
 )
+@click.option("--no-profile", is_flag=True, help="skip naming the functions that became slower")
+@click.option(
+    "--count",
+    "counted",
+    type=click.Choice(["instructions"]),
+    help="also count instructions per call, by valgrind",
+)
 @click.option("--resume", is_flag=True, help="resume an interrupted gate")
 @number_option("--seed", "random seed of the turn order", least=0)
 @click.option("--all", "everything", is_flag=True, help="show all benchmarks and reasons")
@@ -83,6 +93,8 @@ def gate(
     budget: float,
     repeat: int | None,
     seed: int | None,
+    no_profile: bool,
+    counted: str | None,
     markdown: Path | None,
     junit: Path | None,
     save: Path | None,
@@ -111,8 +123,9 @@ def gate(
             "both sides are the working tree; expected what to compare with, such as "
             "--base ref=main"
         )
+    evidence = _evidence(profile=not (no_profile or repeat), count=counted is not None)
     try:
-        reports = _run((base, head), settings, save, repeat, resume=resume, seed=seed)
+        reports = _run((base, head), settings, save, repeat, evidence, resume=resume, seed=seed)
     except ArmDied as error:
         raise Failure(str(error), NOTHING) from error
     if repeat:
@@ -120,11 +133,26 @@ def gate(
     raise SystemExit(_show(reports[0], markdown, junit, everything=everything, as_json=as_json))
 
 
+def _evidence(*, profile: bool, count: bool) -> Sequence[Evidence]:
+    """What adds to the report of a gate that ended, in turn.
+
+    Raises:
+        InputError: Instructions can't be counted here.
+    """
+    from tlbench.gate.instructions import check_countable, with_instructions
+    from tlbench.gate.profile import with_profiles
+
+    if count:
+        check_countable()
+    return [with_profiles] * profile + [with_instructions] * count
+
+
 def _run(
     texts: tuple[str, str],
     settings: Settings,
     save: Path | None,
     repeat: int | None,
+    evidence: Sequence[Evidence],
     *,
     resume: bool,
     seed: int | None,
@@ -139,7 +167,10 @@ def _run(
             if repeat:
                 say(f"gate {number} of {repeat}: {sides.candidate.label} against itself")
             one = sides.gate(turns, say)
-            gates.append((one.pairs, _finished(one, resume=resume)))
+            report = _finished(one, resume=resume)
+            for add in evidence:
+                report = add(one, report)
+            gates.append((one.pairs, report))
             _save(save, sides.what, gates)
     return [report for _, report in gates]
 

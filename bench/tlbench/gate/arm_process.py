@@ -41,14 +41,14 @@ ROUND_SHARE = 0.1
 TIMEOUT = re.compile(r"(?m)^\++ Timeout \++$")
 
 
-def limits(budget_s: float) -> dict[str, float]:
+def limits(budget_s: float, slower: float = 1.0) -> dict[str, float]:
     """Seconds that a process may be silent, in a round and in all the rest, with this budget.
 
-    What takes longer can't be judged within the budget.
+    What takes longer can't be judged within the budget; ``slower`` processes may take longer.
     """
     return {
-        "round": max(LEAST_ROUND_S, ROUND_SHARE * budget_s),
-        "rest": max(LEAST_REST_S, budget_s),
+        "round": slower * max(LEAST_ROUND_S, ROUND_SHARE * budget_s),
+        "rest": slower * max(LEAST_REST_S, budget_s),
     }
 
 
@@ -60,7 +60,8 @@ class ArmProcess:
     """A pytest process of one arm, in whose benchmarks every round waits for its turn.
 
     ``plugin`` is the folder with the package ``tlbench_arm``; ``log`` takes what the process
-    prints. ``environ`` are variables of this pair, the same for both arms.
+    prints. ``environ`` are variables of this pair, the same for both arms; ``prefix`` is a command
+    that runs the interpreter, such as valgrind.
 
     Attributes:
         took_s: Seconds of the longest round of the present benchmark, and of the longest rest.
@@ -75,6 +76,7 @@ class ArmProcess:
         *,
         environ: Mapping[str, str],
         limits: Mapping[str, float],
+        prefix: Sequence[str] = (),
     ) -> None:
         self.arm, self.log, self.limits = arm, log, limits
         self.took_s = {"round": 0.0, "rest": 0.0}
@@ -86,7 +88,7 @@ class ArmProcess:
         variables = {**environ, **arm.environ, "PYTHONPATH": path, "TLBENCH_ARM": pipes}
         for name in [name for name in variables if name.startswith(OTHERS)]:
             del variables[name]
-        command = [str(arm.python), "-m", "pytest", "-p", PLUGIN]
+        command = [*prefix, str(arm.python), "-m", "pytest", "-p", PLUGIN]
         try:
             with log.open("w") as output:
                 self._process = subprocess.Popen(  # noqa: S603 - the user's own environment

@@ -26,7 +26,7 @@ from tlbench.stats.estimate import LOOKS
 from tlbench.stats.pair_decisions import Decisions
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from numpy.random import Generator
 
@@ -81,11 +81,9 @@ class Gate:
             self._replay(self.journal.resume())
         else:
             self.journal.start()
-        with tempfile.TemporaryDirectory(prefix="tlbench-") as scratch:
-            # Once, so that its compiled files are there for all pairs but the first.
-            shutil.copytree(Path(arm.__file__).parent, Path(scratch, PLUGIN), ignore=_CACHES)
+        with plugin_folder() as scratch:
             while self._needs_another():
-                pair = self._run_pair(Path(scratch))
+                pair = self._run_pair(scratch)
                 self.journal.add(pair)
                 self._add(pair)
         self._consider(last=True)
@@ -169,7 +167,7 @@ class Gate:
         environ = {"PYTHONHASHSEED": f"{self.random.integers(2**32):010}"}
         with steps(len(self.pairs) + 1, self.say) as step:
             there, timed = time_benchmarks(
-                lambda fatal: self._processes(
+                lambda fatal: self.processes(
                     scratch, environ, fatal, first=CANDIDATE if candidate_first else BASE
                 ),
                 self._wanted,
@@ -200,12 +198,20 @@ class Gate:
         return lambda name, _: Turns(turns[name])
 
     @contextmanager
-    def _processes(
-        self, scratch: Path, environ: dict[str, str], fatal: Fatal, *, first: str
+    def processes(
+        self,
+        scratch: Path,
+        environ: dict[str, str],
+        fatal: Fatal,
+        *,
+        first: str = BASE,
+        prefix: Sequence[str] = (),
+        slower: float = 1.0,
     ) -> Iterator[dict[str, ArmProcess]]:
         """Both processes by side, the first one first; they end with the block.
 
-        ``scratch`` has the plugin, and takes what they print.
+        ``scratch`` has the plugin, and takes what they print. ``prefix`` is a command that runs
+        another one, so many times as slowly.
         """
         sides = {BASE: self.base, CANDIDATE: self.candidate}
         with ExitStack() as stack:
@@ -223,9 +229,21 @@ class Gate:
                     scratch,
                     log,
                     environ=environ,
-                    limits=limits(self.settings.budget_s),
+                    limits=limits(self.settings.budget_s, slower),
+                    prefix=prefix,
                 )
                 stack.callback(process.close)
                 process.tell(event="settings", loaded=not self.pairs, left_out=list(fatal[key]))
                 processes[key] = process
             yield processes
+
+
+@contextmanager
+def plugin_folder() -> Iterator[Path]:
+    """A folder for arms' processes, with the plugin.
+
+    For all of them, so that its compiled files are there for all but the first.
+    """
+    with tempfile.TemporaryDirectory(prefix="tlbench-") as scratch:
+        shutil.copytree(Path(arm.__file__).parent, Path(scratch, PLUGIN), ignore=_CACHES)
+        yield Path(scratch)

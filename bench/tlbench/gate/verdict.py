@@ -13,7 +13,9 @@ from tlbench.gate.ratio_text import FACTOR, change_text
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from tlbench.gate.instructions import Instructions
     from tlbench.gate.pair_result import Pair
+    from tlbench.gate.profile_growth import ProfileChange
     from tlbench.stats.estimate import Estimate
     from tlbench.stats.proportions import AccuracyChange
 
@@ -43,6 +45,8 @@ class Verdict:
         faster: Whether the candidate is faster by more than the tolerance, at the level at which a
             slowdown fails.
         accuracy_lost: Whether it fails for its accuracy, whatever its speed.
+        profile: What got slower, for one that fails by its speed.
+        instructions: If they were counted.
     """
 
     name: str
@@ -55,6 +59,8 @@ class Verdict:
     more: int | None = None
     faster: bool = False
     accuracy_lost: bool = False
+    profile: ProfileChange | None = None
+    instructions: Instructions | None = None
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from xml.etree import ElementTree as ET
 
 from tlbench.escapes import printable
 from tlbench.gate.names import id_parts
+from tlbench.report.gate_evidence import functions_text
 from tlbench.report.gate_words import NOTHING, explanation, numbers
 
 if TYPE_CHECKING:
@@ -62,7 +63,8 @@ def _case(verdict: Verdict) -> ET.Element:
         # GitLab shows of a skipped test nothing but its message.
         reason = explanation(verdict) if tag == "skipped" else printable(verdict.reason)
         details = {"message": reason, "type": verdict.status}
-    ET.SubElement(case, tag, details).text = f"{explanation(verdict)}\n{numbers(verdict)}"
+    lines = filter(None, [explanation(verdict), numbers(verdict), functions_text(verdict)])
+    ET.SubElement(case, tag, details).text = "\n".join(lines)
     return case
 
 

@@ -8,6 +8,11 @@ from typing import TYPE_CHECKING
 
 from tlbench.escapes import printable
 from tlbench.gate.names import fitted_names
+from tlbench.report.gate_evidence import (
+    function_texts,
+    instructions_counted,
+    instructions_text,
+)
 from tlbench.report.gate_order import by_gravity
 from tlbench.report.gate_reasons import note_lines, reason_lines, report_names
 from tlbench.report.gate_words import (
@@ -57,6 +62,8 @@ def gate_markdown(report: Report) -> str:
     sides = " against ".join(as_code(_brief(side)) for side in (report.candidate, report.base))
     summary = ", ".join(filter(None, [counts(report), duration(report)]))
     reasons = [f"- {line}" for line in reason_lines(report, names, _as_brief_text)]
+    functions = function_texts(report).items()
+    reasons += [f"- {names[key]}: {_as_brief_text(text)}" for key, text in functions]
     notes = [f"- Note: {line}" for line in note_lines(report, names, _as_brief_text)]
     passing = f"{len(quiet)} benchmark{'s' * (len(quiet) != 1)} without a slowdown"
     few = len(notes) <= FEW_NOTES
@@ -88,11 +95,16 @@ def _as_brief_text(text: str) -> str:
 
 
 def _table(verdicts: Sequence[Verdict], names: dict[str, str]) -> str:
-    rows = [_row(HEADINGS), _row(ALIGNMENTS)]
+    counted = instructions_counted(verdicts)
+    rows = [
+        _row((*HEADINGS[:-1], *["instructions"] * counted, HEADINGS[-1])),
+        _row((*ALIGNMENTS[:-1], *["---:"] * counted, ALIGNMENTS[-1])),
+    ]
     for each in verdicts:
         status = status_text(each)
         bold = status if status == "PASS" else f"**{status}**"
-        rows.append(_row((names[each.name], *figures(each), accuracies(each), bold)))
+        cells = [*figures(each), accuracies(each), *[instructions_text(each)] * counted]
+        rows.append(_row((names[each.name], *cells, bold)))
     return _fitting(rows, "\n")
 
 

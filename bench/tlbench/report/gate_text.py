@@ -10,6 +10,11 @@ from rich.cells import cell_len, chop_cells
 
 from tlbench.escapes import printable
 from tlbench.gate.names import fitted_names
+from tlbench.report.gate_evidence import (
+    function_texts,
+    instructions_counted,
+    instructions_text,
+)
 from tlbench.report.gate_order import by_gravity, folded, folded_texts
 from tlbench.report.gate_reasons import note_lines, reason_lines, report_names
 from tlbench.report.gate_words import (
@@ -56,6 +61,7 @@ def gate_table(report: Report, fold: str | None = None) -> list[str]:
     texts = [f"{text} ({fold} shows them)" for text in folded_texts(hidden)]
     texts += [f"{names[each.name]}: {accuracy_change(each)}" for each in shown if each.accuracy]
     texts += reason_lines(report, names, everything=not fold)
+    texts += [f"{names[name]}: {text}" for name, text in function_texts(report).items()]
     texts += [f"note: {each}" for each in note_lines(report, names, everything=not fold)]
     lines += [line for text in texts for line in sentence(text)]
     lines += filter(None, [counts(report)])
@@ -67,13 +73,18 @@ def gate_table(report: Report, fold: str | None = None) -> list[str]:
 
 def _rows(verdicts: Sequence[Verdict], names: Mapping[str, str]) -> list[str]:
     """The table; a name that is too wide for its column has a line of its own before its row."""
-    rows = [(*figures(each), status_text(each)) for each in verdicts]
-    columns = zip(COLUMN_NAMES[1:], *rows, strict=True)
+    counted = instructions_counted(verdicts)
+    heading_cells = (*COLUMN_NAMES[:-1], *["instructions"] * counted, COLUMN_NAMES[-1])
+    rows = [
+        (*figures(each), *[instructions_text(each)] * counted, status_text(each))
+        for each in verdicts
+    ]
+    columns = zip(heading_cells[1:], *rows, strict=True)
     room = WIDTH - sum(1 + max(map(cell_len, column)) for column in columns)
     texts = [names[each.name] for each in verdicts]
     firsts = [text if cell_len(text) <= room else "" for text in texts]
     cells = [(first, *row) for first, row in zip(firsts, rows, strict=True)]
-    heading, *lines = lines_of(COLUMN_NAMES, cells, right=range(1, 5))
+    heading, *lines = lines_of(heading_cells, cells, right=range(1, 5 + counted))
     table = [heading]
     for text, first, line in zip(texts, firsts, lines, strict=True):
         table += [line] if first else [*chop_cells(text, WIDTH), line]
@@ -93,17 +104,20 @@ def gate_json(report: Report) -> dict[str, Any]:
     ``benchmarks``, each with ``name``, ``verdict``, ``reason``, ``tolerance`` (a share),
     ``faster`` (by more than the tolerance), ``estimate`` (``ratio``, ``low``, ``high``,
     ``coverage``, ``n``, ``p``), ``accuracy`` (``base``, ``head``, ``images``, ``lost``, ``won``,
-    ``p``), ``detectable`` (a share) and ``more`` (process pairs); and ``loaded``, by side the
-    packages that were imported, each with ``file``, ``version`` and ``compiled`` (names of
-    modules). ``head`` is of the candidate; else they mean what the attributes of
-    ``tlbench.gate.verdict``'s types of these names do.
+    ``p``), ``detectable`` (a share), ``more`` (process pairs), ``instructions`` (``base``,
+    ``head``, per call) and ``profile`` (``tool`` and ``functions``, each with ``name``, ``file``,
+    ``line``, ``base`` and ``head`` (shares), ``seconds`` per call that were added); and
+    ``loaded``, by side the packages that were imported, each with ``file``, ``version`` and
+    ``compiled`` (names of modules). ``head`` is of the candidate; else they mean what the
+    attributes of ``tlbench.gate.verdict``'s types of these names do.
     """
     whole: dict[str, Any] = _finite(dataclasses.asdict(report))
     for each in whole["verdicts"]:
         each["verdict"] = each.pop("status")
         del each["accuracy_lost"]
-        if each["accuracy"]:
-            each["accuracy"]["head"] = each["accuracy"].pop("candidate")
+        functions = (each["profile"] or {}).get("functions", ())
+        for sides in filter(None, [each["accuracy"], each["instructions"], *functions]):
+            sides["head"] = sides.pop("candidate")
     return {
         "verdict": report.status,
         "exit_code": report.exit_code,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from tlbench.escapes import printable
 from tlbench.gate.names import short_names
 from tlbench.gate.ratio_text import change_text, interval_text, slowdown_text
+from tlbench.report.gate_evidence import instructions_text
 from tlbench.report.table import seconds, share
 from tlbench.stats.estimate import ALARM, LOOKS, MISS, POWER
 
@@ -34,7 +35,8 @@ COLUMNS = (
     "The change is how much longer the candidate takes than the base, in percent, or as a factor "
     "(3.2x) beyond a factor of two; a positive end of its interval is slower. n counts "
     "independent pieces of evidence: process pairs, or the baseline's runs. The gate's verdict "
-    "is the most severe of its benchmarks'."
+    "is the most severe of its benchmarks'. Instructions are per call, counted by valgrind; they "
+    "change no verdict."
 )
 #: Confidence below which an interval is said to have less.
 USUAL_COVERAGE = 0.95
@@ -70,7 +72,10 @@ def numbers(verdict: Verdict) -> str:
     """All figures of a verdict in a line."""
     size, interval, n, tolerance = figures(verdict)
     parts = [f"{size} ({interval})", f"n {n}"] if verdict.estimate else []
-    return ", ".join(filter(None, [*parts, f"tolerance {tolerance}", accuracy_change(verdict)]))
+    parts += [f"tolerance {tolerance}", accuracy_change(verdict)]
+    if verdict.instructions:
+        parts.append(f"instructions {instructions_text(verdict)}")
+    return ", ".join(filter(None, parts))
 
 
 def paragraph(verdict: Verdict) -> str:

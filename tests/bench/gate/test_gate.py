@@ -106,6 +106,7 @@ def start(suite, tmp_path):
     def start(*arguments):
         if not {"--base", "--head", "--aa"}.intersection(arguments):
             arguments = ("--base", ".", *arguments)
+        arguments = ("--no-profile", *arguments)
         command = [sys.executable, "-m", "tlbench", "gate", *arguments, "--", "bench_words.py"]
         process = subprocess.Popen(
             command, cwd=suite, env=environ, text=True,

@@ -342,6 +342,8 @@ def test_json_has_every_figure_under_stable_keys():
         },
         "detectable": None,
         "more": None,
+        "profile": None,
+        "instructions": None,
     }  # fmt: skip
     assert found["benchmarks"][1]["estimate"] is None
     del found["benchmarks"]

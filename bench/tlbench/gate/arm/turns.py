@@ -1,7 +1,8 @@
 """What an arm says and does, from its first benchmark to the end of its session.
 
 Messages to the gate: for each benchmark ``ready``, a ``round`` or ``raised`` for every order, and
-``done``; ``finished``. Orders from the gate: ``round``, ``finish`` or ``skip``.
+``done``; ``finished``. Orders from the gate: ``round``, ``finish`` or ``skip``; after the pairs
+also calls ``for`` a profile, or to ``count`` instructions, which have an ``answer``.
 """
 
 from __future__ import annotations
@@ -14,7 +15,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
+from .instructions import count_calls
 from .loaded import loaded_packages
+from .profiled import allow_tracing, calls_for
 from .reasons import first_line, why
 from .rounds import steady_memory, timed_round
 
@@ -24,6 +27,8 @@ if TYPE_CHECKING:
     from .line import Line
     from .timeouts import Timeouts
 
+#: What else than rounds the gate orders, once the pairs have been timed.
+AFTERWARDS = {"trace": allow_tracing, "for": calls_for, "count": count_calls}
 #: What of ``extra_info`` isn't sent: long, and of no use for a verdict.
 LONG = ("rounds", "noise")
 
@@ -96,8 +101,13 @@ class Turns:
         self.line.tell(event="ready", test=self.test, iterations=iterations, took_s=took_s)
         result, stats = None, None
         with steady_memory():
-            while (order := self._order())["do"] == "round":
+            while (order := self._order())["do"] not in {"finish", "skip"}:
                 try:
+                    if order["do"] in AFTERWARDS:
+                        run = AFTERWARDS[order["do"]]
+                        answer = run(fixture, target, arguments, teardown, order)
+                        self.line.tell(event="answer", **answer)
+                        continue
                     seconds, result = timed_round(fixture, target, arguments, teardown, order)
                 except BaseException as error:
                     self.line.tell(event="raised", message=first_line(error))

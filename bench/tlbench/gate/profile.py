@@ -1,0 +1,182 @@
+"""What got slower in benchmarks that fail: each is profiled once in both arms."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import signal
+import subprocess
+import tempfile
+from collections.abc import Iterator  # noqa: TC003
+from dataclasses import dataclass, field, replace
+from importlib import metadata
+from pathlib import Path
+from statistics import median
+from threading import Timer
+from typing import TYPE_CHECKING
+
+from tlbench.errors import InputError
+from tlbench.gate.arm_process import ArmDied
+from tlbench.gate.pair_result import BASE, CANDIDATE
+from tlbench.gate.profile_growth import Profile, ProfileChange, growth, measured, sampled
+from tlbench.gate.run import plugin_folder
+from tlbench.gate.visit import HASHES, SIDES, Unanswered, visit
+
+if TYPE_CHECKING:
+    from tlbench.gate.arm_setup import ReadyArm
+    from tlbench.gate.run import Gate
+    from tlbench.gate.verdict import Report
+    from tlbench.gate.visit import Visit
+
+#: Benchmarks that are profiled at most: those with the largest slowdowns.
+MOST = 3
+#: Seconds for which each side of a benchmark is profiled, or a call where that is longer.
+PROFILE_S = 4.0
+#: Seconds of a call that is too long to be profiled.
+TOO_LONG_S = 60.0
+#: Samples per second.
+RATE = 250
+#: Samples that are too few: what is done untimed between short calls takes the most time.
+FEW = 50
+#: Seconds that py-spy may take to attach, and to write what it saw.
+PATIENCE_S = 20.0
+
+
+class SamplerError(Exception):
+    """py-spy can't look into a process; why, in one line."""
+
+
+def with_profiles(gate: Gate, report: Report) -> Report:
+    """The report with ``profile`` in verdicts that fail by speed; what can't be had is a note."""
+    slow = [
+        each
+        for each in report.verdicts
+        if each.status == "fail" and each.estimate and not each.accuracy_lost
+    ]
+    slow.sort(key=lambda each: -each.estimate.ratio if each.estimate else 0.0)
+    chosen = [each.name for each in slow[:MOST]]
+    if not chosen:
+        return report
+    bound = 2 * PROFILE_S * len(chosen)
+    gate.say(f"profiling what fails in both sides, about {bound:.0f} s; Ctrl-C leaves it out")
+    profiler = _Profiler(gate)
+    try:
+        with plugin_folder() as scratch:
+            answers = visit(
+                lambda fatal: gate.processes(scratch, HASHES, fatal), chosen, profiler.ask
+            )
+    except (ArmDied, InputError, OSError) as error:
+        return replace(report, notes=(*report.notes, f"not profiled: {str(error).splitlines()[0]}"))
+    except KeyboardInterrupt:
+        return replace(report, notes=(*report.notes, "not profiled: interrupted"))
+    notes = [
+        f"{name}: not profiled: {answer}"
+        for name, answer in answers.items()
+        if isinstance(answer, Unanswered)
+    ]
+    if profiler.fallback:
+        notes.append(f"profiled by cProfile, as py-spy {profiler.fallback}")
+    if len(slow) > MOST:
+        others = ", ".join(each.name for each in slow[MOST:])
+        notes.append(f"not profiled, as only the {MOST} largest slowdowns are: {others}")
+    changes = {k: each for k, each in answers.items() if isinstance(each, ProfileChange)}
+    verdicts = (replace(each, profile=changes.get(each.name)) for each in report.verdicts)
+    return replace(report, verdicts=tuple(verdicts), notes=(*report.notes, *notes))
+
+
+@dataclass
+class _Profiler:
+    """Profiles both sides by py-spy, or by cProfile once that has failed: ``fallback`` says why."""
+
+    gate: Gate
+    fallback: str = field(default_factory=lambda: "" if sampler() else "isn't installed")
+
+    def ask(self, name: str, one: Visit) -> ProfileChange:
+        rounds = [pair.benchmarks[name] for pair in self.gate.pairs if name in pair.benchmarks]
+        timed = [each for each in rounds if each.base]
+        seconds = (
+            median(median(each.base) for each in timed),
+            median(median(each.candidate) for each in timed),
+        )
+        if max(seconds) > TOO_LONG_S:
+            raise Unanswered(f"a call takes {max(seconds):.0f} s")
+        iterations = timed[0].iterations
+        one.ask(BASE, CANDIDATE, do="round", iterations=iterations, parts=1, timed=False)
+        order = {"do": "for", "seconds": PROFILE_S, "iterations": iterations}
+        profiles, tool = self._samples(one, order), "py-spy"
+        if any(each.samples < FEW for each in profiles):
+            profiles, tool = [self._measured(one, key, order) for key in SIDES], "cProfile"
+        return ProfileChange(tool, growth(profiles[0], profiles[1], seconds))
+
+    def _samples(self, one: Visit, order: dict[str, object]) -> list[Profile]:
+        """By py-spy of both sides; empty ones where it can't look."""
+        if not self.fallback:
+            try:
+                return [self._sampled(one, key, order) for key in SIDES]
+            except SamplerError as error:
+                self.fallback = str(error)
+        return [Profile(samples=0), Profile(samples=0)]
+
+    def _sampled(self, one: Visit, key: str, order: dict[str, object]) -> Profile:
+        pid = one.ask(key, do="trace")[key]["pid"]
+        with tempfile.TemporaryDirectory(prefix="tlbench-") as scratch:
+            file = Path(scratch) / "stacks"
+            with sampling(pid, file):
+                target = one.ask(key, cprofile=False, **order)[key]["target"]
+            text = file.read_text(encoding="utf-8", errors="replace")
+        return sampled(text, self._arm(key).tree.root, target)
+
+    def _measured(self, one: Visit, key: str, order: dict[str, object]) -> Profile:
+        functions = one.ask(key, cprofile=True, **order)[key]["functions"]
+        return measured(functions, self._arm(key).tree.root)
+
+    def _arm(self, key: str) -> ReadyArm:
+        return self.gate.base if key == BASE else self.gate.candidate
+
+
+def sampler() -> str | None:
+    """Where py-spy is: what pip installed, also where that isn't on the path."""
+    with contextlib.suppress(metadata.PackageNotFoundError):
+        for file in metadata.files("py-spy") or ():
+            if file.name == "py-spy":
+                return str(file.locate())
+    return shutil.which("py-spy")
+
+
+@contextlib.contextmanager
+def sampling(pid: int, file: Path) -> Iterator[None]:
+    """py-spy looks into a process in the block; stacks are in the file after it.
+
+    Raises:
+        SamplerError: It can't attach, or writes nothing.
+    """
+    command = [str(sampler()), "record", "--pid", str(pid), "--rate", str(RATE), "--idle"]
+    command += ["--format", "raw", "--function", "--full-filenames", "--output", str(file)]
+    process = subprocess.Popen(  # noqa: S603 - what pip installed beside this package
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
+        start_new_session=True,  # Ctrl-C is for the gate
+    )  # fmt: skip
+    timer = Timer(PATIENCE_S, process.kill)
+    timer.start()
+    assert process.stdout is not None  # noqa: S101 - a pipe
+    try:
+        lines = []
+        for line in process.stdout:
+            lines.append(line.strip())
+            if "Sampling process" in line:
+                break
+        else:
+            reason = next((line for line in reversed(lines) if line), "ended")
+            raise SamplerError(f"can't look into the arm's process: {reason}")
+        timer.cancel()
+        yield
+        process.send_signal(signal.SIGINT)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.communicate(timeout=PATIENCE_S)
+        if not file.exists():
+            raise SamplerError("wrote nothing")
+    finally:
+        timer.cancel()
+        process.kill()
+        process.wait()
+        process.stdout.close()

@@ -1,0 +1,117 @@
+"""After the pairs: some benchmarks once more in both arms, to learn more than their times."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from tlbench.gate.collected import collect
+from tlbench.gate.pair import BEGINNINGS
+from tlbench.gate.pair_result import BASE, CANDIDATE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+    from contextlib import AbstractContextManager
+
+    from tlbench.gate.collected import Fatal, Processes
+
+#: What an arm is called in a sentence.
+SIDES = {BASE: "base", CANDIDATE: "candidate"}
+#: Variables of both processes: they hash alike each time.
+HASHES = {"PYTHONHASHSEED": f"{0:010}"}
+
+T = TypeVar("T")
+
+
+class Unanswered(Exception):  # noqa: N818 - the name is the event
+    """A question that has no answer; why, in one sentence."""
+
+
+@dataclass
+class Visit:
+    """A benchmark that waits in both processes.
+
+    Attributes:
+        ready: What each side sent when it was ready.
+        over: How it ended, by side, where it did.
+    """
+
+    processes: Processes
+    ready: Mapping[str, dict[str, Any]]
+    over: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    def ask(self, *sides: str, **order: Any) -> dict[str, dict[str, Any]]:  # noqa: ANN401 - JSON
+        """What these sides answer to an order, at which they work at the same time.
+
+        Raises:
+            Unanswered: The function raised, or a process died.
+        """
+        for key in sides:
+            self.processes[key].tell(**order)
+        messages = {
+            key: self.processes[key].hear("answer", "round", "raised", "died") for key in sides
+        }
+        ended = {key: each for key, each in messages.items() if each["event"] in {"raised", "died"}}
+        self.over |= ended
+        for key, message in ended.items():
+            died = message["event"] == "died"
+            where = f"the {SIDES[key]}'s process" if died else f"in the {SIDES[key]}:"
+            raise Unanswered(f"{where} {message['message']}")
+        return messages
+
+
+def visit(
+    start: Callable[[Fatal], AbstractContextManager[Processes]],
+    names: Iterable[str],
+    ask: Callable[[str, Visit], T],
+) -> dict[str, T | Unanswered]:
+    """Run these benchmarks again; by name what ``ask`` returned, or why there is no answer.
+
+    Where a process dies, new ones go on with what is left.
+
+    Args:
+        start: Starts both processes without these files, and ends them after the block.
+        names: Ids of benchmarks.
+        ask: Gives orders to a benchmark that is ready in both processes.
+
+    Raises:
+        ArmDied: A process ended before it had collected its benchmarks.
+    """
+    answers: dict[str, T | Unanswered] = {
+        name: Unanswered("it isn't collected any more") for name in names
+    }
+    left = set(answers)
+    fatal: Fatal = {side: {} for side in SIDES}
+    while left:
+        with start(fatal) as processes:
+            there = collect(processes, left.__contains__, fatal)
+            if there is None:
+                continue
+            left.intersection_update(there.both)
+            for name in there.both:
+                left.remove(name)
+                answers[name], alive = _visit_one(name, processes, ask)
+                if not alive:
+                    break
+    return answers
+
+
+def _visit_one(
+    name: str, processes: Processes, ask: Callable[[str, Visit], T]
+) -> tuple[T | Unanswered, bool]:
+    """The answer, and whether both processes can go on."""
+    answer: T | Unanswered = Unanswered("it isn't timed any more")
+    ends = {key: process.hear(*BEGINNINGS) for key, process in processes.items()}
+    one = Visit(processes, dict(ends))
+    ready = [key for key, message in ends.items() if message["event"] == "ready"]
+    if len(ready) == len(processes):
+        try:
+            answer = ask(name, one)
+        except Unanswered as error:
+            answer = error
+    for key in ready:
+        if key not in one.over:
+            processes[key].tell(do="finish" if len(ready) == len(processes) else "skip")
+        died = one.over.get(key, {}).get("event") == "died"
+        ends[key] = one.over[key] if died else processes[key].hear("done", "died")
+    return answer, all(end["event"] == "done" and not end["ends"] for end in ends.values())

@@ -1,0 +1,53 @@
+"""What beside time is known of a gate's benchmarks, in words: functions, instructions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tlbench.escapes import printable
+from tlbench.gate.ratio_text import signed_percent
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from tlbench.gate.profile_growth import SlowerFunction
+    from tlbench.gate.verdict import Report, Verdict
+
+
+def instructions_text(verdict: Verdict) -> str:
+    """How many more instructions the candidate takes, such as ``+4.1 %``, or a dash."""
+    if verdict.instructions is None:
+        return "-"
+    text = signed_percent(verdict.instructions.ratio)
+    return f"{'+' * (text == '0.0')}{text} %"
+
+
+def instructions_counted(verdicts: Iterable[Verdict]) -> bool:
+    """Whether any benchmark's were."""
+    return any(each.instructions for each in verdicts)
+
+
+def functions_text(verdict: Verdict) -> str:
+    """What got slower: ``time grew most in parse (scanner.py:61): 12 % -> 41 % (py-spy)``.
+
+    Empty where there is no profile.
+    """
+    if verdict.profile is None:
+        return ""
+    tool = f"({verdict.profile.tool})"
+    if not verdict.profile.functions:
+        return f"no function's time grew clearly in its profile {tool}"
+    functions = ", ".join(map(_function, verdict.profile.functions))
+    return f"time grew most in {functions} {tool}"
+
+
+def function_texts(report: Report) -> dict[str, str]:
+    """By id, of the benchmarks that were profiled."""
+    texts = {each.name: functions_text(each) for each in report.verdicts}
+    return {name: text for name, text in texts.items() if text}
+
+
+def _function(function: SlowerFunction) -> str:
+    place = f" ({printable(function.file)}:{function.line})" if function.file else ""
+    shares = f"{100 * function.base:.0f} % -> {100 * function.candidate:.0f} %"
+    return f"{printable(function.name)}{place}: {shares}"
