@@ -91,6 +91,12 @@ def test_a_speed_up_is_detected_at_the_same_level():
     assert decisions.faster == {"a"}
 
 
+def test_a_speed_up_within_the_tolerance_is_not_called_faster():
+    """However sure it is."""
+    decisions = decide({"a": spread_out(math.log(0.98), 0.002, 12)})
+    assert (decisions.faster, decisions.decided) == (set(), {"a": "pass"})
+
+
 @pytest.mark.parametrize("sign", [1, -1])
 def test_a_p_that_is_exactly_the_level_is_enough_and_the_next_one_is_not(sign):
     """Of 1,024 outcomes two are as bad with one pair the other way, and four with two of them."""
@@ -214,6 +220,19 @@ def test_what_is_called_detectable_is_mostly_detected():
     rng = np.random.default_rng(0)
     runs = [simulate(rng, normal, slower=share, tolerance=0.01) for _ in range(100)]
     assert sum(run.decided.get(0) == "fail" and run.pairs[0] <= 16 for run in runs) >= 80
+
+
+@pytest.mark.parametrize("sd", [0.04, 0.045])
+def test_as_many_more_pairs_as_are_said_mostly_pass_unchanged_code_and_half_of_them_do_not(sd):
+    pairs = 6 + pairs_to_pass(spread_out(0, sd * (1 - 1 / 6) ** 0.5, 6), 0.05)
+
+    def passing(count):
+        rng = np.random.default_rng(0)
+        gates = [rng.normal(0, sd, count).tolist() for _ in range(60)]
+        return np.mean([decide({"a": each}, last=True).decided == {"a": "pass"} for each in gates])
+
+    assert passing(pairs) >= 0.7
+    assert passing(pairs // 2) <= 0.5
 
 
 def test_noisier_pairs_need_more_of_them():

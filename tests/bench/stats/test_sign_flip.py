@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
+from tlbench.stats.estimate import LOOKS
 from tlbench.stats.sign_flip import ALL_UP_TO, as_slow_p, bounds, outcomes, slower_p
 
 
@@ -72,6 +73,11 @@ def test_many_pairs_are_judged_by_random_outcomes_with_what_happened_among_them(
     assert (signs[0] == 1).all()
     assert set(np.unique(signs)) == {-1, 1}
     assert slower_p(np.full((ALL_UP_TO + 4, 1), 0.1))[0] == pytest.approx(1 / len(signs))
+
+
+@pytest.mark.parametrize("pairs", [1, ALL_UP_TO, ALL_UP_TO + 1, LOOKS[-1].pairs])
+def test_the_longest_gate_has_no_more_outcomes_than_fit_into_memory(pairs):
+    assert outcomes(pairs).shape == (min(2**pairs, 2**16), pairs)
 
 
 @pytest.mark.parametrize("mean", [-0.01, 0.0, 0.01, 0.02])
