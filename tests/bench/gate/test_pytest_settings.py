@@ -19,6 +19,7 @@ import pytest
 from tlbench.gate import arm
 from tlbench.gate.arm.overrides import OVERRIDDEN
 from tlbench.gate.arm_process import PLUGIN, ArmProcess, limits
+from tlbench.gate.interpreters import OLDEST
 
 GUIDE = Path(__file__).parents[3] / "docs" / "gating.md"
 #: Two benchmarks, of which the first fails its check, and a test that is none.
@@ -82,10 +83,10 @@ def run(plugin, tmp_path):
     kept = {key: text for key, text in os.environ.items() if not key.startswith("PYTEST")}
     kept |= {"PYTHONDONTWRITEBYTECODE": "1", "PYTHONHASHSEED": "0"}
 
-    def run(folder, *arguments, wait_s=0.0, **environ):
+    def run(folder, *arguments, wait_s=0.0, python=sys.executable, **environ):
         before = sorted(folder.rglob("*"))
         side = SimpleNamespace(
-            label="side", folder=folder, python=sys.executable, environ=kept | environ, options=()
+            label="side", folder=folder, python=python, environ=kept | environ, options=()
         )
         process = ArmProcess(
             side, arguments, plugin, tmp_path / "log", environ={}, limits=limits(600.0)
@@ -372,6 +373,52 @@ def test_a_failed_benchmark_is_not_run_again(run, project, name):
     session = run(folder, *flags, "test_a.py", PYTHONPATH=str(folder))
     assert session.ends[NAMES[0]][0] == "failed"
     assert session.ends[NAMES[1]] == ("passed", "")
+
+
+#: What may be installed in an arm's environment, oldest first.
+ENVIRONMENTS = {
+    "oldest": [
+        f"{name}=={OLDEST[name][0]}.{OLDEST[name][1]}.*"
+        for name in ("pytest", "pytest-benchmark", "pluggy")
+    ],
+    "pytest 7": ["pytest==7.4.*", "pytest-benchmark==4.0.*"],
+    "pytest 8": ["pytest==8.4.*", "pytest-benchmark==5.0.*"],
+    "plugins": [
+        "pytest>=9,<10", "pytest-benchmark>=5.1,<6", "pytest-randomly", "pytest-rerunfailures",
+        "pytest-codspeed", "pytest-forked", "pytest-html", "pytest-random-order", "aspectlib",
+    ],
+}  # fmt: skip
+WOVEN = """
+import sys
+
+def target():
+    return 1
+
+def test_woven(benchmark_weave):
+    module = sys.modules[__name__]
+    benchmark_weave(module.target)
+    assert module.target() == 1
+"""
+
+
+@pytest.mark.index
+@pytest.mark.parametrize("name", ENVIRONMENTS)
+def test_other_versions_and_plugins_do(run, project, tmp_path, name):
+    """The file of ``--benchmark-json`` is emptied by older versions as soon as they start."""
+    python = tmp_path / "environment" / "bin" / "python"
+    subprocess.run([sys.executable, "-m", "venv", tmp_path / "environment"], check=True)
+    subprocess.run([python, "-m", "pip", "install", "-q", *ENVIRONMENTS[name]], check=True)
+    ini, files = "addopts = -x --benchmark-json=out.json --benchmark-autosave", {"out.json": "{}"}
+    names = ["test_a.py"]
+    if name == "plugins":
+        ini += " --reruns=2 --codspeed --forked --html=a.html --random-order"
+        files, names = files | {"test_w.py": WOVEN}, [*names, "test_w.py"]
+    folder = project(files, ini)
+    session = run(folder, *names, python=python)
+    failed = {key for key, outcome in outcomes(session).items() if outcome != "passed"}
+    assert failed == {NAMES[0]}, session.ends
+    assert len(session.ends) == 2 + len(names)
+    assert (folder / "out.json").read_text() == "{}"
 
 
 def test_a_whole_gate_says_what_it_switched_off(project, tmp_path):
