@@ -167,7 +167,7 @@ class _Timing:
             self.rounds.base, self.rounds.candidate = [], []
 
     def _warm_up(self, iterations: int | None) -> Round:
-        """Untimed rounds of each side: two, or only one where a call is long.
+        """Untimed rounds of each side: two of a call, or one where that is long; then a whole one.
 
         The last shows what a round is to be like. It is the same for both sides, chosen by the
         slower one; where the benchmark itself says how many calls are timed at once, so many are.
@@ -178,7 +178,9 @@ class _Timing:
             seconds = max(self._turn(order, once).values())
         chosen = round_for(seconds, iterations)
         if not self.raised and chosen.iterations > once.iterations:
-            self._turn(order, Round(chosen.iterations, chosen.parts, timed=False))
+            # A single short call is mostly the clock's own time.
+            whole = Round(chosen.iterations, chosen.parts, timed=False)
+            chosen = round_for(max(self._turn(order, whole).values()), iterations)
         return chosen
 
     def _turn(self, order: list[str], each: Round) -> dict[str, float]:

@@ -136,7 +136,7 @@ class Scripted(Gate):
         raise NotImplementedError
 
     @contextmanager
-    def _processes(self, scratch, environ, fatal, *, first):
+    def processes(self, scratch, environ, fatal, *, first, **_):
         del scratch, environ
         pair, sides = len(self.pairs) + 1, sorted(("base", "head"), key=lambda side: side != first)
         processes = {
