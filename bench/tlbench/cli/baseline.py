@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -25,6 +26,8 @@ from tlbench.gate.baseline import (
     run_problem,
     write_baseline,
 )
+from tlbench.gate.builds import made_by, project_of, source_folders
+from tlbench.gate.untimed import EXPECTED, NO_BENCHMARK
 from tlbench.machine.fingerprint import fingerprint
 
 if TYPE_CHECKING:
@@ -101,17 +104,35 @@ def _measured(command: Sequence[str]) -> StoredRun:
         unjudged = ("--tlbench-gate=", "-o", "tlbench_gate=")
         whole = [sys.executable, "-m", "pytest", *command, *where, *unjudged]
         done = subprocess.run(  # noqa: S603 - our own command
-            whole, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+            whole,
+            env=_environ(Path.cwd()),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
         )
         _check_ended(done.returncode, done.stdout)
         files = list(folder.rglob("*.json"))
         measured = json.loads(files[0].read_text(encoding="utf-8")) if files else None
     if measured is None or not measured.get("benchmarks"):
-        raise Failure("the tests passed, but nothing was measured: no baseline", NOTHING)
+        raise Failure(f"nothing was measured: {NO_BENCHMARK}; no baseline was written", NOTHING)
     if problem := run_problem(measured):
         raise Failure(f"a run that can't be compared: {problem}", NOTHING)
     run: StoredRun = measured
     return run
+
+
+def _environ(here: Path) -> dict[str, str]:
+    """The user's variables, with the checkout's folders first on the path, as the gate has them.
+
+    Not those of a project that has to be built: of such a one, what is installed counts.
+    """
+    root = next((each for each in (here, *here.parents) if (each / ".git").exists()), here)
+    project = project_of(here, root)
+    if project and made_by(project):
+        return dict(os.environ)
+    paths = [*map(str, source_folders(here, root)), os.environ.get("PYTHONPATH")]
+    return os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, paths))}
 
 
 def _check_ended(status: int, output: str) -> None:
@@ -124,7 +145,7 @@ def _check_ended(status: int, output: str) -> None:
     if status == 4:
         raise Failure(f"{last}\npytest refused its options", USAGE)
     if status == 5:
-        raise Failure(f"{last}\npytest found no tests", NOTHING)
+        raise Failure(f"{last}\npytest found no tests; {EXPECTED}", NOTHING)
     raise Failure(f"{last}\ntests failed, and a failed run is no baseline", 1)
 
 

@@ -11,10 +11,11 @@ import contextlib
 import json
 import os
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tlbench.gate.arm_builds import arm_environment, maker_of, own_requirement, top_of
-from tlbench.gate.builds import project_of
+from tlbench.gate.builds import project_of, source_folders
 from tlbench.gate.environments import EnvironmentSpec
 from tlbench.gate.git import HOOK_VARIABLES
 from tlbench.gate.interpreters import check_pytest, interpreter
@@ -23,7 +24,6 @@ from tlbench.gate.worktrees import working_tree, worktree
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
-    from pathlib import Path
 
     from tlbench.gate.arms import Arm
     from tlbench.gate.environments import Environment
@@ -184,12 +184,10 @@ def _sources(below: Interpreter, tree: Tree, cwd: Path) -> list[str]:
     its own one.
     """
     top = top_of(cwd, tree)
-    project = project_of(tree.folder, tree.root)
-    near = dict.fromkeys((tree.folder, project.folder if project else tree.root, tree.root))
     editable = [each.relative_to(top) for each in below.sources if each.is_relative_to(top)]
-    folders = [inner for each in near for inner in (each, each / "src")]
-    folders += [tree.root / each for each in editable]
-    return list(dict.fromkeys(str(folder) for folder in folders if folder.is_dir()))
+    also = (tree.root / each for each in editable)
+    folders = [*source_folders(tree.folder, tree.root), *filter(Path.is_dir, also)]
+    return list(dict.fromkeys(map(str, folders)))
 
 
 def _environ(arm: Arm, sources: list[str], arguments: Iterable[str]) -> dict[str, str]:

@@ -79,6 +79,13 @@ def project_of(folder: Path, root: Path) -> Project | None:
     return None
 
 
+def source_folders(folder: Path, root: Path) -> list[Path]:
+    """Where a checkout has packages: a folder, its project and the top, and ``src`` in each."""
+    project = project_of(folder, root)
+    near = dict.fromkeys((folder, project.folder if project else root, root))
+    return [inner for each in near for inner in (each, each / "src") if inner.is_dir()]
+
+
 def canonical(name: str) -> str:
     """A distribution's name as packaging compares it."""
     return re.sub(r"[-_.]+", "-", name).lower()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from tlbench.gate import untimed
 from tlbench.gate.pair_result import BASE, CANDIDATE
+from tlbench.gate.unmatched import unmatched
 from tlbench.gate.verdict import Verdict, ruled_out, slower, undecided, with_accuracy
 from tlbench.runs.answers import NotComparableError, accuracy_change
 from tlbench.stats.estimate import ALARM, LOOKS
@@ -36,7 +37,10 @@ def pair_verdicts(
             notes.append(f"{name}: {text}")
         else:
             verdicts.append(untimed.verdict(name, bad.benchmarks[name]))
-    return (*verdicts, *of_one_side), (*first.notes, *notes)
+    names = (*first.benchmarks, *first.lost, *first.new, *first.vanished)
+    if not (names or of_one_side or any(first.errors.values())):
+        notes.append(f"{untimed.NO_BENCHMARK}; {untimed.EXPECTED}")
+    return (*verdicts, *of_one_side), (*first.notes, *notes, *unmatched(tolerances, names))
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 
 #: Sides in words.
 NAMES = {BASE: "base", CANDIDATE: "candidate"}
+#: Said where no test has what is timed, and what to do then.
+NO_BENCHMARK = "no test uses pytest-benchmark's fixture 'benchmark'"
+EXPECTED = "expected tests that do, in files that pytest collects; name the files after --"
 #: Outcomes of what is broken: what to say of a side that has it.
 BROKEN = {
     "failed": "raises in the {side}: {message}",

@@ -11,7 +11,7 @@ from tlbench.errors import OptionError
 from tlbench.gate.ratio_text import FACTOR, change_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
     from tlbench.gate.instructions import Instructions
     from tlbench.gate.pair_result import Pair
@@ -171,11 +171,14 @@ class Tolerances:
         shares = _marker_shares(name, marker) if marker else {}
         share = shares.get("share", self.share)
         for pattern, named_share in self.named:
-            # A bracket belongs to a test's parameters; only * and ? stand for anything else.
-            literal = pattern.replace("[", "[[]")
-            if fnmatchcase(name, literal) or fnmatchcase(name.rpartition("::")[2], literal):
+            if _matches(name, pattern):
                 share = named_share
         return Allowed(share, shares.get("accuracy", self.accuracy))
+
+    def unmatched(self, names: Collection[str]) -> list[str]:
+        """Names and patterns that are none of these benchmarks'."""
+        patterns = dict.fromkeys(pattern for pattern, _ in self.named)
+        return [each for each in patterns if not any(_matches(name, each) for name in names)]
 
     def shares(self, pilot: Pair) -> dict[str, float]:
         """For all benchmarks of a pair that can be judged."""
@@ -184,6 +187,12 @@ class Tolerances:
             for name, each in pilot.benchmarks.items()
             if each.usable
         }
+
+
+def _matches(name: str, pattern: str) -> bool:
+    # A bracket belongs to a test's parameters; only * and ? stand for anything else.
+    literal = pattern.replace("[", "[[]")
+    return fnmatchcase(name, literal) or fnmatchcase(name.rpartition("::")[2], literal)
 
 
 def parse_share(value: object) -> float:

@@ -109,7 +109,8 @@ def _share(config: pytest.Config, name: str, default: float) -> float:
     try:
         return parse_share(text) if text else default
     except OptionError as error:
-        raise pytest.UsageError(f"--{name.replace('_', '-')} {error}") from error
+        hint = '; for one benchmark, mark it with tolerance("10%")' if "=" in text else ""
+        raise pytest.UsageError(f"--{name.replace('_', '-')} {error}{hint}") from error
 
 
 def _path(config: pytest.Config) -> tuple[Path, bool]:

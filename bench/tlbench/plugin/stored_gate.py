@@ -16,6 +16,7 @@ from tlbench.gate.baseline_verdicts import (
     against_baseline,
     baseline_verdicts,
 )
+from tlbench.gate.untimed import NO_BENCHMARK
 from tlbench.gate.verdict import Report, Verdict
 from tlbench.plugin.gate_options import allowed_to, gate_settings, is_narrowed
 from tlbench.suite.session import KEEPS_TIMING, SUITE, name_of
@@ -195,6 +196,8 @@ class StoredGate:
         """Judge again with all benchmarks known, and name those that are missing."""
         if not self.active:
             return
+        if not any(map(_is_benchmark, self.items.values())):
+            self.notes.append(NO_BENCHMARK)
         self.verdicts = baseline_verdicts(self.measured.values(), self.total)
         self.verdicts |= {verdict.name: verdict for verdict in self._missing(session)}
         failed_tests = self.failed | {name for name, why in self.missing_reasons.items() if not why}

@@ -20,7 +20,6 @@ from tlbench.report.gate_reasons import note_lines, reason_lines, report_names
 from tlbench.report.gate_words import (
     ALL_NEW,
     COLUMNS,
-    EXPECTED,
     MEANINGS,
     NOTHING,
     accuracy_change,
@@ -57,7 +56,7 @@ def gate_table(report: Report, fold: str | None = None) -> list[str]:
     if shown:
         lines += _rows(shown, fitted_names(whole, WIDTH))
     else:
-        lines += [ALL_NEW] if report.all_new else [NOTHING, *sentence(EXPECTED)]
+        lines += [ALL_NEW if report.all_new else NOTHING]
     texts = [f"{text} ({fold} shows them)" for text in folded_texts(hidden)]
     texts += [f"{names[each.name]}: {accuracy_change(each)}" for each in shown if each.accuracy]
     texts += reason_lines(report, names, everything=not fold)

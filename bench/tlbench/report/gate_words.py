@@ -44,11 +44,6 @@ USUAL_COVERAGE = 0.95
 NOTHING = "no benchmark could be measured in both arms"
 #: Said in place of it where that is why.
 ALL_NEW = "all benchmarks are new: the base has none of them"
-#: What to do then.
-EXPECTED = (
-    "expected tests with pytest-benchmark's fixture 'benchmark', in files that pytest collects; "
-    "name the files after --"
-)
 
 
 def figures(verdict: Verdict) -> tuple[str, str, str, str]:

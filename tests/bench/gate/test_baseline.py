@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 import re
 import subprocess
 from pathlib import Path
@@ -148,8 +149,9 @@ class FakePytest:
     def __init__(self, *runs):
         self.runs, self.commands = list(runs), []
 
-    def __call__(self, command, **_):
+    def __call__(self, command, *, env, **_):
         self.commands.append(command)
+        self.paths = env.get("PYTHONPATH", "").split(os.pathsep)
         run = self.runs.pop(0)
         if run is KeyboardInterrupt:
             raise KeyboardInterrupt
@@ -352,3 +354,25 @@ def test_help_has_an_example():
     done = CliRunner().invoke(main, ["baseline", "--help"])
     assert "Example: tlbench baseline -o" in done.output
     assert "days" in done.output
+
+
+@pytest.mark.parametrize("backend", ["hatchling.build", "maturin"])
+def test_packages_of_the_checkout_are_imported_as_by_the_gate(
+    tmp_path, baseline, run, monkeypatch, backend
+):
+    """Of what has to be built, the installed copy is."""
+    top, here = tmp_path / "repo", tmp_path / "repo" / "part"
+    for folder in (top / ".git", top / "src", here / "src"):
+        folder.mkdir(parents=True)
+    settings = f'[build-system]\nbuild-backend = "{backend}"\n[project]\nname = "it"\n'
+    (top / "pyproject.toml").write_text(settings)
+    monkeypatch.chdir(here)
+    monkeypatch.setenv("PYTHONPATH", "mine")
+    _, fake = baseline(run)
+    folders = [str(each) for each in (here, here / "src", top, top / "src")]
+    assert fake.paths == [*(folders if backend == "hatchling.build" else []), "mine"]
+
+
+def test_without_a_benchmark_the_fixture_is_named(baseline):
+    done, _ = baseline(None)
+    assert "no test uses pytest-benchmark's fixture 'benchmark'" in done.stderr

@@ -179,3 +179,24 @@ def test_benchmarks_that_vanish_are_verdicts_and_new_ones_notes():
         ("a", "pass"), ("gone", "not comparable"),
     ]  # fmt: skip
     assert notes == ("fresh: new, only the candidate has it",)
+
+
+def test_a_tolerance_for_no_benchmark_is_noted():
+    _, notes = judge(passed(), passed(), tolerances=Tolerances(named=(("b", 0.1), ("a", 0.2))))
+    assert notes == ("no benchmark matches the tolerance of b; there are a",)
+    _, notes = judge(passed(), passed(), tolerances=Tolerances(named=(("b", 0.1),)), new=("b",))
+    assert not any("tolerance" in note for note in notes)
+
+
+@pytest.mark.parametrize(
+    ("of_pair", "is_said"),
+    [
+        ({}, True),
+        ({"new": ("b",)}, False),
+        ({"vanished": ("b",)}, False),
+        ({"errors": {"base": {}, "head": {"b.py": BenchmarkOutcome("failed", "no")}}}, False),
+    ],
+)
+def test_without_any_benchmark_the_fixture_is_named(of_pair, is_said):
+    _, notes = pair_verdicts([Pair(False, {}, 1.0, **of_pair)], Decisions({}), Tolerances())
+    assert any("no test uses pytest-benchmark's fixture 'benchmark'" in n for n in notes) == is_said

@@ -3,6 +3,7 @@
 import pytest
 
 from tlbench.errors import OptionError
+from tlbench.gate.unmatched import unmatched
 from tlbench.gate.verdict import Allowed, Tolerances, parse_share, parse_tolerances, percent
 
 NAME = "bench_a.py::TestIt::test_sort[big-1]"
@@ -84,3 +85,30 @@ def test_a_marker_that_cannot_be_read_names_its_benchmark(marked, message):
     with pytest.raises(OptionError, match=message) as error:
         Tolerances().of(NAME, marked)
     assert str(error.value).startswith(NAME)
+
+
+@pytest.mark.parametrize(
+    ("texts", "missing"),
+    [
+        (["5%"], []),
+        (["test_sort*=1%", f"{NAME}=1%", "test_sort[big-1]=2%", "*=3%", "bench_?.py*=1%"], []),
+        (["test_srot=1%", "test_find=1%", "test_srot=2%"], ["test_srot", "test_find"]),
+        (["sort=1%"], ["sort"]),
+    ],
+)
+def test_a_name_that_no_benchmark_has_is_known(texts, missing):
+    tolerances = parse_tolerances(texts, None)
+    assert tolerances.unmatched([NAME]) == missing
+    for pattern in missing:
+        assert tolerances.of(NAME, None).share == 0.05, pattern
+
+
+def test_a_note_names_the_closest_benchmarks_that_there_are():
+    names = [f"a.py::test_{name}" for name in ("find", "sort", "a", "b", "c", "d", "e", "f")]
+    (note,) = unmatched(parse_tolerances(["test_srot=1%"], None), names)
+    assert note.startswith("no benchmark matches the tolerance of test_srot; there are test_sort, ")
+    assert note.endswith(" and 3 more")
+    (note,) = unmatched(parse_tolerances(["test_srot=1%"], None), names[:2])
+    assert note.endswith("; there are test_sort, test_find")
+    (note,) = unmatched(parse_tolerances(["test_srot=1%"], None), [])
+    assert note.endswith("; there is none")

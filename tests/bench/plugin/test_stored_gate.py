@@ -146,7 +146,7 @@ def test_what_cannot_be_told_is_inconclusive_green_and_loud(gate, baseline):
     assert line.startswith("\x1b[33m")
     flat = " ".join(re.sub(r"\x1b\[[0-9;]*m", "", text).split())
     assert "a 5 % slowdown could be neither confirmed nor ruled out" in flat
-    assert "or more would have been detected" in flat
+    assert "the smallest slowdown that would have been detected" in flat
     assert "tlbench gate, which measures both" in flat
 
 
@@ -388,6 +388,7 @@ def test_more_is_rejected_when_all_benchmarks_are_known(gate, baseline):
     [
         (("--gate", "none.json"), "none.json: not a readable baseline"),
         (("--gate", "b.json", "--tolerance", "5"), "--tolerance 5: expected a share"),
+        (("--gate", "b.json", "--tolerance", "test_sort=5%"), "for one benchmark, mark it with"),
         (("--gate", "b.json", "--accuracy-tolerance", "x"), "--accuracy-tolerance x: expected"),
         (("--gate", FILE), "not a readable baseline"),
     ],
@@ -587,3 +588,11 @@ def test_our_benchmark_that_lost_accuracy_keeps_none(own_runs):
         r"test_train_cached: fail: accuracy fell from 1.0000 to 0\.\d+ on the same", text
     )
     assert "test_train_cached" in run["tlbench"]["not_measured"]
+
+
+def test_a_session_without_benchmarks_names_the_fixture(gate, baseline):
+    baseline()
+    done = gate("def test_plain():\n    pass\n", "--allow-new")
+    assert "no test uses pytest-benchmark's fixture 'benchmark'" in " ".join(
+        done.stdout.str().split()
+    )
