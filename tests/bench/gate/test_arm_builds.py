@@ -19,7 +19,7 @@ from tlbench.suite.arm_options import ARM_OPTIONS
 PROJECT = {
     "setup.py": """
 from setuptools import Extension, setup
-setup(name="demo", version="1", packages=["demo"],
+setup(name="demo", version="1", packages=["demo"], install_requires=["no-such-distribution"],
       ext_modules=[Extension("demo._speed", ["demo/_speed.c"])])
 """,
     "demo/__init__.py": "from demo._speed import work\nX = 1\n",
