@@ -86,9 +86,14 @@ def _same_file(
 def _kinds(
     arms: tuple[ReadyArm, ReadyArm], of_base: Packages, of_candidate: Packages
 ) -> str | None:
-    """Where one side ran compiled code of a package, and the other pure Python."""
-    if len({arm.below.version.partition(" ")[0] for arm in arms}) > 1:
-        return None  # CPython against PyPy, which has no use for most extension modules
+    """Where one side ran compiled code of a package, and the other pure Python.
+
+    That may be meant: by a variable that turns an extension off, or by PyPy, which has no use for
+    most of them.
+    """
+    by_variable = len({(_state(arm), arm.pip, arm.python) for arm in arms}) == 1
+    if by_variable or len({arm.below.version.partition(" ")[0] for arm in arms}) > 1:
+        return None
     groups = [
         {*_of_project(arms[0], of_base), *_of_project(arms[1], of_candidate)},
         *(set(_modules(each, arms)) for each in sorted(_differing(arms))),

@@ -24,15 +24,16 @@ OWN = [Path(f"/cache/{digit * 16}/lib/python3.11/site-packages") for digit in "a
 PROJECT = "demo"
 
 
-def interpreter(sites=(BELOW,), version="CPython 3.11"):
-    return Interpreter(Path("/opt/env/bin/python"), version, sites, "digest", ())
+def interpreter(sites=(BELOW,), version="CPython 3.11", path="/opt/env/bin/python"):
+    return Interpreter(Path(path), version, sites, "digest", ())
 
 
 def arm(commit="1", root=TOP, *, changes=None, pip=(), own=None, site=OWN[0], below=None):
     """An arm; ``own`` are modules by distribution of its own environment."""
     environment = own and Environment(site.parents[2] / "bin" / "python", "d", "", site, own)
     return ReadyArm(
-        label=f"arm {commit}", folder=root, python=Path("/opt/env/bin/python"), environ={},
+        label=f"arm {commit}", folder=root, environ={},
+        python=environment.python if environment else (below or interpreter()).path,
         options=(), identity={}, pip=pip, top=TOP, tree=Tree(root, root, commit, changes),
         below=below or interpreter(), own=environment, project=PROJECT,
     )  # fmt: skip
@@ -95,6 +96,9 @@ ORDINARY = {
     "other interpreters, same code": Case(
         arm(), arm(below=interpreter(version="CPython 3.12")), at(TOP), at(TOP)
     ),
+    "a variable that turns the extension off": Case(
+        arm(), arm(), at(TOP, "demo", SPEED), at(TOP, "demo")
+    ),
     "CPython against PyPy": Case(
         arm(), arm(below=interpreter(version="PyPy 3.11")), at(TOP, "demo", SPEED), at(TOP)
     ),
@@ -129,6 +133,10 @@ TRAPS = {
     "a build that fell back on one side": Case(
         arm("1", TREE, own=BUILT), arm("2", own=BUILT, site=OWN[1]),
         at(OWN[0], "demo", SPEED), at(OWN[1]), "demo is compiled in the base (demo._speed)",
+    ),
+    "another interpreter, for which nothing was compiled": Case(
+        arm(), arm(below=interpreter(path="/opt/b/bin/python")), at(TOP, "demo", SPEED), at(TOP),
+        "demo is compiled in the base (demo._speed)",
     ),
     "a compiled module beside the package": Case(
         arm("1", TREE), arm("2"), at(TREE), at(TOP) | at(TOP, "_demo", "_demo"),
