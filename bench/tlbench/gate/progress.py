@@ -114,8 +114,11 @@ def _mean(pairs: Sequence[Pair], name: str) -> float:
 
 
 def _names(ids: Sequence[str], width: int = NAME_WIDTH) -> Mapping[str, str]:
-    """Short names, without the ``test_`` that all begin with."""
+    """Short names, without the function or the ``test_`` that all begin with."""
     names = short_names(ids)
-    if all(name.startswith("test_") for name in names.values()):
-        names = {key: name.removeprefix("test_") for key, name in names.items()}
-    return fitted_names(names, width)
+    heads = {name.partition("[")[:2] for name in names.values()}
+    if len(names) > 1 and len(heads) == 1:
+        drop = len(heads.pop()[0])
+    else:
+        drop = 5 if all(name.startswith("test_") for name in names.values()) else 0
+    return fitted_names({key: name[drop:] for key, name in names.items()}, width)

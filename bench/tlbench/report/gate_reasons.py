@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import TYPE_CHECKING
 
 from tlbench.escapes import printable
@@ -14,13 +15,15 @@ from tlbench.report.gate_words import USUAL_COVERAGE
 from tlbench.stats.estimate import LOOKS, POWER
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from tlbench.gate.advice import Advice
-    from tlbench.gate.verdict import Report
+    from tlbench.gate.verdict import Report, Verdict
 
 #: Benchmarks that are named of those with the same reason, and reasons of the same verdict.
 MOST = 10
+#: How a slowdown's reason begins.
+_SIZE = re.compile(r"^(slower by \S+ %|\S+x slower)(?=[,;])")
 
 
 def report_names(report: Report) -> dict[str, str]:
@@ -47,16 +50,14 @@ def reason_lines(
         everything: Say all reasons and name all benchmarks, however many.
     """
     most = len(report.verdicts) if everything else MOST
-    by_status: dict[str, dict[str, list[str]]] = {}
+    by_status: dict[str, dict[str, list[Verdict]]] = {}
     for each in by_gravity(report.verdicts):
         if each.status != "pass":
             same = by_status.setdefault(each.status, {})
-            same.setdefault(printable(each.reason), []).append(names[each.name])
+            same.setdefault(_kind(each), []).append(each)
     lines = []
     for status, same in by_status.items():
-        # Of what is inconclusive the table has the names, and the reason is mostly the same.
-        named = 0 if status == "inconclusive" else most
-        texts = [_line(each, as_text(text), named) for text, each in same.items()]
+        texts = [_reason_line(kind, each, names, as_text, most) for kind, each in same.items()]
         # A line in place of one reason would save nothing.
         if len(texts) > most + 1:
             texts[most:] = [f"and {sum(map(len, list(same.values())[most:]))} more {status}"]
@@ -89,6 +90,25 @@ def _note_parts(note: str) -> tuple[str, str]:
     """What a note is about, such as a benchmark, and what it says of it, if it has both."""
     name, _, text = note.partition(": ")
     return name, text
+
+
+def _reason_line(
+    kind: str,
+    verdicts: Sequence[Verdict],
+    names: Mapping[str, str],
+    as_text: Callable[[str], str],
+    most: int,
+) -> str:
+    first = verdicts[0]
+    reason = kind if len(verdicts) > 1 else first.reason
+    # Of what was timed the table has the names and the figures.
+    named = 0 if first.status == "inconclusive" or kind != first.reason else most
+    return _line([names[each.name] for each in verdicts], as_text(printable(reason)), named)
+
+
+def _kind(verdict: Verdict) -> str:
+    """The reason, of a slowdown without its size."""
+    return _SIZE.sub("slower", verdict.reason)
 
 
 def _line(names: list[str], text: str, most: int) -> str:

@@ -61,6 +61,13 @@ def test_a_pair_is_one_line_whatever_its_benchmarks_are(names, ratio):
     assert line.isprintable()
 
 
+def test_the_function_that_all_benchmarks_are_of_is_left_out():
+    ratios = {"a.py::test_load[json-1]": 1.1, "a.py::test_load[yaml-1]": 1.0}
+    assert pair_line([pair(ratios)], decisions(ratios)) == (
+        "pair 1 (12 s): 0 of 2 decided; [json-1] +10.0 %, [yaml-1] 0.0 %"
+    )
+
+
 def test_of_many_the_largest_change_has_room():
     names = NAMES["parameters"]
     pairs = [pair(dict.fromkeys(names, 35.1), 123.0)] * 32

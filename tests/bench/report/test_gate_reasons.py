@@ -3,7 +3,7 @@
 import pytest
 from gate_reports import ESTIMATE, FASTER, GONE, SLOWER, report_of
 
-from tlbench.gate.verdict import Verdict
+from tlbench.gate.verdict import Verdict, slower
 from tlbench.report.gate_order import by_gravity
 from tlbench.report.gate_reasons import note_lines, reason_lines, report_names
 from tlbench.stats.estimate import Estimate
@@ -79,6 +79,19 @@ def test_of_many_reasons_the_gravest_are_said():
     assert lines[0] == "test_0: slower by 0 %"
     assert lines[-1] == "and 126 more fail"
     assert reasons(*fails[:11]) == reasons(*fails[:11], everything=True)
+
+
+def test_slowdowns_share_a_line_as_their_sizes_are_in_the_table():
+    whys = [slower(share, 0.05) for share in (0.2, 79.1, 1.4)]
+    fails = [Verdict(f"a.py::test_{i}", "fail", why, 0.05, SLOWER) for i, why in enumerate(whys)]
+    uncertain = Verdict("a.py::test_x", "fail", slower(0.04, 0.05), 0.05, SLOWER)
+    broken = Verdict("a.py::test_y", "fail", "raises in the candidate")
+    assert reasons(uncertain, *fails, broken) == [
+        "test_y: raises in the candidate",
+        "test_x: slower by 4 %; a slowdown of 5 % is not ruled out",
+        "3 benchmarks: slower, beyond the tolerance of 5 %",
+    ]
+    assert reasons(fails[1]) == ["test_1: 80.1x slower, beyond the tolerance of 5 %"]
 
 
 @pytest.mark.parametrize(
