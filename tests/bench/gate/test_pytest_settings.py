@@ -384,7 +384,7 @@ ENVIRONMENTS = {
     "pytest 7": ["pytest==7.4.*", "pytest-benchmark==4.0.*"],
     "pytest 8": ["pytest==8.4.*", "pytest-benchmark==5.0.*"],
     "plugins": [
-        "pytest>=9,<10", "pytest-benchmark>=5.1,<6", "pytest-randomly", "pytest-rerunfailures",
+        "pytest>=9,<10", "pytest-benchmark>=5.2,<6", "pytest-randomly", "pytest-rerunfailures",
         "pytest-codspeed", "pytest-forked", "pytest-html", "pytest-random-order", "aspectlib",
     ],
 }  # fmt: skip
@@ -412,6 +412,7 @@ def test_other_versions_and_plugins_do(run, project, tmp_path, name):
     names = ["test_a.py"]
     if name == "plugins":
         ini += " --reruns=2 --codspeed --forked --html=a.html --random-order"
+        ini += " --benchmark-precision=0.01"
         files, names = files | {"test_w.py": WOVEN}, [*names, "test_w.py"]
     folder = project(files, ini)
     session = run(folder, *names, python=python)
