@@ -77,6 +77,21 @@ def test_the_three_that_grew_most_are_named_the_worst_first():
 
 
 @pytest.mark.parametrize(
+    ("lost", "grown", "named"),
+    [
+        (20, 1, False),  # less than a tenth of what was lost
+        (8, 1, True),
+        (0.01, 0.005, False),  # less than a hundredth of a call
+    ],
+)
+def test_what_grew_by_little_is_not_named(lost, grown, named):
+    base = profile(slow=10, little=10)
+    new = profile(slow=10 + lost - grown, little=10 + grown)
+    names = [each.name for each in growth(base, new, (20, 20 + lost))]
+    assert ("little" in names) == named
+
+
+@pytest.mark.parametrize(
     ("samples", "expected"), [(50, []), (5_000, ["slow"]), (float("inf"), ["slow"])]
 )
 def test_a_growth_within_the_noise_of_sampling_is_not_named(samples, expected):
@@ -106,6 +121,14 @@ def test_a_function_that_only_moved_to_another_file_or_line_is_the_same():
     assert (read.name, read.file, read.line, read.base, read.candidate) == (
         "read", "old.py", 90, 0.5, 0.75,
     )  # fmt: skip
+
+
+def test_functions_of_one_name_that_moved_are_not_taken_for_each_other():
+    base, new = Profile(), Profile()
+    base.add("old.py", 1, "get", 8)
+    for file, time in (("new.py", 2), ("other.py", 8)):
+        new.add(file, 1, "get", time)
+    assert [each.base for each in growth(base, new, (8, 10))] == [0, 0]
 
 
 def test_a_package_that_is_installed_in_one_arm_and_in_src_in_the_other_is_the_same():
