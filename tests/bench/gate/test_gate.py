@@ -103,10 +103,11 @@ def start(suite, tmp_path):
     environ = kept | {"TLBENCH_CACHE": str(tmp_path / "cache"), "GITHUB_STEP_SUMMARY": ""}
     processes = []
 
-    def start(*arguments):
+    def start(*arguments, profile=False):
         if not {"--base", "--head", "--aa"}.intersection(arguments):
             arguments = ("--base", ".", *arguments)
-        arguments = ("--no-profile", *arguments)
+        if not profile:
+            arguments = ("--no-profile", *arguments)
         command = [sys.executable, "-m", "tlbench", "gate", *arguments, "--", "bench_words.py"]
         process = subprocess.Popen(
             command, cwd=suite, env=environ, text=True,
@@ -125,8 +126,8 @@ def start(suite, tmp_path):
 def gate(start):
     """Run ``tlbench gate`` in that folder to its end."""
 
-    def gate(*arguments):
-        process = start(*arguments)
+    def gate(*arguments, **how):
+        process = start(*arguments, **how)
         out, err = process.communicate(timeout=100)
         return subprocess.CompletedProcess(arguments, process.returncode, out, err)
 
@@ -167,6 +168,18 @@ def test_what_is_slower_fails_by_its_own_tolerance_and_what_is_faster_says_so(
     red = ET.parse(junit).findall(".//failure/..")
     assert [each.get("name") for each in red] == ["test_plain"]
     assert "FAIL" in markdown.read_text(encoding="utf-8")
+
+
+@pytest.mark.slow
+def test_a_fail_names_the_function_that_became_slower(gate):
+    """By real profiles; all of the work is in one function, which takes half as long again."""
+    done = gate("--head", "env.COST=1.5", "--json", profile=True)
+    assert done.returncode == 1, done.stderr
+    for each in json.loads(done.stdout)["benchmarks"]:
+        assert each["verdict"] == "fail"
+        assert each["profile"]["functions"][0]["name"] == "work"
+        assert each["profile"]["functions"][0]["file"] == "bench_words.py"
+    assert "profiling what fails in both sides, about 16 s" in done.stderr
 
 
 def test_unchanged_code_passes_after_six_pairs_in_which_arms_take_turns(gate, suite):
