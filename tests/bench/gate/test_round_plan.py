@@ -33,6 +33,11 @@ def test_a_benchmark_that_says_how_many_calls_are_timed_at_once_gets_more_parts(
     assert round_for(0.03, 2) == Round(2, 1)
 
 
+def test_a_call_whose_time_is_not_known_yet_is_timed_once():
+    assert round_for(float("nan")) == Round(1, 1)
+    assert round_for(float("nan"), 7) == Round(7, 1)
+
+
 def test_steady_turns_of_a_long_call_need_few_and_noisy_ones_many():
     assert costs_of(a=timed(0.001)).wanted == {"a": 3}
     assert 3 < costs_of(a=timed(0.06)).wanted["a"] < MOST

@@ -76,6 +76,7 @@ def test_without_a_number_of_images_any_loss_counts_as_real():
     assert accuracy_change(info(0.90), info(0.85)) == AccuracyChange(0.90, 0.85, 0, 0, 0, 0.0)
     assert accuracy_change(info(0.85), info(0.90)).p == 1.0
     assert accuracy_change(info(0.90), info(0.90)).p == 1.0
+    assert accuracy_change(info(1), info(0)) == AccuracyChange(1.0, 0.0, 0, 0, 0, 0.0)
 
 
 @pytest.mark.parametrize(

@@ -157,6 +157,22 @@ def test_one_level_leaves_the_runs_themselves():
     assert changes._residuals(logs, [0, 20]) == pytest.approx(logs - logs.mean())
 
 
+def test_the_only_shift_is_judged_by_orders_of_the_runs_themselves():
+    """Were it taken out first, what is left would be quieter, and any shift rare beside it."""
+    logs = np.log(history(100, 110, runs=10))
+    asked = []
+
+    def chance(pool, runs):
+        asked.append((pool, runs))
+        return np.zeros(99)
+
+    cut = changes._judge(logs, [7], 0, chance)
+    ((pool, runs),) = asked
+    assert pool == pytest.approx(logs - logs.mean())
+    assert runs == 20
+    assert (cut.index, cut.p) == (10, 0.01)
+
+
 def test_residuals_are_scaled_for_the_levels_that_were_fitted():
     logs = np.random.default_rng(3).normal(size=3_000) + np.repeat(np.arange(1_000), 3)
     left = changes._residuals(logs, list(range(0, 3_001, 3)))
