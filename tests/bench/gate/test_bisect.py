@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from tlbench.gate.bisect import EFFORTS, Found, Question, search
+from tlbench.gate.bisect import EFFORTS, Found, Question, _State, search
 from tlbench.stats.estimate import ALARM, MISS
 
 
@@ -127,3 +127,25 @@ def test_a_slowdown_of_no_single_commit_ends_with_several():
 
 def test_a_question_is_the_same_however_many_commits_are_left():
     assert Question(0, 3, left=5) == Question(0, 3, left=9)
+
+
+def test_of_two_commits_that_cannot_be_compared_each_may_still_be_measured():
+    state = _State(5)
+    state.learn(Question(3, 4), "skip")
+    assert state.question(4, sure=True) is None
+    assert {pair for pair in [(0, 3), (0, 4), (3, 4)] if state._can_ask(pair)} == {(0, 3), (0, 4)}
+
+
+@pytest.mark.parametrize(
+    ("weights", "expected"),
+    [
+        ([0.01] * 40 + [0.6], (1, 41)),
+        ([0.6] + [0.01] * 40, (1, 41)),
+        ([0.01, 0.97, 0.02], (2, 2)),
+        ([0.02, 0.48, 0.48, 0.02], (2, 3)),
+    ],
+)
+def test_a_range_has_all_commits_that_are_as_likely_as_its_ends(weights, expected):
+    state = _State(len(weights))
+    state.weights = np.array(weights)
+    assert state.range() == expected

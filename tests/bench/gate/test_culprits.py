@@ -9,7 +9,7 @@ from rich.cells import cell_len
 from tlbench.gate.arm_process import ArmDied
 from tlbench.gate.bisect import Question
 from tlbench.gate.commits import Commit
-from tlbench.gate.culprits import answer_of, bisect
+from tlbench.gate.culprits import _Oracle, answer_of, bisect
 from tlbench.gate.run import Settings
 from tlbench.gate.verdict import Report, Verdict, parse_tolerances
 from tlbench.report.bisect_text import bisect_json, bisect_lines, step_line
@@ -93,9 +93,26 @@ def test_benchmarks_of_one_culprit_share_all_gates():
     assert both.gates == alone.gates == len(gates.calls)
 
 
-def test_benchmarks_of_several_culprits_are_each_followed():
-    result = run(Gates(steps_at(10, x=2, y=7)))
-    assert {each.benchmark[-1]: each.found.first for each in result.culprits} == {"x": 2, "y": 7}
+def test_benchmarks_of_several_culprits_are_each_followed_the_slowest_first():
+    seconds = steps_at(10, x=2) | {"a.py::test_y": [1.0] * 7 + [1.5] * 3}
+    result = run(gates := Gates(seconds))
+    assert [(each.benchmark[-1], each.found.first) for each in result.culprits] == [
+        ("y", 7),
+        ("x", 2),
+    ]
+    assert gates.calls[1][2].only == ("a.py::test_y", "a.py::test_x")
+    assert gates.calls[-1][2].only == ("a.py::test_x",)
+
+
+def test_where_two_commits_cannot_be_compared_neither_is_called_broken():
+    def broken(base, commit, settings):
+        raise ArmDied("one of them")
+
+    oracle = _Oracle(line_of(5), Settings(()), broken, lambda *_: None)
+    assert oracle.ask(Question(3, 4), SLOW) == "skip"
+    assert oracle.skipped == {}
+    assert oracle.ask(Question(0, 4), SLOW) == "skip"
+    assert oracle.skipped == {4: "one of them"}
 
 
 @pytest.mark.parametrize(
