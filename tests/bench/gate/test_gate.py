@@ -276,7 +276,7 @@ def test_a_process_that_dies_fails_its_benchmark_alone(gate, suite):
 def test_too_small_a_budget_is_inconclusive_and_says_what_it_takes(gate):
     done = gate("--budget", "0.01")
     assert done.returncode == 3, done.stderr
-    assert "test_plain: only 1 process pair: at least 6 are needed" in done.stdout
+    assert "2 benchmarks: only 1 process pair: at least 6 are needed" in done.stdout
     assert "verdict: INCONCLUSIVE" in done.stdout
 
 
