@@ -18,10 +18,9 @@ from time import perf_counter
 from typing import TYPE_CHECKING
 
 from tlbench.errors import InputError
-from tlbench.gate.arm_process import ArmDied
 from tlbench.gate.pair_result import BASE, CANDIDATE
 from tlbench.gate.run import plugin_folder
-from tlbench.gate.visit import HASHES, Unanswered, visit
+from tlbench.gate.visit import HASHES, Unanswered, ask_all
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -49,7 +48,8 @@ SHARE_S, MOST_S = 5.0, 60.0
 LIMIT_S = 300.0
 #: Share of the time that others than the timed thread may work.
 OTHERS = 0.05
-#: What a signal means here.
+#: How an error says that a signal ended a process that imported, and what that signal means here.
+KILLED = "(exit -4)"
 ILLEGAL = "valgrind doesn't know an instruction of its code; AVX-512, for one, it doesn't know"
 
 
@@ -96,32 +96,17 @@ def with_instructions(gate: Gate, report: Report) -> Report:
     with plugin_folder() as scratch:
         counter = _Counter(gate, scratch, perf_counter() + LIMIT_S)
         prefix = [*VALGRIND, f"--callgrind-out-file={scratch}/%p"]
-        try:
-            answers = visit(
-                lambda fatal: gate.processes(
-                    scratch, HASHES, fatal, prefix=prefix, slower=SLOWER_START
-                ),
-                names,
-                counter.ask,
-            )
-        except (ArmDied, InputError, OSError) as error:
-            reason = _explained(str(error).splitlines()[0])
-            return replace(report, notes=(*report.notes, f"instructions not counted: {reason}"))
-        except KeyboardInterrupt:
-            return replace(report, notes=(*report.notes, "instructions not counted: interrupted"))
-    notes = [
-        f"{name}: instructions not counted: {_explained(str(answer))}"
-        for name, answer in answers.items()
-        if isinstance(answer, Unanswered)
-    ]
-    counts = {k: each for k, each in answers.items() if isinstance(each, Instructions)}
+        counts, notes = ask_all(
+            lambda fatal: gate.processes(
+                scratch, HASHES, fatal, prefix=prefix, slower=SLOWER_START
+            ),
+            names,
+            counter.ask,
+            "instructions not counted",
+        )
+    notes = [f"{note}: {ILLEGAL}" if "SIGILL" in note or KILLED in note else note for note in notes]
     verdicts = (replace(each, instructions=counts.get(each.name)) for each in report.verdicts)
     return replace(report, verdicts=tuple(verdicts), notes=(*report.notes, *notes))
-
-
-def _explained(reason: str) -> str:
-    illegal = "SIGILL" in reason or "(exit -4)" in reason
-    return f"{reason}: {ILLEGAL}" if illegal else reason
 
 
 @dataclass(frozen=True)

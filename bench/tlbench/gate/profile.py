@@ -15,12 +15,10 @@ from statistics import median
 from threading import Timer
 from typing import TYPE_CHECKING
 
-from tlbench.errors import InputError
-from tlbench.gate.arm_process import ArmDied
 from tlbench.gate.pair_result import BASE, CANDIDATE
 from tlbench.gate.profile_growth import Profile, ProfileChange, growth, measured, sampled
 from tlbench.gate.run import plugin_folder
-from tlbench.gate.visit import HASHES, SIDES, Unanswered, visit
+from tlbench.gate.visit import HASHES, SIDES, Unanswered, ask_all
 
 if TYPE_CHECKING:
     from tlbench.gate.arm_setup import ReadyArm
@@ -60,26 +58,18 @@ def with_profiles(gate: Gate, report: Report) -> Report:
     bound = 2 * PROFILE_S * len(chosen)
     gate.say(f"profiling what fails in both sides, about {bound:.0f} s; Ctrl-C leaves it out")
     profiler = _Profiler(gate)
-    try:
-        with plugin_folder() as scratch:
-            answers = visit(
-                lambda fatal: gate.processes(scratch, HASHES, fatal), chosen, profiler.ask
-            )
-    except (ArmDied, InputError, OSError) as error:
-        return replace(report, notes=(*report.notes, f"not profiled: {str(error).splitlines()[0]}"))
-    except KeyboardInterrupt:
-        return replace(report, notes=(*report.notes, "not profiled: interrupted"))
-    notes = [
-        f"{name}: not profiled: {answer}"
-        for name, answer in answers.items()
-        if isinstance(answer, Unanswered)
-    ]
+    with plugin_folder() as scratch:
+        changes, notes = ask_all(
+            lambda fatal: gate.processes(scratch, HASHES, fatal),
+            chosen,
+            profiler.ask,
+            "not profiled",
+        )
     if profiler.fallback:
         notes.append(f"profiled by cProfile, as py-spy {profiler.fallback}")
     if len(slow) > MOST:
         others = ", ".join(each.name for each in slow[MOST:])
         notes.append(f"not profiled, as only the {MOST} largest slowdowns are: {others}")
-    changes = {k: each for k, each in answers.items() if isinstance(each, ProfileChange)}
     verdicts = (replace(each, profile=changes.get(each.name)) for each in report.verdicts)
     return replace(report, verdicts=tuple(verdicts), notes=(*report.notes, *notes))
 
@@ -156,19 +146,8 @@ def sampling(pid: int, file: Path) -> Iterator[None]:
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
         start_new_session=True,  # Ctrl-C is for the gate
     )  # fmt: skip
-    timer = Timer(PATIENCE_S, process.kill)
-    timer.start()
-    assert process.stdout is not None  # noqa: S101 - a pipe
     try:
-        lines = []
-        for line in process.stdout:
-            lines.append(line.strip())
-            if "Sampling process" in line:
-                break
-        else:
-            reason = next((line for line in reversed(lines) if line), "ended")
-            raise SamplerError(f"can't look into the arm's process: {reason}")
-        timer.cancel()
+        _wait_until_it_looks(process)
         yield
         process.send_signal(signal.SIGINT)
         with contextlib.suppress(subprocess.TimeoutExpired):
@@ -176,7 +155,23 @@ def sampling(pid: int, file: Path) -> Iterator[None]:
         if not file.exists():
             raise SamplerError("wrote nothing")
     finally:
-        timer.cancel()
         process.kill()
-        process.wait()
-        process.stdout.close()
+        process.communicate()
+
+
+def _wait_until_it_looks(process: subprocess.Popen[str]) -> None:
+    """Until py-spy says so.
+
+    Raises:
+        SamplerError: It ends instead, or takes too long; its last line.
+    """
+    timer, lines = Timer(PATIENCE_S, process.kill), ["it ended"]
+    timer.start()
+    try:
+        for line in process.stdout or ():
+            if "Sampling process" in line:
+                return
+            lines += filter(None, [line.strip()])
+    finally:
+        timer.cancel()
+    raise SamplerError(f"can't look into the arm's process: {lines[-1]}")

@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from tlbench.errors import InputError
+from tlbench.gate.arm_process import ArmDied
 from tlbench.gate.collected import collect
 from tlbench.gate.pair import BEGINNINGS
 from tlbench.gate.pair_result import BASE, CANDIDATE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from contextlib import AbstractContextManager
 
     from tlbench.gate.collected import Fatal, Processes
@@ -60,40 +62,61 @@ class Visit:
         return messages
 
 
-def visit(
+def ask_all(
     start: Callable[[Fatal], AbstractContextManager[Processes]],
     names: Iterable[str],
     ask: Callable[[str, Visit], T],
-) -> dict[str, T | Unanswered]:
-    """Run these benchmarks again; by name what ``ask`` returned, or why there is no answer.
-
-    Where a process dies, new ones go on with what is left.
+    failure: str,
+) -> tuple[dict[str, T], list[str]]:
+    """Run these benchmarks again; by name what ``ask`` returned, and notes on what it didn't.
 
     Args:
         start: Starts both processes without these files, and ends them after the block.
         names: Ids of benchmarks.
         ask: Gives orders to a benchmark that is ready in both processes.
+        failure: What a note says before the reason.
+    """
+    answers, notes = {}, []
+    try:
+        for name, answer in visit(start, names, ask):
+            if isinstance(answer, Unanswered):
+                notes.append(f"{name}: {failure}: {answer}")
+            else:
+                answers[name] = answer
+    except (ArmDied, InputError, OSError) as error:
+        notes.append(f"{failure}: {str(error).splitlines()[0]}")
+    except KeyboardInterrupt:
+        notes.append(f"{failure}: interrupted")
+    return answers, notes
+
+
+def visit(
+    start: Callable[[Fatal], AbstractContextManager[Processes]],
+    names: Iterable[str],
+    ask: Callable[[str, Visit], T],
+) -> Iterator[tuple[str, T | Unanswered]]:
+    """As ``ask_all``, one after the other; where a process dies, new ones go on with the rest.
 
     Raises:
+        InputError: An argument that leads to nothing in either side.
         ArmDied: A process ended before it had collected its benchmarks.
     """
-    answers: dict[str, T | Unanswered] = {
-        name: Unanswered("it isn't collected any more") for name in names
-    }
-    left = set(answers)
+    left = set(names)
     fatal: Fatal = {side: {} for side in SIDES}
     while left:
         with start(fatal) as processes:
             there = collect(processes, left.__contains__, fatal)
             if there is None:
                 continue
+            for name in left.difference(there.both):
+                yield name, Unanswered("it isn't collected any more")
             left.intersection_update(there.both)
             for name in there.both:
                 left.remove(name)
-                answers[name], alive = _visit_one(name, processes, ask)
+                answer, alive = _visit_one(name, processes, ask)
+                yield name, answer
                 if not alive:
                     break
-    return answers
 
 
 def _visit_one(

@@ -9,6 +9,7 @@ import pytest
 from two_arms import SLOWER, two_arms
 
 from tlbench.gate import profile
+from tlbench.gate.arm_process import ArmDied
 from tlbench.gate.pair_result import PairedRounds
 from tlbench.gate.profile_growth import ProfileChange
 from tlbench.gate.verdict import Report, Verdict
@@ -152,11 +153,11 @@ def test_only_fails_by_speed_are_profiled():
 def test_the_three_largest_slowdowns_are_profiled_and_others_are_named(monkeypatch):
     asked = []
 
-    def visit(start, names, ask):
+    def ask_all(start, names, ask, failure):
         asked.extend(names)
-        return dict.fromkeys(names, ProfileChange("py-spy", ()))
+        return dict.fromkeys(names, ProfileChange("py-spy", ())), []
 
-    monkeypatch.setattr(profile, "visit", visit)
+    monkeypatch.setattr(profile, "ask_all", ask_all)
     ratios = {"a": 1.2, "b": 1.5, "c": 1.3, "d": 1.1, "e": 9.0}
     report = Report("base", "head", tuple(verdict(*each) for each in ratios.items()))
     done = profile.with_profiles(FakeGate(None), report)
@@ -168,7 +169,7 @@ def test_the_three_largest_slowdowns_are_profiled_and_others_are_named(monkeypat
 @pytest.mark.parametrize(
     ("error", "note"),
     [
-        (profile.ArmDied("base: pytest ended early:\nmore"), "base: pytest ended early:"),
+        (ArmDied("base: pytest ended early:\nmore"), "base: pytest ended early:"),
         (OSError("no memory"), "no memory"),
         (KeyboardInterrupt(), "interrupted"),
     ],

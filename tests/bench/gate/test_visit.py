@@ -4,7 +4,8 @@ from contextlib import contextmanager
 
 import pytest
 
-from tlbench.gate.visit import Unanswered, visit
+from tlbench.gate.arm_process import ArmDied
+from tlbench.gate.visit import Unanswered, ask_all, visit
 
 ALL = ("a", "b", "c")
 
@@ -60,7 +61,10 @@ def run(base, candidate, names=ALL):
     def start(fatal):
         yield {key: Process(logs[key], odd) for key, odd in sides.items()}
 
-    answers = visit(start, names, lambda name, one: (name, set(one.ask("base", "head", do="ask"))))
+    def ask(name, one):
+        return name, set(one.ask("base", "head", do="ask"))
+
+    answers = dict(visit(start, names, ask))
     texts = {k: str(each) if isinstance(each, Unanswered) else each for k, each in answers.items()}
     return texts, logs
 
@@ -102,3 +106,26 @@ def test_a_session_that_ends_with_a_benchmark_is_started_again_for_the_rest():
 def test_what_is_not_collected_again_is_named():
     answers, _ = run({}, {}, ("a", "gone"))
     assert answers == {"a": FINE["a"], "gone": "it isn't collected any more"}
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (KeyboardInterrupt(), "interrupted"),
+        (ArmDied("base: ended early:\nmore"), "base: ended early:"),
+        (OSError("no space"), "no space"),
+    ],
+)
+def test_where_all_ends_early_answers_are_kept_and_a_note_says_why(error, reason):
+    @contextmanager
+    def start(fatal):
+        yield {key: Process([], {"a": "raised"}) for key in ("base", "head")}
+
+    def ask(name, one):
+        if name == "c":
+            raise error
+        return one.ask("base", "head", do="ask") and name
+
+    assert ask_all(start, ALL, ask, "not done") == (
+        {"b": "b"}, ["a: not done: in the base: it raised", f"not done: {reason}"],
+    )  # fmt: skip
