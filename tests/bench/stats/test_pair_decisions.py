@@ -93,7 +93,8 @@ def test_a_speed_up_is_detected_at_the_same_level():
 
 def test_a_speed_up_within_the_tolerance_is_not_called_faster():
     """However sure it is."""
-    decisions = decide({"a": spread_out(math.log(0.98), 0.002, 12)})
+    decisions = Decisions({"a": 0.05})
+    decisions.consider({"a": spread_out(math.log(0.98), 0.002, 12)})
     assert (decisions.faster, decisions.decided) == (set(), {"a": "pass"})
 
 
