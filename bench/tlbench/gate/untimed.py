@@ -50,7 +50,9 @@ def verdict(name: str, rounds: PairedRounds) -> Verdict:
         long = next(end for end in ends.values() if end.outcome == "too long")
         reason = f"takes too long for this budget, or doesn't end: {long.message}"
         return Verdict(name, "inconclusive", f"{reason}; increase the budget")
-    texts = {key: text for key, end in ends.items() if (text := _broken(key, end))}
+    texts = {key: _broken(key, end) for key, end in ends.items() if end.outcome in BROKEN}
+    if base.outcome == candidate.outcome == "passed":
+        texts = {key: _raises(key, end) for key, end in ends.items() if end.raised}
     if texts:
         status: Status = "not comparable" if BASE in texts else "fail"
         if base == candidate and base.outcome == "failed":
@@ -65,12 +67,12 @@ def verdict(name: str, rounds: PairedRounds) -> Verdict:
     return Verdict(name, "not comparable", reason)
 
 
-def _broken(key: str, end: BenchmarkOutcome) -> str | None:
-    if end.outcome in BROKEN:
-        return BROKEN[end.outcome].format(side=NAMES[key], message=end.message)
-    if end.outcome == "passed" and end.raised:
-        return f"raises in the {NAMES[key]}, and its test passes: {end.raised}"
-    return None
+def _broken(key: str, end: BenchmarkOutcome) -> str:
+    return BROKEN[end.outcome].format(side=NAMES[key], message=end.message)
+
+
+def _raises(key: str, end: BenchmarkOutcome) -> str:
+    return f"raises in the {NAMES[key]}, and its test passes: {end.raised}"
 
 
 def of_collection(pair: Pair) -> tuple[list[Verdict], list[str]]:

@@ -224,6 +224,14 @@ def test_a_test_that_expects_an_error_makes_as_many_calls_in_both_sides(run):
     assert {end.raised for end in pilot.outcomes.values()} == {SAID}
 
 
+@pytest.mark.parametrize(("raising", "status"), [("base", "fail"), ("head", "not comparable")])
+def test_a_test_that_expects_an_error_in_vain_fails(run, raising, status):
+    """As pytest has it: that side's test fails, and the other one's passes."""
+    _, found, _ = run(lambda side, _: {"odd": "expects" if side == raising else "fails"})
+    name = "candidate" if raising == "base" else "base"
+    assert found[ODD] == (status, RAISES.format(name))
+
+
 @pytest.mark.parametrize(("took_s", "status"), [(19.0, "fail"), (25.0, "inconclusive")])
 def test_a_side_that_takes_nearly_as_long_as_the_limit_excuses_the_other(run, took_s, status):
     def script(side, _):
@@ -343,6 +351,7 @@ def test_a_file_that_ends_processes_although_it_is_left_out_ends_the_gate(run):
         yield {"event": "importing", "file": "bench_b.py"}
         yield DIED
 
+    scripts = iter([{}] * 8)  # not for ever
     with pytest.MonkeyPatch.context() as patch, pytest.raises(ArmDied):
         patch.setattr(Process, "session", session)
-        run(lambda *_: {})
+        run(lambda *_: next(scripts))
