@@ -45,6 +45,7 @@ def test_packed_bits_beyond_the_images_are_0(count):
         ("", 1, "0 bits, expected those of 1 images"),
         ("gA==", 9, "8 bits, expected those of 9 images"),
         ("gIA=", 8, "16 bits, expected those of 8 images"),
+        ("gAA=", 8, "16 bits, expected those of 8 images"),
         ("AQ==", 7, "8 bits, expected those of 7 images"),
     ],
 )
@@ -70,6 +71,8 @@ def test_equal_numbers_of_right_answers_can_hide_nothing():
 def test_a_strangers_own_word_correct_is_left_alone():
     change = accuracy_change(info(0.9, 450, test_size=500), info(0.7, 350, test_size=500))
     assert (change.lost, change.won) == (100, 0)
+    back = accuracy_change(info(0.7, test_size=500), info(0.9, test_size=500))
+    assert (back.lost, back.won) == (0, 100)
 
 
 def test_without_a_number_of_images_any_loss_counts_as_real():
@@ -93,6 +96,7 @@ def test_without_an_accuracy_there_is_no_change(base, head):
         (info(0.9, test_size=10), info(0.9, test_size=20), "test_size 10 -> 20"),
         (info(0.9, test_size=10), info(0.9), "test_size 10 -> None"),
         (info(90), info(0.9), "accuracy 90: expected a share"),
+        (info(0.9), info(-0.5), "accuracy -0.5: expected a share"),
         (info(0.9), info("high"), "accuracy 'high': expected a share"),
         (info(0.9), info(float("nan")), "accuracy nan: expected a share"),
         (info(1.0, "?", test_size=1), info(1.0, "gA==", test_size=1), "no base64"),

@@ -145,6 +145,13 @@ def test_every_problem_of_a_file_is_named(tmp_path):
     ])  # fmt: skip
 
 
+def test_a_long_value_is_quoted_in_part(tmp_path):
+    (line,) = problems(written(tmp_path, changed((*INFO, "images_per_s"), "fast " * 10_000)))
+    assert "images_per_s: 'fast fast" in line
+    assert "...: Expected `float`" in line
+    assert len(line) < 200 + len(str(tmp_path))
+
+
 def test_an_accuracy_below_its_floor_is_a_problem(tmp_path):
     run = changed((*INFO, "accuracy"), 0.4)
     run["benchmarks"][0]["extra_info"]["accuracy_floor"] = 0.5

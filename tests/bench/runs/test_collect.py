@@ -172,3 +172,12 @@ def test_a_run_says_whether_each_benchmark_had_a_process_of_its_own(isolated, wr
     (found,) = collect([str(path)]).runs
     assert found.isolated is bool(isolated)
     assert found.not_measured == ({} if isolated is None else {"test_x": "why"})
+
+
+def test_a_run_of_the_fastest_recipe_alone_has_that_ones_job(write_run):
+    path = write_run("a.json", stage="time_to_accuracy", track=None, train_size=77)
+    run = json.loads(path.read_text(encoding="utf-8"))
+    del run["benchmarks"][1:]
+    path.write_text(json.dumps(run), encoding="utf-8")
+    (found,) = collect([str(path)]).runs
+    assert dict(found.job)["train_size"] == 77

@@ -74,6 +74,7 @@ def test_too_few_rounds_have_no_trend(n):
         pytest.param([], False, id="nothing"),
         pytest.param([1], False, id="one round"),
         pytest.param([9, 1], False, id="a first call"),
+        pytest.param([1, 1.04], True, id="two from the start as long as each other"),
         pytest.param([9, 1, 1.04], True, id="two as long as each other"),
         pytest.param([9, 1, 1.2], False, id="one noisy round says nothing yet"),
         pytest.param([9, 1, 1.2, 1.1], True, id="noise: twice no faster than the best"),
