@@ -157,7 +157,12 @@ def _build(spec: EnvironmentSpec, place: Path, lock: int | None) -> None:
     try:
         _run([str(below.path), "-Im", "venv", "--without-pip", str(place)], folder, lock)
         # After the environment's own packages, and with what is installed editable below.
-        lines = [f"import site; site.addsitedir({str(site)!a})" for site in below.sites]
+        # The set of paths is that of the caller, Python's own reading of this file: when pip isolates
+        # a build, it reads the file once more, with an empty set, and removes what that adds.
+        lines = [
+            f"import site; site.addsitedir({str(site)!a}, locals().get('known_paths'))"
+            for site in below.sites
+        ]
         (_site(place) / "tlbench-below.pth").write_text("\n".join(lines) + "\n", encoding="ascii")
         _add_pip(place, folder, lock)
     except (ArmError, StopIteration) as error:

@@ -154,6 +154,21 @@ def test_an_interpreter_without_venv_is_said(bare, repo, store, tmp_path):
         pass
 
 
+def test_a_build_has_what_it_requires_and_not_what_lies_below(
+    stocked, repo, store, slow, wheel, monkeypatch
+):
+    """As an environment of a new project has an old setuptools, which pip's isolation leaves out."""
+    monkeypatch.setenv("PIP_FIND_LINKS", str(wheel("newer", "2.0", "x = 'required'").parent))
+    backend = repo / "backend.py"
+    text = backend.read_text().replace('pathlib.Path("slow.py").read_text()', '"x = %r" % newer.x')
+    backend.write_text(f"import newer\n{text}")
+    settings = repo / "pyproject.toml"
+    settings.write_text(settings.read_text().replace("[]", '["newer==2.0"]'))
+    (slow / "go").touch()
+    with environment(recipe(stocked, repo, "."), store) as made:
+        assert prints(made.python, "import slow, newer; print(slow.x, newer.x)") == "required below"
+
+
 def test_an_environment_of_changed_source_is_not_kept(bare, repo, store, slow):
     (slow / "go").touch()
     (repo / "slow.py").write_text("x = 'changed'")
