@@ -24,7 +24,7 @@ def git(folder: Path, *arguments: str) -> str:
     """What git prints, without the line's end.
 
     Raises:
-        ArmError: git isn't there, or failed: what it said last.
+        ArmError: git isn't there, or failed: its first error, or what it said last.
     """
     environ = {key: text for key, text in os.environ.items() if key not in HOOK_VARIABLES}
     try:

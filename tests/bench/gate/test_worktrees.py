@@ -248,6 +248,16 @@ def test_no_repository_is_said(tmp_path, store):
         pass
 
 
+def test_an_owner_that_git_distrusts_is_said(repo, store, monkeypatch):
+    """As in a container whose checkout is another user's; git's last line is but its advice."""
+    monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
+    with (
+        pytest.raises(ArmError, match="fatal: detected dubious ownership"),
+        worktree(repo, "main", "base", store),
+    ):
+        pass
+
+
 def test_no_git_is_said(repo, store, monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
     with (
