@@ -353,6 +353,34 @@ def test_other_plugins_options_and_variables_are_overridden(run, project):
     ]  # fmt: skip
 
 
+#: What pytest-codspeed times, and what it times as the gate does.
+CODSPEED = """
+import pytest
+
+@pytest.fixture
+def codspeed_benchmark():
+    return lambda function: function()
+
+@pytest.mark.benchmark
+def test_marked():
+    pass
+
+def test_other_fixture(codspeed_benchmark):
+    codspeed_benchmark(int)
+
+@pytest.mark.benchmark(group="both")
+def test_timed(benchmark):
+    benchmark(int)
+"""
+
+
+def test_benchmarks_for_codspeed_alone_are_noted(run, project):
+    session = run(project({"test_c.py": CODSPEED}), "test_c.py")
+    assert outcomes(session) == {"test_c.py::test_timed": "passed"}
+    (note,) = session.notes
+    assert note.startswith("2 tests aren't timed, such as test_marked: pytest-codspeed's marker")
+
+
 #: A plugin that runs each failed test again, and one that nobody has heard of.
 AGAIN = """
 from _pytest.runner import runtestprotocol

@@ -89,6 +89,7 @@ class Collection:
         known = {
             each.nodeid: each for each in items if "benchmark" in getattr(each, "fixturenames", ())
         }
+        self.notes += _only_marked(items)
         tolerances = {name: _tolerance(item) for name, item in known.items()}
         self.line.tell(
             event="collected",
@@ -141,6 +142,27 @@ def _reason(error: BaseException) -> str:
             return first_line(error).partition(": ")[2]
         error = error.__cause__
     return first_line(error)
+
+
+def _only_marked(items: list[pytest.Item]) -> list[str]:
+    """What to say of tests that pytest-codspeed times and the gate doesn't, in at most a line."""
+    names = [each.name for each in items if _is_codspeed(each)]
+    if not names:
+        return []
+    tests = "1 test isn't" if len(names) == 1 else f"{len(names)} tests aren't"
+    return [
+        f"{tests} timed, such as {names[0]}: pytest-codspeed's marker and fixture don't count; "
+        "expected the fixture 'benchmark', as in def test_f(benchmark): benchmark(f)"
+    ]
+
+
+def _is_codspeed(item: pytest.Item) -> bool:
+    """Whether a test is a benchmark for pytest-codspeed alone."""
+    fixtures = getattr(item, "fixturenames", ())
+    marks = ("benchmark", "codspeed_benchmark")
+    return "benchmark" not in fixtures and (
+        "codspeed_benchmark" in fixtures or any(item.get_closest_marker(name) for name in marks)
+    )
 
 
 def _tolerance(item: pytest.Item) -> dict[str, Any]:
