@@ -157,8 +157,8 @@ def _build(spec: EnvironmentSpec, place: Path, lock: int | None) -> None:
     try:
         _run([str(below.path), "-Im", "venv", "--without-pip", str(place)], folder, lock)
         # After the environment's own packages, and with what is installed editable below.
-        # The set of paths is that of the caller, Python's own reading of this file: when pip isolates
-        # a build, it reads the file once more, with an empty set, and removes what that adds.
+        # The set of paths is that of the caller, Python's own reading of this file: pip, when it
+        # isolates a build, reads the file once more with an empty set, and removes what that adds.
         lines = [
             f"import site; site.addsitedir({str(site)!a}, locals().get('known_paths'))"
             for site in below.sites

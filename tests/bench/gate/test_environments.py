@@ -154,11 +154,15 @@ def test_an_interpreter_without_venv_is_said(bare, repo, store, tmp_path):
         pass
 
 
-def test_a_build_has_what_it_requires_and_not_what_lies_below(
-    stocked, repo, store, slow, wheel, monkeypatch
-):
-    """As an environment of a new project has an old setuptools, which pip's isolation leaves out."""
+@pytest.fixture
+def required(wheel, monkeypatch, plain_tools):
+    """Newer 2.0, which pip finds by its name."""
     monkeypatch.setenv("PIP_FIND_LINKS", str(wheel("newer", "2.0", "x = 'required'").parent))
+
+
+@pytest.mark.usefixtures("required")
+def test_a_build_has_what_it_requires_and_not_what_lies_below(stocked, repo, store, slow):
+    """A new environment may have an old setuptools, which pip's isolation has to leave out."""
     backend = repo / "backend.py"
     text = backend.read_text().replace('pathlib.Path("slow.py").read_text()', '"x = %r" % newer.x')
     backend.write_text(f"import newer\n{text}")

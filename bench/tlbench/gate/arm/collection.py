@@ -150,10 +150,11 @@ def _only_marked(items: list[pytest.Item]) -> list[str]:
     if not names:
         return []
     tests = "1 test isn't" if len(names) == 1 else f"{len(names)} tests aren't"
-    return [
+    note = (
         f"{tests} timed, such as {names[0]}: pytest-codspeed's marker and fixture don't count; "
         "expected the fixture 'benchmark', as in def test_f(benchmark): benchmark(f)"
-    ]
+    )
+    return [note]
 
 
 def _is_codspeed(item: pytest.Item) -> bool:
