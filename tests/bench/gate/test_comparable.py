@@ -185,7 +185,8 @@ def test_a_project_that_is_installed_below_by_its_name_is_the_project(monkeypatc
     assert reason.startswith(f"both sides import other from {BELOW}")
 
 
-#: Imports a package with a compiled module, a namespace package and tests; prints the report.
+#: Imports a package with a compiled module, a namespace package, tests and what finds packages
+#: that are installed editable; prints the report.
 REPORT = """
 import importlib.util, json, pathlib, sys
 import json.decoder
@@ -194,6 +195,7 @@ loaded = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(loaded)
 sys.path.insert(0, sys.argv[2])
 import demo.inner, space.part.inner, tests.helper, tests.test_a, alone, conftest
+import __editable___demo_1_2_finder, _editable_impl_demo, _demo_editable_loader
 import msgspec
 print(json.dumps(loaded.loaded_packages({tests.test_a.__file__})))
 """
@@ -204,6 +206,8 @@ def test_an_arm_reports_files_versions_and_compiled_modules(tmp_path):
         "demo/__init__.py": "", "demo/inner.py": "", "alone.py": "__version__ = '3'",
         "space/part/__init__.py": "", "space/part/inner.py": "", "conftest.py": "",
         "tests/__init__.py": "", "tests/test_a.py": "", "tests/helper.py": "",
+        "__editable___demo_1_2_finder.py": "", "_editable_impl_demo.py": "",
+        "_demo_editable_loader.py": "",
         "demo-1.2.dist-info/METADATA": "Name: demo\nVersion: 1.2\n",
     }.items():  # fmt: skip
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 import sysconfig
 from importlib import metadata
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
 
 #: Packages that run the benchmarks, and are none of what is measured.
 RUNNING = {"__main__", "_pytest", "pytest", "pytest_benchmark", "tlbench_arm", "tlbench_installed"}
+#: Modules by which packages that are installed editable are found: ``__editable___x_finder`` of
+#: setuptools, ``_editable_impl_x`` of hatchling, ``_x_editable_loader`` of meson-python.
+FINDER = re.compile(r"_\w*editable\w*")
 #: Folders of the standard library.
 _STANDARD = tuple(
     os.path.realpath(sysconfig.get_path(name)) + os.sep for name in ("stdlib", "platstdlib")
@@ -52,7 +56,8 @@ def _files(tests: Collection[str]) -> dict[str, str]:
     found = {}
     for name, module in list(sys.modules.items()):
         file = vars(module).get("__file__") if hasattr(module, "__dict__") else None
-        if name.partition(".")[0] in RUNNING or not isinstance(file, str):
+        top = name.partition(".")[0]
+        if top in RUNNING or FINDER.fullmatch(top) or not isinstance(file, str):
             continue
         if not _is_standard(file) and not _is_test(file, tests):
             found[name] = file
