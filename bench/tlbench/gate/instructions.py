@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 from tlbench.errors import InputError
 from tlbench.gate.pair_result import BASE, CANDIDATE
 from tlbench.gate.run import plugin_folder
+from tlbench.gate.verdict import Instructions
 from tlbench.gate.visit import HASHES, Unanswered, ask_all
 
 if TYPE_CHECKING:
@@ -51,19 +52,6 @@ OTHERS = 0.05
 #: How an error says that a signal ended a process that imported, and what that signal means here.
 KILLED = "(exit -4)"
 ILLEGAL = "valgrind doesn't know an instruction of its code; AVX-512, for one, it doesn't know"
-
-
-@dataclass(frozen=True)
-class Instructions:
-    """Instructions of a call in both arms."""
-
-    base: float
-    candidate: float
-
-    @property
-    def ratio(self) -> float:
-        """Of the candidate to the base."""
-        return self.candidate / self.base
 
 
 def check_countable() -> None:

@@ -13,7 +13,6 @@ from tlbench.gate.ratio_text import FACTOR, change_text
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
-    from tlbench.gate.instructions import Instructions
     from tlbench.gate.pair_result import Pair
     from tlbench.gate.profile_growth import ProfileChange
     from tlbench.stats.estimate import Estimate
@@ -26,6 +25,19 @@ EXIT_CODES: dict[Status, int] = {"pass": 0, "inconclusive": 3, "not comparable":
 TOLERANCE = 0.05
 #: A loss of top-1 accuracy beyond this fails, in points of 1.
 ACCURACY_TOLERANCE = 0.01
+
+
+@dataclass(frozen=True)
+class Instructions:
+    """Instructions of a call in both arms."""
+
+    base: float
+    candidate: float
+
+    @property
+    def ratio(self) -> float:
+        """Of the candidate to the base."""
+        return self.candidate / self.base
 
 
 @dataclass(frozen=True)

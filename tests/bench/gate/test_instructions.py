@@ -12,7 +12,8 @@ from two_arms import two_arms
 import tlbench.gate.arm.instructions as of_arm
 from tlbench.errors import InputError
 from tlbench.gate import instructions
-from tlbench.gate.instructions import Instructions, calls_to_count, read_counts
+from tlbench.gate.instructions import calls_to_count, read_counts
+from tlbench.gate.verdict import Instructions
 from tlbench.gate.visit import Unanswered
 
 #: As callgrind 3.19 wrote it, without most of its costs.

@@ -9,8 +9,8 @@ import pytest
 from gate_reports import FAILED, PASSED, hostile, report_of
 from rich.cells import cell_len
 
-from tlbench.gate.instructions import Instructions
 from tlbench.gate.profile_growth import ProfileChange, SlowerFunction
+from tlbench.gate.verdict import Instructions
 from tlbench.report.gate_evidence import functions_text, instructions_text
 from tlbench.report.gate_junit import gate_junit
 from tlbench.report.gate_markdown import gate_markdown
