@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from tlbench.gate.profile_growth import SlowerFunction
     from tlbench.gate.verdict import Report, Verdict
 
+#: Share from which on a profile tells no function from another.
+WHOLE = 0.995
+
 
 def instructions_text(verdict: Verdict) -> str:
     """How many more instructions the candidate takes, such as ``+4.1 %``, or a dash."""
@@ -50,4 +53,6 @@ def function_texts(report: Report) -> dict[str, str]:
 def _function(function: SlowerFunction) -> str:
     place = f" ({printable(function.file)}:{function.line})" if function.file else ""
     shares = f"{100 * function.base:.0f} % -> {100 * function.candidate:.0f} %"
+    if min(function.base, function.candidate) > WHOLE:
+        shares = "all of it in both sides, with the compiled code that it calls"
     return f"{printable(function.name)}{place}: {shares}"

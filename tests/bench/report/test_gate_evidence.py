@@ -36,6 +36,18 @@ def test_the_functions_are_named_with_their_shares_and_the_tool():
     assert functions_text(nothing) == ("no function's time grew clearly in its profile (cProfile)")
 
 
+def test_a_function_that_is_all_of_it_has_no_shares():
+    """As a profiler of Python's functions has it, where the slower one is compiled."""
+    function = SlowerFunction("test_find", "bench.py", 5, 0.998, 0.999, 1e-6)
+    text = functions_text(
+        dataclasses.replace(FAILED, profile=ProfileChange("cProfile", (function,)))
+    )
+    assert text == (
+        "time grew most in test_find (bench.py:5): all of it in both sides, with the compiled code "
+        "that it calls (cProfile)"
+    )
+
+
 @pytest.mark.parametrize(
     ("base", "candidate", "text"),
     [
