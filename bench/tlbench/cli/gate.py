@@ -180,7 +180,7 @@ def _finished(gate: Gate, *, resume: bool) -> Report:
     try:
         return gate.run(resume=resume)
     except (KeyboardInterrupt, SystemExit) as error:
-        hint = "resume with --resume"
+        hint = "resume with --resume" if gate.pairs else "there is nothing to resume"
         if any(arm.identity["commit"] is None for arm in (gate.base, gate.candidate)):
             hint = "it can't be resumed: outside a git repository no commit says which files ran"
         line = f"interrupted after {count(len(gate.pairs), 'pair')}; {hint}"

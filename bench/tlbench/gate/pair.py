@@ -77,7 +77,10 @@ def _began(rounds: PairedRounds) -> bool:
 
 @dataclass(frozen=True)
 class Turns:
-    """How many turns a benchmark gets; fewer, but one, once so many seconds have passed."""
+    """How many turns a benchmark gets; fewer, but one, once so many seconds have passed.
+
+    None at all where the time for all benchmarks is up.
+    """
 
     count: int
     limit_s: float = math.inf
@@ -93,7 +96,7 @@ def time_benchmark(processes: Processes, turns: Turns) -> tuple[PairedRounds, bo
     messages = {key: process.hear(*BEGINNINGS) for key, process in processes.items()}
     ready = [key for key, message in messages.items() if message["event"] == "ready"]
     rounds, raised = PairedRounds(), {}
-    if len(ready) == len(processes):
+    if len(ready) == len(processes) and turns.count:
         timing = _Timing(processes, rounds, {})
         timing.run(turns, messages[CANDIDATE]["iterations"])
         raised = timing.raised
@@ -105,10 +108,12 @@ def time_benchmark(processes: Processes, turns: Turns) -> tuple[PairedRounds, bo
     for key in ready:
         died = raised.get(key, {}).get("event") == "died"
         messages[key] = raised[key] if died else processes[key].hear("done", "died")
-    stopped = ready if len(ready) < len(processes) else []
+    stopped = ready if len(ready) < len(processes) or not turns.count else []
     rounds.outcomes.update(
         {key: _outcome(messages[key], raised.get(key), key in stopped) for key in messages}
     )
+    if len(ready) == len(processes) and not turns.count:
+        rounds.outcomes.update(dict.fromkeys(ready, BenchmarkOutcome("unreached")))
     _excuse(processes, messages, rounds.outcomes)
     rounds.overhead_s = perf_counter() - start - rounds.wall_s
     alive = all(end["event"] == "done" and not end["ends"] for end in messages.values())

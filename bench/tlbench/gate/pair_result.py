@@ -30,7 +30,8 @@ class BenchmarkOutcome(msgspec.Struct, frozen=True):
     Attributes:
         outcome: ``passed``, ``failed``, ``skipped``; ``died`` with its process; ``hung`` where that
             was silent for too long, or ``too long`` where the other one nearly was; ``ended`` where
-            pytest didn't come to it; ``stopped`` as the other couldn't time it.
+            pytest didn't come to it; ``stopped`` as the other couldn't time it; ``unreached`` where
+            there was no time for it.
         info: Its ``extra_info``, without what is long.
         raised: The first line of the error that its rounds ended with, which its test may expect.
     """

@@ -25,6 +25,8 @@ PART_S, ROUND_S = 0.0005, 0.025
 PARTS = 50
 #: Turns in the first pair, which is the pilot, and at most in the others.
 PILOT, MOST = 5, 25
+#: Seconds that the pilot may take, whatever the budget is.
+PILOT_S = 60.0
 #: Seconds of turns that a benchmark gets in a pair at least, if there is time.
 TURNS_S = 0.4
 #: Noise that a pair's own rounds may leave in its log-ratio, as a share of the tolerance. More

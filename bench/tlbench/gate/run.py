@@ -19,7 +19,7 @@ from tlbench.gate.own_paths import own_arguments
 from tlbench.gate.pair import Turns, time_benchmarks
 from tlbench.gate.pair_result import BASE, CANDIDATE, Loaded, Pair
 from tlbench.gate.pair_verdicts import pair_verdicts
-from tlbench.gate.plan import PAIRS_TO_FIT, PILOT, costs, outlook, plan_turns
+from tlbench.gate.plan import PAIRS_TO_FIT, PILOT, PILOT_S, costs, outlook, plan_turns
 from tlbench.gate.progress import START, pair_line, plan_line, resumed_line, steps
 from tlbench.gate.verdict import Report, Tolerances
 from tlbench.stats.estimate import LOOKS
@@ -191,10 +191,11 @@ class Gate:
 
     def _allowed(self) -> Callable[[str, int], Turns]:
         """What a benchmark of so many gets in the next pair; the first one is bounded, too."""
+        budget_s = self.settings.budget_s
         if not self.pairs:
-            share_s = self.settings.budget_s / PAIRS_TO_FIT
-            return lambda _, count: Turns(PILOT, share_s / count)
-        turns = self._turns(self.settings.budget_s - self._spent_s)
+            share_s, end_s = budget_s / PAIRS_TO_FIT, perf_counter() + max(PILOT_S, budget_s)
+            return lambda _, count: Turns(PILOT * (perf_counter() < end_s), share_s / count)
+        turns = self._turns(budget_s - self._spent_s)
         return lambda name, _: Turns(turns[name])
 
     @contextmanager

@@ -46,6 +46,9 @@ def verdict(name: str, rounds: PairedRounds) -> Verdict:
     """On a benchmark that wasn't timed in one side, or in both."""
     ends = rounds.outcomes
     base, candidate = ends[BASE], ends[CANDIDATE]
+    if "unreached" in {base.outcome, candidate.outcome}:
+        reason = "not reached: the first pair took the whole budget; increase it"
+        return Verdict(name, "inconclusive", reason)
     if "too long" in {base.outcome, candidate.outcome}:
         long = next(end for end in ends.values() if end.outcome == "too long")
         reason = f"takes too long for this budget, or doesn't end: {long.message}"

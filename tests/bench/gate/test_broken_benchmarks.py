@@ -1,5 +1,6 @@
 """One bad benchmark or file never takes the others along: gates over scripted processes."""
 
+import itertools
 from collections import Counter, deque
 from contextlib import contextmanager
 from types import SimpleNamespace
@@ -240,6 +241,18 @@ def test_a_side_that_takes_nearly_as_long_as_the_limit_excuses_the_other(run, to
     _, found, _ = run(script)
     assert found[ODD][0] == status
     assert ("increase the budget" in found[ODD][1]) == (status == "inconclusive")
+
+
+def test_a_first_pair_that_takes_the_whole_budget_ends_the_gate(run, monkeypatch):
+    """Each look at the clock finds it 400 s later; the budget is 600 s, from the second look on."""
+    monkeypatch.setattr("tlbench.gate.run.perf_counter", itertools.count(0, 400).__next__)
+    gate, found, _ = run(lambda *_: {})
+    first, *rest = NAMES
+    assert len(gate.pairs) == 1
+    assert gate.pairs[0].benchmarks[first].usable
+    assert found[first][0] == "inconclusive"
+    unreached = ("inconclusive", "not reached: the first pair took the whole budget; increase it")
+    assert [found[name] for name in rest] == [unreached] * len(rest)
 
 
 ERROR = {"outcome": "failed", "message": "ModuleNotFoundError: No module named 'x'"}

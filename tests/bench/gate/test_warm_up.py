@@ -67,3 +67,9 @@ def test_calls_that_the_benchmark_fixes_stay():
 def test_after_its_time_a_benchmark_gets_no_more_turns_than_one():
     rounds, _ = run(Turns(50, limit_s=0.0))
     assert len(rounds.base) == 1
+
+
+def test_without_time_a_benchmark_is_left_out_in_both_sides_and_others_go_on():
+    rounds, log = run(Turns(0))
+    assert (rounds.base, log) == ([], [])
+    assert {end.outcome for end in rounds.outcomes.values()} == {"unreached"}
