@@ -28,7 +28,7 @@ from tlbench.gate.verdict import TOLERANCE
 from tlbench.machine.fingerprint import fingerprint
 
 #: The usual rules are tried beside every so many gates of unchanged code.
-USUAL_EVERY = 3
+USUAL_EVERY = 5
 #: pytest-benchmark's options under which its means are compared.
 USUAL = {"mean:5%": (), "mean:5%, precision 1 %": ("--benchmark-precision=0.01",)}
 #: Growth of a mean that these rules call slower.
