@@ -36,6 +36,8 @@ TOO_LONG_S = 60.0
 RATE = 250
 #: Samples that are too few: what is done untimed between short calls takes the most time.
 FEW = 50
+#: Why there is no py-spy, and what to do.
+MISSING = "isn't installed (pip install 'tlbench[profile]')"
 #: Seconds that py-spy may take to attach, and to write what it saw.
 PATIENCE_S = 20.0
 
@@ -79,7 +81,7 @@ class _Profiler:
     """Profiles both sides by py-spy, or by cProfile once that has failed: ``fallback`` says why."""
 
     gate: Gate
-    fallback: str = field(default_factory=lambda: "" if sampler() else "isn't installed")
+    fallback: str = field(default_factory=lambda: "" if sampler() else MISSING)
 
     def ask(self, name: str, one: Visit) -> ProfileChange:
         rounds = [pair.benchmarks[name] for pair in self.gate.pairs if name in pair.benchmarks]

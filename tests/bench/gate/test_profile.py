@@ -82,7 +82,7 @@ def test_the_function_that_became_slower_is_named_first(arms, monkeypatch, tool)
     assert failed == (
         "bench_it.py::test_raises: not profiled: in the candidate: ValueError: not today"
     )
-    wanted = ["profiled by cProfile, as py-spy isn't installed"] if tool == "cProfile" else []
+    wanted = [f"profiled by cProfile, as py-spy {profile.MISSING}"] if tool == "cProfile" else []
     assert fallback == wanted
     assert report.status == arms[1].status
 
