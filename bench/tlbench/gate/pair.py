@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from tlbench.gate.collected import collect
 from tlbench.gate.pair_result import BASE, CANDIDATE, BenchmarkOutcome, PairedRounds
-from tlbench.gate.plan import LONG_S, Round, round_for
+from tlbench.gate.plan import LONG_S, Round, Turns, round_for, spread
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -75,17 +75,6 @@ def _began(rounds: PairedRounds) -> bool:
     return "ended" not in outcomes and outcomes != {"died", "stopped"}
 
 
-@dataclass(frozen=True)
-class Turns:
-    """How many turns a benchmark gets; fewer, but one, once so many seconds have passed.
-
-    None at all where the time for all benchmarks is up.
-    """
-
-    count: int
-    limit_s: float = math.inf
-
-
 def time_benchmark(processes: Processes, turns: Turns) -> tuple[PairedRounds, bool]:
     """Run the next benchmark in both processes, turn by turn; who begins alternates.
 
@@ -115,7 +104,7 @@ def time_benchmark(processes: Processes, turns: Turns) -> tuple[PairedRounds, bo
     if len(ready) == len(processes) and not turns.count:
         rounds.outcomes.update(dict.fromkeys(ready, BenchmarkOutcome("unreached")))
     _excuse(processes, messages, rounds.outcomes)
-    rounds.overhead_s = perf_counter() - start - rounds.wall_s
+    rounds.overhead_s = perf_counter() - start - rounds.wall_s - rounds.trial_s
     alive = all(end["event"] == "done" and not end["ends"] for end in messages.values())
     return rounds, alive
 
@@ -149,27 +138,57 @@ def _excuse(
 class _Timing:
     """The rounds of one benchmark in both processes.
 
-    ``raised`` has the messages of sides whose function raised, or whose process died.
+    ``raised`` has the messages of sides whose function raised, or whose process died; ``alone``
+    is whether each side had one thread and no children at work.
     """
 
     processes: Processes
     rounds: PairedRounds
     raised: Messages
+    alone: bool = True
 
     def run(self, turns: Turns, iterations: int | None) -> None:
         """Warm up, then take turns; where a side raises, forget the times and stop."""
         each = self._warm_up(iterations)
+        self.rounds.iterations, self.rounds.parts = each.iterations, each.parts
+        if not turns.pilot:
+            self._take(self.rounds, turns, each)
+        elif self.alone and turns.processors:
+            self._try_both(turns, each)
+        else:
+            self._take(self.rounds, replace(turns, processors=()), each)
+        if self.raised:
+            self.rounds.base, self.rounds.candidate = [], []
+
+    def _try_both(self, turns: Turns, each: Round) -> None:
+        """Keep the way of timing whose turns differ less; that doesn't depend on who is slower."""
+        ways = (turns, replace(turns, processors=()))
+        tried = [PairedRounds() for _ in ways]
+        for rounds, way in zip(tried, ways, strict=True):
+            self._take(rounds, way, each)
+        if self.raised:
+            return
+        best, other = sorted(tried, key=spread)
+        self.rounds.trial_s = other.wall_s
+        self.rounds.base, self.rounds.candidate = best.base, best.candidate
+        self.rounds.wall_s, self.rounds.duet = best.wall_s, best.duet
+
+    def _take(self, rounds: PairedRounds, turns: Turns, each: Round) -> None:
         order, start = list(self.processes), perf_counter()
-        seconds = {BASE: self.rounds.base, CANDIDATE: self.rounds.candidate}
+        seconds = {BASE: rounds.base, CANDIDATE: rounds.candidate}
+        rounds.duet = bool(turns.processors)
         for turn in range(turns.count):
             if self.raised or (turn and perf_counter() - start > turns.limit_s):
                 break
-            for key, value in self._turn(order if turn % 2 == 0 else order[::-1], each).items():
+            step = 1 if turn % 2 == 0 else -1
+            ends = (
+                self._duet(order, turns.processors[::step], each)
+                if turns.processors
+                else self._turn(order[::step], each)
+            )
+            for key, value in ends.items():
                 seconds[key].append(value)
-        self.rounds.wall_s = perf_counter() - start
-        self.rounds.iterations, self.rounds.parts = each.iterations, each.parts
-        if self.raised:
-            self.rounds.base, self.rounds.candidate = [], []
+        rounds.wall_s = perf_counter() - start
 
     def _warm_up(self, iterations: int | None) -> Round:
         """Untimed rounds of each side: two of a call, or one where that is long; then a whole one.
@@ -190,14 +209,28 @@ class _Timing:
 
     def _turn(self, order: list[str], each: Round) -> dict[str, float]:
         """Seconds per call of a round of each side, also where the first one raises."""
-        return {key: self._round(key, each) for key in order}
+        seconds = {}
+        for key in order:
+            self._tell(key, each)
+            seconds[key] = self._hear(key)
+        return seconds
 
-    def _round(self, key: str, each: Round) -> float:
-        process = self.processes[key]
-        process.tell(do="round", iterations=each.iterations, parts=each.parts, timed=each.timed)
-        message = process.hear("round", "raised", "died")
+    def _duet(self, order: list[str], processors: Sequence[int], each: Round) -> dict[str, float]:
+        """The same of rounds at once."""
+        for key, processor in zip(order, processors, strict=True):
+            self._tell(key, each, processor=processor)
+        return {key: self._hear(key) for key in order}
+
+    def _tell(self, key: str, each: Round, **more: int) -> None:
+        self.processes[key].tell(
+            do="round", iterations=each.iterations, parts=each.parts, timed=each.timed, **more
+        )
+
+    def _hear(self, key: str) -> float:
+        message = self.processes[key].hear("round", "raised", "died")
         if message["event"] != "round":
             self.raised[key] = message
             return math.nan
+        self.alone = self.alone and message["alone"]
         # A clock that didn't move has no ratio to another; a nanosecond is its tick.
         return max(float(message["seconds"]), 1e-9)

@@ -47,9 +47,11 @@ class PairedRounds(msgspec.Struct, rename={"candidate": CANDIDATE}):
 
     Attributes:
         base, candidate: Seconds per call, turn by turn; empty where it wasn't timed.
+        duet: Whether both sides ran at once in a turn, rather than one after the other.
         iterations, parts: Calls of a part, and parts of a round, whose lower decile counts.
         wall_s: Seconds of all turns, with what benchmarks do untimed between rounds.
         overhead_s: Seconds of all else: warm-up, and the test around the rounds.
+        trial_s: Seconds of the other way of timing, which the first pair tries.
         outcomes: By side, ``BASE`` and ``CANDIDATE``.
     """
 
@@ -59,6 +61,8 @@ class PairedRounds(msgspec.Struct, rename={"candidate": CANDIDATE}):
     parts: int = 1
     wall_s: float = 0.0
     overhead_s: float = 0.0
+    duet: bool = False
+    trial_s: float = 0.0
     outcomes: dict[str, BenchmarkOutcome] = {}
 
     @property
@@ -122,7 +126,7 @@ class Pair(msgspec.Struct, frozen=True, rename={"candidate_first": "head_first"}
     def counted_s(self) -> float:
         """Seconds that count against the budget: not those of what didn't end."""
         return self.seconds - sum(
-            each.overhead_s + each.wall_s
+            each.overhead_s + each.trial_s + each.wall_s
             for each in self.benchmarks.values()
             if any(end.outcome in {"hung", "too long"} for end in each.outcomes.values())
         )

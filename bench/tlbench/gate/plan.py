@@ -60,6 +60,24 @@ def round_for(seconds: float, iterations: int | None = None) -> Round:
 
 
 @dataclass(frozen=True)
+class Turns:
+    """How many turns a benchmark gets; fewer, but one, once so many seconds have passed.
+
+    None at all where the time for all benchmarks is up.
+
+    Attributes:
+        processors: Two on which both sides may run at once, exchanged from turn to turn; none
+            where they take turns.
+        pilot: Whether both ways are tried, and the steadier one is kept.
+    """
+
+    count: int
+    limit_s: float = math.inf
+    processors: tuple[int, ...] = ()
+    pilot: bool = False
+
+
+@dataclass(frozen=True)
 class Costs:
     """What pairs take, from one that ran.
 
@@ -83,7 +101,7 @@ class Costs:
 def costs(pair: Pair, tolerances: Mapping[str, float]) -> Costs:
     """Of the benchmarks of a pair that have a tolerance."""
     timed = {name: each for name, each in pair.benchmarks.items() if name in tolerances}
-    inside = sum(each.overhead_s + each.wall_s for each in pair.benchmarks.values())
+    inside = sum(each.overhead_s + each.trial_s + each.wall_s for each in pair.benchmarks.values())
     return Costs(
         max(0.0, pair.seconds - inside) / pair.starts,
         {name: each.overhead_s for name, each in timed.items()},
@@ -127,10 +145,15 @@ def outlook(costs: Costs, pilot_s: float, budget_s: float) -> Outlook:
     return Outlook(min(LOOKS[-1].pairs, pairs), 1.25 * enough_s)
 
 
+def spread(rounds: PairedRounds) -> float:
+    """How much a benchmark's turns differ: the same whoever of both sides is the candidate."""
+    return float(stats.median_abs_deviation(rounds.log_ratios, scale="normal"))
+
+
 def _wanted(rounds: PairedRounds, tolerance: float) -> int:
     allowed = SHARE * math.log1p(tolerance)
     # By the median deviation: one disturbed turn of the pilot's would ask for far too many.
-    sd = float(stats.median_abs_deviation(rounds.log_ratios, scale="normal"))
+    sd = spread(rounds)
     quiet = math.ceil(MEDIAN_VARIANCE * (sd / allowed) ** 2)
     long_enough = math.ceil(TURNS_S * len(rounds.base) / max(rounds.wall_s, 1e-9))
     return min(MOST, max(quiet, min(long_enough, MOST), 3))

@@ -16,10 +16,11 @@ from tlbench.gate import arm
 from tlbench.gate.arm_process import PLUGIN, ArmProcess, limits
 from tlbench.gate.comparable import incomparable, incomparable_verdicts
 from tlbench.gate.own_paths import own_arguments
-from tlbench.gate.pair import Turns, time_benchmarks
+from tlbench.gate.pair import time_benchmarks
 from tlbench.gate.pair_result import BASE, CANDIDATE, Loaded, Pair
 from tlbench.gate.pair_verdicts import pair_verdicts
-from tlbench.gate.plan import PAIRS_TO_FIT, PILOT, PILOT_S, costs, outlook, plan_turns
+from tlbench.gate.plan import PAIRS_TO_FIT, PILOT, PILOT_S, Turns, costs, outlook, plan_turns
+from tlbench.gate.processors import two_processors
 from tlbench.gate.progress import START, pair_line, plan_line, resumed_line, steps
 from tlbench.gate.verdict import Report, Tolerances
 from tlbench.stats.estimate import LOOKS
@@ -194,9 +195,14 @@ class Gate:
         budget_s = self.settings.budget_s
         if not self.pairs:
             share_s, end_s = budget_s / PAIRS_TO_FIT, perf_counter() + max(PILOT_S, budget_s)
-            return lambda _, count: Turns(PILOT * (perf_counter() < end_s), share_s / count)
+            return lambda _, count: Turns(
+                PILOT * (perf_counter() < end_s), share_s / count, two_processors(), pilot=True
+            )
         turns = self._turns(budget_s - self._spent_s)
-        return lambda name, _: Turns(turns[name])
+        duets = {name for name, each in self.pairs[-1].benchmarks.items() if each.duet}
+        return lambda name, _: Turns(
+            turns[name], processors=two_processors() if name in duets else ()
+        )
 
     @contextmanager
     def processes(

@@ -77,7 +77,7 @@ class Process:
             self.calls[name] += order["iterations"] * order["parts"]
             self.calm -= odd in ROUNDS
             if odd not in ROUNDS or self.calm >= 0:
-                yield {"event": "round", "seconds": self.seconds}
+                yield {"event": "round", "seconds": self.seconds, "alone": False}
                 continue
             yield ROUNDS[odd]
             if ROUNDS[odd]["event"] == "died":

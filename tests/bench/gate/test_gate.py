@@ -183,7 +183,11 @@ def test_a_fail_names_the_function_that_became_slower(gate):
 
 
 def test_unchanged_code_passes_after_six_pairs_in_which_arms_take_turns(gate, suite):
-    """And who begins is drawn anew for each pair."""
+    """And who begins is drawn anew for each pair. With a thread, both never run at once."""
+    add(
+        suite,
+        "import threading\nthreading.Thread(target=time.sleep, args=(99,), daemon=True).start()\n",
+    )
     done = gate("--base", "env.ARM=b", "--head", "env.ARM=h", "--seed", "1", "--json")
     assert done.returncode == 0, done.stderr
     assert {status for status, _ in verdicts(done).values()} == {"pass"}

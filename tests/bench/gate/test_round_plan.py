@@ -80,6 +80,12 @@ def test_a_pairs_time_is_its_start_and_what_its_benchmarks_take():
     assert both.pair_s({"b": 0}) == pytest.approx(3.5 + 0.5)
 
 
+def test_what_the_first_pair_tries_in_vain_is_no_part_of_later_ones():
+    one = timed(wall_s=5.0, overhead_s=1.0)
+    one.trial_s = 3.0
+    assert costs_of(12.0, a=one).pair_s({"a": 5}) == pytest.approx(12.0 - 3.0)
+
+
 def test_a_small_budget_takes_turns_from_all_by_the_same_factor_and_leaves_one():
     both = costs_of(20.0, a=timed(0.5, wall_s=5.0), b=timed(0.5, wall_s=10.0))
     fixed_s, left_s = 20.0 - 15.0, 36.0 * (PAIRS_TO_FIT - 1)

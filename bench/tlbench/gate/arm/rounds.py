@@ -8,6 +8,7 @@ from statistics import quantiles
 from typing import TYPE_CHECKING, Any
 
 from .instrumentation import paused
+from .processors import on_processor
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -33,16 +34,17 @@ def timed_round(
     target: Callable[..., Any],
     arguments: Callable[[], tuple[Any, Any]],
     teardown: Callable[..., Any] | None,
-    order: dict[str, int],
+    order: dict[str, Any],
 ) -> tuple[float, Any]:
     """Seconds per call, and what the last call returned.
 
     Of so many parts of so many calls the lower decile counts: what disturbs a part only adds to
     it. ``arguments`` makes those of a part, and ``teardown`` gets them after it, both untimed.
+    The order may name a processor to run on.
     """
     seconds, result = [], None
     gc.collect()
-    with paused():
+    with paused(), on_processor(order.get("processor")):
         for _ in range(order["parts"]):
             args, kwargs = arguments()
             part, result = _timed(fixture, target, args, kwargs, order["iterations"])

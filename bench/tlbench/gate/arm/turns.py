@@ -17,6 +17,7 @@ from pytest_benchmark.fixture import BenchmarkFixture
 
 from .instructions import count_calls
 from .loaded import loaded_packages
+from .processors import children_s, is_alone
 from .profiled import allow_tracing, calls_for
 from .reasons import first_line, why
 from .rounds import steady_memory, timed_round
@@ -108,6 +109,7 @@ class Turns:
                         answer = run(fixture, target, arguments, teardown, order)
                         self.line.tell(event="answer", **answer)
                         continue
+                    before_s = children_s()
                     seconds, result = timed_round(fixture, target, arguments, teardown, order)
                 except BaseException as error:
                     self.line.tell(event="raised", message=first_line(error))
@@ -115,7 +117,7 @@ class Turns:
                 if order["timed"]:
                     stats = stats or fixture._make_stats(order["iterations"])  # noqa: SLF001
                     stats.update(seconds * order["iterations"])
-                self.line.tell(event="round", seconds=seconds)
+                self.line.tell(event="round", seconds=seconds, alone=is_alone(before_s))
         if order["do"] == "skip":
             pytest.skip("the other arm can't time this benchmark")
         return result
