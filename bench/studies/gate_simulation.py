@@ -128,8 +128,8 @@ def simulate(
     decisions = Decisions({str(number): tolerance for number in range(benchmarks)})
     when: dict[int, int] = {}
     for look in (each for each in LOOKS if each.pairs <= pairs):
-        seen = {name: logs[: look.pairs, int(name)].tolist() for name in decisions.timed}
-        decisions.consider(seen, last=look.pairs == pairs)
+        logs_so_far = {name: logs[: look.pairs, int(name)].tolist() for name in decisions.timed}
+        decisions.consider(logs_so_far, last=look.pairs == pairs)
         for name in decisions.decided:
             when.setdefault(int(name), look.pairs)
         if not decisions.open:

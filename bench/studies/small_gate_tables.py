@@ -43,11 +43,11 @@ def _cells(scenario: dict[str, Any]) -> list[str]:
     verdicts = [
         str(scenario["verdicts"].get(verdict, 0)) for verdict in ("fail", "pass", "inconclusive")
     ]
-    found = scenario["found"]
+    rate = scenario["found"]
     return [
         str(scenario["gates"]), *verdicts,
         f"{scenario['pairs']:.0f}", f"{scenario['seconds']:.0f}",
-        f"{found['count']} of {found['of']}" if found else "",
+        f"{rate['count']} of {rate['of']}" if rate else "",
         f"{scenario['alarms']['count']} of {scenario['alarms']['of']}",
     ]  # fmt: skip
 

@@ -106,7 +106,7 @@ def gate(
 
     An ARM is key=value, several joined by commas: ref=main, python=/path/to/python,
     pip=numpy==2.1.0, env.NAME=value, engine=litert or another option of the suite; "." is the
-    working tree as it is. A pair is one process of each side; the two alternate rounds. Pairs are
+    working tree as it is. A pair is one process of each side; both run side by side. Pairs are
     added until every benchmark is decided or the budget is spent. Without PYTEST ARGUMENTS the
     built-in suite is gated. To judge by stored runs: tlbench baseline, then pytest --gate FILE.
 
@@ -118,11 +118,7 @@ def gate(
     from tlbench.gate.verdict import parse_tolerances
 
     settings = Settings(command, parse_tolerances(tolerance, accuracy_tolerance), budget)
-    if not (base or head or repeat):
-        raise InputError(
-            "both sides are the working tree; expected what to compare with, such as "
-            "--base ref=main"
-        )
+    _check_sides(base or head or repeat)
     evidence = _evidence(profile=not (no_profile or repeat), count=counted is not None)
     try:
         reports = _run((base, head), settings, save, repeat, evidence, resume=resume, seed=seed)
@@ -131,6 +127,15 @@ def gate(
     if repeat:
         raise SystemExit(_show_itself(reports, everything=everything, as_json=as_json))
     raise SystemExit(_show(reports[0], markdown, junit, everything=everything, as_json=as_json))
+
+
+def _check_sides(named: object) -> None:
+    """Refuse a gate of the working tree against itself."""
+    if not named:
+        raise InputError(
+            "both sides are the working tree; expected what to compare with, such as "
+            "--base ref=main"
+        )
 
 
 def _evidence(*, profile: bool, count: bool) -> Sequence[Evidence]:

@@ -52,10 +52,10 @@ def commits_between(cwd: Path, good: str, bad: str) -> tuple[Commit, ...]:
     between = f"{first.sha}..{last.sha}"
     descendants = set(git(cwd, "rev-list", "--ancestry-path", between).split())
     line = _read(git(cwd, "log", _FORMAT, "--first-parent", "--reverse", between))
-    found = tuple(each for each in line if each.sha in descendants)
-    if not found:
+    later = tuple(each for each in line if each.sha in descendants)
+    if not later:
         raise ArmError(_unrelated(cwd, first, last))
-    return first, *found
+    return first, *later
 
 
 def _unrelated(cwd: Path, good: Commit, bad: Commit) -> str:

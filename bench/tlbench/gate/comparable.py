@@ -132,8 +132,8 @@ def _of_project(arm: ReadyArm, packages: Packages) -> Iterator[str]:
 
 def _differing(arms: tuple[ReadyArm, ReadyArm]) -> set[str]:
     """Distributions that ``pip=`` names in one arm, and otherwise or not at all in the other."""
-    asked = [{(distribution_of(each), each) for each in arm.pip} for arm in arms]
-    return {name for name, _ in asked[0] ^ asked[1] if name}
+    requirements = [{(distribution_of(each), each) for each in arm.pip} for arm in arms]
+    return {name for name, _ in requirements[0] ^ requirements[1] if name}
 
 
 def _modules(distribution: str, arms: tuple[ReadyArm, ...]) -> tuple[str, ...]:

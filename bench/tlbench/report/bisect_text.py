@@ -105,8 +105,8 @@ def _lines(result: Bisection, culprit: Culprit, name: str) -> list[str]:
 
 
 def _remaining(result: Bisection, culprit: Culprit) -> list[tuple[int, Commit]]:
-    found = culprit.found
-    return [(at, result.commits[at]) for at in range(found.first, found.last + 1)]
+    place = culprit.found
+    return [(at, result.commits[at]) for at in range(place.first, place.last + 1)]
 
 
 def _said(verdict: Verdict) -> str:

@@ -80,8 +80,9 @@ def test_where_nobody_watches_nothing_is_changed(monkeypatch):
     monkeypatch.setattr(sys, "getprofile", lambda: None)
     for change in ("settrace", "setprofile"):
         monkeypatch.setattr(sys, change, lambda _: pytest.fail("changed"))
+    before = installed()
     with paused():
-        pass
+        assert installed() == before
 
 
 class Monitoring:

@@ -53,15 +53,15 @@ def loaded_packages(tests: Collection[str]) -> dict[str, dict[str, Any]]:
 
 def _files(tests: Collection[str]) -> dict[str, str]:
     """Of all modules in question."""
-    found = {}
+    files = {}
     for name, module in list(sys.modules.items()):
         file = vars(module).get("__file__") if hasattr(module, "__dict__") else None
         top = name.partition(".")[0]
         if top in RUNNING or FINDER.fullmatch(top) or not isinstance(file, str):
             continue
         if not _is_standard(file) and not _is_test(file, tests):
-            found[name] = file
-    return found
+            files[name] = file
+    return files
 
 
 def _is_standard(file: str) -> bool:
