@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
 
     from tlbench.runs.collect import Run
     from tlbench.runs.row import Row
+
+#: Where the device stands among the words of a label: behind the machine and the engine.
+DEVICE = 1 + SETUP.index("device")
 
 
 @dataclass(frozen=True)
@@ -115,9 +119,9 @@ def entries_of(runs: Sequence[Run], mixed: Collection[str] = ()) -> list[Entry]:
 
 
 def labelled(entries: Iterable[Entry]) -> list[Entry]:
-    """Entries with labels of what not all of them have in common, none twice.
+    """Entries with labels of their device and of what not all have in common, none twice.
 
-    Where they have all in common, the machine and the engine.
+    Where they have all in common, the machine, the engine and the device.
     """
     entries = list(entries)
     columns = [
@@ -129,11 +133,9 @@ def labelled(entries: Iterable[Entry]) -> list[Entry]:
         for entry in entries
     ]
     differ = [len(set(values)) > 1 for values in zip(*columns, strict=True)]
-    labels = [
-        " ".join(word for word, shown in zip(words, differ, strict=True) if shown)
-        or " ".join(words[:2])
-        for words in columns
-    ]
+    alike = not any(differ)
+    shown = [each or i == DEVICE or (alike and i < DEVICE) for i, each in enumerate(differ)]
+    labels = [" ".join(itertools.compress(words, shown)) for words in columns]
     # What several have gets the time of the latest run; what several still have, a number.
     uses = Counter(labels)
     labels = [

@@ -109,7 +109,7 @@ def test_the_table_fits_80_columns_whatever_names_say(write_run, tmp_path):
 def test_markdown_and_csv_have_every_figure_and_nothing_that_runs(two, write_run, tmp_path):
     rows = list(csv.DictReader(io.StringIO(as_csv([two]))))
     assert len(rows) == 2 * len(two.cells)
-    extract = next(r for r in rows if (r["benchmark"], r["entry"]) == ("extract", "litert"))
+    extract = next(r for r in rows if (r["benchmark"], r["entry"]) == ("extract", "litert cpu"))
     assert float(extract["ratio"]) == pytest.approx(1.3)
     write_run("c.json", day=5, engine=HOSTILE)
     write_run("d.json", day=5, engine="=1+2")
@@ -123,7 +123,7 @@ def test_markdown_and_csv_have_every_figure_and_nothing_that_runs(two, write_run
 def test_the_command_tells_json(two, compare, tmp_path):
     (told,) = json.loads(compare("a", "b", "--json").output)["comparisons"]
     assert told["job"]["workload"] == "quick"
-    assert [entry["label"] for entry in told["entries"]] == ["tensorflow", "litert"]
+    assert [entry["label"] for entry in told["entries"]] == ["tensorflow cpu", "litert cpu"]
     cells = [cell for cell in told["cells"] if cell["benchmark"] == "extract"]
     assert cells[1]["ratio"] == pytest.approx(1.3)
     assert cells[1]["runs"] == 3
@@ -182,8 +182,8 @@ def test_engines_and_threads_are_chosen(write_run, compare):
         told = json.loads(compare("x", "--json", *options).output)
         return [entry["label"] for each in told["comparisons"] for entry in each["entries"]]
 
-    assert labels("--engine=litert") == ["2 threads", "1 thread"]
-    assert labels("--threads=2") == ["tensorflow", "litert"]
+    assert labels("--engine=litert") == ["cpu 2 threads", "cpu 1 thread"]
+    assert labels("--threads=2") == ["tensorflow cpu", "litert cpu"]
     assert len(labels("--engine=litert", "--engine=tensorflow")) == 3
 
 
@@ -338,9 +338,9 @@ def test_of_one_folder_the_reference_machine_is_what_the_others_are_compared_wit
     write_run("all/a.json", day=-1, engine="early")
     write_run("all/r.json", engine="tensorflow")
     (told,) = json.loads(compare("all", "--json").output)["comparisons"]
-    assert [entry["label"] for entry in told["entries"]] == ["tensorflow", "early"]
+    assert [entry["label"] for entry in told["entries"]] == ["tensorflow cpu", "early cpu"]
     (told,) = json.loads(compare("all/a.json", "all/r.json", "--json").output)["comparisons"]
-    assert [entry["label"] for entry in told["entries"]] == ["early", "tensorflow"]
+    assert [entry["label"] for entry in told["entries"]] == ["early cpu", "tensorflow cpu"]
 
 
 def test_engines_are_compared_in_the_order_in_which_they_are_named(write_run, compare):

@@ -59,18 +59,18 @@ def test_another_job_never_comes_into_one_table_unless_it_is_mixed(change, write
     assert len(by_job(entries(tmp_path, mixed=list(change)))) == 1
 
 
-def test_an_entry_alone_is_named_by_machine_and_engine(write_run, tmp_path):
+def test_an_entry_alone_is_named_by_machine_engine_and_device(write_run, tmp_path):
     write_run("a.json", engine="litert")
     (entry,) = labelled(entries(tmp_path))
-    assert entry.label == f"{entry.machine} litert"
+    assert entry.label == f"{entry.machine} litert cpu"
 
 
-def test_labels_say_what_differs_and_nothing_else(write_run, tmp_path):
+def test_labels_say_the_device_what_differs_and_nothing_else(write_run, tmp_path):
     write_run("a.json")
     write_run("b.json", day=1, engine="litert")
     write_run("c.json", day=2, engine="litert", threads=1)
     labels = [entry.label for entry in labelled(entries(tmp_path))]
-    assert labels == ["tensorflow 2 threads", "litert 2 threads", "litert 1 thread"]
+    assert labels == ["tensorflow cpu 2 threads", "litert cpu 2 threads", "litert cpu 1 thread"]
 
 
 def test_what_is_mixed_is_compared_and_never_put_together(write_run, tmp_path):
@@ -78,7 +78,7 @@ def test_what_is_mixed_is_compared_and_never_put_together(write_run, tmp_path):
         write_run(f"{day}.json", day=day)
         write_run(f"int8-{day}.json", day=day, precision="int8", faster=2.0)
     found = labelled(entries(tmp_path, mixed=["precision"]))
-    assert [(entry.label, len(entry.runs)) for entry in found] == [("fp32", 2), ("int8", 2)]
+    assert [(entry.label, len(entry.runs)) for entry in found] == [("cpu fp32", 2), ("cpu int8", 2)]
     assert found[1].rate("extract") == pytest.approx(2 * found[0].rate("extract"))
 
 
@@ -86,7 +86,7 @@ def test_labels_name_mixed_models_and_numbers(write_run, tmp_path):
     write_run("a.json", image_size=160, model="efficientnet-lite0")
     write_run("b.json", day=1, image_size=96, model="https://tfhub.dev/google/other/1")
     labels = [entry.label for entry in labelled(entries(tmp_path, ["model", "image_size"]))]
-    assert labels[0] == "efficientnet-lite0 image size 160"
+    assert labels[0] == "cpu efficientnet-lite0 image size 160"
     assert labels[1].endswith(" image size 96")
 
 
@@ -95,7 +95,7 @@ def test_labels_of_equal_set_ups_have_their_time_and_then_a_number(write_run):
     found = [entry for path in paths for entry in entries_of(collect([str(path)]).runs)]
     labels = [entry.label.split(" ", 1)[1] for entry in labelled(found)]
     assert labels == [
-        f"tensorflow {when}"
+        f"tensorflow cpu {when}"
         for when in ("2026-11-01 00:00", "2026-11-02 00:00 #1", "2026-11-02 00:00 #2")
     ]
 

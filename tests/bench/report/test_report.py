@@ -186,7 +186,7 @@ def test_the_committed_report_is_what_the_committed_results_make(monkeypatch):
     again = page_of(TITLE, overview(reference_first(entries_of(runs))), Path("results"))
     assert said(committed) == said(again)
     assert len(said(again)) > 10_000
-    assert said(again).count("litert 2 threads") > 10
+    assert said(again).count("litert cpu 2 threads") > 10
 
 
 def test_names_from_files_are_text(write_run, write_report):
@@ -249,8 +249,8 @@ def test_a_report_of_chosen_engines_and_threads_has_no_others(undrawn, write_run
     assert [a["href"] for a in page.all("a") if "results" in a["href"]] == ["../results/3.json"]
     assert not any("xxx" in each for each in page.text)
     text = write_report("--engine", "yyy", "--engine", "xxx")[1]
-    assert text.index("yyy 1 thread", text.index('id="table-1"')) < text.index(
-        "xxx 1 thread", text.index('id="table-1"')
+    assert text.index("yyy cpu 1 thread", text.index('id="table-1"')) < text.index(
+        "xxx cpu 1 thread", text.index('id="table-1"')
     )
 
 
