@@ -6,7 +6,7 @@ import string
 from typing import TYPE_CHECKING
 
 from tlbench.escapes import printable
-from tlbench.report.table import lines_of, per_second, share
+from tlbench.report.table import lines_of, per_second, share, times
 from tlbench.report.text import INDENT, as_code, as_text, coloured, sentence
 from tlbench.stats.ratios import ALARM, CONFIDENCE, RUN_SD
 
@@ -71,15 +71,11 @@ def table_rows(comparison: Comparison) -> Iterator[tuple[str, ...]]:
 def _figures(cell: Cell) -> tuple[str, ...]:
     ratio = cell.ratio
     if ratio is None:
-        times, interval = "", "/".join(f"{each:+.0%}" for each in cell.spread or ())
+        factor, interval = "", "/".join(f"{each:+.0%}" for each in cell.spread or ())
     else:
-        times, interval = _times(ratio.value), f"{_times(ratio.low)}-{_times(ratio.high)}"
+        factor, interval = times(ratio.value), f"{times(ratio.low)}-{times(ratio.high)}"
     accuracy = share(cell.accuracy) + OTHER * cell.accuracy_differs
-    return per_second(cell.rate), times, interval, accuracy, cell.significance or ""
-
-
-def _times(value: float) -> str:
-    return f"{value:.2f}" if value < 10 else f"{value:,.1f}" if value < 100 else f"{value:,.0f}"
+    return per_second(cell.rate), factor, interval, accuracy, cell.significance or ""
 
 
 def entry_lines(comparison: Comparison) -> Iterator[str]:
@@ -126,11 +122,11 @@ def spans(positions: Sequence[int], names: Sequence[str]) -> str:
 
 def headline_text(headline: Headline) -> str:
     """A headline with its parts."""
-    parts = ", ".join(f"{printable(name)} {_times(part)}" for name, part in headline.parts.items())
+    parts = ", ".join(f"{printable(name)} {times(part)}" for name, part in headline.parts.items())
     if headline.value is None:
         return f"no headline ({printable(headline.reason or '')}; {parts or 'no parts'})"
     return (
-        f"{_times(headline.value)} times {printable(headline.reference)} (geometric mean of "
+        f"{times(headline.value)} times {printable(headline.reference)} (geometric mean of "
         f"{len(headline.parts)}: {parts})"
     )
 

@@ -97,6 +97,11 @@ def seconds(value: float) -> str:
     return f"{value * 1e6:.3g} µs"
 
 
+def times(value: float) -> str:
+    """A ratio as printed everywhere: three digits, or all before the point."""
+    return f"{value:.2f}" if value < 10 else f"{value:,.1f}" if value < 100 else f"{value:,.0f}"
+
+
 def gigabytes(value: int | None) -> str:
     """A memory peak in GB, or a dash."""
     return "-" if value is None else f"{value / 1e9:.2f}G"
