@@ -46,6 +46,7 @@ def throughput(comparison: Comparison, number: int) -> Chart:
         rows=rows,
         draw=partial(_draw_rates, {name: several for name, several in bars.items() if several}),
         notes=not_shown(comparison.entries, MOST),
+        folded=True,
     )
 
 
@@ -93,6 +94,7 @@ def peak(comparison: Comparison, number: int) -> Chart | None:
         rows=tuple((label, cell.last.label, *_peak_texts(cell)) for _, label, cell in bars),
         draw=partial(_draw_peak, bars),
         notes=not_shown(comparison.entries, MOST),
+        folded=True,
     )
 
 
@@ -171,7 +173,7 @@ def _draw_breakdown(parts: Mapping[str, Breakdown]) -> Figure:
         if each.whole:
             panel.plot([each.whole] * 2, [place - 0.42, place + 0.42], color="gray", linewidth=2.2,
                        label="whole job with loading" if place == 0 else None)  # fmt: skip
-    panel.set_yticks(range(len(parts)), list(map(two_lines, parts)))
+    panel.set_yticks(range(len(parts)), two_lines(parts))
     panel.set_ylim(len(parts) - 0.4, -0.6)
     panel.legend(
         loc="upper left", bbox_to_anchor=(0, -0.25 / height), ncols=3,
@@ -182,7 +184,7 @@ def _draw_breakdown(parts: Mapping[str, Breakdown]) -> Figure:
 
 def _height(labels: Iterable[str]) -> float:
     """Height of each bar beside such names."""
-    return TALL_BAR if any("\n" in two_lines(text) for text in labels) else BAR
+    return TALL_BAR if any("\n" in text for text in two_lines(labels)) else BAR
 
 
 def _draw_bar(
@@ -203,6 +205,6 @@ def _note(panel: Axes, place: int, end: float, text: str) -> None:
 
 def _finish(panel: Axes, labels: Sequence[str], longest: float) -> None:
     """Names of bars, and axes from 0 to the longest."""
-    panel.set_yticks(range(len(labels)), list(map(two_lines, labels)))
+    panel.set_yticks(range(len(labels)), two_lines(labels))
     panel.set(ylim=(len(labels) - 0.4, -0.6), xlim=(0, longest))
     panel.xaxis.set_major_formatter(tick)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import textwrap
 from dataclasses import dataclass
+from itertools import count, pairwise
+from os.path import commonprefix
 from typing import TYPE_CHECKING
 
 from tlbench.escapes import printable
 from tlbench.report.table import per_second
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -28,8 +30,8 @@ MOST_LINES = 6
 PANEL = 1.25
 #: Width of a picture in inches.
 WIDTH = 7.6
-#: Characters of a label in a picture.
-LENGTH = 38
+#: Characters of a line of a label beside a bar, and of a label in a legend.
+LENGTH, LONG = 38, 72
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,7 @@ class Chart:
         name: Of its files and its place in the page.
         draw: Makes the picture; called within ``drawing()``.
         notes: What it shows in words, if anything, a line each.
+        folded: Whether the page shows it only where somebody opens it.
     """
 
     name: str
@@ -49,6 +52,7 @@ class Chart:
     rows: tuple[tuple[str, ...], ...]
     draw: Callable[[], Figure]
     notes: tuple[str, ...] = ()
+    folded: bool = False
 
 
 def not_shown(entries: Sequence[object], most: int) -> tuple[str, ...]:
@@ -71,7 +75,7 @@ def panels(titles: Sequence[str], heights: Sequence[float]) -> tuple[Figure, lis
     axes = []
     for position, title in enumerate(titles):
         panel = figure.add_subplot(grid[position, 0])
-        panel.set_title(short(title), loc="left", fontsize=10, fontweight="bold")
+        panel.set_title(shortened([title])[title], loc="left", fontsize=10, fontweight="bold")
         panel.tick_params(labelsize=9)
         axes.append(panel)
     return figure, axes
@@ -92,17 +96,41 @@ def _turned(position: int) -> int:
     return (position + position // 7) % 7
 
 
-def short(text: str, length: int = LENGTH) -> str:
-    """A text from a file, in one line that fits: labels differ at their ends."""
-    shown = printable(text)
+def shortened(labels: Iterable[str], length: int = LONG) -> dict[str, str]:
+    """Labels from files in one line that fits, by label: cut where they differ from no other."""
+    texts = {label: printable(label) for label in labels}
+    return {
+        label: _cut(text, (_alike(text, other) for other in texts.values()), length)
+        for label, text in texts.items()
+    }
+
+
+def _alike(text: str, other: str) -> int:
+    """How many letters two texts begin with alike."""
+    return len(commonprefix((text, other)))  # noqa: RUF071 - letters, not folders
+
+
+def _cut(text: str, starts: Iterable[int], length: int) -> str:
+    """A text without the end of the longest part between places where it starts to differ."""
+    if len(text) <= length:
+        return text
+    begin, end = max(pairwise(sorted({0, *starts, len(text)})), key=lambda part: part[1] - part[0])
+    rest = text[: max(begin + 1, end - (len(text) + 1 - length))] + "…" + text[end:]
     half = length // 2
-    return shown if len(shown) <= length else f"{shown[: half - 1]}…{shown[-half:]}"
+    return rest if len(rest) <= length else f"{rest[: half - 1]}…{rest[-half:]}"
 
 
-def two_lines(text: str) -> str:
-    """A text from a file, in at most two lines."""
-    lines = textwrap.wrap(short(text, 2 * LENGTH - 4), LENGTH, break_on_hyphens=False)
-    return "\n".join(lines[:2])
+def two_lines(labels: Iterable[str]) -> list[str]:
+    """Labels from files, each in at most two lines."""
+    labels = list(labels)
+    texts = shortened(labels)
+    return ["\n".join(_wrapped(texts[label])) for label in labels]
+
+
+def _wrapped(text: str) -> list[str]:
+    """At most two lines, as short as words allow."""
+    several = (textwrap.wrap(text, width, break_on_hyphens=False) for width in count(LENGTH))
+    return next(lines for lines in several if len(lines) <= 2)
 
 
 def tick(value: float, _position: float) -> str:
@@ -119,5 +147,5 @@ def legend_below(axes: Sequence[Axes]) -> None:
     }
     axes[-1].legend(
         list(handles.values()), list(handles), loc="upper left", bbox_to_anchor=(0, -0.28),
-        ncols=2, frameon=False, fontsize=9,
+        ncols=1 if any(len(label) > LENGTH for label in handles) else 2, frameon=False, fontsize=9,
     )  # fmt: skip

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from tlbench.report.history_text import commits_text, legends, notes
 from tlbench.report.html.chart import (
     COLOURS,
-    LENGTH,
     MOST,
     MOST_LINES,
     PANEL,
@@ -17,7 +16,7 @@ from tlbench.report.html.chart import (
     marker,
     not_shown,
     panels,
-    short,
+    shortened,
     tick,
 )
 from tlbench.report.table import per_second, seconds, share
@@ -57,6 +56,7 @@ def history(section: Section, number: int) -> Chart | None:
         rows=tuple(row for each in shown for row in _rows(each)),
         draw=partial(_draw, shown, names),
         notes=tuple(_notes(shown, section.more_histories)),
+        folded=not any(series.shifts for each in shown for series in each.series),
     )
 
 
@@ -93,11 +93,12 @@ def _rows(each: History) -> Iterator[tuple[str, ...]]:
 
 def _draw(shown: Sequence[History], names: Sequence[str]) -> Figure:
     figure, axes = panels(names, [PANEL] * len(names))
+    labels = shortened(each.entry.label for each in shown)
     for panel, name in zip(axes, names, strict=True):
         for position, each in enumerate(shown):
             for series in each.series:
                 if series.benchmark == name:
-                    _draw_series(panel, series, position, each.entry.label)
+                    _draw_series(panel, series, position, labels[each.entry.label])
         low, high = panel.get_ylim()
         room = max(0.0, HEIGHT * (low + high) / 2 - (high - low)) / 2
         panel.set_ylim(max(0, low - room), high + room)
@@ -114,7 +115,7 @@ def _draw_series(panel: Any, series: Series, position: int, label: str) -> None:
     panel.plot(
         [series.points[i].when for i in drawn], [series.points[i].rate for i in drawn],
         color=look["color"], marker=look["marker"], markersize=3.5, linewidth=0.9,
-        label=short(label),
+        label=label,
     )  # fmt: skip
     for shift in series.shifts:
         panel.axvline(shift.after.when, color=look["color"], linewidth=1.2, linestyle="--")
@@ -165,14 +166,16 @@ def rounds(section: Section, number: int) -> Chart | None:
         rows=rows,
         draw=partial(_draw_rounds, {name: series for name, series in shown.items() if series}),
         notes=not_shown(entries, MOST_LINES),
+        folded=True,
     )
 
 
 def _draw_rounds(shown: Mapping[str, Mapping[str, tuple[int, Sequence[TimedRound]]]]) -> Figure:
     figure, axes = panels(list(shown), [PANEL] * len(shown))
+    labels = shortened(dict.fromkeys(label for series in shown.values() for label in series))
     for panel, series in zip(axes, shown.values(), strict=True):
         for label, (position, several) in series.items():
-            _draw_round_marks(panel, position, short(label), several)
+            _draw_round_marks(panel, position, labels[label], several)
         panel.axhline(1, color="gray", linewidth=0.8, linestyle=":")
         panel.locator_params(axis="x", integer=True)
     legend_below(axes)
@@ -225,6 +228,7 @@ def _draw_front(points: Sequence[Point]) -> Figure:
     figure, (panel,) = panels(["top-1"], [3.4])
     front = sorted((each.rate, each.accuracy) for each in points if each.on_front)
     panel.plot(*zip(*front, strict=True), color="gray", linewidth=1.2, zorder=1)
+    labels = shortened(each.label for each in points)
     for position, each in enumerate(points):
         look = marker(position)
         low, high = each.interval
@@ -232,7 +236,7 @@ def _draw_front(points: Sequence[Point]) -> Figure:
             each.rate, each.accuracy,
             [[max(0, each.accuracy - low)], [max(0, high - each.accuracy)]], color=look["color"],
             marker=look["marker"], markersize=8, capsize=3, linestyle="",
-            label=f"{short(each.label, 2 * LENGTH)}: {each.benchmark}",
+            label=f"{labels[each.label]}: {each.benchmark}",
         )  # fmt: skip
     panel.set_xlabel("images/s", fontsize=9)
     panel.set_xlim(0, 1.1 * max(each.rate for each in points))
