@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tlbench.compare.comparison import compared
-from tlbench.compare.entries import accuracy
+from tlbench.compare.entries import by_job
 from tlbench.compare.history import histories
 from tlbench.compare.latest import breakdown, rounds_of
 from tlbench.stats.proportions import wilson
@@ -34,17 +34,18 @@ WHOLE_JOBS = ("pipeline", "time_to_accuracy")
 
 @dataclass(frozen=True)
 class Summary:
-    """What matters most of an entry: time of the whole job, if measured, and top-1 accuracy of it.
+    """What matters most of an entry: the time of its whole job, and how it compares.
 
-    There is no headline for jobs that the reference machine hasn't run. ``rates`` are images per
-    second of the whole job, one for each run.
+    Attributes:
+        seconds: Of the whole job, and ``cell`` its throughput beside that of the first entry; None
+            where it was not measured.
+        headline: None for jobs that the reference machine hasn't run.
     """
 
     label: str
     seconds: float | None
-    accuracy: float | None
+    cell: Cell | None
     headline: Headline | None
-    rates: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,7 @@ class Section:
 
         The fastest only where it differs significantly from the next.
         """
-        rates = [each.rates for each in self.summaries if each.rates]
+        rates = [each.cell.rates for each in self.summaries if each.cell]
         if len(rates) < 2:
             return ""
         word = ratio(rates[1], rates[0]).significance(len(rates) - 1)
@@ -103,8 +104,10 @@ class Overview:
 
 
 def overview(entries: Sequence[Entry]) -> Overview:
-    """Summarise entries, in their order."""
-    comparisons = compared(entries)
+    """Summarise entries: of each job, the first one, then the others by their whole job's time."""
+    jobs = by_job(entries).values()
+    ordered = [each for first, *rest in jobs for each in (first, *sorted(rest, key=_seconds))]
+    comparisons = compared(ordered)
     runs = sorted((run for entry in entries for run in entry.runs), key=lambda run: run.when)
     return Overview(
         tuple(_section(each, comparisons) for each in comparisons),
@@ -140,15 +143,25 @@ def _images(comparison: Comparison) -> tuple[object, ...]:
 
 def _summaries(comparison: Comparison) -> Iterable[Summary]:
     shown = []
-    for entry, headline in zip(comparison.entries, comparison.headlines, strict=True):
-        whole = next((name for name in entry.benchmarks if name.startswith(WHOLE_JOB)), None)
+    for position, entry in enumerate(comparison.entries):
+        whole, headline = _whole_job(entry), comparison.headlines[position]
         if whole:
-            seconds = entry.benchmarks[whole][-1].images / entry.rate(whole)
-            rates = tuple(entry.rates(whole))
-            shown.append(Summary(entry.label, seconds, accuracy(entry, whole), headline, rates))
+            cell = comparison.cells[whole][position]
+            shown.append(Summary(entry.label, _seconds(entry), cell, headline))
         elif headline:
             shown.append(Summary(entry.label, None, None, headline))
     return sorted(shown, key=lambda each: math.inf if each.seconds is None else each.seconds)
+
+
+def _whole_job(entry: Entry) -> str | None:
+    """The benchmark of the whole job; None where it was not measured."""
+    return next((name for name in entry.benchmarks if name.startswith(WHOLE_JOB)), None)
+
+
+def _seconds(entry: Entry) -> float:
+    """Of the whole job; infinite where it was not measured."""
+    whole = _whole_job(entry)
+    return entry.benchmarks[whole][-1].images / entry.rate(whole) if whole else math.inf
 
 
 def _rounds(comparison: Comparison) -> dict[str, dict[int, tuple[TimedRound, ...]]]:

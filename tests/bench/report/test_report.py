@@ -18,10 +18,10 @@ from tlbench.cli.main import main
 from tlbench.cli.report import TITLE
 from tlbench.compare.entries import entries_of
 from tlbench.compare.overview import overview
-from tlbench.compare.reference import reference_first
+from tlbench.compare.reference import Headline, reference_first
 from tlbench.machine.noise_sample import NoiseSample
 from tlbench.report.html import page as page_module
-from tlbench.report.html.chart import MOST, marker, style
+from tlbench.report.html.chart import MOST, marker, shortened, style
 from tlbench.report.html.page import charts
 from tlbench.report.html.page import page as page_of
 from tlbench.runs.collect import collect
@@ -381,24 +381,70 @@ def test_no_two_entries_look_alike():
     assert len(set(looks)) == len(set(marks)) == 49
 
 
-def test_a_job_begins_with_its_entries_the_fastest_at_the_whole_job_first(
-    undrawn, write_run, write_report
-):
+def test_a_job_begins_with_the_whole_job_the_fastest_first(undrawn, write_run, write_report):
     for number, (engine, faster) in enumerate({"slow": 0.5, "fast": 2.0, "middle": 1.0}.items()):
         write_run(f"{number}.json", day=number, engine=engine, faster=faster)
-    page, _ = write_report()
-    text = " ".join(" ".join(page.text).split())
-    places = [text.index(f"{engine} ") for engine in ("fast", "middle", "slow")]
-    told = re.findall(r"([\d.]+) s from raw .*?, top-1 0\.\d{4}(: the fastest|: shortest)?", text)
-    times = [float(seconds) for seconds, _ in told]
-    assert places == sorted(places)
+    _, text = write_report()
+    cards = re.findall(r'<li><div class="big">.*?</li>', text, re.DOTALL)
+    assert [re.search(r"<bdi>(\w+) cpu", card)[1] for card in cards] == ["fast", "middle", "slow"]
+    times = [float(re.search(r"([\d.]+) s<", card)[1]) for card in cards]
     assert times == pytest.approx([times[0], 2 * times[0], 4 * times[0]], rel=0.02)
-    assert [first for _, first in told] == [": the fastest", "", ""]
+    ratios = [re.findall(r'class="ratio">(.*?)×', card) for card in cards]
+    assert ratios == [["4.00"], ["2.00"], []]  # of the first that was measured
+    assert ["the fastest" in card for card in cards] == [True, False, False]
+    assert all("top-1 0.7500" in card for card in cards)
     write_run("3.json", engine="alike", faster=1.98)
-    page, _ = write_report()
-    text = " ".join(" ".join(page.text).split())
-    assert ": shortest" in text
-    assert ": the fastest" not in text
+    text = write_report()[1]
+    assert "; shortest" in text
+    assert "the fastest" not in text
+
+
+def test_the_mean_of_all_benchmarks_is_a_footnote(undrawn, many, write_report, monkeypatch):
+    part = Headline(2.5, {"extract": 2.5, "resize": 2.5}, "a machine")
+    monkeypatch.setattr("tlbench.compare.comparison.headline", lambda _: part)
+    page, text = write_report()
+    (footnote,) = {each for each in page.text if "geometric mean" in each}
+    assert footnote == "geometric mean of 2 benchmarks: 2.50 times a machine"
+    assert not any("2.50" in big for big in re.findall('<div class="big">.*', text))
+
+
+def test_twelve_entries_are_open_and_the_others_folded(undrawn, write_run, write_report):
+    for threads in range(1, MOST + 4):
+        write_run(f"{threads}.json", threads=threads, faster=2.0 if threads == MOST + 3 else 1.0)
+    _, text = write_report()
+    open_text = re.sub("<details>.*?</details>", "", text, flags=re.DOTALL)
+    (shown,) = re.findall('<ul class="headlines">.*?</ul>', open_text, re.DOTALL)
+    (stages,) = re.findall('<table class="stages".*?</table>', open_text, re.DOTALL)
+    for part in (shown, stages):
+        assert len(re.findall(r"<bdi>cpu \d+ threads?</bdi>", part)) == MOST
+        # What others are compared with, and the fastest.
+        assert "<bdi>cpu 1 thread</bdi>" in part
+        assert f"<bdi>cpu {MOST + 3} threads</bdi>" in part
+    assert text.count("<summary>3 more entries</summary>") == 2
+
+
+def test_sample_images_say_how_they_were_picked(undrawn, write_run, write_report):
+    sample = {"image": "AAAA", "predicted": "cat", "probability": 1.0}
+    write_run("a.json", samples=[sample])
+    assert "The first of the photographs" in write_report()[1]
+    write_run("a.json", samples=[sample | {"label": "cat"}])
+    assert "even distances" in write_report()[1]
+
+
+@pytest.mark.parametrize(
+    ("labels", "shown"),
+    [
+        (["a short one", "b"], ["a short one", "b"]),
+        (["m" * 60 + " x cpu", "m" * 60 + " y cpu"], ["mmmmmmmmmmmm…x cpu", "mmmmmmmmmmmm…y cpu"]),
+        (["x " + "m" * 60, "y " + "m" * 60], ["x mmmmmmmmmmmmmmm…", "y mmmmmmmmmmmmmmm…"]),
+        (["a " + "m" * 60 + "1", "a " + "m" * 60 + "2", "b"],
+         ["a mmmmmmmmmmmmmm…1", "a mmmmmmmmmmmmmm…2", "b"]),
+    ],
+    ids=["short", "begin", "end", "third"],
+)  # fmt: skip
+def test_labels_are_cut_where_they_differ_from_no_other(labels, shown):
+    cut = shortened(labels, 18)
+    assert list(cut.values()) == shown
 
 
 def test_an_entry_alone_has_no_ratios_and_nothing_about_their_significance(

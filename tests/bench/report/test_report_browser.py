@@ -1,16 +1,28 @@
-"""The report in a real browser: what people see, sort and filter."""
+"""The pages in a real browser: what people see, sort, filter and print."""
 
+import base64
 import json
+import re
 import shutil
+from pathlib import Path
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
 from tlbench.cli.main import main
+from tlbench.report.training_page import MissedImage, training_page
+from tlbench.stats.proportions import confusion
 
 HOSTILE = "<img src=x onerror=document.title='broken'>"
 BROWSER = shutil.which("chromium") or shutil.which("google-chrome")
 DRIVER = shutil.which("chromedriver")
+COMMITTED = Path(__file__).parents[3] / "results" / "report.html"
+#: A third of the height of the committed report before details were folded, in pixels.
+HEIGHT = 31_834 / 3
+#: A4 in inches, and the most pages of the committed report.
+PAPER = {"paperWidth": 8.27, "paperHeight": 11.69}
+PAGES = 8
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(not (BROWSER and DRIVER), reason="no Chromium and chromedriver here"),
@@ -39,14 +51,26 @@ def report(write_run, tmp_path):
 
 
 @pytest.fixture
+def training(tmp_path):
+    """The page of a training, with mistakes."""
+    labels = np.arange(40) % 4
+    answers = confusion(labels, np.where(labels == 3, 0, labels), ["a", "b", HOSTILE, "d"])
+    image = MissedImage("AAAA", "d", "a", 0.75, "d/1.jpg")
+    target = tmp_path / "training.html"
+    page = training_page({"data": "photos", "seed": "0"}, answers, [image], 0.25)
+    target.write_text(page, encoding="utf-8")
+    return target
+
+
+@pytest.fixture
 def browse(report):
-    """Opens the page at a width in pixels, light or dark."""
+    """Opens a page, the report without another, at a width in pixels, light or dark."""
     from selenium import webdriver
     from selenium.webdriver.chrome.service import Service
 
     opened = []
 
-    def browse(width=1280, *, dark=False):
+    def browse(width=1280, *, dark=False, page=report):
         options = webdriver.ChromeOptions()
         options.binary_location = BROWSER
         for argument in (
@@ -63,7 +87,7 @@ def browse(report):
         )
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [scheme]})
-        driver.get(report.as_uri())
+        driver.get(page.as_uri())
         return driver
 
     yield browse
@@ -77,6 +101,12 @@ def column(driver, number):
         f".map(row => row.cells[{number}].textContent.trim())"
     )
     return driver.execute_script(script)
+
+
+def unfold(driver):
+    driver.execute_script(
+        "for (const each of document.querySelectorAll('details')) each.open = true"
+    )
 
 
 def test_it_opens_from_disk_without_an_error_and_asks_for_nothing(browse, report):
@@ -121,15 +151,16 @@ def test_tables_are_sorted_by_mouse_and_by_keyboard(browse):
     from selenium.webdriver.common.keys import Keys
 
     driver = browse()
-    button = driver.find_elements(By.CSS_SELECTOR, "#table-1 th button")[2]
-    head = driver.find_elements(By.CSS_SELECTOR, "#table-1 thead th")[2]
+    unfold(driver)
+    button = driver.find_elements(By.CSS_SELECTOR, "#table-1 th button")[5]
+    head = driver.find_elements(By.CSS_SELECTOR, "#table-1 thead th")[5]
     button.click()
     assert head.get_attribute("aria-sort") == "ascending"
-    rates = [float(text.replace(",", "")) for text in column(driver, 2)]
+    rates = [float(text.replace(",", "")) for text in column(driver, 5)]
     assert rates == sorted(rates)
     button.send_keys(Keys.ENTER)
     assert head.get_attribute("aria-sort") == "descending"
-    rates = [float(text.replace(",", "")) for text in column(driver, 2)]
+    rates = [float(text.replace(",", "")) for text in column(driver, 5)]
     assert rates == sorted(rates, reverse=True)
 
 
@@ -137,13 +168,14 @@ def test_a_filter_leaves_the_rows_that_have_it(browse):
     from selenium.webdriver.common.by import By
 
     driver = browse()
+    unfold(driver)
     every = len(column(driver, 0))
     field = driver.find_element(By.CSS_SELECTOR, "input[type=search]")
     field.send_keys("LiteRT")
-    assert set(column(driver, 1)) == {"litert"}
+    assert set(column(driver, 1)) == {"litert cpu"}
     field.clear()
     field.send_keys("litert  EXTRACT")  # every word, in any order
-    assert (column(driver, 0), column(driver, 1)) == (["extract"], ["litert"])
+    assert (column(driver, 0), column(driver, 1)) == (["extract"], ["litert cpu"])
     field.clear()
     field.send_keys(" \b")
     assert len(column(driver, 0)) == every
@@ -152,6 +184,7 @@ def test_a_filter_leaves_the_rows_that_have_it(browse):
 @pytest.mark.parametrize("width", [360, 1280])
 def test_the_page_never_scrolls_sideways(browse, width):
     driver = browse(width)
+    unfold(driver)
     wide = driver.execute_script("return document.documentElement.scrollWidth")
     assert wide <= width
 
@@ -167,3 +200,36 @@ def test_it_is_dark_where_that_is_preferred(browse):
     assert brightness(dark[0]) < brightness(dark[1])
     text = "return getComputedStyle(document.querySelector('.picture svg text')).fill"
     assert brightness(browse(dark=True).execute_script(text)) > 382
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize("name", ["report", "training"])
+def test_axe_finds_no_barrier(browse, request, name, dark):
+    from axe_selenium_python import Axe
+
+    driver = browse(dark=dark, page=request.getfixturevalue(name))
+    unfold(driver)
+    axe = Axe(driver)
+    axe.inject()
+    found = axe.run()
+    assert len(found["passes"]) > 15
+    assert [(each["id"], each["nodes"][0]["html"]) for each in found["violations"]] == []
+
+
+def test_a_phone_shows_every_ratio_without_scrolling(browse):
+    driver = browse(390)
+    unfold(driver)
+    shown = driver.execute_script(
+        "return [...document.querySelectorAll('.ratio, .sortable td[data-value]:nth-child(3)')]"
+        ".map(each => [each.getBoundingClientRect().left, each.getBoundingClientRect().right])"
+    )
+    assert len(shown) > 2 * 8
+    assert all(0 <= left < right <= 390 for left, right in shown)
+
+
+def test_the_committed_report_is_short_on_the_screen_and_on_paper(browse):
+    driver = browse(page=COMMITTED)
+    assert driver.execute_script("return document.documentElement.scrollHeight") <= HEIGHT
+    printed = driver.execute_cdp_cmd("Page.printToPDF", PAPER | {"printBackground": True})
+    pages = re.findall(rb"/Type\s*/Page\b", base64.b64decode(printed["data"]))
+    assert 1 < len(pages) <= PAGES

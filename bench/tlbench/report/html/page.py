@@ -10,20 +10,24 @@ from urllib.parse import quote
 from markupsafe import Markup
 
 from tlbench.machine.fact_format import facts_lines
-from tlbench.report.comparison_text import headline_text, legend, mixture_text, weak_text
+from tlbench.report.comparison_text import legend, mixture_text, weak_text
 from tlbench.report.html import bars
+from tlbench.report.html.chart import MOST
 from tlbench.report.html.lines import history, pareto, rounds
 from tlbench.report.pictures import as_svg, drawing, write_picture
-from tlbench.report.table import per_second, seconds, share
+from tlbench.report.table import per_second, seconds, share, times
 from tlbench.report.text import template
 from tlbench.runs.collect import progress
 
 if TYPE_CHECKING:
-    from tlbench.compare.overview import Overview, Section, Summary
+    from tlbench.compare.overview import Overview, Samples, Section
+    from tlbench.compare.reference import Headline
     from tlbench.report.html.chart import Chart
 
 #: Files that are listed; the others are counted.
 FILES = 200
+#: Behind ratios, by their significance.
+MARKS = {"faster": "▲", "slower": "▼"}
 #: Figures of a picture that are listed below it.
 ROWS = 1_000
 
@@ -59,14 +63,18 @@ def page(title: str, shown: Overview, folder: Path) -> str:
         per_second=per_second,
         share=share,
         facts=facts_lines,
-        whole_job=_whole_job,
-        headline=headline_text,
+        seconds=seconds,
+        times=times,
+        headline=_geometric_mean,
+        picked=_picked,
         mixture=mixture_text,
         weak=weak_text,
     ).render(
         title=title,
         sections=sections,
         pictures=pictures,
+        marks=MARKS,
+        most=MOST,
         legend=legend("the first entry"),
         rows_shown=ROWS,
         machines=shown.machines,
@@ -93,6 +101,21 @@ def write_plots(shown: Overview, folder: Path) -> list[str]:
     return names
 
 
-def _whole_job(summary: Summary) -> str:
-    """Such as ``108 s``."""
-    return "not measured" if summary.seconds is None else seconds(summary.seconds)
+def _geometric_mean(headline: Headline) -> str:
+    """The footnote of an entry's whole job: its mean over all benchmarks."""
+    if headline.value is None:
+        return f"no mean of all benchmarks ({headline.reason})"
+    return (
+        f"geometric mean of {len(headline.parts)} benchmarks: {times(headline.value)} times "
+        f"{headline.reference}"
+    )
+
+
+def _picked(samples: Samples) -> str:
+    """How a run picks the images that it keeps, see ``tlbench.suite.samples``."""
+    if any(each.label for each in samples.images):
+        return (
+            "Picked from the test images: some at even distances, then the wrong predictions with "
+            "the highest probability. So there are more wrong ones than in the whole test set."
+        )
+    return "The first of the photographs that were classified."
