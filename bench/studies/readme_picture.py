@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from tlbench.compare.comparison import Comparison
     from tlbench.report.html.chart import Chart
 
-MACHINE = "intel-xeon-2-cpus"
+MACHINE = "intel-xeon-emerald-rapids-2-cpus"
 FOLDER, NAME = "docs/pictures", "engines"
 #: Benchmarks that say most, of the suite's eight.
 SHOWN = ("extract", "pipeline (recompute)")

@@ -49,7 +49,7 @@ def photo(folder):
 def results(folder):
     """This project's own results of two machines."""
     with committed_results() as source:
-        for machine in ("amd-epyc-2-cpus", "intel-xeon-2-cpus"):
+        for machine in ("amd-epyc-turin-2-cpus", "intel-xeon-emerald-rapids-2-cpus"):
             shutil.copytree(source / "results" / machine, folder / "results" / machine)
 
 

@@ -11,7 +11,8 @@ from rich.table import Table
 from tlbench.cli.command_line import Failure
 from tlbench.cli.options import json_option
 from tlbench.machine.fact_format import facts_lines
-from tlbench.machine.fingerprint import fingerprint, machine_name
+from tlbench.machine.fingerprint import fingerprint
+from tlbench.machine.naming import machine_name
 from tlbench.machine.probes import ProbeError, peak, probes_json, run_probes
 from tlbench.machine.state import momentary_state
 from tlbench.report.text import rendered

@@ -21,6 +21,7 @@ MACHINE = frozenset(
         *("cpu", "cpu_id", "architecture", "instruction_sets", "sockets", "physical_cores"),
         *("logical_cpus", "caches", "cpus_affinity", "cores_affinity", "cpu_quota", "cpus_usable"),
         *("memory_bytes", "memory_limit_bytes", "hypervisor", "gpus", "gpu_memory_bytes"),
+        *("cloud", "instance_type"),
     )
 )
 #: Facts whose None says "there is none"; elsewhere it says "not known".

@@ -29,6 +29,7 @@ WORDS = {
     "cpus_usable": "CPUs this process may use",
     "memory_bytes": "memory",
     "memory_limit_bytes": "memory limit",
+    "instance_type": "instance type",
     "gpus": "GPUs",
     "gpu_memory_bytes": "GPU memory",
     "gpu_driver": "GPU driver",

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import os
 import platform
-import re
-from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import psutil
 
 from tlbench.machine.cgroup import cpu_quota, memory_limit
+from tlbench.machine.cloud import cloud_facts
 from tlbench.machine.cpu import Cpu, allowed_cpus, caches, cpuinfo_blocks, read_cpu
 from tlbench.machine.gpu import gpu_facts, open_nvml
 from tlbench.machine.software import (
@@ -64,6 +63,7 @@ def fingerprint(root: Path = ROOT, environ: Mapping[str, str] = os.environ) -> d
         **_resources(cpu, root),
         "hypervisor": hypervisor(root),
         "container": container(root),
+        **cloud_facts(root),
         **_gpus(root),
         "os": f"{platform.system()} {platform.release()}",
         "os_name": _os_name(root),
@@ -73,23 +73,6 @@ def fingerprint(root: Path = ROOT, environ: Mapping[str, str] = os.environ) -> d
         **onednn(cpu, environ),
         "settings": settings(environ) | tensorflow_threads(),
     }
-
-
-def machine_name(facts: dict[str, Any]) -> str:
-    """A folder name for results: ``amd-epyc-2-cpus``, ``intel-xeon-16-cpus-h100-80gb-hbm3``.
-
-    GPUs are counted from two on, as in ``...-2x-a100``.
-    """
-    cpu = _slug(re.sub(r"CPU|Processor|@.*", " ", str(facts["cpu"]), flags=re.IGNORECASE))
-    gpus = Counter(_slug(str(each).replace("NVIDIA", "")) for each in facts.get("gpus") or [])
-    parts = [f"{count}x-{name}" if count > 1 else name for name, count in sorted(gpus.items())]
-    return "-".join([f"{cpu or 'machine'}-{facts['cpus_usable']}-cpus", *parts])
-
-
-def _slug(text: str) -> str:
-    """Lower-case letters and digits, with hyphens between."""
-    words = re.sub(r"\(R\)|\(TM\)", " ", text, flags=re.IGNORECASE)
-    return re.sub(r"[^a-z0-9]+", "-", words.lower()).strip("-")
 
 
 def _processor(cpu: Cpu, root: Path) -> dict[str, Any]:

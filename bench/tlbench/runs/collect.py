@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from tqdm import tqdm
 
-from tlbench.machine.fingerprint import machine_name
+from tlbench.machine.naming import machine_name
 from tlbench.runs.read import ResultError, read_file
 from tlbench.runs.row import JOB, OWN_RECIPE, SETUP
 
@@ -33,7 +33,7 @@ class Run:
 
     Attributes:
         when: When it was measured, with a time zone.
-        machine: A name for the machine, such as ``amd-epyc-2-cpus``.
+        machine: A name for the machine, such as ``amd-epyc-turin-2-cpus``.
         facts: The machine's fingerprint; runs with equal ones share it.
         commit: What was measured, where it was a checkout; with ``+`` where it had changes.
         rows: Its benchmarks. Of the runs that ``collect`` returns, only the latest of a machine,

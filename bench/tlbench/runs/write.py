@@ -8,7 +8,7 @@ import re
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from tlbench.machine.fingerprint import machine_name
+from tlbench.machine.naming import machine_name
 from tlbench.runs.files import write_file
 from tlbench.runs.model_name import short_name
 

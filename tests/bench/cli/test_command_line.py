@@ -276,7 +276,7 @@ def test_bash_completes_by_the_script(tmp_path):
 
 def test_check_tells_scripts_which_file_has_which_problem(tmp_path):
     good, bad = tmp_path / "good.json", tmp_path / "bad.json"
-    shutil.copy(next(RESULTS.glob("amd-epyc-2-cpus/*.json")), good)
+    shutil.copy(next(RESULTS.glob("amd-epyc-turin-2-cpus/*.json")), good)
     bad.write_text("{")
     done = tlbench("check", "--json", tmp_path)
     assert done.exit_code == 2

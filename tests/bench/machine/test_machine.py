@@ -11,7 +11,8 @@ from types import SimpleNamespace
 import pytest
 
 from tlbench.machine.difference import MACHINE, Change, compare_fingerprints
-from tlbench.machine.fingerprint import fingerprint, machine_name
+from tlbench.machine.fingerprint import fingerprint
+from tlbench.machine.naming import machine_name
 from tlbench.machine.software import ONEDNN_SETS, blas, onednn, settings
 from tlbench.machine.state import momentary_state
 

@@ -210,9 +210,9 @@ def test_facts_are_shown_with_their_unit(name, value, text):
 
 
 def test_the_first_line_names_the_machine_and_facts_have_names_in_words(monkeypatch):
-    monkeypatch.setattr("tlbench.cli.machine.machine_name", lambda _: "amd-epyc-2-cpus")
+    monkeypatch.setattr("tlbench.cli.machine.machine_name", lambda _: "amd-epyc-turin-2-cpus")
     lines = tlbench("--no-probes").stdout.splitlines()
-    assert lines[0] == "name: amd-epyc-2-cpus"
+    assert lines[0] == "name: amd-epyc-turin-2-cpus"
     names = {line.split("  ")[0] for line in lines}
     assert {"memory", "swap used", "CPUs this process may use"} <= names
 

@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 import pytest
 
 from tl_core.models.handles import classifier_handle, public_name
-from tlbench.machine.fingerprint import fingerprint, machine_name
+from tlbench.machine.fingerprint import fingerprint
+from tlbench.machine.naming import machine_name
 from tlbench.runs.model_name import short_name
 from tlbench.runs.read import ResultError, read_file
 from tlbench.runs.write import Subject
