@@ -113,12 +113,12 @@ def gate(
     Exit code 0: pass; 1: fail; 2: bad input; 3: inconclusive; 4: nothing measured or not
     comparable.
     """
+    _check_sides(base or head or repeat)
     # Here and below: SciPy's statistics take long to import, and --help doesn't need them.
     from tlbench.gate.run import Settings
     from tlbench.gate.verdict import parse_tolerances
 
     settings = Settings(command, parse_tolerances(tolerance, accuracy_tolerance), budget)
-    _check_sides(base or head or repeat)
     evidence = _evidence(profile=not (no_profile or repeat), count=counted is not None)
     try:
         reports = _run((base, head), settings, save, repeat, evidence, resume=resume, seed=seed)
@@ -130,11 +130,11 @@ def gate(
 
 
 def _check_sides(named: object) -> None:
-    """Refuse a gate of the working tree against itself."""
+    """Say what a gate compares, where nothing was named: it would be the working tree itself."""
     if not named:
         raise InputError(
-            "both sides are the working tree; expected what to compare with, such as "
-            "--base ref=main"
+            "a gate compares a candidate, by default the working tree, with a base; name the "
+            "base, such as --base ref=main"
         )
 
 

@@ -405,10 +405,13 @@ def test_outside_a_repository_an_interrupted_gate_cannot_be_resumed(start, suite
     assert "it can't be resumed" in err
 
 
-def test_without_sides_nothing_is_gated():
+def test_without_sides_a_gate_says_what_it_compares():
     done = CliRunner().invoke(main, ["gate", "--", "bench_words.py"])
     assert done.exit_code == 2
-    assert "both sides are the working tree; expected what to compare with" in done.output
+    assert done.output == (
+        "Error: a gate compares a candidate, by default the working tree, with a base; name the "
+        "base, such as --base ref=main\n"
+    )
 
 
 def test_explain_says_what_verdicts_mean_and_runs_nothing():
