@@ -30,26 +30,30 @@ if TYPE_CHECKING:
 
 #: The run whose table is shown, and what was typed.
 RUN = (
-    "results/intel-xeon-2-cpus/"
+    "results/intel-xeon-emerald-rapids-2-cpus/"
     "tutorial_mobilenet_v2_100_224_cifar10_openvino_fp32_cpu_20261128T014502Z.json"
 )
 MEASURE = "pytest --benchmark --workload tutorial --engine openvino --isolate --download"
 #: Lines of what differs that are shown.
 FACTS = 4
 #: The benchmark that is explained, and what its line means in each language.
-EXAMPLE = "extract"
+EXAMPLE = "pipeline (recompute)"
 ENGLISH = (
-    "How to read it: at `{0}`, B ({5}) has {1} times the throughput of A, with a 95 % interval of "
-    "{2} to {3}. The word `{4}` means that the difference is statistically significant: A is "
-    "1/{1} = {6:.1f} times as fast. `interval` has the slowest and the fastest run in the lines of "
-    "A, and the confidence interval of the ratio in those of B."
+    "How to read it: at `{0}`, the whole job, B ({5}) has {1} times the throughput of A, with a "
+    "95 % interval of {2} to {3}. The word `{4}` means that the difference is statistically "
+    "significant: A is 1/{1} = {6:.1f} times as fast. `interval` has the slowest and the fastest "
+    "run in the lines of A, and the confidence interval of the ratio in those of B."
 )
 CHINESE = (
-    "如何解读：在 `{0}` 上，B（{5}）的吞吐量是 A 的 {1} 倍，该比值的 95 % 置信区间为 {2} 至 {3}。"
+    "如何解读：在整个任务（`{0}`）上，B（{5}）的吞吐量是 A 的 {1} 倍，"
+    "该比值的 95 % 置信区间为 {2} 至 {3}。"
     "`{4}`（更慢）表示差异在统计上显著：A 的速度是 B 的 1/{1} = {6:.1f} 倍。"
     "`interval` 在 A 的各行是最慢和最快的一次运行，在 B 的各行是该比值的置信区间。"
 )
-COMPARE = "tlbench compare amd-epyc-2-cpus intel-xeon-2-cpus --engine litert --threads 2"
+COMPARE = (
+    "tlbench compare amd-epyc-turin-2-cpus intel-xeon-emerald-rapids-2-cpus "
+    "--engine litert --threads 2"
+)
 
 
 def terminal(command: str, lines: Iterable[str]) -> str:
@@ -101,7 +105,7 @@ def _essential(paragraph: list[str]) -> str:
     """A paragraph of the comparison as the README shows it; what is left out is dots."""
     if paragraph[0].startswith("what differs"):
         paragraph = [*paragraph[:FACTS], "  ..."]
-    return "..." if "geometric mean of" in paragraph[0] else "\n".join(paragraph)
+    return "..." if "geometric mean of" in " ".join(paragraph) else "\n".join(paragraph)
 
 
 def _compare(*options: str) -> str:

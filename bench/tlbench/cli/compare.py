@@ -8,6 +8,7 @@ import click
 
 from tlbench.cli.command_line import NOTHING, Failure
 from tlbench.cli.options import explain_option, file_option, json_option
+from tlbench.cli.prices import price_options
 from tlbench.cli.runs import choosing_runs
 from tlbench.compare.comparison import compared
 from tlbench.compare.entries import entries_of, labelled
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
     from tlbench.cli.runs import ChosenRuns
     from tlbench.compare.entries import Entry
+    from tlbench.compare.prices import Prices
 
 #: Facts that runs may differ in for ``--mix`` to be proposed: with more, it is another question.
 MOST_MIXED = 2
@@ -40,6 +42,7 @@ MOST_MIXED = 2
     type=click.Choice(JOB),
     help="compare jobs that differ in this; repeatable",
 )
+@price_options
 @explain_option("how the figures are computed", explanation)
 @file_option("--markdown", "Markdown summary to write")
 @file_option("--csv", "CSV file of all figures to write")
@@ -48,6 +51,7 @@ def compare(
     *,
     chosen: ChosenRuns,
     mixed: tuple[str, ...],
+    prices: Prices,
     markdown: Path | None,
     csv: Path | None,
     as_json: bool,
@@ -56,9 +60,11 @@ def compare(
 
     A RUN is a result file, a folder of them, or a machine's name; without one, all results. Each
     RUN's files with the same job, machine and setup form one entry. All entries are compared with
-    the first. Differences between entries are listed
-    before any number. Runs of other jobs, data copies or precisions are in tables of their own,
-    unless --mix allows it.
+    the first. Differences between entries are listed before any number. Runs of other jobs, data
+    copies or precisions are in tables of their own, unless --mix allows it.
+
+    With prices it says which machine gives most images per unit of currency. A MACHINE is the name
+    that is shown, the folder of its results, or its cloud's instance type.
 
     Exit code 0: compared; 2: bad input; 4: no two runs of the same job.
     """
@@ -68,7 +74,8 @@ def compare(
     if not entries:
         raise chosen.empty()
     entries = chosen.filtered(reference_first(entries) if len(chosen.names) == 1 else entries)
-    comparisons = [each for each in compared(entries) if len(each.entries) > 1]
+    prices.check(entries)
+    comparisons = [each for each in compared(entries, prices) if len(each.entries) > 1]
     if not comparisons:
         raise Failure(_nothing(entries, mixed), NOTHING)
     for path, text in ((markdown, as_markdown), (csv, as_csv)):
@@ -92,7 +99,8 @@ def _nothing(entries: Sequence[Entry], mixed: Sequence[str]) -> str:
     if len(entries) < 2:
         return (
             "only one kind of run: expected at least two that differ in machine, engine, "
-            "device or threads, or two files; name more runs"
+            "device or threads, or two files; name more runs, or measure, such as with "
+            "pytest --benchmark --engine litert"
         )
     jobs = [dict(entry.job.facts) for entry in entries]
     values = {

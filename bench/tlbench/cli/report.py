@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from tlbench.cli.command_line import count
 from tlbench.cli.options import output_option
+from tlbench.cli.prices import price_options
 from tlbench.cli.runs import ChosenRuns, choosing_runs
 from tlbench.compare.overview import overview
 from tlbench.compare.reference import reference_first
 from tlbench.report.html.page import page, write_plots
 from tlbench.runs.files import write_file
+
+if TYPE_CHECKING:
+    from tlbench.compare.prices import Prices
 
 TITLE = "Transfer learning benchmarks"
 
@@ -20,6 +25,7 @@ TITLE = "Transfer learning benchmarks"
 @click.command(epilog="Example: tlbench report results/ -o report.html --plots pictures/")
 @choosing_runs
 @output_option
+@price_options
 @click.option(
     "--plots",
     type=click.Path(file_okay=False, path_type=Path),
@@ -27,7 +33,9 @@ TITLE = "Transfer learning benchmarks"
     help="folder for every picture, as SVG and PNG",
 )
 @click.option("--title", default="Transfer learning benchmarks", metavar="TEXT", help="page title")
-def report(*, chosen: ChosenRuns, output: Path, plots: Path | None, title: str) -> None:
+def report(
+    *, chosen: ChosenRuns, prices: Prices, output: Path, plots: Path | None, title: str
+) -> None:
     """Write one HTML page about runs.
 
     It needs no network and opens from disk. A RUN is a result file, a folder of them, or a
@@ -35,7 +43,9 @@ def report(*, chosen: ChosenRuns, output: Path, plots: Path | None, title: str) 
 
     Exit code 0: written; 2: bad input; 4: no run.
     """
-    shown = overview(chosen.filtered(reference_first(chosen.entries())))
+    entries = chosen.filtered(reference_first(chosen.entries()))
+    prices.check(entries)
+    shown = overview(entries, prices)
     write_file(output, page(title, shown, output.parent))
     size = output.stat().st_size / 1e6
     click.echo(f"{output}: {count(len(shown.runs), 'run')}, {size:.1f} MB")

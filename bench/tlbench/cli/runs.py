@@ -65,7 +65,12 @@ class ChosenRuns:
     threads: tuple[int, ...]
 
     def read(self, names: Sequence[str]) -> tuple[Run, ...]:
-        """Runs of these names, as ``collect`` has them; skipped files are listed on stderr."""
+        """Runs of these names, as ``collect`` has them; skipped files are listed on stderr.
+
+        Where nothing was named and nothing measured yet, a ``Failure`` says what to run.
+        """
+        if list(names) == [str(self.results)] and not self.results.exists():
+            raise self.empty()
         collected = collect(names, self.results)
         skipped = [printable(line) for line in collected.skipped]
         if len(skipped) > MOST_SKIPPED:
@@ -85,7 +90,11 @@ class ChosenRuns:
     def empty(self) -> Failure:
         """The error for names without a run."""
         places = ", ".join(self.names)
-        return Failure(f"no run in {places}: measure one with pytest --benchmark", NOTHING)
+        return Failure(
+            f"no run in {places} yet: measure this machine with pytest --benchmark, or name result "
+            "files",
+            NOTHING,
+        )
 
     def filtered(self, entries: list[Entry]) -> list[Entry]:
         """Entries of the chosen engines and numbers of threads, in that order.

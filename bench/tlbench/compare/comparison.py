@@ -4,25 +4,30 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import msgspec
 
+from tlbench.compare.cost import SECONDS_PER_HOUR, cost_ranking
 from tlbench.compare.differing import differing, mixtures
-from tlbench.compare.entries import accuracy, by_job, labelled
+from tlbench.compare.entries import WHOLE_JOB, accuracy, by_job, labelled
+from tlbench.compare.judging import corrected
+from tlbench.compare.peaks import weak_peaks
+from tlbench.compare.prices import NO_PRICES, price_in
 from tlbench.compare.reference import headline
-from tlbench.machine.difference import compare_fingerprints
 from tlbench.runs.answers import NotComparableError, accuracy_change
-from tlbench.runs.row import SETUP
+from tlbench.runs.row import STAGES
 from tlbench.stats.ratios import ratio
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from tlbench.compare.cost import CostRanking
     from tlbench.compare.differing import Differing
     from tlbench.compare.entries import Entry, Job
+    from tlbench.compare.peaks import WeakPeak
+    from tlbench.compare.prices import Prices
     from tlbench.compare.reference import Headline
-    from tlbench.runs.collect import Run
     from tlbench.runs.row import Row
     from tlbench.stats.ratios import Ratio, Significance
 
@@ -30,9 +35,6 @@ if TYPE_CHECKING:
 ACCURACY_ALPHA = 0.01
 #: Timing qualities that make a time unreliable.
 UNRELIABLE = ("noisy", "drifting", "cold", "unsynchronised")
-#: A peak below this share of the machine's best one is weak. On shared machines, peaks of runs
-#: that used the whole machine differ by up to a quarter.
-WEAK = 0.7
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,10 @@ class Cell:
             its rounds' median, where it has one.
         accuracy: The median of the runs' top-1 accuracies.
         last: The latest run's row.
+        price_per_hour: Of the machine: what was given for it, else with the latest run; None where
+            neither was.
         ratio: To the first entry that has the benchmark; None for that one itself.
+        chance: The ratio's p-value, corrected for the entry's others; see ``judging``.
         accuracy_p: Two-sided chance of accuracies as different as the latest runs', image by image;
             None where they can't be compared.
     """
@@ -56,9 +61,15 @@ class Cell:
     high: float
     accuracy: float | None
     last: Row
+    price_per_hour: float | None
     ratio: Ratio | None = None
-    significance: Significance | None = None
+    chance: float | None = None
     accuracy_p: float | None = None
+
+    @property
+    def significance(self) -> Significance | None:
+        """Of the ratio; None without one."""
+        return self.ratio.significance(self.chance) if self.ratio else None
 
     @property
     def accuracy_differs(self) -> bool:
@@ -79,16 +90,17 @@ class Cell:
 
     @property
     def images_per_currency_unit(self) -> float | None:
-        """For the price that the latest run was given; None without one."""
-        cost = self.last.cost_per_million_images
-        return 1e6 / cost if cost else None
+        """At the machine's price; None without one."""
+        price = self.price_per_hour
+        return SECONDS_PER_HOUR * self.rate / price if price else None
 
 
 @dataclass(frozen=True)
 class Comparison:
     """The results of a job: labelled entries, of which ratios are to the first.
 
-    ``cells`` are by benchmark, one for each entry; None where it lacks the benchmark.
+    ``cells`` are by benchmark, one for each entry; None where it lacks the benchmark. The whole job
+    comes first, then stages in the order in which they happen.
     """
 
     job: Job
@@ -111,9 +123,20 @@ class Comparison:
         return tuple(map(headline, self.entries))
 
     @cached_property
+    def costs(self) -> CostRanking | None:
+        """What the whole job costs where machines have prices; None where none has."""
+        whole = [self.cell_of_job(position) for position in range(len(self.entries))]
+        return cost_ranking(self.entries, [cell.price_per_hour if cell else None for cell in whole])
+
+    @cached_property
     def weak_peaks(self) -> Mapping[int, WeakPeak]:
         """By position, entries whose machine was slower than in another run."""
         return weak_peaks(self.entries)
+
+    def cell_of_job(self, position: int) -> Cell | None:
+        """An entry's whole job; None where it was not measured."""
+        name = self.entries[position].whole_job
+        return self.cells[name][position] if name else None
 
     def of_entry(self, position: int) -> dict[str, Cell]:
         """An entry's cells by benchmark."""
@@ -124,20 +147,24 @@ class Comparison:
         }
 
 
-def compared(entries: Iterable[Entry]) -> list[Comparison]:
-    """Put the entries of each job side by side."""
-    return [_comparison(job, labelled(group)) for job, group in by_job(entries).items()]
+def compared(entries: Iterable[Entry], prices: Prices = NO_PRICES) -> list[Comparison]:
+    """Put the entries of each job side by side; machines have prices as given, or as measured."""
+    return [_comparison(job, labelled(group), prices) for job, group in by_job(entries).items()]
 
 
-def _comparison(job: Job, entries: list[Entry]) -> Comparison:
-    names = dict.fromkeys(name for entry in entries for name in entry.benchmarks)
-    plain = {name: [_cell(entry, name) for entry in entries] for name in names}
-    together = sum(sum(cell is not None for cell in cells) - 1 for cells in plain.values())
-    cells = {name: tuple(_with_ratios(cells, together)) for name, cells in plain.items()}
-    return Comparison(job, tuple(entries), cells)
+def _comparison(job: Job, entries: list[Entry], prices: Prices) -> Comparison:
+    stages = {name: rows[0].stage for each in entries for name, rows in each.benchmarks.items()}
+    order = (WHOLE_JOB, *STAGES)
+    names = sorted(stages, key=lambda name: order.index(stages[name]))
+    given = [prices.of(entry) for entry in entries]
+    cells = {}
+    for name in names:
+        plain = [_cell(entry, name, price) for entry, price in zip(entries, given, strict=True)]
+        cells[name] = tuple(_with_ratios(plain))
+    return Comparison(job, tuple(entries), _judged(cells, [entry.whole_job for entry in entries]))
 
 
-def _cell(entry: Entry, benchmark: str) -> Cell | None:
+def _cell(entry: Entry, benchmark: str, price: float | None) -> Cell | None:
     rows = entry.benchmarks.get(benchmark)
     if not rows:
         return None
@@ -146,22 +173,38 @@ def _cell(entry: Entry, benchmark: str) -> Cell | None:
     if len(rates) == 1 and last.interval_s:
         ends = [last.images / end for end in last.interval_s]
     return Cell(
-        tuple(rates), entry.rate(benchmark), min(ends), max(ends), accuracy(entry, benchmark), last
+        *(tuple(rates), entry.rate(benchmark), min(ends), max(ends), accuracy(entry, benchmark)),
+        *(last, price or price_in(last)),
     )
 
 
-def _with_ratios(cells: Sequence[Cell | None], together: int) -> Iterable[Cell | None]:
-    """A benchmark's cells with their ratios to the first; so many are shown ``together``."""
+def _with_ratios(cells: Sequence[Cell | None]) -> Iterable[Cell | None]:
+    """A benchmark's cells with their ratios to the first."""
     base = next(cell for cell in cells if cell is not None)
     for cell in cells:
         if cell is None or cell is base:
             yield cell
         else:
-            value = ratio(base.rates, cell.rates)
             chance = _accuracy_p(base.last, cell.last)
-            yield replace(
-                cell, ratio=value, significance=value.significance(together), accuracy_p=chance
-            )
+            yield replace(cell, ratio=ratio(base.rates, cell.rates), accuracy_p=chance)
+
+
+def _judged(
+    cells: Mapping[str, tuple[Cell | None, ...]], whole_jobs: Sequence[str | None]
+) -> dict[str, tuple[Cell | None, ...]]:
+    """Cells with the corrected chances of their ratios: each entry's are judged by themselves."""
+    chances = []
+    for position, whole_job in enumerate(whole_jobs):
+        own = {name: several[position] for name, several in cells.items()}
+        ratios = {name: cell.ratio for name, cell in own.items() if cell and cell.ratio}
+        chances.append(corrected(ratios, whole_job))
+    return {
+        name: tuple(
+            replace(cell, chance=own.get(name)) if cell else None
+            for cell, own in zip(several, chances, strict=True)
+        )
+        for name, several in cells.items()
+    }
 
 
 def _accuracy_p(base: Row, other: Row) -> float | None:
@@ -172,40 +215,3 @@ def _accuracy_p(base: Row, other: Row) -> float | None:
     except NotComparableError:
         return None
     return min(1.0, 2 * min(change.p for change in changes if change)) if all(changes) else None
-
-
-class WeakPeak(NamedTuple):
-    """Matrix-multiply peaks in GFLOP/s: the latest run's, and the best of the same machine."""
-
-    own: float
-    best: float
-
-
-def weak_peaks(entries: Sequence[Entry]) -> dict[int, WeakPeak]:
-    """By position, entries whose machine was slower in the latest run than in another one.
-
-    The best peak is of all runs on the same machine with the same device and as many threads.
-    """
-    own = [_peak(entry.last) for entry in entries]
-    tops = [max(map(_peak, entry.runs)) for entry in entries]
-    best = [
-        max(top for other, top in zip(entries, tops, strict=True) if _alike(entry, other))
-        for entry in entries
-    ]
-    pairs = enumerate(map(WeakPeak, own, best))
-    return {i: pair for i, pair in pairs if 0 < pair.own < WEAK * pair.best}
-
-
-def _alike(entry: Entry, other: Entry) -> bool:
-    """Whether two entries had the same machine, device and number of threads."""
-    same_setup = all(
-        one == another
-        for name, one, another in zip(SETUP, entry.setup, other.setup, strict=True)
-        if name != "engine"
-    )
-    return same_setup and not compare_fingerprints(entry.last.facts, other.last.facts).machine
-
-
-def _peak(run: Run) -> float:
-    """The best of its benchmarks; 0 where none has one."""
-    return max((row.peak_gflops_per_s or 0.0 for row in run.rows), default=0.0)

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 #: Where the device stands among the words of a label: behind the machine and the engine.
 DEVICE = 1 + SETUP.index("device")
+#: The stage of the whole job.
+WHOLE_JOB = "pipeline"
 
 
 @dataclass(frozen=True)
@@ -88,6 +90,24 @@ class Entry:
     def rate(self, benchmark: str) -> float:
         """The geometric mean of ``rates``."""
         return geometric_mean(self.rates(benchmark))
+
+    @cached_property
+    def whole_job(self) -> str | None:
+        """The benchmark from raw images to accuracy; None where it was not measured."""
+        names = (name for name, rows in self.benchmarks.items() if rows[0].stage == WHOLE_JOB)
+        return next(names, None)
+
+    @property
+    def job_seconds(self) -> float | None:
+        """Seconds of the whole job, the model being loaded; None where it was not measured."""
+        if self.whole_job is None:
+            return None
+        return self.benchmarks[self.whole_job][-1].images / self.rate(self.whole_job)
+
+
+def same_machine(entry: Entry, other: Entry) -> bool:
+    """Whether the latest runs of two entries are of one machine, by its fingerprint."""
+    return not compare_fingerprints(entry.last.facts, other.last.facts).machine
 
 
 def entries_of(runs: Sequence[Run], mixed: Collection[str] = ()) -> list[Entry]:

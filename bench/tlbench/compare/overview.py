@@ -10,6 +10,7 @@ from tlbench.compare.comparison import compared
 from tlbench.compare.entries import by_job
 from tlbench.compare.history import histories
 from tlbench.compare.latest import breakdown, rounds_of
+from tlbench.compare.prices import NO_PRICES
 from tlbench.stats.proportions import wilson
 from tlbench.stats.ratios import ratio
 
@@ -20,12 +21,11 @@ if TYPE_CHECKING:
     from tlbench.compare.entries import Entry
     from tlbench.compare.history import History
     from tlbench.compare.latest import Breakdown, TimedRound
+    from tlbench.compare.prices import Prices
     from tlbench.compare.reference import Headline
     from tlbench.runs.collect import Run
     from tlbench.runs.row import Sample
 
-#: Benchmarks of the whole job, whichever the track.
-WHOLE_JOB = "pipeline"
 #: Entries with so many runs have a history, and so many entries of a job are searched for changes.
 LEAST_RUNS, MOST_HISTORIES = 3, 6
 #: Benchmarks from raw images to test accuracy.
@@ -85,13 +85,14 @@ class Section:
     def lead(self) -> str:
         """What the first summary's whole job is, in words; empty without another to compare with.
 
-        The fastest only where it differs significantly from the next.
+        The fastest only where it differs significantly from each of the others. It was chosen for
+        that, so it must be better than all of them, each at the full level.
         """
         rates = [each.cell.rates for each in self.summaries if each.cell]
         if len(rates) < 2:
             return ""
-        word = ratio(rates[1], rates[0]).significance(len(rates) - 1)
-        return "the fastest" if word == "faster" else "shortest"
+        words = {ratio(other, rates[0]).significance() for other in rates[1:]}
+        return "the fastest" if words == {"faster"} else "shortest"
 
 
 @dataclass(frozen=True)
@@ -103,11 +104,14 @@ class Overview:
     machines: dict[str, Run]
 
 
-def overview(entries: Sequence[Entry]) -> Overview:
-    """Summarise entries: of each job, the first one, then the others by their whole job's time."""
+def overview(entries: Sequence[Entry], prices: Prices = NO_PRICES) -> Overview:
+    """Summarise entries: of each job, the first one, then the others by their whole job's time.
+
+    Machines have prices as given, or as measured.
+    """
     jobs = by_job(entries).values()
     ordered = [each for first, *rest in jobs for each in (first, *sorted(rest, key=_seconds))]
-    comparisons = compared(ordered)
+    comparisons = compared(ordered, prices)
     runs = sorted((run for entry in entries for run in entry.runs), key=lambda run: run.when)
     return Overview(
         tuple(_section(each, comparisons) for each in comparisons),
@@ -143,25 +147,18 @@ def _images(comparison: Comparison) -> tuple[object, ...]:
 
 def _summaries(comparison: Comparison) -> Iterable[Summary]:
     shown = []
-    for position, entry in enumerate(comparison.entries):
-        whole, headline = _whole_job(entry), comparison.headlines[position]
-        if whole:
-            cell = comparison.cells[whole][position]
-            shown.append(Summary(entry.label, _seconds(entry), cell, headline))
-        elif headline:
-            shown.append(Summary(entry.label, None, None, headline))
+    for position, (entry, headline) in enumerate(
+        zip(comparison.entries, comparison.headlines, strict=True)
+    ):
+        cell = comparison.cell_of_job(position)
+        if cell or headline:
+            shown.append(Summary(entry.label, entry.job_seconds, cell, headline))
     return sorted(shown, key=lambda each: math.inf if each.seconds is None else each.seconds)
-
-
-def _whole_job(entry: Entry) -> str | None:
-    """The benchmark of the whole job; None where it was not measured."""
-    return next((name for name in entry.benchmarks if name.startswith(WHOLE_JOB)), None)
 
 
 def _seconds(entry: Entry) -> float:
     """Of the whole job; infinite where it was not measured."""
-    whole = _whole_job(entry)
-    return entry.benchmarks[whole][-1].images / entry.rate(whole) if whole else math.inf
+    return math.inf if entry.job_seconds is None else entry.job_seconds
 
 
 def _rounds(comparison: Comparison) -> dict[str, dict[int, tuple[TimedRound, ...]]]:

@@ -1,4 +1,4 @@
-"""An entry's throughput as a multiple of a reference machine's, in one number.
+"""An entry's whole job, and each of its benchmarks, as multiples of a reference machine's.
 
 ``python -m bench.studies.derive_reference`` makes ``reference.json``.
 """
@@ -24,13 +24,20 @@ FILE = Path(__file__).with_name("reference.json")
 
 @dataclass(frozen=True)
 class Headline:
-    """An entry's throughput as a multiple of a reference machine's with its engine.
+    """An entry beside a reference machine with its engine.
 
-    ``value`` is the geometric mean of ``parts`` by benchmark; None with a ``reason`` where a check
-    failed or a part is missing.
+    Attributes:
+        seconds: Of the whole job; None where it was not measured.
+        times: The whole job's throughput as a multiple of the reference's; None where one of the
+            two lacks it, or for a ``reason``.
+        parts: Every benchmark's multiple.
+        mean: Their geometric mean; None for a ``reason``.
+        reason: A check that failed, or a part that is missing.
     """
 
-    value: float | None
+    seconds: float | None
+    times: float | None
+    mean: float | None
     parts: Mapping[str, float]
     reference: str
     reason: str | None = None
@@ -38,7 +45,7 @@ class Headline:
     @property
     def of_itself(self) -> bool:
         """Whether the entry is the reference: nothing is compared."""
-        return self.value is not None and all(abs(part - 1) < 1e-9 for part in self.parts.values())
+        return self.mean is not None and all(abs(part - 1) < 1e-9 for part in self.parts.values())
 
 
 def headline(entry: Entry) -> Headline | None:
@@ -57,8 +64,10 @@ def headline(entry: Entry) -> Headline | None:
     missing = sorted(set(rates) - {row.label for row in entry.last.rows})
     if failed or missing:
         what = ", ".join(failed or missing)
-        return Headline(None, parts, name, f"not measured in its latest run: {what}")
-    return Headline(geometric_mean(parts.values()), parts, name)
+        reason = f"not measured in its latest run: {what}"
+        return Headline(entry.job_seconds, None, None, parts, name, reason)
+    times = parts.get(entry.whole_job or "")
+    return Headline(entry.job_seconds, times, geometric_mean(parts.values()), parts, name)
 
 
 def reference_first(entries: Sequence[Entry]) -> list[Entry]:

@@ -6,20 +6,27 @@ import string
 from typing import TYPE_CHECKING
 
 from tlbench.escapes import printable
-from tlbench.report.table import lines_of, per_second, share, times
+from tlbench.report.cost_text import cost_answer, cost_table
+from tlbench.report.table import lines_of, per_second, seconds, share, times
 from tlbench.report.text import INDENT, as_code, as_text, coloured, sentence
 from tlbench.stats.ratios import ALARM, CONFIDENCE, RUN_SD
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from tlbench.compare.comparison import Cell, Comparison, WeakPeak
+    from tlbench.compare.comparison import Cell, Comparison
     from tlbench.compare.entries import Entry
+    from tlbench.compare.peaks import WeakPeak
     from tlbench.compare.reference import Headline
 
 HEADINGS = ("benchmark", "", "images/s", "times A", "interval", "top-1", "")
 RIGHT = (2, 3, 4, 5)
-COLOURS = {"faster": "green", "slower": "red"}
+COLOURS = {
+    "faster": "green",
+    "slower": "red",
+    "likely faster": "default",
+    "likely slower": "default",
+}
 #: Behind an accuracy that differs significantly from the first entry's.
 OTHER = "≠"
 #: For ``--explain``: a line per paragraph.
@@ -27,20 +34,29 @@ EXPLANATION = f"""\
 times A: ratio of the geometric means of the runs' throughputs.
 interval: the {100 * CONFIDENCE:.0f} % confidence interval of this ratio alone (Welch's t test on \
 logarithms). For A itself, the slowest and the fastest run.
-faster, slower: if nothing differs, any ratio of a comparison is called so with a probability of \
-at most {100 * ALARM:.0f} % (Bonferroni). More ratios make this stricter: an interval can exclude \
-1 without a significant difference.
+faster, slower: significant at the {100 * ALARM:.0f} % level. The whole job is judged first, by \
+itself and at the full level: what else the table has does not matter. Then the other benchmarks \
+of an entry are judged together, corrected for each other by Holm's method. If an entry does not \
+differ from A, its whole job is called faster or slower with a probability of at most \
+{100 * ALARM:.0f} %, and any of its other benchmarks with at most {100 * ALARM:.0f} %. This is for \
+each entry: with many entries, expect a few false ones.
+likely faster, likely slower: the interval excludes 1, but the correction leaves no significant \
+difference.
 few runs: they are assumed to vary by {100 * RUN_SD:.0f} %, or as much as they do if that is more. \
 To detect smaller differences, measure more runs, or use tlbench gate on one machine.
-{OTHER}: accuracy differs significantly, image by image (McNemar's test)."""
+{OTHER}: accuracy differs significantly, image by image (McNemar's test).
+images per unit of currency: of the whole job, with the {100 * CONFIDENCE:.0f} % interval over \
+runs; the price counts as exact. The machine that gives most is compared with every other one at \
+the full level, multiplied by the number of its own setups (Bonferroni). Dominated: another entry \
+is at least as fast and gives at least as many images."""
 
 
 def legend(first: str) -> str:
     """What stands below every comparison with an entry that is called so."""
     return (
-        f"'faster' and 'slower' hold at the {100 * ALARM:.0f} % level over all ratios shown "
-        f"together. 'No significant difference' does not mean equal. Single runs are assumed to "
-        f"vary by {100 * RUN_SD:.0f} %. {OTHER}: accuracy differs significantly from {first}'s."
+        f"'faster' and 'slower' hold at the {100 * ALARM:.0f} % level: for the whole job alone, "
+        "then over an entry's other rows. 'likely': only the ratio's own interval excludes 1. "
+        f"'No significant difference' is not 'equal'. {OTHER}: accuracy differs from {first}'s."
     )
 
 
@@ -121,14 +137,19 @@ def spans(positions: Sequence[int], names: Sequence[str]) -> str:
 
 
 def headline_text(headline: Headline) -> str:
-    """A headline with its parts."""
+    """An entry's whole job as a multiple of the reference machine's."""
+    if headline.times is None:
+        reason = headline.reason or "the whole job was not measured"
+        return f"not compared with {printable(headline.reference)} ({printable(reason)})"
+    return f"{times(headline.times)} times {printable(headline.reference)}"
+
+
+def mean_text(headline: Headline) -> str:
+    """The footnote of a headline: its mean over all benchmarks, with the parts."""
     parts = ", ".join(f"{printable(name)} {times(part)}" for name, part in headline.parts.items())
-    if headline.value is None:
-        return f"no headline ({printable(headline.reason or '')}; {parts or 'no parts'})"
-    return (
-        f"{times(headline.value)} times {printable(headline.reference)} (geometric mean of "
-        f"{len(headline.parts)}: {parts})"
-    )
+    if headline.mean is None:
+        return f"no geometric mean of all benchmarks ({parts or 'no parts'})"
+    return f"geometric mean of {len(headline.parts)} benchmarks {times(headline.mean)} ({parts})"
 
 
 def weak_text(peak: WeakPeak) -> str:
@@ -139,25 +160,33 @@ def weak_text(peak: WeakPeak) -> str:
     )
 
 
-def lines_below(comparison: Comparison) -> Iterator[str]:
-    """Headlines, what images cost, and what makes times unreliable; a line each."""
+def job_lines(comparison: Comparison) -> Iterator[str]:
+    """Seconds of each entry's whole job, and how many times the reference's; a line each."""
     names = letters(len(comparison.entries))
-    for letter, headline in zip(names, comparison.headlines, strict=True):
+    for letter, entry, headline in zip(
+        names, comparison.entries, comparison.headlines, strict=True
+    ):
+        parts = [seconds(entry.job_seconds)] if entry.job_seconds else []
         if headline is not None and not headline.of_itself:
-            yield f"{letter}: {headline_text(headline)}"
-    cells = [comparison.of_entry(position).items() for position in range(len(names))]
-    for letter, several in zip(names, cells, strict=True):
-        costs = ((name, cell.images_per_currency_unit) for name, cell in several)
-        images = [f"{printable(name)} {count:,.0f}" for name, count in costs if count]
-        if images:
-            yield f"{letter}: images per unit of currency: {', '.join(images)}"
+            parts.append(headline_text(headline))
+        if parts:
+            yield f"{letter}: whole job {', '.join(parts)}"
+
+
+def notes(comparison: Comparison) -> Iterator[str]:
+    """What makes times unreliable, a line each; then each entry's mean over all benchmarks."""
+    names = letters(len(comparison.entries))
     for position, letter in enumerate(names):
-        bad = [(name, cell.last.timing) for name, cell in cells[position] if cell.unreliable]
+        cells = comparison.of_entry(position).items()
+        bad = [(name, cell.last.timing) for name, cell in cells if cell.unreliable]
         unreliable = [f"{printable(name)} ({timing})" for name, timing in bad]
         if unreliable:
             yield f"{letter}: unreliable timing: {', '.join(unreliable)}"
         if position in comparison.weak_peaks:
             yield f"{letter}: {weak_text(comparison.weak_peaks[position])}"
+    for letter, headline in zip(names, comparison.headlines, strict=True):
+        if headline is not None and not headline.of_itself:
+            yield f"{letter}: {mean_text(headline)}"
 
 
 def as_lines(comparisons: Iterable[Comparison]) -> list[str]:
@@ -172,9 +201,19 @@ def as_lines(comparisons: Iterable[Comparison]) -> list[str]:
         lines += [part for line in differences for part in sentence(line, INDENT)]
         table = lines_of(HEADINGS, table_rows(each), right=RIGHT)
         lines += ["", *coloured(table, COLOURS), ""]
-        below = [part for line in lines_below(each) for part in sentence(line)]
-        lines += [*below, *[""] * bool(below)]
+        for block in _blocks_below(each):
+            lines += [*block, *[""] * bool(block)]
     return [*lines, *sentence(legend("A"))]
+
+
+def _blocks_below(comparison: Comparison) -> Iterator[list[str]]:
+    """Lines below the table: the whole job, what it costs, then notes."""
+    yield [part for line in job_lines(comparison) for part in sentence(line)]
+    if comparison.costs:
+        names = letters(len(comparison.entries))
+        answer = cost_answer(comparison.costs, names)
+        yield [*cost_table(comparison.costs, names), *sentence(answer)]
+    yield [part for line in notes(comparison) for part in sentence(line)]
 
 
 def as_markdown(comparisons: Iterable[Comparison]) -> str:
@@ -187,5 +226,7 @@ def as_markdown(comparisons: Iterable[Comparison]) -> str:
         rule = ["---:" if i in RIGHT else "---" for i in range(len(HEADINGS))]
         rows = ([as_code(name) if name else "", *figures] for name, *figures in table_rows(each))
         parts.append("\n".join(f"| {' | '.join(row)} |" for row in (HEADINGS, rule, *rows)))
-        parts.append("\n".join(f"- {as_text(line)}" for line in lines_below(each)))
+        costs = [cost_answer(each.costs, letters(len(each.entries)))] if each.costs else []
+        below = [*job_lines(each), *costs, *notes(each)]
+        parts.append("\n".join(f"- {as_text(line)}" for line in below))
     return "\n\n".join(filter(None, [*parts, legend("A")])) + "\n"

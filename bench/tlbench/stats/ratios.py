@@ -22,11 +22,14 @@ if TYPE_CHECKING:
 RUN_SD = 0.12
 #: Nominal confidence of the intervals that are shown.
 CONFIDENCE = 0.95
-#: Chance that any of all ratios that are shown together is called significant by chance.
+#: Level: chance that a ratio, or any of several that were corrected for each other, is called
+#: significant although nothing differs.
 ALARM = 0.05
 
 Basis = Literal["runs", "assumed"]
-Significance = Literal["faster", "slower", "no significant difference"]
+Significance = Literal[
+    "faster", "slower", "likely faster", "likely slower", "no significant difference"
+]
 
 
 @dataclass(frozen=True)
@@ -50,17 +53,63 @@ class Ratio:
     basis: Basis
     p_usual: float | None = None
 
-    def significance(self, together: int = 1) -> Significance:
-        """Whether the difference is significant, with so many ratios shown together.
+    @property
+    def chance(self) -> float:
+        """The p-value that counts, uncorrected for other ratios.
 
-        By Bonferroni's rule: the chance of any false claim among them is at most ``ALARM``. A few
-        runs know little of their own scatter, so that they may convince by the usual one as well,
-        as a single run does: either of the two chances counts, and so each twice.
+        A few runs know little of their own scatter, so that they may convince by the usual one as
+        well, as a single run does: either of the two chances counts, and so each twice.
         """
-        p = self.p if self.p_usual is None else 2 * min(self.p, self.p_usual)
-        if p > ALARM / max(1, together):
+        return self.p if self.p_usual is None else min(1.0, 2 * min(self.p, self.p_usual))
+
+    def significance(self, chance: float | None = None) -> Significance:
+        """Whether the difference is significant at the level ``ALARM``.
+
+        "Likely" where it isn't, though the ratio's own interval excludes 1.
+
+        Args:
+            chance: The ratio's own, corrected for other ratios; None where there are none.
+        """
+        faster = self.value > 1
+        if (self.chance if chance is None else chance) <= ALARM:
+            return "faster" if faster else "slower"
+        if self.low <= 1 <= self.high:
             return "no significant difference"
-        return "faster" if self.value > 1 else "slower"
+        return "likely faster" if faster else "likely slower"
+
+
+def holm(chances: Sequence[float]) -> list[float]:
+    """P-values corrected for each other: the chance of any false claim is at most the level.
+
+    However they depend on each other. Each is at least as large as before, and at most 1.
+
+    Source: Holm, Scandinavian Journal of Statistics 6, 1979.
+    """
+    corrected = [1.0] * len(chances)
+    largest = 0.0
+    for done, place in enumerate(sorted(range(len(chances)), key=chances.__getitem__)):
+        largest = max(largest, min(1.0, (len(chances) - done) * chances[place]))
+        corrected[place] = largest
+    return corrected
+
+
+def rate_interval(rates: Sequence[float]) -> tuple[float, float]:
+    """The 95 % interval of the geometric mean of the rates of runs, all above 0.
+
+    With at least two runs by Student's t on logarithms; a single one is taken to scatter by
+    ``RUN_SD``.
+
+    Raises:
+        ValueError: No run.
+    """
+    if not rates:
+        raise ValueError("expected at least one run")
+    logs, coverage = [math.log(rate) for rate in rates], (1 + CONFIDENCE) / 2
+    if len(logs) == 1:
+        half = float(ndtri(coverage)) * RUN_SD
+    else:
+        half = float(stdtrit(len(logs) - 1, coverage)) * stdev(logs) / math.sqrt(len(logs))
+    return math.exp(fmean(logs) - half), math.exp(fmean(logs) + half)
 
 
 def ratio(base: Sequence[float], candidate: Sequence[float]) -> Ratio:

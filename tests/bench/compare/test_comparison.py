@@ -192,7 +192,10 @@ def test_an_empty_folder_and_numbers_of_threads_are_told_as_they_are(write_run, 
     folder.mkdir(parents=True)
     done = compare("none")
     assert done.exit_code == 4
-    assert done.stderr == f"Error: no run in {folder}: measure one with pytest --benchmark\n"
+    assert done.stderr == (
+        f"Error: no run in {folder} yet: measure this machine with pytest --benchmark, or name "
+        "result files\n"
+    )
     for threads in (16, 2, 1):
         write_run(f"x/{threads}.json", threads=threads)
     assert "expected one of 1, 2, 16" in compare("x", "--threads=7").stderr
@@ -267,12 +270,20 @@ def test_a_name_that_is_nothing_is_bad_input(write_run, compare):
     assert len(result.output.splitlines()) == 1
 
 
-def test_a_price_becomes_images_for_a_unit_of_money(write_run, compare):
+def test_the_price_that_a_run_was_measured_with_counts_where_no_other_is_given(write_run, compare):
     write_run("a.json", cost_per_million_images=0.5)
     write_run("b.json", engine="litert", cost_per_million_images=0.25)
-    told = " ".join(compare("a.json", "b.json").output.split())
-    assert "A: images per unit of currency: resize 2,000,000" in told
-    assert "B: images per unit of currency: resize 4,000,000" in told
+    (told,) = json.loads(compare("a.json", "b.json", "--json").output)["comparisons"]
+    images = {cell["images_per_money"] for cell in told["cells"] if cell["entry"] == "litert cpu"}
+    assert images == {pytest.approx(4_000_000)}
+    assert [each["images_per_money"] for each in told["costs"]["entries"]] == pytest.approx(
+        [4_000_000, 2_000_000]
+    )
+    (told,) = json.loads(compare("a.json", "b.json", "--price=results=3.6", "--json").output)[
+        "comparisons"
+    ]
+    cell = told["cells"][0]
+    assert cell["images_per_money"] == pytest.approx(1000 * cell["images_per_s"])
 
 
 @pytest.fixture
@@ -286,25 +297,50 @@ def as_reference(write_run, monkeypatch, tmp_path):
     reference._known.cache_clear()
 
 
-def test_the_headline_is_the_geometric_mean_with_its_parts(as_reference, write_run):
-    run = collect([str(write_run("a.json", faster=3.0))])
-    found = reference.headline(entries_of(run.runs)[0])
-    assert found.value == pytest.approx(3.0)
+def test_the_headline_is_the_whole_job_and_the_mean_of_all_a_footnote(
+    as_reference, write_run, compare
+):
+    path = write_run("a.json", faster=3.0, only="test_pipeline", engine="litert")
+    found = reference.headline(entries_of(collect([str(path)]).runs)[0])
+    assert found.times == pytest.approx(3.0)
+    assert found.seconds == pytest.approx(2500 / (3 * 420.2), rel=0.01)
+    assert found.mean == pytest.approx(3 ** (1 / len(found.parts)))
     assert set(found.parts) >= {"extract", "train (cached)"}
     assert not found.of_itself
     (itself,) = entries_of(collect([str(write_run("b.json"))]).runs)
     assert reference.headline(itself).of_itself
+    told = " ".join(compare("b.json", "a.json").output.split())
+    assert "A: whole job 5.95 s B: whole job 1.98 s, 3.00 times amd-epyc-2-cpus tensorflow" in told
+    assert "B: geometric mean of 7 benchmarks 1.17 (resize 1.00," in told
+    assert told.index("B: whole job") < told.index("B: geometric mean")
+    (cells,) = json.loads(compare("b.json", "a.json", "--json").output)["comparisons"]
+    headline = cells["entries"][1]["headline"]
+    assert (headline["value"], headline["times"]) == pytest.approx((found.mean, 3.0))
 
 
-def test_a_failed_check_leaves_no_headline_but_its_parts(as_reference, write_run):
+def test_a_failed_check_leaves_no_headline_but_its_parts(as_reference, write_run, compare):
     path = write_run("a.json", faster=3.0, drop=["test_extract"])
     run = json.loads(path.read_text(encoding="utf-8"))
     run["tlbench"]["not_measured"] = {"test_extract": "features differ"}
     path.write_text(json.dumps(run), encoding="utf-8")
     found = reference.headline(entries_of(collect([str(path)]).runs)[0])
-    assert found.value is None
+    assert found.mean is None
+    assert found.times is None
+    assert found.seconds == pytest.approx(2500 / (3 * 420.2), rel=0.01)
     assert "test_extract" in found.reason
     assert "extract" not in found.parts
+    write_run("b.json", day=1)
+    told = " ".join(compare("b.json", "a.json").output.split())
+    assert "B: whole job 1.98 s, not compared with amd-epyc-2-cpus tensorflow (not measured" in told
+    assert "B: no geometric mean of all benchmarks (resize 3.00" in told
+
+
+def test_without_a_whole_job_no_seconds_are_said(as_reference, write_run, compare):
+    write_run("a.json", drop=["test_pipeline"], engine="litert")
+    write_run("b.json", drop=["test_pipeline"], engine="openvino")
+    told = " ".join(compare("a.json", "b.json", "--price=results=1").output.split())
+    assert "A: whole job not compared with amd-epyc-2-cpus tensorflow (not measured" in told
+    assert "currency" not in told
 
 
 def test_another_job_has_no_headline(as_reference, write_run):
@@ -319,6 +355,22 @@ def test_the_legend_has_three_lines_and_explain_has_the_details(two, compare):
     long = compare("--explain").output.splitlines()
     assert any(line.startswith("interval: the 95 %") for line in long)
     assert max(map(len, long)) <= 80
+
+
+@pytest.mark.parametrize(
+    "command", [["compare"], ["history"], ["report", "-o", "report.html"]], ids=lambda each: each[0]
+)
+@pytest.mark.parametrize("folder", [False, True], ids=["no folder", "empty folder"])
+def test_before_the_first_run_a_command_says_what_to_run(command, folder, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    if folder:
+        (tmp_path / "results").mkdir()
+    done = CliRunner().invoke(main, command)
+    assert done.exit_code == 4
+    assert done.stderr == (
+        "Error: no run in results yet: measure this machine with pytest --benchmark, or name "
+        "result files\n"
+    )
 
 
 def test_letters_go_on_after_z():

@@ -2,8 +2,8 @@
 
 import pytest
 
-from tlbench.compare.comparison import weak_peaks
 from tlbench.compare.entries import entries_of
+from tlbench.compare.peaks import weak_peaks
 from tlbench.runs.collect import collect
 
 

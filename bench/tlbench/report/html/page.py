@@ -103,10 +103,10 @@ def write_plots(shown: Overview, folder: Path) -> list[str]:
 
 def _geometric_mean(headline: Headline) -> str:
     """The footnote of an entry's whole job: its mean over all benchmarks."""
-    if headline.value is None:
+    if headline.mean is None:
         return f"no mean of all benchmarks ({headline.reason})"
     return (
-        f"geometric mean of {len(headline.parts)} benchmarks: {times(headline.value)} times "
+        f"geometric mean of {len(headline.parts)} benchmarks: {times(headline.mean)} times "
         f"{headline.reference}"
     )
 
