@@ -105,7 +105,7 @@ def _essential(paragraph: list[str]) -> str:
     """A paragraph of the comparison as the README shows it; what is left out is dots."""
     if paragraph[0].startswith("what differs"):
         paragraph = [*paragraph[:FACTS], "  ..."]
-    return "..." if "geometric mean of" in " ".join(paragraph) else "\n".join(paragraph)
+    return "\n".join(paragraph)
 
 
 def _compare(*options: str) -> str:

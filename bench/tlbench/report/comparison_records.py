@@ -9,6 +9,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from tlbench.report.cost_text import cost_answer
+from tlbench.stats.ratios import ALARM
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -63,7 +64,7 @@ def _harmless(value: object) -> object:
 
 
 def as_json(comparisons: Iterable[Comparison]) -> str:
-    """Jobs with entries, differences, cells and headlines."""
+    """Jobs with entries, differences, cells, headlines and costs; the level of the words."""
     listed = [
         {
             "job": dict(each.job.facts),
@@ -85,7 +86,8 @@ def as_json(comparisons: Iterable[Comparison]) -> str:
         }
         for each in comparisons
     ]
-    return json.dumps({"comparisons": listed}, indent=1, ensure_ascii=False)
+    whole = {"level": ALARM, "comparisons": listed}
+    return json.dumps(whole, indent=1, ensure_ascii=False)
 
 
 def _headline(headline: Headline) -> dict[str, Any]:

@@ -144,14 +144,6 @@ def headline_text(headline: Headline) -> str:
     return f"{times(headline.times)} times {printable(headline.reference)}"
 
 
-def mean_text(headline: Headline) -> str:
-    """The footnote of a headline: its mean over all benchmarks, with the parts."""
-    parts = ", ".join(f"{printable(name)} {times(part)}" for name, part in headline.parts.items())
-    if headline.mean is None:
-        return f"no geometric mean of all benchmarks ({parts or 'no parts'})"
-    return f"geometric mean of {len(headline.parts)} benchmarks {times(headline.mean)} ({parts})"
-
-
 def weak_text(peak: WeakPeak) -> str:
     """That a machine was slower in a run than in another one."""
     return (
@@ -167,14 +159,14 @@ def job_lines(comparison: Comparison) -> Iterator[str]:
         names, comparison.entries, comparison.headlines, strict=True
     ):
         parts = [seconds(entry.job_seconds)] if entry.job_seconds else []
-        if headline is not None and not headline.of_itself:
-            parts.append(headline_text(headline))
+        if headline is not None:
+            parts.append("the reference" if headline.of_itself else headline_text(headline))
         if parts:
             yield f"{letter}: whole job {', '.join(parts)}"
 
 
 def notes(comparison: Comparison) -> Iterator[str]:
-    """What makes times unreliable, a line each; then each entry's mean over all benchmarks."""
+    """What makes times unreliable, a line each; then the entries' means over all benchmarks."""
     names = letters(len(comparison.entries))
     for position, letter in enumerate(names):
         cells = comparison.of_entry(position).items()
@@ -184,9 +176,15 @@ def notes(comparison: Comparison) -> Iterator[str]:
             yield f"{letter}: unreliable timing: {', '.join(unreliable)}"
         if position in comparison.weak_peaks:
             yield f"{letter}: {weak_text(comparison.weak_peaks[position])}"
-    for letter, headline in zip(names, comparison.headlines, strict=True):
-        if headline is not None and not headline.of_itself:
-            yield f"{letter}: {mean_text(headline)}"
+    known = [(name, each) for name, each in zip(names, comparison.headlines, strict=True) if each]
+    means = [
+        f"{name} {'none' if each.mean is None else times(each.mean)}"
+        for name, each in known
+        if not each.of_itself
+    ]
+    if means:
+        reference = printable(known[0][1].reference)
+        yield f"geometric mean of all benchmarks, times {reference}: {', '.join(means)}"
 
 
 def as_lines(comparisons: Iterable[Comparison]) -> list[str]:

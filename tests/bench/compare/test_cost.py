@@ -163,6 +163,7 @@ def test_results_that_were_measured_without_a_price_get_one(command, tmp_path):
 
 def test_json_has_the_same_answer(command):
     done = command("--price=cheap=0.4", "--price=c7i.large=0.1", "--json")
+    assert json.loads(done.stdout)["level"] == ALARM
     (told,) = json.loads(done.stdout)["comparisons"]
     assert [each["instance_type"] for each in told["entries"]] == [None, "c7i.large"]
     costs = told["costs"]
