@@ -33,5 +33,5 @@ def corrected(ratios: Mapping[str, Ratio], whole_job: str | None) -> dict[str, f
     """
     stages = [name for name in ratios if name != whole_job]
     chances = holm([ratios[name].chance for name in stages])
-    first = {whole_job: ratios[whole_job].chance} if whole_job in ratios else {}
-    return {**first, **dict(zip(stages, chances, strict=True))}
+    first = {name: each.chance for name, each in ratios.items() if name == whole_job}
+    return first | dict(zip(stages, chances, strict=True))

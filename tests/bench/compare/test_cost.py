@@ -69,7 +69,7 @@ def test_a_lead_that_is_significant_is_told_with_its_interval():
     assert found.lead.value == pytest.approx(5 * 410 / 700, rel=0.01)
     told = cost_answer(found, ["A", "B"])
     assert told.startswith("A gives the most images per unit of currency: 18,400,000 (95 %")
-    assert "times (2.8" in told
+    assert "times (2.79 to 3.08) as many as the next machine, B." in told
     assert told.endswith("The difference is significant (5 % level).")
     told = cost_answer(
         ranked(*((each, SETS[each], 0.1 * 3**i) for i, each in enumerate("bac"))), "BAC"
