@@ -11,6 +11,7 @@ from tlbench.compare.entries import by_job
 from tlbench.compare.history import histories
 from tlbench.compare.latest import breakdown, rounds_of
 from tlbench.compare.prices import NO_PRICES
+from tlbench.stats.frontier import on_frontier
 from tlbench.stats.proportions import wilson
 from tlbench.stats.ratios import ratio
 
@@ -205,15 +206,12 @@ class Point:
 def pareto(comparisons: Sequence[Comparison]) -> Iterator[Point]:
     """Points of jobs on the same test images; none unless there are two."""
     cells = list(_cells(comparisons))
-    for label, name, cell, top1 in cells if len(cells) > 1 else ():
+    if len(cells) < 2:
+        return
+    front = on_frontier([(cell.rate, top1) for *_, cell, top1 in cells])
+    for (label, name, cell, top1), best in zip(cells, front, strict=True):
         count = cell.last.test_size
-        beaten = any(
-            other.rate >= cell.rate
-            and accuracy >= top1
-            and (other.rate > cell.rate or accuracy > top1)
-            for _, _, other, accuracy in cells
-        )
-        yield Point(label, name, cell.rate, top1, wilson(round(top1 * count), count), not beaten)
+        yield Point(label, name, cell.rate, top1, wilson(round(top1 * count), count), best)
 
 
 def _cells(comparisons: Sequence[Comparison]) -> Iterator[tuple[str, str, Cell, float]]:

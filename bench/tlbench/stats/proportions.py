@@ -46,12 +46,12 @@ class AccuracyChange:
         return self.exceeds(tolerance) and self.p <= alpha
 
 
-def wilson(correct: int, n: int) -> tuple[float, float]:
-    """The 95 % interval of a share of at least one trial, 0 to 1, by Wilson's score.
+def wilson(correct: int, n: int, confidence: float = CONFIDENCE) -> tuple[float, float]:
+    """The interval of a share of at least one trial, 0 to 1, by Wilson's score; by default 95 %.
 
     Source: Wilson, JASA 22, 1927.
     """
-    z = float(ndtri((1 + CONFIDENCE) / 2))
+    z = float(ndtri((1 + confidence) / 2))
     share, weight = correct / n, z * z / n
     middle = (share + weight / 2) / (1 + weight)
     half = math.sqrt(weight * (share * (1 - share) + weight / 4)) / (1 + weight)
@@ -89,6 +89,40 @@ def compare_paired(base: NDArray[np.bool_], candidate: NDArray[np.bool_]) -> Acc
     lost, won = int(np.sum(base & ~candidate)), int(np.sum(candidate & ~base))
     p = float(bdtrc(lost - 1, lost + won, 0.5)) if lost else 1.0
     return AccuracyChange(float(base.mean()), float(candidate.mean()), base.size, lost, won, p)
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One accuracy minus another, on the same images, with its interval; -1 to 1."""
+
+    value: float
+    low: float
+    high: float
+
+
+def paired_difference(
+    first: NDArray[np.bool_], second: NDArray[np.bool_], confidence: float = CONFIDENCE
+) -> Difference:
+    """The first side's accuracy minus the second's, with an interval of this confidence.
+
+    Both say which images, in the same order, are right: ``(images,)``. The interval is Wald's after
+    an image is added to each kind that only one side got right: it covers the truth at least about
+    as often as it says, also where both sides agree on every image.
+
+    Raises:
+        ValueError: No images, or not as many.
+
+    Source: Bonett and Price, Journal of Educational and Behavioral Statistics 37, 2012.
+    """
+    if first.shape != second.shape or not first.size:
+        raise ValueError(f"answers to {first.size} and to {second.size} images")
+    won, lost = int(np.sum(first & ~second)), int(np.sum(second & ~first))
+    n = first.size + 2
+    middle = (won - lost) / n
+    spread = math.sqrt(((won + lost + 2) / n - middle * middle) / n)
+    half = float(ndtri((1 + confidence) / 2)) * spread
+    value = (won - lost) / first.size
+    return Difference(value, max(-1.0, middle - half), min(1.0, middle + half))
 
 
 def compare_unpaired(base: float, candidate: float, images: int) -> AccuracyChange:
