@@ -86,7 +86,7 @@ def convert(
         write: Gets the frozen function (see ``freeze``) and an empty folder.
         scaled: Whether the frozen function takes images that are scaled already.
     """
-    size = size_for(model.handle, settings.image_size or _own_size(model), settings)
+    size = size_for(model.handle, settings.image_size or own_size(model), settings)
 
     def make(folder: Path) -> None:
         module = model.load()
@@ -102,7 +102,7 @@ def convert(
     return Conversion(folder, int(size), notes["output_size"])
 
 
-def _own_size(model: Model) -> int | None:
+def own_size(model: Model) -> int | None:
     """The image size that the model names, cached so that the model needn't be loaded for it."""
     facts = {**model_facts(model, None), "format": "image size, 2"}
     size: int | None = cached_json(facts, lambda: model.load().image_size)

@@ -14,7 +14,7 @@ from tl_core.engines.names import ENGINES
 from tl_core.equivalence import real_images
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sized
 
     import numpy as np
     from numpy.typing import NDArray
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from tl_core.models.settings import NetworkSettings
 
 Key = TypeVar("Key")
+Images = TypeVar("Images", bound="Sized")
 
 #: Timed calls of each candidate; they take turns.
 TURNS = 3
@@ -110,10 +111,12 @@ def fastest(networks: Mapping[str, Network]) -> str:
 
 
 def measured_rates(
-    runs: Mapping[Key, Callable[[NDArray[np.uint8]], NDArray[np.float32]]],
-    images: NDArray[np.uint8],
+    runs: Mapping[Key, Callable[[Images], object]], images: Images
 ) -> dict[Key, float]:
-    """Images per second of the fastest: the median of their calls, after one that isn't counted."""
+    """Images per second of the fastest: the median of their calls, after one that isn't counted.
+
+    Each run takes all images at once.
+    """
     for run in runs.values():
         run(images)
     seconds: dict[Key, list[float]] = {key: [] for key in runs}

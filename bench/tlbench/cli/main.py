@@ -18,6 +18,7 @@ SHORT_HELPS = {
     "history": "Show results over time and where they changed.",
     "machine": "Describe this machine and measure its peak speeds.",
     "report": "Write one HTML page about runs.",
+    "select": "Find the best backbone, image size, engine and precision for PICTURES.",
     "train": "Train a classifier on DATA and report its test accuracy.",
 }
 

@@ -142,6 +142,7 @@ def test_an_option_of_two_commands_is_the_same_in_both():
         (("train", "digits", "--epochs", "0"), "--epochs"),
         (("classify", "--engine", "torch"), "--engine torch: expected one of tensorflow"),
         (("classify", "--precision", "fp8"), "--precision fp8: expected one of fp32"),
+        (("select", "digits", "--engine", "torch"), "--engine torch: expected one of tensorflow"),
         (("train", "digits", "--device", "tpu"), "--device tpu: expected cpu, gpu or gpu:N"),
         (("gate", "--workload", "slow"), "'quick', 'tutorial', 'full'"),
         (("completion", "csh"), "'bash', 'zsh', 'fish'"),
@@ -210,7 +211,7 @@ def test_a_full_disk_is_one_line(arguments):
         ("--help",), ("train", "--help"), ("gate", "--help"), ("trian",),
         ("completion", "bash"), ("machine", "--no-probes"), ("machine", "--no-probes", "--json"),
         ("check", RESULTS), ("compare", "nowhere"), ("train", "nowhere"),
-        ("classify", "none.jpg"), ("classify", "--engine", "torch"),
+        ("classify", "none.jpg"), ("classify", "--engine", "torch"), ("select", "nowhere"),
     ],
     ids=lambda arguments: " ".join(map(str, arguments))[:30],
 )  # fmt: skip
@@ -328,6 +329,6 @@ def test_what_is_piped_has_no_colour(variable):
     assert "\x1b" not in done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("name", ["classify", "train", "baseline", "gate"])
+@pytest.mark.parametrize("name", ["classify", "train", "select", "baseline", "gate"])
 def test_commands_that_run_the_suites_network_take_its_options(name):
     assert "--model HANDLE" in tlbench(name, "--help").output

@@ -1,0 +1,151 @@
+"""What ``tlbench select`` finds within its budget, beside a full search.
+
+Run as ``python -m bench.studies.selecting FILE``; needs CIFAR-10 in ``TLBENCH_DATA``, or other data
+sets by ``--set``. For each data set the search runs once, in a fresh process, with an empty cache:
+what is converted counts. Then ``tlbench train`` trains every candidate that the search could have
+chosen on all training images, and tests it. How much test accuracy the choice loses beside the best
+of them is the result. With ``--small`` it takes two minutes, and its figures mean nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+from bench.studies.files import write_json
+from tl_core.models.handles import public_name
+from tlbench.compare.selection import Candidate
+from tlbench.machine.fingerprint import fingerprint
+from tlbench.suite.select.plan import sizes_by_backbone
+
+#: A record of a command's JSON.
+Record = dict[str, Any]
+#: Data set, training and test images; those that everybody can have, at sizes that take minutes.
+SETS = ("photo-patches:5000:1000", "digits:1437:360", "cifar10:8000:4000")
+SMALL = ("digits:300:360",)
+#: Arguments that make a search small.
+SMALL_SEARCH = ("--image-size", "96", "--image-size", "64", "--engine", "tensorflow")
+#: Accuracy that the choice may lose.
+ALLOWED = 0.01
+
+
+def command(arguments: list[str], cache: Path, codes: tuple[int, ...] = (0,)) -> Record:
+    """What a command of ``tlbench`` prints as JSON; RuntimeError with its errors where it fails."""
+    environ = {**os.environ, "TLBENCH_CACHE": str(cache)}
+    done = subprocess.run(  # noqa: S603 - ours
+        [sys.executable, "-m", "tlbench", *arguments, "--json"],
+        capture_output=True, text=True, check=False, env=environ,
+    )  # fmt: skip
+    if done.returncode not in codes:
+        raise RuntimeError(f"{arguments}: exit {done.returncode}:\n{done.stderr[-2000:]}")
+    record: Record = json.loads(done.stdout)
+    return record
+
+
+def all_candidates(selection: Record, sizes: dict[str, tuple[int, ...]]) -> list[Candidate]:
+    """Every candidate that the search could have chosen, each with its precision's fastest engine.
+
+    Lower precisions that were no faster than single precision are none.
+    """
+    fastest: dict[str, Record] = {}
+    for each in sorted(selection["engines"], key=lambda each: each["images_per_s"]):
+        fastest[each["precision"]] = each
+    least = fastest["fp32"]["images_per_s"]
+    able = [each for each in fastest.values() if each["images_per_s"] >= least]
+    return [
+        Candidate(model, size, each["engine"], each["precision"])
+        for each in able
+        for model, sides in sizes.items()
+        for size in sides
+    ]
+
+
+def trained(candidate: Candidate, data: list[str], cache: Path) -> Record:
+    """Its test accuracy; the reason where it can't be trained."""
+    network = [
+        *("--model", candidate.model, "--image-size", str(candidate.image_size)),
+        *("--engine", candidate.engine, "--precision", candidate.precision),
+    ]
+    row: Record = vars(candidate) | {"model": public_name(candidate.model)}
+    try:
+        record = command(["train", *data, *network], cache)
+    except RuntimeError as error:
+        return row | {"refused": str(error).splitlines()[-1]}
+    return row | {key: record[key] for key in ("accuracy", "accuracy_interval_95", "train_s")}
+
+
+def summary(choice: Record, full: list[Record]) -> Record:
+    """How much the choice loses beside the best of a full search, on the test images."""
+    tested = [each for each in full if "accuracy" in each]
+    best = max(tested, key=lambda each: each["accuracy"])
+    own = next(
+        each
+        for each in tested
+        if all(each[key] == choice[key] for key in ("model", "image_size", "precision"))
+    )
+    loss = best["accuracy"] - own["accuracy"]
+    return {
+        "choice": own,
+        "best": best,
+        "loss": loss,
+        "within": loss <= ALLOWED + 1e-9,
+        "rank": 1 + sum(each["accuracy"] > own["accuracy"] for each in tested),
+        "candidates": len(tested),
+    }
+
+
+def one(text: str, arguments: argparse.Namespace, cache: Path) -> Record:
+    """A data set: the search, then every candidate."""
+    name, train, test = text.rsplit(":", 2)
+    models = [word for handle in arguments.model for word in ("--model", handle)]
+    search = [*models, *(SMALL_SEARCH if arguments.small else ())]
+    start = perf_counter()
+    selection = command(
+        ["select", name, "--train-size", train, "--budget", str(arguments.budget), *search],
+        cache, (0, 3),
+    )  # fmt: skip
+    seconds = perf_counter() - start
+    sides = (96, 64) if arguments.small else ()
+    sizes = sizes_by_backbone(arguments.model, sides)
+    data = [name, "--train-size", train, "--test-size", test]
+    full = []
+    for candidate in all_candidates(selection, sizes):
+        full.append(trained(candidate, data, cache))
+        print(full[-1], flush=True)  # noqa: T201
+    choice = selection["best"] | {"model": public_name(selection["best"]["model"])}
+    del selection["command"]  # may have a path
+    outcome = summary(choice, full)
+    print(name, outcome, flush=True)  # noqa: T201
+    sized = {"data": Path(name).name, "train_size": int(train), "test_size": int(test)}
+    return {**sized, "wall_s": seconds, "search": selection, "full": full, **outcome}
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run from the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("file", nargs="?", type=Path, help="result of the study")
+    parser.add_argument("--budget", type=int, default=600, help="seconds of each search")
+    parser.add_argument("--model", action="append", default=[], help="backbone; repeatable")
+    parser.add_argument(
+        "--set", action="append", metavar="NAME|PATH:TRAIN:TEST", help="data set; repeatable"
+    )
+    parser.add_argument("--small", action="store_true", help="a small search, to try the study")
+    chosen = parser.parse_args(arguments)
+    outcomes = []
+    for text in chosen.set or (SMALL if chosen.small else SETS):
+        with tempfile.TemporaryDirectory() as cache:
+            outcomes.append(one(text, chosen, Path(cache)))
+    if chosen.file:
+        outcome = {"budget_s": chosen.budget, "sets": outcomes, "machine": fingerprint()}
+        write_json(chosen.file, outcome)
+
+
+if __name__ == "__main__":
+    main()

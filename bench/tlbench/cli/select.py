@@ -1,0 +1,131 @@
+"""``tlbench select``."""
+
+from __future__ import annotations
+
+import dataclasses
+import tempfile
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from tlbench.cli.command_line import NOTHING, Failure
+from tlbench.cli.options import (
+    complete,
+    file_option,
+    json_option,
+    number_option,
+    own_images,
+    suite_options,
+)
+from tlbench.errors import InputError
+from tlbench.report.selection_picture import FORMS, write_selection
+from tlbench.report.selection_text import selection_json, selection_lines
+from tlbench.suite.extra import check_installed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+#: Exit code where the budget ended before every candidate was tried, as of a gate without verdict.
+INCONCLUSIVE = 3
+
+
+def _several(
+    flag: str,
+    metavar: str,
+    about: str,
+    kind: Any = str,  # noqa: ANN401 - as click has it
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """An option that may be repeated, named like the suite's."""
+    name = flag.removeprefix("--").replace("-", "_")
+    return click.option(
+        flag,
+        name + "s",
+        multiple=True,
+        type=kind,
+        metavar=metavar,
+        help=f"{about}; repeatable",
+        shell_complete=complete(name),
+    )
+
+
+@click.command(epilog="Example: tlbench select my-photos/ --budget 600 --picture choice.svg")
+@click.argument("pictures", metavar="PICTURES", shell_complete=complete("data"))
+@number_option("--budget", "seconds that the search may take", default=600)
+@click.option(
+    "--accuracy-margin",
+    type=click.FloatRange(0, 1, max_open=True),
+    default=0.01,
+    show_default=True,
+    metavar="SHARE",
+    help="accuracy that may be given up for speed",
+)
+@_several("--model", "HANDLE", "backbone to try (default: the embedded ones)")
+@_several(
+    "--image-size",
+    "PIXELS",
+    "side of the input to try (default: own and smaller)",
+    click.IntRange(1),
+)
+@_several("--engine", "NAME", "engine to try (default: all that are installed)")
+@_several("--precision", "NAME", "precision to try (default: all that engines have)")
+@number_option("--seed", "random seed of split and sample", least=0, default=0)
+@click.option("--download", is_flag=True, help="allow the data set to be downloaded")
+@file_option("--picture", "picture to write, .svg or .png: accuracy against throughput")
+@json_option
+@suite_options("device", "threads", "batch_size", "train_size")
+def select(
+    *,
+    pictures: str,
+    budget: int,
+    accuracy_margin: float,
+    models: tuple[str, ...],
+    image_sizes: tuple[int, ...],
+    engines: tuple[str, ...],
+    precisions: tuple[str, ...],
+    seed: int,
+    download: bool,
+    picture: Path | None,
+    suite: dict[str, str],
+    as_json: bool,
+) -> None:
+    """Find the best backbone, image size, engine and precision for PICTURES.
+
+    PICTURES is photo-patches, digits, cifar10, or a folder of class/image files, with or without
+    train/ and test/; test images are not used. The best is the fastest candidate on this machine
+    that is shown to lose at most --accuracy-margin beside the most accurate one.
+
+    Exit code 0: found; 2: bad input; 3: the budget ended before every candidate was tried; 4:
+    nothing could be measured.
+    """
+    check_installed("tlbench select")
+    from tlbench.suite.select.job import SelectJob, run, train_command
+
+    _check_picture(picture)
+    workload = dataclasses.replace(own_images(suite), data=pictures)
+    job = SelectJob(
+        workload, budget, accuracy_margin, models, image_sizes, engines, precisions, seed, download
+    )
+    selection = run(job, lambda line: click.echo(line, err=True))
+    if picture is not None:
+        write_selection(selection, picture)
+    command = train_command(job, selection, suite)
+    if as_json:
+        click.echo(selection_json(selection, command))
+    else:
+        click.echo("\n".join(selection_lines(selection, command)))
+    if selection.best is None:
+        raise Failure("nothing could be measured", NOTHING)
+    if selection.untried:
+        raise SystemExit(INCONCLUSIVE)
+
+
+def _check_picture(path: Path | None) -> None:
+    """Find out before the search whether the picture can be written."""
+    if path is None:
+        return
+    if path.suffix[1:].lower() not in FORMS:
+        raise InputError(f"--picture {path}: expected a name that ends in .svg or .png")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryFile(dir=path.parent):
+        pass

@@ -1,0 +1,1 @@
+"""Which backbone, image size, engine and precision are best for somebody's pictures."""

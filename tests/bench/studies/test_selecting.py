@@ -1,0 +1,37 @@
+"""What the study of ``tlbench select`` compares the choice with."""
+
+import pytest
+
+from bench.studies.selecting import all_candidates, summary
+from tlbench.compare.selection import Candidate
+
+SIZES = {"a": (224, 96), "b": (240,)}
+
+
+def engine(name, rate, precision="fp32"):
+    return {"engine": name, "precision": precision, "images_per_s": rate}
+
+
+def test_a_full_search_has_every_backbone_and_size_and_precisions_that_were_faster():
+    engines = [engine("slow", 1.0), engine("fast", 3.0), engine("fast", 2.0, "bf16")]
+    single = [Candidate("a", 224, "fast"), Candidate("a", 96, "fast"), Candidate("b", 240, "fast")]
+    assert all_candidates({"engines": engines}, SIZES) == single
+    engines.append(engine("slow", 4.0, "int8"))
+    both = all_candidates({"engines": engines}, SIZES)
+    assert sorted(map(str, both)) == sorted(
+        [*map(str, single), "a at 224, slow int8", "a at 96, slow int8", "b at 240, slow int8"]
+    )
+
+
+@pytest.mark.parametrize(("accuracy", "within"), [(0.95, True), (0.94, True), (0.9399, False)])
+def test_the_choice_is_judged_by_its_test_accuracy_beside_the_best(accuracy, within):
+    def row(size, accuracy):
+        return {"model": "a", "image_size": size, "precision": "fp32", "accuracy": accuracy}
+
+    full = [row(224, 0.95), row(160, accuracy), row(96, 0.5), {"model": "b", "refused": "no"}]
+    choice = {"model": "a", "image_size": 160, "precision": "fp32", "engine": "another"}
+    outcome = summary(choice, full)
+    assert outcome["within"] is within
+    assert outcome["loss"] == pytest.approx(0.95 - accuracy)
+    assert outcome["candidates"] == 3
+    assert outcome["rank"] == (1 if accuracy == 0.95 else 2)

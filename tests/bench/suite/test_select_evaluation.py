@@ -1,0 +1,168 @@
+"""What candidates are judged by: cross-validated heads on growing samples of training images."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+from sklearn.linear_model import Ridge
+from sklearn.model_selection import PredefinedSplit, cross_val_predict
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from tl_core.data import DataSet, Split
+from tl_core.head import STRENGTH
+from tl_core.sources import ArraySource
+from tlbench.compare.selection import Candidate
+from tlbench.errors import InputError
+from tlbench.suite.select import evaluation, job
+from tlbench.suite.select.evaluation import FOLDS, Evaluation, cross_validated, sample_order
+from tlbench.suite.select.job import SelectJob, plan_of
+from tlbench.suite.workloads import QUICK
+
+#: Of other images than its own.
+OPTIONS = dataclasses.replace(QUICK, train_size=None, test_size=None, image_size=None)
+
+LABELS = np.repeat([0, 1, 2], [600, 300, 100])
+
+
+def test_every_beginning_of_the_sample_has_the_mix_of_classes_and_so_has_every_fold():
+    order, folds = sample_order(LABELS, 0)
+    assert sorted(order) == list(range(1_000))
+    for images in (50, 200, 500, 1_000):
+        counts = np.bincount(LABELS[order[:images]], minlength=3)
+        np.testing.assert_allclose(counts / images, [0.6, 0.3, 0.1], atol=1.5 / images)
+        for fold in range(FOLDS):
+            own = LABELS[order[:images]][folds[:images] == fold]
+            parts = np.bincount(own, minlength=3) * FOLDS
+            np.testing.assert_allclose(parts, counts, atol=FOLDS)
+
+
+def test_rare_classes_begin_in_different_folds():
+    _, folds = sample_order(np.arange(10), 0)
+    assert set(folds) == set(range(FOLDS))
+
+
+def test_the_order_is_the_seeds():
+    first, again, other = (sample_order(LABELS, seed)[0] for seed in (0, 0, 1))
+    np.testing.assert_array_equal(first, again)
+    assert (first != other).any()
+
+
+def test_cross_validation_is_scikit_learns():
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 3, 200)
+    features = (rng.normal(size=(200, 12)) + 0.7 * np.eye(3, 12)[labels]).astype(np.float32)
+    folds = np.arange(200) % FOLDS
+    ridge = make_pipeline(StandardScaler(), Ridge(alpha=STRENGTH * 160))
+    scores = cross_val_predict(ridge, features, np.eye(3)[labels], cv=PredefinedSplit(folds))
+    right = cross_validated(features, labels, folds, 3)
+    assert 0.5 < right.mean() < 0.95
+    np.testing.assert_array_equal(right, scores.argmax(axis=1) == labels)
+
+
+class Counting:
+    """An extractor of nothing but brightness, which counts the images that it was given."""
+
+    opened, extracted = [], []
+
+    def __init__(self, handle, **options):
+        self.opened.append((handle, options))
+
+    def extract(self, images, *, batch_size):
+        pixels = np.stack(images.take(range(len(images))))
+        self.extracted.append(len(pixels))
+        return pixels.reshape(len(pixels), -1)[:, :4].astype(np.float32)
+
+
+def test_a_larger_sample_extracts_only_what_is_new(monkeypatch):
+    monkeypatch.setattr(evaluation, "FeatureExtractor", Counting)
+    rng = np.random.default_rng(0)
+    pixels = rng.integers(0, 256, (60, 2, 2, 3), np.uint8)
+    train = Split(ArraySource(pixels), rng.integers(0, 2, 60))
+    tools = Evaluation(train, 2, {"device": "cpu"}, batch_size=8, seed=0)
+    candidate = Candidate("m", 32, "litert", "int8")
+    tools.right(candidate, 20)
+    grown = tools.right(candidate, 60)
+    tools.right(candidate, 40)
+    assert Counting.extracted == [20, 40]
+    (opened,) = Counting.opened
+    assert opened == (
+        "m",
+        {"engine": "litert", "image_size": 32, "precision": "int8", "cache": True, "device": "cpu"},
+    )
+    tools.release(candidate)
+    once = Evaluation(train, 2, {"device": "cpu"}, batch_size=8, seed=0).right(candidate, 60)
+    np.testing.assert_array_equal(grown, once)
+
+
+class Untouchable(ArraySource):
+    """Test images that nothing may look at."""
+
+    def take(self, indices, size=None):
+        raise AssertionError("test images were used")
+
+    head = pick = take
+
+
+@pytest.fixture
+def photographs(monkeypatch):
+    """A data set whose test images can't be looked at, in place of any that is loaded."""
+    data = job.load_data("photo-patches")
+    hidden = DataSet(
+        data.name, data.class_names, data.train.head(240),
+        Split(Untouchable(np.zeros((10, 2, 2, 3), np.uint8)), np.arange(10)),
+    )  # fmt: skip
+    monkeypatch.setattr(job, "load_data", lambda *_, **__: hidden)
+    return hidden
+
+
+def test_a_search_on_real_networks_finds_one_without_the_test_images(photographs, tiny_model):
+    whole = SelectJob(OPTIONS, 300, 0.01, (tiny_model,), (32, 16), ("tensorflow",))
+    lines = []
+    selection = job.run(whole, lines.append)
+    assert [each.candidate.image_size for each in selection.trials] != []
+    assert {each.candidate.image_size for each in selection.trials} == {32, 16}
+    assert all(each.images == 240 for each in selection.trials)
+    assert all(each.images_per_s > 1 for each in selection.trials)
+    assert max(each.accuracy for each in selection.trials) > 0.3
+    assert selection.decided
+    assert selection.engines.keys() == {("tensorflow", "fp32")}
+    assert any("accuracy" in line for line in lines)
+    command = job.train_command(whole, selection, {"threads": "2"})
+    size = selection.best.candidate.image_size
+    assert command == (
+        f"tlbench train photo-patches --model {tiny_model} --image-size {size} "
+        "--engine tensorflow --threads 2 --save my-model"
+    )
+
+
+def test_a_plan_has_what_is_at_hand_or_what_is_asked_for(photographs, tiny_model):
+    asked = plan_of(SelectJob(OPTIONS, 9, 0.01, (tiny_model,), (64,), ("litert",)), photographs)
+    assert asked.sizes == {tiny_model: (64,)}
+    assert asked.engines == (("litert", "fp32"), ("litert", "int8"))
+    assert asked.samples == (240,)
+    own = plan_of(SelectJob(OPTIONS, 9, 0.01, (tiny_model,), precisions=("fp32",)), photographs)
+    assert own.sizes == {tiny_model: (32,)}
+    assert "tensorflow-xla" not in dict(own.engines)
+    assert {"tensorflow", "litert"} <= set(dict(own.engines))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"engines": ("torch",)}, "--engine torch: expected one of tensorflow"),
+        ({"precisions": ("fp8",)}, "--precision fp8: expected one of fp32"),
+        ({"engines": ("tensorflow",), "precisions": ("int8",)}, "no engine of tensorflow computes"),
+        ({"models": ("nothing",)}, "'nothing' is nothing known here"),
+    ],
+)
+def test_what_cannot_be_planned_is_one_sentence(photographs, options, message):
+    with pytest.raises(InputError, match=message):
+        job.run(SelectJob(OPTIONS, 9, 0.01, **options), print)
+
+
+def test_too_few_pictures_are_refused(photographs, monkeypatch):
+    few = dataclasses.replace(photographs, train=photographs.train.head(9))
+    monkeypatch.setattr(job, "load_data", lambda *_, **__: few)
+    with pytest.raises(InputError, match="9 training images; expected at least 10"):
+        job.run(SelectJob(OPTIONS, 9, 0.01), print)
