@@ -17,6 +17,7 @@ from tlbench.errors import InputError
 from tlbench.suite.select import evaluation, job
 from tlbench.suite.select.evaluation import FOLDS, Evaluation, cross_validated, sample_order
 from tlbench.suite.select.job import SelectJob, plan_of
+from tlbench.suite.select.plan import engines_of
 from tlbench.suite.workloads import QUICK
 
 #: Of other images than its own.
@@ -51,7 +52,7 @@ def test_the_order_is_the_seeds():
 def test_cross_validation_is_scikit_learns():
     rng = np.random.default_rng(0)
     labels = rng.integers(0, 3, 200)
-    features = (rng.normal(size=(200, 12)) + 0.7 * np.eye(3, 12)[labels]).astype(np.float32)
+    features = (rng.normal(size=(200, 12)) + 1.5 * np.eye(3, 12)[labels]).astype(np.float32)
     folds = np.arange(200) % FOLDS
     ridge = make_pipeline(StandardScaler(), Ridge(alpha=STRENGTH * 160))
     scores = cross_val_predict(ridge, features, np.eye(3)[labels], cv=PredefinedSplit(folds))
@@ -137,14 +138,22 @@ def test_a_search_on_real_networks_finds_one_without_the_test_images(photographs
 
 
 def test_a_plan_has_what_is_at_hand_or_what_is_asked_for(photographs, tiny_model):
-    asked = plan_of(SelectJob(OPTIONS, 9, 0.01, (tiny_model,), (64,), ("litert",)), photographs)
+    asked = plan_of(SelectJob(OPTIONS, 9, 0.01, (tiny_model,), (64,)), photographs, ())
     assert asked.sizes == {tiny_model: (64,)}
-    assert asked.engines == (("litert", "fp32"), ("litert", "int8"))
     assert asked.samples == (240,)
-    own = plan_of(SelectJob(OPTIONS, 9, 0.01, (tiny_model,), precisions=("fp32",)), photographs)
+    own = plan_of(SelectJob(OPTIONS, 9, 0.01, (tiny_model,)), photographs, ())
     assert own.sizes == {tiny_model: (32,)}
-    assert "tensorflow-xla" not in dict(own.engines)
-    assert {"tensorflow", "litert"} <= set(dict(own.engines))
+
+
+def test_engines_are_those_that_are_installed_or_asked_for():
+    assert engines_of("cpu", ("litert",)) == (("litert", "fp32"), ("litert", "int8"))
+    assert engines_of("cpu", ("litert", "openvino"), ("bf16",)) == (("openvino", "bf16"),)
+    usual = engines_of("cpu", ("auto",))
+    assert usual == engines_of("cpu")
+    assert usual[0] == ("tensorflow", "fp32")
+    assert "tensorflow-xla" not in dict(usual)
+    assert engines_of("cpu", ("tensorflow-xla",)) == (("tensorflow-xla", "fp32"),)
+    assert set(dict(engines_of("gpu"))) == {"tensorflow", "tensorflow-xla"}
 
 
 @pytest.mark.parametrize(

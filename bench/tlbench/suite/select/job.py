@@ -62,6 +62,7 @@ def run(job: SelectJob, tell: Callable[[str], None]) -> Selection:
         tell(f"{perf_counter() - start:5.0f} s  {line}")
 
     options = job.workload
+    engines = engines_of(options.device, job.engines, job.precisions)
     try:
         whole = load_data(options.data, download=job.download, seed=job.seed)
         data = whole.head(options.train_size)
@@ -75,13 +76,14 @@ def run(job: SelectJob, tell: Callable[[str], None]) -> Selection:
             batch_size=options.batch_size,
             seed=job.seed,
         )
-        return Search(plan_of(job, data), tools, job.margin, timed, start).run()
+        plan = plan_of(job, data, engines)
+        return Search(plan, tools, job.margin, timed, start).run()
     except TransferLearningError as error:
         raise InputError(str(error)) from error
 
 
-def plan_of(job: SelectJob, data: DataSet) -> Plan:
-    """What is tried; InputError for too few pictures, or engines and precisions that don't fit."""
+def plan_of(job: SelectJob, data: DataSet, engines: tuple[tuple[str, str], ...]) -> Plan:
+    """What is tried with these engines and precisions; InputError for too few pictures."""
     images = len(data.train)
     if images < LEAST:
         raise InputError(
@@ -90,7 +92,7 @@ def plan_of(job: SelectJob, data: DataSet) -> Plan:
         )
     return Plan(
         sizes_by_backbone(job.models, job.image_sizes),
-        engines_of(job.workload.device, job.engines, job.precisions),
+        engines,
         samples_of(images, len(data.class_names)),
         job.budget_s,
     )

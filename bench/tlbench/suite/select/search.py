@@ -146,7 +146,8 @@ class Search:
 
     def _try(self, candidate: Candidate) -> bool:
         """Time a candidate and judge it on the first sample; False where it can't be run."""
-        with self._budget.step("candidate", always=not self._trials) as fits:
+        kind = "sample" if candidate in self._pilots else "candidate"
+        with self._budget.step(kind, always=not self._trials) as fits:
             if not fits:
                 self._untried.append(candidate)
                 return True
