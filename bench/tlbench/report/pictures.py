@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import io
+import os
 import re
+import sys
 import warnings
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from tlbench.runs.files import write_file
@@ -39,14 +41,34 @@ _IDS = re.compile(r'(\bid="|url\(#|href="#)([^")]+)')
 
 @contextmanager
 def drawing() -> Iterator[None]:
-    """Our settings; letters that matplotlib's font lacks are in the browser's."""
-    import matplotlib as mpl
+    """Our settings; letters that matplotlib's font lacks are in the browser's.
 
-    with mpl.rc_context(SETTINGS), warnings.catch_warnings():
+    matplotlib must not be imported before, see ``_matplotlib``.
+    """
+    with _matplotlib().rc_context(SETTINGS), warnings.catch_warnings():
         # Only their widths are guessed.
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         warnings.filterwarnings("ignore", message="Matplotlib currently does not support")
         yield
+
+
+def _matplotlib() -> Any:  # noqa: ANN401 - a module
+    """matplotlib, whatever backend ``MPLBACKEND`` names; pictures are drawn without one.
+
+    A notebook's, inherited by a shell without its packages, would make the import fail.
+    """
+    if "matplotlib" in sys.modules:
+        return sys.modules["matplotlib"]
+    backend = os.environ.pop("MPLBACKEND", None)
+    try:
+        import matplotlib as mpl
+    finally:
+        if backend is not None:
+            os.environ["MPLBACKEND"] = backend
+    if backend:
+        with suppress(ValueError):  # whoever draws with a backend has the one that was named
+            mpl.rcParams["backend"] = backend
+    return mpl
 
 
 def as_svg(figure: Figure, name: str = "") -> str:

@@ -86,12 +86,12 @@ def training_page(
 
 def confusion_picture(matrix: NDArray[np.int64], names: Sequence[str]) -> str:
     """An ``<svg>`` element, the same for the same matrix: int64 ``(classes, classes)``."""
-    from matplotlib.figure import Figure
-
     classes = len(names)
     side = CELL if classes <= NUMBERED else max(SMALL_CELL, 5.0 / classes)
     size = WHOLE if classes > NAMED else side * classes
     with drawing():
+        from matplotlib.figure import Figure
+
         figure = Figure(figsize=(size, size))
         axes = figure.add_axes((0, 0, 1, 1))
         shares = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
