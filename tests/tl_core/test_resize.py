@@ -10,10 +10,10 @@ from hypothesis.extra import numpy as hnp
 from PIL import Image
 
 from tl_core.errors import ImageError
+from tl_core.graph_images import GRAPH_METHODS
 from tl_core.images import load_image
 from tl_core.photographs import portrait
 from tl_core.resize import PILLOW_FILTERS, RESIZE_METHODS, checked_pixels, resize_batch
-from tl_core.serving import GRAPH_METHODS
 
 #: Made once by Pillow itself.
 GOLDEN_PIXELS = [[89, 95, 159], [86, 123, 160], [94, 149, 149]]

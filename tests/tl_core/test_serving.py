@@ -13,7 +13,6 @@ from tl_core.errors import ModelError
 from tl_core.extractor import FeatureExtractor
 from tl_core.images import load_image
 from tl_core.photographs import portrait
-from tl_core.serving import decode
 from tl_core.transfer import TransferModel
 
 PLAIN_TENSORFLOW = """
@@ -182,69 +181,14 @@ def test_the_notes_do_not_say_where_a_person_keeps_models(folder, patches, tmp_p
     assert str(folder.parent) not in notes
 
 
-NOISE = np.random.default_rng(4).integers(0, 256, (8, 9, 4), np.uint8)
-RGBA = Image.fromarray(NOISE)
-RGB = RGBA.convert("RGB")
-DEEP = Image.fromarray(np.random.default_rng(4).integers(0, 65536, (8, 9), np.uint16))
-
-
-def as_file(image, form, **options):
-    file = io.BytesIO()
-    image.save(file, form, **options)
-    return file.getvalue()
-
-
-@pytest.mark.parametrize(
-    ("image", "form", "options", "most"),
-    [
-        pytest.param(RGBA, "PNG", {}, 0, id="PNG with alpha"),
-        pytest.param(RGBA.convert("LA"), "PNG", {}, 0, id="PNG grey with alpha"),
-        pytest.param(RGB.quantize(200), "PNG", {"transparency": 3}, 0, id="PNG palette, alpha"),
-        pytest.param(RGB.quantize(4), "PNG", {"bits": 2, "transparency": 1}, 0, id="PNG 2 bits"),
-        pytest.param(RGB, "PNG", {"transparency": RGB.getpixel((0, 0))}, 0, id="PNG, a colour"),
-        pytest.param(RGB, "PNG", {}, 0, id="PNG"),
-        pytest.param(RGB.convert("L"), "PNG", {}, 0, id="PNG grey"),
-        pytest.param(RGB.convert("1"), "PNG", {}, 0, id="PNG black and white"),
-        pytest.param(DEEP, "PNG", {}, 1, id="PNG 16 bits"),
-        pytest.param(RGB, "GIF", {}, 0, id="GIF"),
-        pytest.param(RGB, "BMP", {}, 0, id="BMP"),
-        pytest.param(RGBA, "BMP", {}, 0, id="BMP 32 bits"),
-        pytest.param(RGB.convert("L"), "BMP", {}, 0, id="BMP grey"),
-        pytest.param(RGB, "JPEG", {"quality": 95}, 0, id="JPEG"),
-        pytest.param(RGB.convert("L"), "JPEG", {}, 0, id="JPEG grey"),
-        pytest.param(RGB.convert("CMYK"), "JPEG", {}, 0, id="JPEG CMYK"),
-    ],
-)
-def test_served_files_are_decoded_as_training_reads_them(image, form, options, most):
-    """Pixel by pixel, transparency over white."""
-    file = as_file(image, form, **options)
-    ours = load_image(io.BytesIO(file)).astype(int)
-    assert np.abs(decode(file).numpy() - ours).max() <= most
-
-
 def test_a_transparent_file_is_served_the_answer_of_predict(folder, trained):
     import tensorflow as tf
 
     picture = Image.fromarray(load_image(portrait())).resize((32, 32)).convert("RGBA")
     picture.putalpha(Image.linear_gradient("L").resize((32, 32)))
-    file = as_file(picture, "PNG")
+    file = io.BytesIO()
+    picture.save(file, "PNG")
     serve = tf.saved_model.load(str(folder)).signatures["serving_bytes"]
-    answer = serve(files=tf.constant([file]))["probabilities"].numpy()
-    expected = trained.predict(load_image(io.BytesIO(file)))
+    answer = serve(files=tf.constant([file.getvalue()]))["probabilities"].numpy()
+    expected = trained.predict(load_image(file))
     np.testing.assert_allclose(answer, expected, rtol=1e-3, atol=1e-5)
-
-
-def test_served_files_are_not_turned_upright():
-    """A known difference: TensorFlow can't read EXIF, and leaves them as the camera stored them."""
-    exif = Image.Exif()
-    exif[0x0112] = 6
-    file = as_file(RGB, "JPEG", exif=exif)
-    upright = load_image(io.BytesIO(file))
-    assert upright.shape == (9, 8, 3)
-    np.testing.assert_array_equal(decode(file).numpy(), np.rot90(upright))
-
-
-def test_transparent_pixels_of_a_served_gif_are_not_white():
-    """The other known difference; whoever fixes TensorFlow may delete this test."""
-    file = as_file(RGB.quantize(16), "GIF", transparency=3)
-    assert (decode(file).numpy() != load_image(io.BytesIO(file))).any()
