@@ -10,7 +10,7 @@ import grimp
 import pytest
 
 #: The only modules of the command line that use the library.
-USE_THE_LIBRARY = {"tlbench.cli.train", "tlbench.cli.classify"}
+USE_THE_LIBRARY = {"tlbench.cli.train", "tlbench.cli.classify", "tlbench.cli.predict"}
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +35,7 @@ def test_no_modules_import_each_other_in_a_circle(graph):
     TopologicalSorter(imports).prepare()  # raises CycleError, which names the circle
 
 
-def test_of_the_commands_only_train_and_classify_use_the_library(graph):
+def test_of_the_commands_only_those_that_run_a_model_use_the_library(graph):
     users = {
         name
         for name in graph.find_descendants("tlbench.cli")

@@ -96,8 +96,15 @@ class ImageClassifier:
         if not 1 <= top <= len(self.labels):
             raise ModelError(f"top {top}: expected 1 to {len(self.labels)}")
         rows = self.probabilities(images, batch_size=batch_size)
-        best = np.argsort(-rows, axis=1, kind="stable")[:, :top]
-        return [
-            [Prediction(self.labels[i], float(row[i]), int(i)) for i in indices]
-            for row, indices in zip(rows, best, strict=True)
-        ]
+        return most_probable(rows, self.labels, top)
+
+
+def most_probable(
+    rows: NDArray[np.float32], labels: Sequence[str], top: int
+) -> list[list[Prediction]]:
+    """The ``top`` most probable classes of each row ``(n, classes)``, most probable first."""
+    best = np.argsort(-rows, axis=1, kind="stable")[:, :top]
+    return [
+        [Prediction(labels[i], float(row[i]), int(i)) for i in indices]
+        for row, indices in zip(rows, best, strict=True)
+    ]

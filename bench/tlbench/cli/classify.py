@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 #: Characters of a probability bar.
 BAR = 20
+#: Classes that an error lists.
+SHOWN = 3
 
 
 @click.command(epilog="Example: tlbench classify photo.jpg --top 3")
@@ -74,6 +77,7 @@ def _answers(
     for path in paths:  # before a model is loaded in vain
         if not Path(path).is_file():
             raise InputError(f"{path}: no such file; expected an image")
+    _check_pretrained(options.model, images)
     import_tensorflow(options.device)
     from tl_core.classifier import ImageClassifier
 
@@ -82,6 +86,20 @@ def _answers(
     )
     rows = classifier.classify(paths, top=top, batch_size=options.batch_size)
     return list(zip(paths, rows, strict=True))
+
+
+def _check_pretrained(model: str, images: Sequence[str]) -> None:
+    """Refuse a model that ``tlbench train`` saved, and name the command for it; InputError."""
+    from tl_core.serving import saved_class_names
+
+    names = saved_class_names(Path(model).expanduser())
+    if names:
+        files = shlex.join(images) or "PICTURES"
+        raise InputError(
+            f"{model}: a model that tlbench train saved, with classes of its own ("
+            f"{', '.join(names[:SHOWN])}{', ...' * (len(names) > SHOWN)}); expected a pretrained "
+            f"classifier. Use tlbench predict {shlex.quote(model)} {files}"
+        )
 
 
 def _line(prediction: Prediction) -> str:

@@ -8,6 +8,7 @@ import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from tlbench.escapes import harmless
 from tlbench.report.cost_text import cost_answer
 from tlbench.stats.ratios import ALARM
 
@@ -55,12 +56,8 @@ def as_csv(comparisons: Iterable[Comparison]) -> str:
             writer.writerow([*(name for name, _ in each.job.facts), *FIELDS])
         for record in records(each):
             values = [*(value for _, value in each.job.facts), *record.values()]
-            writer.writerow([_harmless(value) for value in values])
+            writer.writerow([harmless(value) for value in values])
     return text.getvalue()
-
-
-def _harmless(value: object) -> object:
-    return f"'{value}" if isinstance(value, str) and value[:1] in ("=", "+", "-", "@") else value
 
 
 def as_json(comparisons: Iterable[Comparison]) -> str:
