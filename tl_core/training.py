@@ -39,23 +39,34 @@ class Trainer(Protocol):
         """Give the head the trained weights."""
 
 
-def rows_of(features: NDArray[np.float32], batch_size: int) -> Inputs:
-    """Features ``(n, d)`` as inputs, ``batch_size`` rows per step."""
+def rows_of(
+    features: NDArray[np.float32], batch_size: int, places: NDArray[np.int64] | None = None
+) -> Inputs:
+    """Features ``(n, d)``, or those at some places, as inputs, ``batch_size`` rows per step."""
 
     def inputs(
         order: NDArray[np.int64],
     ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
         for i in range(0, len(order), batch_size):
             part = order[i : i + batch_size]
-            yield part, features[part]
+            yield part, features[part if places is None else places[part]]
 
     return inputs
 
 
 def train(
-    trainer: Trainer, inputs: Inputs, labels: NDArray[np.int64], epochs: int, seed: int
+    trainer: Trainer,
+    inputs: Inputs,
+    labels: NDArray[np.int64],
+    epochs: int,
+    seed: int,
+    *,
+    is_done: Callable[[], bool] | None = None,
 ) -> list[float]:
-    """Train; the mean loss of each epoch, in nats."""
+    """Train; the mean loss of each epoch, in nats.
+
+    ``is_done`` is asked after each epoch whether it was the last; else all ``epochs`` are run.
+    """
     rng = np.random.default_rng(seed)
     losses = []
     with progress(epochs * len(labels), "train") as bar:
@@ -66,6 +77,8 @@ def train(
                 bar.update(len(part))
             losses.append(total / len(labels))
             trainer.store()
+            if is_done is not None and is_done():
+                break
     return losses
 
 

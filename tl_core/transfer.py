@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tl_core.engines.names import has_runtime
+from tl_core.convergence import Convergence, fit_to_convergence
+from tl_core.engines.names import REFERENCE, has_runtime
 from tl_core.extractor import FeatureExtractor
 from tl_core.head import (
     LEARNING_RATE,
@@ -42,7 +43,14 @@ if TYPE_CHECKING:
 
     from tl_core.training import Inputs, Labels, Trainer
 
-__all__ = ["FINE_TUNE_LEARNING_RATE", "Evaluation", "Track", "TransferModel", "evaluation"]
+__all__ = [
+    "FINE_TUNE_LEARNING_RATE",
+    "Convergence",
+    "Evaluation",
+    "Track",
+    "TransferModel",
+    "evaluation",
+]
 
 #: Adam's step size once the extractor is unfrozen: large ones undo what it learned.
 FINE_TUNE_LEARNING_RATE = 1e-4
@@ -179,6 +187,25 @@ class TransferModel:
         rows, targets = self._checked(features, labels, epochs=epochs, batch_size=batch_size)
         return self._train(rows_of(rows, batch_size), targets, epochs, seed)
 
+    def fit_to_convergence(
+        self,
+        features: NDArray[np.float32],
+        labels: Labels,
+        *,
+        batch_size: int = BATCH_SIZE,
+        seed: int | None = None,
+    ) -> Convergence:
+        """Train a new head, in place of whatever it was, for as many epochs as it gains by.
+
+        Their number is found on a fifth of the images, held out; see ``tl_core.convergence``.
+        Features and labels as for ``fit_features``.
+        """
+        rows, targets = self._checked(features, labels, batch_size=batch_size)
+        self.head = Head(self.extractor.feature_size, len(self.class_names), seed=self.seed)
+        self._trainer = None
+        order = self.seed if seed is None else seed
+        return fit_to_convergence(self.head, rows, targets, batch_size=batch_size, seed=order)
+
     def fit_ridge(
         self,
         features: NDArray[np.float32],
@@ -224,12 +251,21 @@ class TransferModel:
 
     @classmethod
     def load(
-        cls, folder: str | PathLike[str], *, device: str = "cpu", threads: int | None = None
+        cls,
+        folder: str | PathLike[str],
+        *,
+        engine: str = REFERENCE,
+        device: str = "cpu",
+        threads: int | None = None,
     ) -> TransferModel:
-        """Read a model that ``save`` wrote, ready to predict or to train on."""
+        """Read a model that ``save`` wrote, ready to predict or to train on.
+
+        Engine, device and threads as for ``FeatureExtractor``; ModelError where it has none.
+        """
         trained = load_model(folder)
         extractor = FeatureExtractor(
             str(Path(folder).absolute()),
+            engine=engine,
             image_size=trained.image_size,
             resize=trained.resize,
             device=device,

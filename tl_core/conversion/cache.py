@@ -31,8 +31,7 @@ def cached(facts: Mapping[str, object], write: Callable[[Path], None]) -> Path:
 
     Facts are all that its content depends on, as JSON: model, format, size, versions.
     """
-    text = json.dumps(facts, sort_keys=True, default=str)
-    target = cache_dir() / "converted" / hashlib.sha256(text.encode()).hexdigest()[:32]
+    text, target = _text(facts), _target(facts)
 
     def write_with_key(folder: Path) -> None:
         write(folder)
@@ -50,6 +49,21 @@ def cached_json(facts: Mapping[str, object], compute: Callable[[], object]) -> A
         (folder / VALUE).write_text(json.dumps(compute()), encoding="utf-8")
 
     return json.loads((cached(facts, write) / VALUE).read_text(encoding="utf-8"))
+
+
+def known_json(facts: Mapping[str, object]) -> Any | None:  # noqa: ANN401
+    """The value that ``cached_json`` has for these facts; None where it has none yet."""
+    target = _target(facts)
+    return json.loads((target / VALUE).read_text("utf-8")) if _is_whole(target) else None
+
+
+def _text(facts: Mapping[str, object]) -> str:
+    return json.dumps(facts, sort_keys=True, default=str)
+
+
+def _target(facts: Mapping[str, object]) -> Path:
+    name = hashlib.sha256(_text(facts).encode()).hexdigest()[:32]
+    return cache_dir() / "converted" / name
 
 
 def _is_whole(target: Path) -> bool:

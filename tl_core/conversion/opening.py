@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from tl_core.models.module import Model
     from tl_core.models.settings import NetworkSettings
     from tl_core.models.untyped import Loaded, Tensor
+
+log = logging.getLogger(__name__)
 
 NOTES = "notes.json"
 #: The name of a frozen graph's input.
@@ -89,6 +92,7 @@ def convert(
     size = size_for(model.handle, settings.image_size or own_size(model), settings)
 
     def make(folder: Path) -> None:
+        log.info("converting %s to %s, once", model.handle, form)
         module = model.load()
         require(module, model.kind, settings.classes)
         write(freeze(module, size, scaled=scaled), folder)

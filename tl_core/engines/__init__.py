@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tl_core.engines.names import AUTO, REFERENCE, engine_names
-from tl_core.engines.opening import Opened, open_model
+from tl_core.engines.opening import Opened, engine_for, open_model
 from tl_core.engines.protocol import Network
 from tl_core.models.settings import PRECISIONS, NetworkSettings
 
@@ -14,6 +14,7 @@ __all__ = [
     "Network",
     "NetworkSettings",
     "Opened",
+    "engine_for",
     "engine_names",
     "open_model",
 ]

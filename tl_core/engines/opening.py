@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import importlib
+import logging
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tl_core.conversion.cache import cached, cached_json
+from tl_core.conversion.cache import cached, cached_json, known_json
 from tl_core.conversion.opening import model_facts
 from tl_core.devices import (
     Devices,
@@ -43,8 +44,13 @@ if TYPE_CHECKING:
     from tl_core.engines.protocol import Network
     from tl_core.models import Kind, NetworkSettings
 
+log = logging.getLogger(__name__)
+
 #: Images that the reference runs at once for the outputs that others are compared with.
 BATCH = 20
+#: Images from which choosing an engine is worth its while: converting for each, and the pilots,
+#: take as long as the reference for about so many.
+WORTH_CHOOSING = 20_000
 
 
 @dataclass(frozen=True)
@@ -77,6 +83,23 @@ def open_model(handle: str, kind: Kind, engine: str, settings: NetworkSettings) 
         return _open(model, engine, devices, settings)
 
 
+def engine_for(handle: str, kind: Kind, settings: NetworkSettings, images: int) -> str:
+    """The engine to take for so many images where any will do.
+
+    The one that ``auto`` has chosen for these settings before. Where it hasn't, ``auto`` itself for
+    many images; for fewer than ``WORTH_CHOOSING`` the reference, if it fits the settings: to choose
+    would cost more than a faster engine saves.
+    """
+    with _set_up(AUTO, settings):
+        model = Model(resolve(handle, kind), handle, kind)
+    chosen = known_json(_choice_facts(model, settings))
+    pinned = settings.workers is not None or settings.chunk is not None
+    fits = settings.precision in ENGINES[REFERENCE].precisions and not pinned
+    if chosen is not None:
+        return str(chosen)
+    return REFERENCE if fits and images < WORTH_CHOOSING else AUTO
+
+
 @contextmanager
 def _set_up(engine: str, settings: NetworkSettings) -> Iterator[Devices]:
     """TensorFlow with its threads and devices, where it runs the network; else only if needed."""
@@ -96,6 +119,7 @@ def _start_tensorflow(settings: NetworkSettings) -> Devices:
 
 def _open(model: Model, engine: str, devices: Devices, settings: NetworkSettings) -> Opened:
     """One engine, with its workers tuned, compared with the reference."""
+    log.info("opening %s in the engine %s", model.handle, engine)
     check_device(engine, devices)
     if has_runtime(engine):
         runtime_of(engine)
@@ -142,22 +166,10 @@ def _fastest(model: Model, devices: Devices, settings: NetworkSettings) -> str:
 
     Piloted once and cached, so that all processes of a comparison take the same.
     """
-    able = [
-        name
-        for name, engine in ENGINES.items()
-        if engine.automatic and settings.precision in engine.precisions and is_installed(name)
-    ]
-    facts = {
-        **model_facts(model, settings.image_size, (ENGINES[name].package for name in able)),
-        "format": "fastest engine, 3",
-        "engines": able,
-        "settings": asdict(settings),
-        "cpu": cpu_flags(),
-    }
 
     def compute() -> str:
         opened, refused = {}, []
-        for engine in able:
+        for engine in _able(settings):
             try:
                 opened[engine] = _open(model, engine, devices, settings).network
             except (ModelError, DeviceError) as error:
@@ -166,7 +178,28 @@ def _fastest(model: Model, devices: Devices, settings: NetworkSettings) -> str:
             raise ModelError(f"engine auto: none can run this model: {'; '.join(refused)}")
         return fastest(opened)
 
-    return str(cached_json(facts, compute))
+    return str(cached_json(_choice_facts(model, settings), compute))
+
+
+def _able(settings: NetworkSettings) -> list[str]:
+    """The engines that ``auto`` may choose here."""
+    return [
+        name
+        for name, engine in ENGINES.items()
+        if engine.automatic and settings.precision in engine.precisions and is_installed(name)
+    ]
+
+
+def _choice_facts(model: Model, settings: NetworkSettings) -> dict[str, object]:
+    """What the choice of ``auto`` depends on."""
+    able = _able(settings)
+    return {
+        **model_facts(model, settings.image_size, (ENGINES[name].package for name in able)),
+        "format": "fastest engine, 3",
+        "engines": able,
+        "settings": asdict(settings),
+        "cpu": cpu_flags(),
+    }
 
 
 def _reference_outputs(model: Model, size: int, settings: NetworkSettings) -> NDArray[np.float32]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import asdict, dataclass, replace
 from statistics import median
 from time import perf_counter
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from tl_core.engines.workers import WorkerNetwork
     from tl_core.models.module import Model
     from tl_core.models.settings import NetworkSettings
+
+log = logging.getLogger(__name__)
 
 Key = TypeVar("Key")
 Images = TypeVar("Images", bound="Sized")
@@ -72,7 +75,11 @@ def tuned(
         "cpu": cpu_flags(),
     }
 
-    return Choice(**cached_json(facts, lambda: asdict(_piloted(settings, threads, opened))))
+    def compute() -> dict[str, object]:
+        log.info("timing the engine %s with several settings, once", engine)
+        return asdict(_piloted(settings, threads, opened))
+
+    return Choice(**cached_json(facts, compute))
 
 
 def _piloted(

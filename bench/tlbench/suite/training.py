@@ -9,17 +9,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tlbench.report.training_page import MissedImage
+from tlbench.errors import InputError
+from tlbench.report.training_page import MissedImage, training_page
 from tlbench.stats.proportions import confusion
 from tlbench.suite.quiet import import_tensorflow
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from tl_core.data import DataSet, Split
     from tl_core.head import Evaluation
-    from tl_core.transfer import Track, TransferModel
+    from tl_core.transfer import Convergence, Track, TransferModel
     from tlbench.stats.proportions import Confusion
     from tlbench.suite.workloads import Workload
 
@@ -31,52 +32,81 @@ SHOWN, SIDE, QUALITY = 60, 160, 80
 class TrainingJob:
     """What is trained, and how.
 
-    The head is trained for ``epochs``, then for ``fine_tune`` more with the extractor unfrozen; the
-    seed is that of head, shuffling and split; ``cache`` says whether features are kept on disk.
+    The head is trained for ``epochs``, or until it has converged where that is None, then for
+    ``fine_tune`` more with the extractor unfrozen; the seed is that of head, shuffling and split;
+    ``cache`` says whether features are kept on disk. InputError for the track ``recompute`` without
+    a number of epochs.
     """
 
     workload: Workload
-    epochs: int
+    epochs: int | None
     fine_tune: int
     seed: int
     track: Track
     download: bool
     cache: bool
 
+    def __post_init__(self) -> None:
+        if self.track == "recompute" and self.epochs is None:
+            raise InputError(
+                "--track recompute: expected a number of epochs, since each runs the network on "
+                "every training image; add --epochs"
+            )
+
 
 @dataclass(frozen=True, eq=False)
 class Training:
     """A trained model with its test result, each epoch's loss in nats, and the seconds it all took.
 
-    Feature extraction is in these seconds. ``confusion`` has the result's predictions, counted.
+    Feature extraction is in these seconds. ``convergence`` is None where epochs were given;
+    ``confusion`` has the result's predictions, counted.
     """
 
     model: TransferModel
     data: DataSet
     losses: list[float]
+    convergence: Convergence | None
     seconds: float
     result: Evaluation
     confusion: Confusion
 
 
-def train(job: TrainingJob) -> Training:
-    """Load data and model, train, and predict the test images."""
+def train(job: TrainingJob, say: Callable[[str], object]) -> Training:
+    """Load data and model, train, and predict the test images.
+
+    Each step is said before it begins.
+    """
     from tl_core.data import load_data
     from tl_core.head import evaluation
 
     options = job.workload
+    say(f"loading {options.data}")
     whole = load_data(options.data, download=job.download, seed=job.seed)
     data = whole.head(options.train_size, options.test_size)
+    train_size, test_size = data.sizes
+    # How often the network sees each training image.
+    runs = job.epochs if job.epochs and job.track == "recompute" else 1
+    say(f"{len(data.class_names)} classes, {train_size:,} + {test_size:,} images")
     import_tensorflow(options.device)
-    model = _model(job, data.class_names)
+    model = _model(job, data.class_names, train_size * runs + test_size, say)
     start = perf_counter()
-    losses = _fit(job, model, data.train)
+    losses, convergence = _fit(job, model, data.train, say)
     seconds = perf_counter() - start
+    say(f"predicting {test_size:,} test images")
     result = evaluation(
         model.predict(data.test.images, batch_size=options.batch_size), data.test.labels
     )
     counts = confusion(data.test.labels, result.predictions, data.class_names)
-    return Training(model, data, losses, seconds, result, counts)
+    return Training(model, data, losses, convergence, seconds, result, counts)
+
+
+def page_text(job: TrainingJob, training: Training) -> str:
+    """The page of a training, as HTML."""
+    from tlbench.suite.training_record import facts
+
+    data = training.data
+    missed = missed_images(data.test, training.result, data.class_names)
+    return training_page(facts(job, training), training.confusion, missed, data.majority_rate)
 
 
 def missed_images(test: Split, result: Evaluation, names: Sequence[str]) -> list[MissedImage]:
@@ -99,30 +129,64 @@ def missed_images(test: Split, result: Evaluation, names: Sequence[str]) -> list
     ]
 
 
-def _model(job: TrainingJob, class_names: Sequence[str]) -> TransferModel:
+def _model(
+    job: TrainingJob, class_names: Sequence[str], images: int, say: Callable[[str], object]
+) -> TransferModel:
     from tl_core.extractor import FeatureExtractor
     from tl_core.training import check_trains
     from tl_core.transfer import TransferModel
 
     options = job.workload
+    network = options.network | {"engine": _engine(job, images, say)}
     extractor = FeatureExtractor(
-        options.model, image_size=options.image_size, cache=job.cache, **options.network
+        options.model, image_size=options.image_size, cache=job.cache, **network
     )
     if job.fine_tune:
         check_trains(extractor)  # rather than after the head was trained
     return TransferModel(extractor, class_names, seed=job.seed)
 
 
-def _fit(job: TrainingJob, model: TransferModel, train: Split) -> list[float]:
+def _engine(job: TrainingJob, images: int, say: Callable[[str], object]) -> str:
+    """The job's engine; for ``auto``, one that costs less than it saves on so many images."""
+    from tl_core.engines import AUTO, REFERENCE
+
+    if job.workload.engine != AUTO:
+        return job.workload.engine
+    engine = REFERENCE if job.fine_tune else worthwhile_engine(job.workload, images)
+    if engine != AUTO:
+        say(f"engine auto: {engine}, for {images:,} images")
+    return engine
+
+
+def worthwhile_engine(options: Workload, images: int) -> str:
+    """What ``auto`` is for so many images; see ``tl_core.engines.engine_for``."""
+    from tl_core.engines import NetworkSettings, engine_for
+
+    network = {name: value for name, value in options.network.items() if name != "engine"}
+    settings = NetworkSettings(image_size=options.image_size, **network)
+    return engine_for(options.model, "features", settings, images)
+
+
+def _fit(
+    job: TrainingJob, model: TransferModel, train: Split, say: Callable[[str], object]
+) -> tuple[list[float], Convergence | None]:
     """The head first; an untrained one would wreck an unfrozen extractor."""
-    size = job.workload.batch_size
-    losses = model.fit(
-        train.images, train.labels, epochs=job.epochs, batch_size=size, track=job.track
-    )
+    images, labels, size = train.images, train.labels, job.workload.batch_size
+    convergence = None
+    if job.epochs is None:
+        say(f"extracting features of {len(images):,} images")
+        features = model.extractor.extract(images, batch_size=size)
+        say("training until held-out images gain no more")
+        convergence = model.fit_to_convergence(features, labels, batch_size=size)
+        losses = list(convergence.losses)
+    else:
+        say(f"extracting features of {len(images):,} images and training, epochs: {job.epochs}")
+        losses = model.fit(images, labels, epochs=job.epochs, batch_size=size, track=job.track)
     if job.fine_tune:
+        say(f"training the whole network, epochs: {job.fine_tune}")
         model.unfreeze()
-        losses += model.fit(train.images, train.labels, epochs=job.fine_tune, batch_size=size)
-    return losses
+        losses += model.fit(images, labels, epochs=job.fine_tune, batch_size=size)
+    return losses, convergence
 
 
 def _within(paths: Sequence[Path]) -> list[str]:

@@ -10,7 +10,7 @@ from tl_core import equivalence
 from tl_core.conversion import cache
 from tl_core.data import load_data
 from tl_core.devices import Devices
-from tl_core.engines import engine_names, open_model, opening
+from tl_core.engines import engine_for, engine_names, open_model, opening
 from tl_core.engines.names import ENGINES, check_device, is_installed
 from tl_core.errors import DeviceError, ModelError
 from tl_core.extractor import FeatureExtractor
@@ -233,6 +233,14 @@ def test_auto_takes_the_fastest_of_those_that_compute_the_same(monkeypatch, tmp_
         return original(run, size, reference, kind, engine=engine, precision=precision)
 
     monkeypatch.setattr(opening, "verify", verify)
+
+    def worth(images, **options):
+        return engine_for(tiny_model, "features", NetworkSettings(SIZE, **options), images)
+
+    assert worth(opening.WORTH_CHOOSING - 1) == "tensorflow", "to choose costs more than it saves"
+    assert worth(opening.WORTH_CHOOSING) == "auto"
+    assert worth(1, workers=1) == worth(1, precision="int8") == "auto", "which the reference lacks"
+    assert tried == []
     opened = open_model(tiny_model, "features", "auto", NetworkSettings(SIZE))
     assert opened.engine == "litert"
     assert set(tried) == {"tensorflow", "tensorflow-xla", "litert"}
@@ -240,6 +248,7 @@ def test_auto_takes_the_fastest_of_those_that_compute_the_same(monkeypatch, tmp_
     monkeypatch.setattr(opening, "fastest", None)
     again = open_model(tiny_model, "features", "auto", NetworkSettings(SIZE))
     assert again.engine == "litert", "chosen once, and cached"
+    assert worth(1) == "litert"
 
 
 def test_the_names_are_the_contracts():

@@ -1,0 +1,116 @@
+"""Training a head until it has converged, as images held out of training show."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tl_core.data.dataset import stratified_split
+from tl_core.head import LEARNING_RATE, ArrayTrainer, evaluation
+from tl_core.training import rows_of, train
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from tl_core.head import Head
+
+#: Share of each class's training images that is held out.
+HELD_OUT = 0.2
+#: Training ends where the loss of held-out images hasn't fallen for so many epochs and steps: with
+#: few images an epoch has few steps.
+PATIENCE_EPOCHS, PATIENCE_STEPS = 10, 200
+#: It ends after so many epochs at the latest; with few images, after so many steps.
+MOST_EPOCHS, MOST_STEPS = 100, 10_000
+
+
+@dataclass(frozen=True)
+class Convergence:
+    """How a head was trained until it had converged.
+
+    Attributes:
+        losses: Mean loss of each epoch on all training images, in nats.
+        held_out: Images by which the number of epochs was found.
+        held_out_loss: Their mean loss at the best epoch, in nats.
+        converged: Whether it had stopped falling; else the limit of epochs ended the search.
+    """
+
+    losses: list[float]
+    held_out: int
+    held_out_loss: float
+    converged: bool
+
+    @property
+    def epochs(self) -> int:
+        """Passes over all training images."""
+        return len(self.losses)
+
+
+class _Watch:
+    """Follows the loss of held-out images from epoch to epoch."""
+
+    def __init__(
+        self, head: Head, features: NDArray[np.float32], labels: NDArray[np.int64], patience: int
+    ) -> None:
+        self._head, self._features, self._labels = head, features, labels
+        self._patience, self._epoch = patience, 0
+        self.best, self.loss, self.converged = 0, np.inf, False
+
+    def __call__(self) -> bool:
+        """Whether the loss hasn't fallen for too long; called after each epoch."""
+        self._epoch += 1
+        loss = evaluation(self._head.predict(self._features), self._labels).loss
+        if loss < self.loss:
+            self.best, self.loss = self._epoch, loss
+        self.converged = self._epoch - self.best >= self._patience
+        return self.converged
+
+
+def fit_to_convergence(
+    head: Head,
+    features: NDArray[np.float32],
+    labels: NDArray[np.int64],
+    *,
+    batch_size: int,
+    seed: int,
+) -> Convergence:
+    """Find the number of epochs on held-out images, then train on all images for so many.
+
+    A fifth of each class is held out, the first time only; Adam as in ``fit``, in NumPy. Where no
+    class has two images, nothing can be held out, and the training images' own loss decides.
+
+    Args:
+        head: The head, whose weights are the start of both trainings.
+        features: float32 ``(n, d)``.
+        labels: Class numbers ``(n,)``.
+        batch_size: Images per step.
+        seed: Of the split and of the order.
+    """
+    rest, held = _held_out(labels, seed)
+    steps = -(-len(rest) // batch_size)
+    patience = max(PATIENCE_EPOCHS, PATIENCE_STEPS // steps)
+    watch = _Watch(head, features[held], labels[held], patience)
+    start = head.kernel.copy(), head.bias.copy()
+    most = max(MOST_EPOCHS, MOST_STEPS // steps)
+    train(
+        _trainer(head), rows_of(features, batch_size, rest), labels[rest], most, seed, is_done=watch
+    )
+    head.assign(*start)
+    losses = train(_trainer(head), rows_of(features, batch_size), labels, watch.best, seed)
+    return Convergence(losses, len(held), watch.loss, watch.converged)
+
+
+def _trainer(head: Head) -> ArrayTrainer:
+    return ArrayTrainer(head, learning_rate=LEARNING_RATE)
+
+
+def _held_out(labels: NDArray[np.int64], seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Places of the images to train on and of those held out: both all where none can be."""
+    counts = np.bincount(labels)
+    several = np.flatnonzero(counts[labels] > 1)
+    if not len(several):
+        return np.arange(len(labels)), np.arange(len(labels))
+    parts = stratified_split(labels[several], HELD_OUT, seed)
+    rest, held = (several[part] for part in parts)
+    return np.concatenate([rest, np.flatnonzero(counts[labels] == 1)]), held
