@@ -87,7 +87,7 @@ def fit_to_convergence(
         batch_size: Images per step.
         seed: Of the split and of the order.
     """
-    rest, held = _held_out(labels, seed)
+    rest, held = held_out_split(labels, seed)
     steps = -(-len(rest) // batch_size)
     patience = max(PATIENCE_EPOCHS, PATIENCE_STEPS // steps)
     watch = _Watch(head, features[held], labels[held], patience)
@@ -105,7 +105,9 @@ def _trainer(head: Head) -> ArrayTrainer:
     return ArrayTrainer(head, learning_rate=LEARNING_RATE)
 
 
-def _held_out(labels: NDArray[np.int64], seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def held_out_split(
+    labels: NDArray[np.int64], seed: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Places of the images to train on and of those held out: both all where none can be."""
     counts = np.bincount(labels)
     several = np.flatnonzero(counts[labels] > 1)

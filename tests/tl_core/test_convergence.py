@@ -73,7 +73,7 @@ def test_the_limit_of_epochs_ends_it(monkeypatch):
 )
 def test_a_fifth_of_each_class_is_held_out_but_no_class_is_lost(labels, held_out):
     labels = np.array(labels)
-    rest, held = convergence._held_out(labels, 0)
+    rest, held = convergence.held_out_split(labels, 0)
     assert len(held) == held_out
     assert set(labels[rest]) == set(labels)
     if held_out < len(labels):

@@ -6,10 +6,14 @@ import os
 import sys
 import tempfile
 from contextlib import contextmanager
+from importlib.abc import MetaPathFinder
+from importlib.machinery import PathFinder
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Sequence
+    from importlib.machinery import ModuleSpec
+    from types import ModuleType
 
 
 def import_tensorflow(device: str) -> None:
@@ -17,14 +21,43 @@ def import_tensorflow(device: str) -> None:
 
     For the device ``cpu`` GPUs are hidden, so that none is touched.
     """
+    import_tensorflow_later(device)
+    import tensorflow  # noqa: F401, ICN001 - imported for what the import does
+
+
+def import_tensorflow_later(device: str) -> None:
+    """The same when something imports TensorFlow, if anything does: it takes seconds."""
     # Read when TensorFlow is first imported; what the user has set stays.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     if device == "cpu":
         os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
-    with _quiet_stderr():
-        import tensorflow as tf
+    if "tensorflow" not in sys.modules and _FINDER not in sys.meta_path:
+        sys.meta_path.insert(0, _FINDER)
 
-        tf.config.list_physical_devices()
+
+class _QuietFinder(MetaPathFinder):
+    """Finds TensorFlow as others do, but has it say nothing while it is imported."""
+
+    def find_spec(
+        self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        """How to import it; None for any other module."""
+        spec = PathFinder.find_spec(name, path, target) if name == "tensorflow" else None
+        if spec is not None and spec.loader is not None:
+            spec.loader.exec_module = _quietly(spec.loader.exec_module)  # type: ignore[method-assign]
+        return spec
+
+
+def _quietly(execute: Callable[[ModuleType], None]) -> Callable[[ModuleType], None]:
+    def run(module: ModuleType) -> None:
+        with _quiet_stderr():
+            execute(module)
+            module.config.list_physical_devices()
+
+    return run
+
+
+_FINDER = _QuietFinder()
 
 
 @contextmanager

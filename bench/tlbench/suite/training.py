@@ -12,7 +12,7 @@ import numpy as np
 from tlbench.errors import InputError
 from tlbench.report.training_page import MissedImage, training_page
 from tlbench.stats.proportions import confusion
-from tlbench.suite.quiet import import_tensorflow
+from tlbench.suite.quiet import import_tensorflow_later
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -87,7 +87,7 @@ def train(job: TrainingJob, say: Callable[[str], object]) -> Training:
     # How often the network sees each training image.
     runs = job.epochs if job.epochs and job.track == "recompute" else 1
     say(f"{len(data.class_names)} classes, {train_size:,} + {test_size:,} images")
-    import_tensorflow(options.device)
+    import_tensorflow_later(options.device)
     model = _model(job, data.class_names, train_size * runs + test_size, say)
     start = perf_counter()
     losses, convergence = _fit(job, model, data.train, say)
