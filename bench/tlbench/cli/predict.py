@@ -57,13 +57,10 @@ def predict(
         answers, problems = _answers(model, pictures, top, own_images(suite))
     except TransferLearningError as error:
         raise InputError(str(error)) from error
+    records = [_record(each) for each in answers]
+    click.echo(json.dumps(records, indent=1) if as_json else "\n".join(_table(answers)))
     if csv is not None:
         write_file(csv, _as_csv(answers))
-    click.echo(
-        json.dumps([_record(each) for each in answers], indent=1)
-        if as_json
-        else "\n".join(_table(answers))
-    )
     problems += [each.error for each in answers if each.error]
     for problem in problems:
         click.echo(problem, err=True)
