@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 ORIENTATION, SHORT, LONG = 0x0112, 3, 4
 #: Bytes of a directory's entry: tag, type, count, value.
 ENTRY = 12
-#: What stands before the TIFF header in JPEG files, and in some PNG files.
+#: What stands before the TIFF header in JPEG files, in some twice, and in some PNG files.
 EXIF = b"Exif\0\0"
 #: JPEG's markers of an application's data, of the pixels, and of padding before another marker.
 APP1, SCAN, FILL = 0xE1, 0xDA, 0xFF
@@ -54,7 +54,8 @@ def jpeg_orientation(file: Tensor) -> Tensor:
         # Not where a marker should be, or pixels: what follows has no segments.
         last = (data[at] != FILL) | (marker == SCAN)
         found = (marker == APP1) & _starts_with(data, at + 4, EXIF) & ~last
-        return found, at + 4, end, tf.where(last, tf.size(data, tf.int64), following)
+        begin = at + 4 + len(EXIF)
+        return found, begin, end, tf.where(last, tf.size(data, tf.int64), following)
 
     return _tiff_orientation(_segment(data, AFTER_JPEG_START, look))
 
@@ -109,8 +110,10 @@ def _tiff_orientation(segment: Tensor) -> Tensor:
     entries = directory + 2 + ENTRY * tf.range(_number(data, directory, 2, big=big))
     tags, types = (_number(data, entries + place, 2, big=big) for place in (0, 2))
     short, long = (_number(data, entries + 8, size, big=big) for size in (2, 4))
-    one = _number(data, entries + 4, 4, big=big) == 1
-    fits = known & one & (tags == ORIENTATION) & ((types == SHORT) | (types == LONG))
+    counts = _number(data, entries + 4, 4, big=big)
+    # Two short numbers, of which the first counts, fit into an entry; more stand elsewhere.
+    right = ((types == SHORT) & ((counts == 1) | (counts == 2))) | ((types == LONG) & (counts == 1))
+    fits = known & right & (tags == ORIENTATION)
     values = tf.boolean_mask(tf.where(types == SHORT, short, long), fits)
     return tf.concat([tf.constant([1], tf.int64), values], axis=0)[-1]
 

@@ -31,7 +31,7 @@ def test_it_ends_where_held_out_images_gain_no_more():
     labels[wrong] = np.random.default_rng(1).integers(0, 4, 100)
     head, done = converged(features, labels)
     assert done.converged
-    assert done.held_out == 40
+    assert done.held_out == pytest.approx(40, abs=2)  # a fifth of each class, rounded
     long = Head(32, 4, seed=3)
     train(ArrayTrainer(long, learning_rate=1e-3), rows_of(features, 8), labels, 300, 1)
     others = clusters(400, noise=1.0, seed=7)

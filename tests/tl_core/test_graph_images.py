@@ -101,6 +101,7 @@ OTHERS = (
 )
 
 
+@pytest.mark.filterwarnings("ignore::UserWarning:PIL")  # of the damaged ones
 @pytest.mark.parametrize(
     ("file", "turned"),
     [
@@ -111,7 +112,8 @@ OTHERS = (
         pytest.param(png(b"Exif\0\0" + exif(6)), True, id="PNG, with JPEG's name"),
         pytest.param(jpeg(exif(0)), False, id="0"),
         pytest.param(jpeg(exif(9)), False, id="9"),
-        pytest.param(jpeg(exif(6, count=2)), False, id="two numbers"),
+        pytest.param(jpeg(exif(6, count=2)), True, id="two numbers"),
+        pytest.param(jpeg(exif(6, count=3)), False, id="three numbers elsewhere"),
         pytest.param(jpeg(exif(6, before=0)[:17]), False, id="cut off"),
         pytest.param(jpeg(exif(6)[:10] + exif(6)[22:]), True, id="one entry less"),
         pytest.param(jpeg(exif(6, kind=2)), False, id="a text"),

@@ -112,8 +112,7 @@ def _written(
 
     The model comes first, and neither takes the result along: a training may have taken hours.
     """
-    from tlbench.suite.training import page_text
-    from tlbench.suite.training_record import record
+    from tlbench.suite.training_record import page_text, record
 
     result, problems = record(job, training), []
     if save is not None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tl_core.data.survey import Survey
+from tl_core.data import folder
 from tl_core.errors import ImageError
 from tl_core.sources import FileSource
 from tlbench.suite.quiet import import_tensorflow
@@ -43,15 +43,13 @@ class ReadableFiles(FileSource):
 
     errors: dict[int, str] = field(default_factory=dict)
 
-    def take(
-        self, indices: Sequence[int] | NDArray[np.integer], size: int | None = None
-    ) -> list[NDArray[np.uint8]]:
+    def take(self, indices: Sequence[int] | NDArray[np.integer]) -> list[NDArray[np.uint8]]:
         """The pictures at these positions, decoded now; see ``FileSource``."""
-        return [self._one(int(i), size) for i in indices]
+        return [self._one(int(i)) for i in indices]
 
-    def _one(self, position: int, size: int | None) -> NDArray[np.uint8]:
+    def _one(self, position: int) -> NDArray[np.uint8]:
         try:
-            (pixels,) = super().take([position], size)
+            (pixels,) = super().take([position])
         except ImageError as error:
             self.errors[position] = str(error)
             return np.zeros((1, 1, 3), np.uint8)
@@ -84,10 +82,8 @@ def _matches(pattern: str) -> list[str]:
 def _files(path: Path) -> list[Path]:
     if not path.is_dir():
         return [path]
-    survey = Survey(path)
-    found = survey.pictures(path)
-    survey.warn()
-    return found
+    found = folder._images_below(path)  # noqa: SLF001 - as data sets are searched
+    return sorted(found, key=lambda each: each.as_posix())
 
 
 def answers(
@@ -105,17 +101,17 @@ def answers(
     ]
 
 
-def opened(folder: Path, options: Workload, images: int) -> TransferModel:
+def opened(place: Path, options: Workload, images: int) -> TransferModel:
     """The model in a folder, on the engine and device of the options, for so many images."""
     from tl_core.engines import AUTO
     from tl_core.models.export import noted_image_size
 
     engine = options.engine
     if engine == AUTO:
-        size = noted_image_size(folder)
-        own = replace(options, model=str(folder.absolute()), image_size=size)
+        size = noted_image_size(place)
+        own = replace(options, model=str(place.absolute()), image_size=size)
         engine = worthwhile_engine(own, images)
     import_tensorflow(options.device)
     from tl_core.transfer import TransferModel
 
-    return TransferModel.load(folder, engine=engine, device=options.device, threads=options.threads)
+    return TransferModel.load(place, engine=engine, device=options.device, threads=options.threads)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tlbench.errors import InputError
-from tlbench.report.training_page import MissedImage, training_page
+from tlbench.report.training_page import MissedImage
 from tlbench.stats.proportions import confusion
 from tlbench.suite.quiet import import_tensorflow_later
 
@@ -98,15 +98,6 @@ def train(job: TrainingJob, say: Callable[[str], object]) -> Training:
     )
     counts = confusion(data.test.labels, result.predictions, data.class_names)
     return Training(model, data, losses, convergence, seconds, result, counts)
-
-
-def page_text(job: TrainingJob, training: Training) -> str:
-    """The page of a training, as HTML."""
-    from tlbench.suite.training_record import facts
-
-    data = training.data
-    missed = missed_images(data.test, training.result, data.class_names)
-    return training_page(facts(job, training), training.confusion, missed, data.majority_rate)
 
 
 def missed_images(test: Split, result: Evaluation, names: Sequence[str]) -> list[MissedImage]:

@@ -5,6 +5,9 @@ from __future__ import annotations
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
+from tlbench.report.training_page import training_page
+from tlbench.suite.training import missed_images
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -83,6 +86,13 @@ def facts(job: TrainingJob, training: Training) -> dict[str, str]:
         "data fingerprint": data.fingerprint,
         "tlbench": version("tlbench"),
     }
+
+
+def page_text(job: TrainingJob, training: Training) -> str:
+    """The page of a training, as HTML."""
+    data = training.data
+    missed = missed_images(data.test, training.result, data.class_names)
+    return training_page(facts(job, training), training.confusion, missed, data.majority_rate)
 
 
 def text(training: Training, record: dict[str, Any]) -> str:

@@ -11,7 +11,7 @@ from PIL import Image
 from tl_core.photographs import photographs
 from tl_core.transfer import TransferModel
 from tlbench.cli.main import main
-from tlbench.suite import training
+from tlbench.suite import training_record
 
 
 def tlbench(*arguments):
@@ -142,7 +142,7 @@ def test_a_page_that_fails_takes_neither_model_nor_result_along(train, monkeypat
     def failing(*_):
         raise ValueError("no such backend")
 
-    monkeypatch.setattr(training, "page_text", failing)
+    monkeypatch.setattr(training_record, "page_text", failing)
     sizes = ("--train-size", 40, "--test-size", 40, "--epochs", 1)
     page, model = tmp_path / "page.html", tmp_path / "model"
     done = train("digits", *sizes, "--report", page, "--save", model, "--json")
