@@ -44,7 +44,9 @@ class _QuietFinder(MetaPathFinder):
         """How to import it; None for any other module."""
         spec = PathFinder.find_spec(name, path, target) if name == "tensorflow" else None
         if spec is not None and spec.loader is not None:
-            spec.loader.exec_module = _quietly(spec.loader.exec_module)  # type: ignore[method-assign]
+            spec.loader.exec_module = _quietly(  # type: ignore[method-assign,assignment]
+                spec.loader.exec_module
+            )
         return spec
 
 
