@@ -41,6 +41,7 @@ SUITE = {option.name for option in OPTIONS}
 GROUPS = {
     "chosen": {"names", "results", "engines", "thread_counts"},
     "command": {"arguments", "workload"},
+    "prices": {"named", "file"},
     "suite": set(),
 }
 START = "import sys; from tlbench.cli.main import main; "
