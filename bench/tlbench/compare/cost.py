@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from tlbench.compare.entries import same_machine
+from tlbench.stats.frontier import dominates
 from tlbench.stats.ratios import rate_interval, ratio
 
 if TYPE_CHECKING:
@@ -105,9 +106,7 @@ def _with_dominator(each: PricedEntry, others: Sequence[PricedEntry]) -> PricedE
     better = (
         other.position
         for other in others
-        if other.images >= each.images
-        and other.seconds <= each.seconds
-        and (other.images > each.images or other.seconds < each.seconds)
+        if dominates((other.images, -other.seconds), (each.images, -each.seconds))
     )
     return replace(each, dominated_by=next(better, None))
 

@@ -8,9 +8,11 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
+def dominates(point: tuple[float, float], other: tuple[float, float]) -> bool:
+    """Whether a point has at least as much of both as another one, and more of one."""
+    return point != other and point[0] >= other[0] and point[1] >= other[1]
+
+
 def on_frontier(points: Sequence[tuple[float, float]]) -> list[bool]:
-    """For each point, whether no other has at least as much of both, and more of one."""
-    return [
-        not any(x >= own_x and y >= own_y and (x > own_x or y > own_y) for x, y in points)
-        for own_x, own_y in points
-    ]
+    """For each point, whether no other dominates it."""
+    return [not any(dominates(point, own) for point in points) for own in points]
