@@ -1,12 +1,14 @@
-"""EfficientNet-Lite0 as functions of an image batch and named weights.
+"""EfficientNet-Lite as functions of an image batch and named weights.
 
-Source: Tan and Le, "EfficientNet" (2019), and the Lite variant in TensorFlow's TPU models:
-no squeeze-and-excitation, ReLU6, stem and head of fixed width.
+Source: Tan and Le, "EfficientNet" (2019), and the Lite variants in TensorFlow's TPU models: no
+squeeze-and-excitation, ReLU6; stem and head of fixed width, first and last stage of fixed depth.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -14,8 +16,6 @@ if TYPE_CHECKING:
 
     from tl_core.models.untyped import Tensor, Variable
 
-#: Side in pixels of the images it was trained on.
-IMAGE_SIZE = 224
 FEATURES = 1280
 CLASSES = 1000
 #: Pixels from 0 to 255 are normalised as (x - 127) / 128.
@@ -25,7 +25,7 @@ BN_EPSILON = 1e-3
 BN_MOMENTUM = 0.99
 #: A batch norm's variables, in the order that ``conv_bn`` takes them.
 BN_PARTS = ("gamma", "beta", "moving_mean", "moving_variance")
-#: Kernel side, stride of the first block, expansion, channels out, blocks.
+#: Kernel side, stride of the first block, expansion, channels out, blocks; at width and depth 1.
 STAGES = (
     (3, 1, 1, 16, 1),
     (3, 2, 6, 24, 2),
@@ -35,6 +35,8 @@ STAGES = (
     (5, 2, 6, 192, 4),
     (3, 1, 6, 320, 1),
 )
+#: Channels are a multiple of this.
+DIVISOR = 8
 
 
 @dataclass(frozen=True)
@@ -68,25 +70,55 @@ class Block:
 
 
 STEM = ConvBN("stem", 3, 2, 3, 32)
-HEAD = ConvBN("head", 1, 1, 320, FEATURES)
 
 
-def _blocks() -> Iterator[Block]:
-    number, inputs = 0, STEM.outputs
-    for kernel, first_stride, expansion, outputs, repeats in STAGES:
-        for repeat in range(repeats):
-            stride = first_stride if repeat == 0 else 1
-            name, wide = f"block_{number}", inputs * expansion
-            expand = (ConvBN(f"{name}/expand", 1, 1, inputs, wide),) if expansion > 1 else ()
-            depthwise = ConvBN(f"{name}/depthwise", kernel, stride, wide, wide, depthwise=True)
-            project = ConvBN(f"{name}/project", 1, 1, wide, outputs, activation=False)
-            yield Block((*expand, depthwise, project), stride == 1 and inputs == outputs)
-            number, inputs = number + 1, outputs
+@dataclass(frozen=True)
+class Network:
+    """One of the family: what its channels and blocks are multiplied by, and its image's side.
+
+    ``image_size`` is in pixels, that of the images that it was trained on.
+    """
+
+    width: float
+    depth: float
+    image_size: int
+
+    @cached_property
+    def blocks(self) -> tuple[Block, ...]:
+        """The inverted bottlenecks in the order of computation."""
+        return tuple(self._blocks())
+
+    @cached_property
+    def convolutions(self) -> tuple[ConvBN, ...]:
+        """Every convolution in the order of computation: stem, those of the blocks, head."""
+        inner = [layer for block in self.blocks for layer in block.layers]
+        return (STEM, *inner, ConvBN("head", 1, 1, inner[-1].outputs, FEATURES))
+
+    def _blocks(self) -> Iterator[Block]:
+        number, inputs = 0, STEM.outputs
+        for stage, (kernel, first_stride, expansion, channels, repeats) in enumerate(STAGES):
+            outputs, inside = self._channels(channels), 0 < stage < len(STAGES) - 1
+            for repeat in range(math.ceil(self.depth * repeats) if inside else repeats):
+                stride = first_stride if repeat == 0 else 1
+                whole = ConvBN(f"block_{number}", kernel, stride, inputs, outputs)
+                yield _bottleneck(whole, expansion)
+                number, inputs = number + 1, outputs
+
+    def _channels(self, base: int) -> int:
+        """Scaled and rounded to a multiple of ``DIVISOR``, never down by more than a tenth."""
+        scaled = base * self.width
+        rounded = int(scaled + DIVISOR / 2) // DIVISOR * DIVISOR
+        return rounded + DIVISOR if rounded < 0.9 * scaled else rounded
 
 
-BLOCKS = tuple(_blocks())
-#: Every convolution in the order of computation.
-CONVOLUTIONS = (STEM, *(layer for block in BLOCKS for layer in block.layers), HEAD)
+def _bottleneck(whole: ConvBN, expansion: int) -> Block:
+    """The block that does, in up to three layers, what a single convolution would."""
+    name, inputs, outputs = whole.name, whole.inputs, whole.outputs
+    wide = inputs * expansion
+    expand = (ConvBN(f"{name}/expand", 1, 1, inputs, wide),) if expansion > 1 else ()
+    depthwise = ConvBN(f"{name}/depthwise", whole.kernel, whole.stride, wide, wide, depthwise=True)
+    project = ConvBN(f"{name}/project", 1, 1, wide, outputs, activation=False)
+    return Block((*expand, depthwise, project), whole.stride == 1 and inputs == outputs)
 
 
 def normalised(images: Tensor) -> Tensor:
@@ -94,29 +126,34 @@ def normalised(images: Tensor) -> Tensor:
     return (images * 255.0 - PIXEL_MEAN) / PIXEL_SCALE
 
 
-def features(images: Tensor, weights: Mapping[str, Variable], *, training: bool) -> Tensor:
+def features(
+    network: Network, images: Tensor, weights: Mapping[str, Variable], *, training: bool
+) -> Tensor:
     """The pooled features, float32 ``(n, 1280)``, not negative.
 
     Args:
+        network: The one whose weights these are.
         images: float32 RGB in [0, 1], ``(n, h, w, 3)``.
-        weights: A variable for each name of ``CONVOLUTIONS``.
+        weights: A variable for each part of ``network.convolutions``.
         training: Whether batch norm takes its statistics from this batch and updates its
             moving averages. Stochastic depth, which the published training added, is left out.
     """
     import tensorflow as tf
 
     x = conv_bn(normalised(images), STEM, weights, training=training)
-    for each in BLOCKS:
+    for each in network.blocks:
         x = block(x, each, weights, training=training)
-    x = conv_bn(x, HEAD, weights, training=training)
+    x = conv_bn(x, network.convolutions[-1], weights, training=training)
     return tf.reduce_mean(x, axis=(1, 2))
 
 
-def logits(images: Tensor, weights: Mapping[str, Variable], *, training: bool) -> Tensor:
+def logits(
+    network: Network, images: Tensor, weights: Mapping[str, Variable], *, training: bool
+) -> Tensor:
     """The class scores before softmax: as ``features``, but float32 ``(n, 1000)``."""
     import tensorflow as tf
 
-    pooled = features(images, weights, training=training)
+    pooled = features(network, images, weights, training=training)
     return tf.matmul(pooled, weights["classifier/kernel"]) + weights["classifier/bias"]
 
 

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from tl_core.devices import ready_tensorflow
 from tl_core.models.savedmodel import fault
 from tl_core.storage import cache_dir, cached_dir
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
     from tl_core.models.untyped import Loaded, Tensor, Variable
 
 #: Raised when what ``save_module`` writes changes, so that older exports are not reused.
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 #: SavedModel's folder for files that TensorFlow ignores, and ours in it.
 NOTES_FILE = "assets.extra/tlbench.json"
 
@@ -36,6 +39,16 @@ def cached_export(key: str, export: Callable[[Path], None]) -> Path:
     return cached_dir(cache_dir() / "models" / key, lambda path: fault(path) is None, write)
 
 
+def exported_models() -> dict[str, Path]:
+    """The feature extractors that ``cached_export`` keeps: the latest folder of each handle."""
+    notes = (cache_dir() / "models").glob(f"*/{NOTES_FILE}")
+    folders = (file.parents[1] for file in sorted(notes, key=lambda file: file.stat().st_mtime))
+    made_of = {folder: read_notes(folder).get("made_of", {}) for folder in folders}
+    return {
+        each["model"]: folder for folder, each in made_of.items() if each.get("kind") == "features"
+    }
+
+
 def save_module(
     folder: Path,
     forward: Callable[[Tensor, bool], Tensor],
@@ -47,6 +60,7 @@ def save_module(
     members: Mapping[str, Loaded] = MappingProxyType({}),
     signatures: Mapping[str, Loaded] | None = None,
     notes: Mapping[str, object] = MappingProxyType({}),
+    made_of: Mapping[str, str | int] | None = None,
 ) -> None:
     """Write a reusable SavedModel: ``__call__(inputs, training=False)`` and its variables.
 
@@ -61,6 +75,8 @@ def save_module(
         members: Further trackable objects to save, by attribute name.
         signatures: Functions to serve; None: ``serving_default`` from ``inputs`` to ``outputs``.
         notes: Further facts, as JSON; read again with ``read_notes``.
+        made_of: All that decides what the network computes, the same on every machine: the model's
+            fingerprint is made from it. None: from the files, which are different in each export.
     """
     import tensorflow as tf
 
@@ -78,12 +94,23 @@ def save_module(
     module = tf.train.Checkpoint(**hub, **members)
     module.__call__ = call
     tf.saved_model.save(module, str(folder), signatures=dict(signatures))
-    _write_notes(folder / NOTES_FILE, {"image_size": image_size, **notes})
+    facts = {"image_size": image_size, **notes, **({"made_of": dict(made_of)} if made_of else {})}
+    _write_notes(folder / NOTES_FILE, facts)
 
 
 def _write_notes(file: Path, notes: Mapping[str, object]) -> None:
     file.parent.mkdir(exist_ok=True)
     file.write_text(json.dumps(notes, indent=1) + "\n", "utf-8")
+
+
+def values_digest(variables: Iterable[Variable]) -> str:
+    """The sha256 of variables' values, shapes and dtypes, whatever their order and names."""
+    digests = []
+    for value in (variable.numpy() for variable in variables):
+        whole = hashlib.sha256(f"{value.dtype} {value.shape} ".encode())
+        whole.update(np.ascontiguousarray(value).data)
+        digests.append(whole.hexdigest())
+    return hashlib.sha256("".join(sorted(digests)).encode()).hexdigest()
 
 
 def read_notes(folder: Path) -> dict[str, Any]:

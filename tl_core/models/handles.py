@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit, urlunsplit
 
 from tl_core.errors import ModelError
-from tl_core.models import archive, efficientnet_lite0, hub, keras_applications
+from tl_core.models import archive, embedded, hub, keras_applications
 from tl_core.models.savedmodel import fault
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 #: The forms of a handle, for help texts and errors.
 FORMS = (
-    f"{efficientnet_lite0.NAME} (embedded, needs no network)",
+    f"{', '.join(embedded.MODELS)} (embedded, need no network)",
     "a TensorFlow Hub or Kaggle URL (https://...)",
     "a SavedModel folder",
     "a .tar.gz of a SavedModel folder",
@@ -28,17 +28,21 @@ _ENDING = re.compile(r"\.(tar\.gz|tgz)$")
 #: What classifiers' handles say: Hub's form, alone or at a name's end, or "classifier" alone.
 _CLASSIFIES = re.compile(r"(^|[-_])classification$|^classifier$", re.IGNORECASE)
 _URL = ("http://", "https://")
+#: Folders of kagglehub's layout, model/framework/variation/version, in lower case.
+_FRAMEWORKS = ("tensorflow1", "tensorflow2")
+#: Names of folders and files that say nothing of the model in them.
+_SAYS_NOTHING = re.compile(r"\d+|saved_?model", re.IGNORECASE)
 
 
 def resolve(handle: str, kind: Kind) -> Path:
     """The model as a SavedModel folder on this machine; downloads, unpacks or converts it.
 
     Results are cached in ``storage.cache_dir()`` (Hub modules in ``TFHUB_CACHE_DIR`` where that is
-    set). The embedded model and ``keras:`` models are built as the kind; of a folder, an archive
+    set). Embedded models and ``keras:`` models are built as the kind; of a folder, an archive
     and a URL, ``module.require`` checks it.
 
     Args:
-        handle: One of ``FORMS``. The embedded model's name wins over a folder of that name;
+        handle: One of ``FORMS``. An embedded model's name wins over a folder of that name;
             ``./efficientnet-lite0`` is the folder.
         kind: ``"features"`` or ``"logits"``.
 
@@ -47,8 +51,8 @@ def resolve(handle: str, kind: Kind) -> Path:
     """
     if kind not in ("features", "logits"):
         raise ModelError(f"kind {kind!r}: expected 'features' or 'logits'")
-    if handle == efficientnet_lite0.NAME:
-        return efficientnet_lite0.convert(kind)
+    if handle in embedded.MODELS:
+        return embedded.convert(handle, kind)
     if handle.startswith(_URL):
         return hub.fetch(handle)
     if handle.startswith(keras_applications.PREFIX):
@@ -66,7 +70,7 @@ def resolve(handle: str, kind: Kind) -> Path:
 
 
 def _unknown(handle: str, path: Path) -> str:
-    close = get_close_matches(handle.lower(), [efficientnet_lite0.NAME], cutoff=0.7)
+    close = get_close_matches(handle.lower(), embedded.MODELS, cutoff=0.7)
     hint = f". Did you mean {close[0]}?" if close else ""
     what = "is a file of another kind" if handle and path.is_file() else "is nothing known here"
     return f"model handle {handle!r} {what}; expected {'; '.join(FORMS)}{hint}"
@@ -78,7 +82,7 @@ def classifier_handle(handle: str) -> str | None:
     The same handle for models that are built in either form; Hub's ``classification`` in place of
     ``feature_vector`` for URLs and for files that exist.
     """
-    if handle == efficientnet_lite0.NAME or handle.startswith(keras_applications.PREFIX):
+    if handle in embedded.MODELS or handle.startswith(keras_applications.PREFIX):
         return handle
     other = _FEATURES.sub("classification", handle)
     if other == handle:
@@ -102,12 +106,19 @@ def says_classification(handle: str) -> bool:
 def public_name(handle: str) -> str:
     """The handle as results show it, without what is private.
 
-    A file or folder is shown by its name only; a URL without user name, password, query (a token,
+    A file or folder is shown by its name only, after its parents' names where that says nothing, as
+    in the layouts of kagglehub and TF Serving; a URL without user name, password, query (a token,
     often) and fragment.
     """
     if handle.startswith(_URL):
         parts = urlsplit(handle)
         return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
-    if handle.startswith(keras_applications.PREFIX) or handle == efficientnet_lite0.NAME:
+    if handle.startswith(keras_applications.PREFIX) or handle in embedded.MODELS:
         return handle
-    return Path(handle).expanduser().resolve().name
+    parts = Path(handle).expanduser().resolve().parts[1:]
+    count = 1
+    while count < len(parts) and _SAYS_NOTHING.fullmatch(_ENDING.sub("", parts[-count])):
+        count += 1
+    if count > 1 and len(parts) >= count + 2 and parts[-count - 1].lower() in _FRAMEWORKS:
+        count += 2
+    return "/".join(parts[-count:])

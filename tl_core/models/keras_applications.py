@@ -9,7 +9,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from tl_core.errors import ModelError
-from tl_core.models.export import FORMAT_VERSION, cached_export, save_module
+from tl_core.models.export import FORMAT_VERSION, cached_export, save_module, values_digest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -77,6 +77,13 @@ def export(name: str, kind: Kind, folder: Path, weights: str | None = "imagenet"
         model.variables,
         image_shape=(native_size(name), native_size(name), 3),
         image_size=native_size(name),
+        # Not Keras's version: another one has the same weights, and versions are compared.
+        made_of={
+            "model": f"{PREFIX}{name}",
+            "kind": kind,
+            "weights": values_digest(model.variables),
+            "converter": CONVERTER_VERSION,
+        },
     )
 
 

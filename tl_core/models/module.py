@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import hashlib
+import json
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
 
 #: The file by which a module in TensorFlow Hub's first format is known.
 HUB_V1_FILE = "tfhub_module.pb"
+#: Hexadecimal digits of a model's fingerprint.
+FINGERPRINT_DIGITS = 16
 
 
 @dataclass(frozen=True)
@@ -122,6 +126,19 @@ class Model:
     def digest(self) -> str:
         """The sha256 of its files, which are read once."""
         return tree_digest(self.path)
+
+    @functools.cached_property
+    def fingerprint(self) -> str:
+        """16 hexadecimal digits that tell it from other models, and are the same on every machine.
+
+        Of what it was made of, where this library converted it: TensorFlow writes the same network
+        in other bytes each time. Of others the first digits of ``digest``.
+        """
+        made_of = read_notes(self.path).get("made_of")
+        if not made_of:
+            return self.digest[:FINGERPRINT_DIGITS]
+        text = json.dumps(made_of, sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:FINGERPRINT_DIGITS]
 
     def load(self) -> HubModule:
         """The model in TensorFlow, on the CPU."""

@@ -28,10 +28,10 @@ def cache(tmp_path, monkeypatch):
 
 @pytest.fixture
 def embedded(own_cache):
-    """From a kind to the embedded model's SavedModel folder, converted once a test run."""
-    from tl_core.models import efficientnet_lite0
+    """From a kind to an embedded model's SavedModel folder, converted once a test run."""
+    from tl_core.models import embedded
 
-    return efficientnet_lite0.convert
+    return lambda kind, name="efficientnet-lite0": embedded.convert(name, kind)
 
 
 @pytest.fixture(scope="session")

