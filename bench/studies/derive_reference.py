@@ -32,7 +32,7 @@ def reference_of(names: Sequence[str]) -> dict[str, Any]:
         (entry,) = entries
         jobs.append(
             {
-                "job": job.facts,
+                "job": [fact for fact in job.facts if fact[1] is not None],
                 "machine": entry.machine,
                 "engine": entry.last.rows[0].engine,
                 "files": [run.path.as_posix() for run in entry.runs],

@@ -12,6 +12,7 @@ from tlbench.cli.prices import price_options
 from tlbench.cli.runs import choosing_runs
 from tlbench.compare.comparison import compared
 from tlbench.compare.entries import entries_of, labelled
+from tlbench.compare.models import Models
 from tlbench.compare.reference import reference_first
 from tlbench.escapes import printable
 from tlbench.report.comparison_records import as_csv
@@ -70,7 +71,9 @@ def compare(
     """
     # Each name's own: what is named twice is compared, not put together. Several names say what is
     # compared with what; of one, the reference machine comes first.
-    entries = [each for name in chosen.names for each in entries_of(chosen.read([name]), mixed)]
+    by_name = [chosen.read([name]) for name in chosen.names]
+    models = Models(run for runs in by_name for run in runs)
+    entries = [each for runs in by_name for each in entries_of(runs, mixed, models)]
     if not entries:
         raise chosen.empty()
     entries = chosen.filtered(reference_first(entries) if len(chosen.names) == 1 else entries)

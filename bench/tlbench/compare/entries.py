@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from statistics import geometric_mean, median
 from typing import TYPE_CHECKING, Any
 
+from tlbench.compare.models import FINGERPRINT, Models
 from tlbench.machine.difference import compare_fingerprints
-from tlbench.runs.model_name import short_name
+from tlbench.runs.model_name import DIGITS, shown_names
 from tlbench.runs.row import SETUP
 
 if TYPE_CHECKING:
@@ -27,9 +28,13 @@ WHOLE_JOB = "pipeline"
 
 @dataclass(frozen=True)
 class Job:
-    """What was run, by the names of ``JOB``; those that are mixed on purpose are left out."""
+    """What was run, by the names of ``JOB``; those that are mixed on purpose are left out.
+
+    ``model`` is what to call the model.
+    """
 
     facts: tuple[tuple[str, Any], ...]
+    model: str = field(compare=False)
 
     def __getitem__(self, name: str) -> Any:  # noqa: ANN401 - as in a result row
         return dict(self.facts).get(name)
@@ -37,7 +42,7 @@ class Job:
     def __str__(self) -> str:
         """Such as ``tutorial: mobilenet_v2_100_224 at 224, cifar10 30,000 + 10,000, fp32``."""
         facts = dict(self.facts)
-        model = short_name(facts["model"]) if "model" in facts else "several models"
+        model = self.model if "model" in facts else "several models"
         size = f" at {facts['image_size']}" if "image_size" in facts else ""
         sizes = [f"{facts[name]:,}" for name in ("train_size", "test_size") if name in facts]
         parts = [
@@ -110,12 +115,17 @@ def same_machine(entry: Entry, other: Entry) -> bool:
     return not compare_fingerprints(entry.last.facts, other.last.facts).machine
 
 
-def entries_of(runs: Sequence[Run], mixed: Collection[str] = ()) -> list[Entry]:
+def entries_of(
+    runs: Sequence[Run], mixed: Collection[str] = (), models: Models | None = None
+) -> list[Entry]:
     """Put runs, the earliest first, together that are of one job, one machine and one setup.
 
     Jobs leave out the ``mixed`` names of ``JOB``: runs that differ in these are entries of one.
-    Entries are in the order of their first runs, without labels.
+    Entries are in the order of their first runs, without labels. ``models`` are those of all runs
+    that will be shown together; None for no others.
     """
+    models = models or Models(runs)
+    mixed = {*mixed, FINGERPRINT} if "model" in mixed else mixed
     # By id: runs with equal facts share them, see ``collect``.
     machines: dict[int, int] = {}
     firsts: list[Mapping[str, Any]] = []
@@ -128,8 +138,11 @@ def entries_of(runs: Sequence[Run], mixed: Collection[str] = ()) -> list[Entry]:
             machines[id(facts)] = id(next(alike, facts))
             if machines[id(facts)] == id(facts):
                 firsts.append(facts)
-        job = Job(tuple(fact for fact in run.job if fact[0] not in mixed))
-        others = tuple(fact for fact in run.job if fact[0] in mixed)
+        of_run = models.job(run)
+        job = Job(
+            tuple(fact for fact in of_run.items() if fact[0] not in mixed), models.name(of_run)
+        )
+        others = tuple(fact for fact in of_run.items() if fact[0] in mixed)
         key = job, machines[id(facts)], run.setup, others
         groups.setdefault(key, []).append(run)
     return [
@@ -145,12 +158,8 @@ def labelled(entries: Iterable[Entry]) -> list[Entry]:
     """
     entries = list(entries)
     columns = [
-        [
-            entry.machine,
-            *map(_word, SETUP, entry.setup),
-            *(_mixed_word(name, value) for name, value in entry.mixed),
-        ]
-        for entry in entries
+        [entry.machine, *map(_word, SETUP, entry.setup), *mixed]
+        for entry, mixed in zip(entries, _mixed_words(entries), strict=True)
     ]
     differ = [len(set(values)) > 1 for values in zip(*columns, strict=True)]
     alike = not any(differ)
@@ -173,9 +182,19 @@ def _word(name: str, value: object) -> str:
     return f"{value} thread{'s' * (value != 1)}" if name == "threads" else str(value)
 
 
+def _mixed_words(entries: Sequence[Entry]) -> Iterable[list[str]]:
+    """What each entry has of what is mixed; a model's fingerprint only where its name is shared."""
+    facts = [dict(entry.mixed) for entry in entries]
+    if facts and "model" in facts[0]:
+        models = [(each["model"], each.pop(FINGERPRINT)) for each in facts]
+        names = shown_names(models)
+        facts = [each | {"model": names[key]} for each, key in zip(facts, models, strict=True)]
+    return ([_mixed_word(*fact) for fact in each.items()] for each in facts)
+
+
 def _mixed_word(name: str, value: object) -> str:
-    if name == "model":
-        return short_name(str(value))
+    if name == FINGERPRINT:
+        return f"model {str(value)[:DIGITS]}" if value else "unknown model"
     return f"{name.replace('_', ' ')} {value}" if isinstance(value, int) else str(value)
 
 

@@ -13,11 +13,12 @@ from statistics import geometric_mean
 from typing import TYPE_CHECKING, Any
 
 from tlbench.compare.entries import by_job
+from tlbench.compare.models import FINGERPRINT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from tlbench.compare.entries import Entry
+    from tlbench.compare.entries import Entry, Job
 
 FILE = Path(__file__).with_name("reference.json")
 
@@ -50,7 +51,7 @@ class Headline:
 
 def headline(entry: Entry) -> Headline | None:
     """The headline of an entry; None for jobs that the reference machine hasn't run."""
-    known = _known().get(json.dumps(entry.job.facts))
+    known = _reference_of(entry.job)
     if known is None:
         return None
     rates, lacking = known["images_per_s"], known["not_measured"]
@@ -77,11 +78,26 @@ def reference_first(entries: Sequence[Entry]) -> list[Entry]:
 
 
 def _is_other(entry: Entry) -> bool:
-    files = _known().get(json.dumps(entry.job.facts), {}).get("files", [])
+    files = (_reference_of(entry.job) or {}).get("files", [])
     return {Path(file).name for file in files}.isdisjoint(run.path.name for run in entry.runs)
+
+
+def _reference_of(job: Job) -> dict[str, Any] | None:
+    """What is known of a job, by its model's name where either side lacks the fingerprint."""
+    facts = dict(job.facts)
+    fingerprint = facts.pop(FINGERPRINT, None)
+    known = _known().get(json.dumps(list(facts.items())))
+    if known and fingerprint and known[FINGERPRINT] not in (None, fingerprint):
+        return None
+    return known
 
 
 @functools.cache
 def _known() -> dict[str, dict[str, Any]]:
     jobs = json.loads(FILE.read_text(encoding="utf-8"))["jobs"] if FILE.exists() else []
-    return {json.dumps(each["job"]): each for each in jobs}
+    known = {}
+    for each in jobs:
+        facts = dict(each["job"])
+        fingerprint = facts.pop(FINGERPRINT, None)
+        known[json.dumps(list(facts.items()))] = each | {FINGERPRINT: fingerprint}
+    return known

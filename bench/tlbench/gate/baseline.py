@@ -27,12 +27,14 @@ JOB = (
     *("workload", "model", "data_fingerprint", "engine", "precision", "device", "threads"),
     *("batch_size", "image_size", "train_size", "test_size", "images"),
 )
+#: What they must have in common where both have it, which rows of earlier versions don't.
+IF_KNOWN = ("model_fingerprint",)
 #: The format that is written, and the only one that is read.
 FORMAT = 1
 #: Fewer runs don't tell how much runs differ.
 LEAST_RUNS = 3
 #: What of a row's ``extra_info`` a gate needs.
-INFO = (*JOB, "stage", "accuracy", "correct")
+INFO = (*JOB, *IF_KNOWN, "stage", "accuracy", "correct")
 
 StoredRun = dict[str, Any]
 
@@ -209,8 +211,11 @@ def other_job(old: Mapping[str, Any], new: Mapping[str, Any]) -> str | None:
     """Why two rows' ``extra_info`` aren't of the same job; None where they are, or aren't ours."""
     if "stage" not in old and "stage" not in new:
         return None
+    known = (key for key in IF_KNOWN if old.get(key) and new.get(key))
     changes = [
-        f"{key} {old.get(key)} -> {new.get(key)}" for key in JOB if old.get(key) != new.get(key)
+        f"{key} {old.get(key)} -> {new.get(key)}"
+        for key in (*JOB, *known)
+        if old.get(key) != new.get(key)
     ]
     return f"another job ({'; '.join(changes)})" if changes else None
 

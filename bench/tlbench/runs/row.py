@@ -23,8 +23,8 @@ STAGES: tuple[Stage, ...] = get_args(Stage)
 #: Fields that runs of the same job have in common, so that their speeds may stand side by side.
 #: The track isn't here: it is part of a benchmark's name.
 JOB = (
-    *("workload", "model", "data", "data_fingerprint", "precision", "image_size", "batch_size"),
-    *("train_size", "test_size"),
+    *("workload", "model", "model_fingerprint", "data", "data_fingerprint", "precision"),
+    *("image_size", "batch_size", "train_size", "test_size"),
 )
 #: Fields that tell two setups of a machine apart: these are what one compares on purpose.
 SETUP = ("engine", "device", "threads")
@@ -36,6 +36,7 @@ Text = Annotated[str, msgspec.Meta(min_length=1)]
 Base64 = Annotated[
     str, msgspec.Meta(extra_json_schema={"pattern": "^[A-Za-z0-9+/]+={0,2}$"}, min_length=1)
 ]
+Fingerprint = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{16}$")]
 Count = Annotated[int, msgspec.Meta(ge=1)]
 Positive = Annotated[float, msgspec.Meta(gt=0)]
 Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
@@ -98,6 +99,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         track: Whether training extracts features in each epoch, or once; null for other stages.
         model: The model's handle, without the folder where a person keeps it.
+        model_fingerprint: Of its files, or of what it was converted from.
         data_fingerprint: Of its pixels and labels.
         batch_size: Images per step.
         image_size: Side of the network's input in pixels.
@@ -132,7 +134,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     track: Literal["recompute", "cached"] | None
     model: Text
     data: Text
-    data_fingerprint: Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{16}$")]
+    data_fingerprint: Fingerprint
     engine: Text
     precision: Text
     device: Annotated[str, msgspec.Meta(pattern="^(cpu|gpu(:[0-9]+)?)$")]
@@ -171,6 +173,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     workers: Count | None = None
     chunk: Count | None = None
     accuracy_kept: Positive | None = None
+    model_fingerprint: Fingerprint | None = None
 
     @property
     def label(self) -> str:
@@ -187,7 +190,10 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
 CURRENT, VERSIONS = 2, (1, 2)
 #: Fields that files of version 2 may lack, since they were added while it was written.
 OPTIONAL = frozenset(
-    ("correct", "samples", "cosine", "top1_agreement", "workers", "chunk", "accuracy_kept")
+    (
+        *("correct", "samples", "cosine", "top1_agreement", "workers", "chunk", "accuracy_kept"),
+        "model_fingerprint",
+    )
 )
 #: Fields that every file of version 2 has, and none of version 1.
 SINCE_2 = tuple(

@@ -107,11 +107,13 @@ class SuiteHooks:
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self) -> None:
         """Write the result file, if anything was measured."""
+        from tl_core.models.handles import public_name
         from tlbench.runs.write import Subject, write_results
 
         if self.suite.isolated or any(not each.has_error for each in self._benchmarks.benchmarks):
             job = self.suite.workload
-            subject = Subject(job.name, job.model, job.data, job.engine, job.precision, job.device)
+            model = public_name(job.model)
+            subject = Subject(job.name, model, job.data, job.engine, job.precision, job.device)
             self.written = write_results(self._benchmarks, subject, self.suite.results)
 
     def pytest_terminal_summary(self, terminalreporter: TerminalReporter) -> None:

@@ -348,6 +348,26 @@ def test_another_job_has_no_headline(as_reference, write_run):
     assert reference.headline(entries_of(run.runs)[0]) is None
 
 
+def test_a_model_is_the_references_by_its_name_unless_both_fingerprints_are_known(
+    as_reference, write_run, monkeypatch
+):
+    (entry,) = entries_of(collect([str(write_run("a.json", model_fingerprint="1" * 16))]).runs)
+    assert reference.headline(entry).of_itself
+    for known in reference._known().values():
+        monkeypatch.setitem(known, "model_fingerprint", "2" * 16)
+    assert reference.headline(entry) is None
+
+
+def test_an_older_run_and_a_newer_one_are_compared_by_the_models_name(write_run, compare):
+    write_run("old.json")
+    write_run("new.json", day=1, model_fingerprint="1" * 16, faster=2.0)
+    (found,) = json.loads(compare("old.json", "new.json", "--json").output)["comparisons"]
+    assert [entry["files"][0].rpartition("/")[2] for entry in found["entries"]] == [
+        "old.json", "new.json",
+    ]  # fmt: skip
+    assert found["job"]["model_fingerprint"] == "1" * 16
+
+
 def test_the_legend_has_three_lines_and_explain_has_the_details(two, compare):
     short = compare("a", "b").output.splitlines()
     start = next(i for i, line in enumerate(short) if line.startswith("'faster' and 'slower'"))

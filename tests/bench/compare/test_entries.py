@@ -59,6 +59,52 @@ def test_another_job_never_comes_into_one_table_unless_it_is_mixed(change, write
     assert len(by_job(entries(tmp_path, mixed=list(change)))) == 1
 
 
+ONE, OTHER_MODEL = "1" * 16, "2" * 16
+
+
+def test_models_of_one_name_and_other_content_are_other_jobs_with_other_names(write_run, tmp_path):
+    for day, content in enumerate([ONE, OTHER_MODEL]):
+        write_run(f"{day}.json", day=day, model="backbone/1", model_fingerprint=content)
+    jobs = by_job(entries(tmp_path))
+    assert [job["model_fingerprint"] for job in jobs] == [ONE, OTHER_MODEL]
+    assert [str(job).split(" at ")[0] for job in jobs] == [
+        "quick: backbone 111111", "quick: backbone 222222",
+    ]  # fmt: skip
+
+
+def test_a_run_of_earlier_versions_is_of_the_model_of_its_name(write_run, tmp_path):
+    write_run("old.json", model="mine")
+    write_run("new.json", day=1, model="mine", model_fingerprint=ONE)
+    write_run("another.json", day=2, model="other", model_fingerprint=OTHER_MODEL)
+    first, second = entries(tmp_path)
+    assert len(first.runs) == 2
+    assert str(first.job).startswith("quick: mine at ")
+    assert str(second.job).startswith("quick: other at ")
+
+
+def test_a_run_of_earlier_versions_is_of_none_of_several_models_of_its_name(write_run, tmp_path):
+    write_run("old.json", model="mine")
+    for day, content in enumerate([ONE, OTHER_MODEL], 1):
+        write_run(f"{day}.json", day=day, model="mine", model_fingerprint=content)
+    assert [len(each.runs) for each in entries(tmp_path)] == [1, 1, 1]
+
+
+@pytest.mark.parametrize("mixed", ["model", "model_fingerprint"])
+def test_labels_of_mixed_models_of_one_name_have_digits(mixed, write_run, tmp_path):
+    for day, content in enumerate([ONE, OTHER_MODEL]):
+        write_run(f"{day}.json", day=day, model="mine", model_fingerprint=content)
+    labels = [entry.label for entry in labelled(entries(tmp_path, [mixed]))]
+    name = {"model": "mine", "model_fingerprint": "model"}[mixed]
+    assert labels == [f"cpu {name} 111111", f"cpu {name} 222222"]
+
+
+def test_labels_of_mixed_models_of_other_names_have_none(write_run, tmp_path):
+    for day, (name, content) in enumerate([("mine", ONE), ("yours", OTHER_MODEL)]):
+        write_run(f"{day}.json", day=day, model=name, model_fingerprint=content)
+    found = labelled(entries(tmp_path, ["model"]))
+    assert [entry.label for entry in found] == ["cpu mine", "cpu yours"]
+
+
 def test_an_entry_alone_is_named_by_machine_engine_and_device(write_run, tmp_path):
     write_run("a.json", engine="litert")
     (entry,) = labelled(entries(tmp_path))

@@ -16,6 +16,7 @@ from tlbench.gate.baseline import (
     Baseline,
     BaselineError,
     disagreement,
+    other_job,
     read_baseline,
     write_baseline,
 )
@@ -141,6 +142,20 @@ def test_runs_of_one_baseline_fit_together(make_run, new, message):
         assert found is None
     else:
         assert re.search(message, found), found
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("1" * 16, "2" * 16, f"another job (model_fingerprint {'1' * 16} -> {'2' * 16})"),
+        ("1" * 16, "1" * 16, None),
+        (None, "1" * 16, None),
+        ("1" * 16, None, None),
+    ],
+)
+def test_a_models_fingerprint_counts_where_both_runs_have_it(old, new, message):
+    before, now = (OURS | ({"model_fingerprint": each} if each else {}) for each in (old, new))
+    assert other_job(before, now) == message
 
 
 class FakePytest:

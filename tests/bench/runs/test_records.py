@@ -23,7 +23,10 @@ WHEN = datetime(2026, 11, 24, 4, 12, tzinfo=UTC)
         ("https://tfhub.dev/google/imagenet/mobilenet_v2_100_224/feature_vector/5",
          "mobilenet_v2_100_224"),
         ("https://www.kaggle.com/models/google/mobilenet-v2/TensorFlow2/100-224-feature-vector/2",
-         "100-224"),
+         "mobilenet-v2-100-224"),
+        ("google/mobilenet-v2/tensorFlow2/100-224-feature-vector/2", "mobilenet-v2-100-224"),
+        ("backbone/saved_model/1", "backbone"),
+        ("1", "model"),
         ("/a/mobilenet_v2_100_224-feature_vector.tar.gz", "mobilenet_v2_100_224"),
         ("models/mine/", "mine"),
         ("keras:VGG16", "keras-VGG16"),
@@ -39,11 +42,18 @@ def test_a_model_has_a_short_name(handle, name):
     [
         ("/home/me/secret/model.tar.gz", "model.tar.gz"),
         ("models/mine/", "mine"),
+        ("/home/me/backbone/1", "backbone/1"),
+        ("/home/me/backbone/saved_model/00002/", "backbone/saved_model/00002"),
+        ("/home/me/backbone/saved_model.tar.gz", "backbone/saved_model.tar.gz"),
+        ("/me/.cache/kagglehub/models/google/mobilenet-v2/tensorFlow2/100-224-feature-vector/2",
+         "mobilenet-v2/tensorFlow2/100-224-feature-vector/2"),
+        ("/1", "1"),
         ("efficientnet-lite0", "efficientnet-lite0"),
+        ("efficientnet-lite2", "efficientnet-lite2"),
         ("keras:VGG16", "keras:VGG16"),
         (TUTORIAL.model, TUTORIAL.model),
     ],
-)
+)  # fmt: skip
 def test_results_do_not_show_where_a_person_keeps_models(handle, name):
     assert public_name(handle) == name
 

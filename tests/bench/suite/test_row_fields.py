@@ -46,6 +46,7 @@ def job():
     opened = SimpleNamespace(
         engine="litert",
         network=SimpleNamespace(image_size=103),
+        model=SimpleNamespace(fingerprint="fedcba9876543210"),
         equivalence=SimpleNamespace(cosine=0.97, agreement=0.96),
         choice=SimpleNamespace(workers=104, chunk=105),
     )
@@ -135,9 +136,10 @@ def test_what_others_used_is_summed_over_the_timed_rounds(job):
 
 def test_the_job_and_the_engine_stand_under_their_own_names(job):
     info = row(job)
-    assert {name: info[name] for name in ("workload", "model", "data", "data_fingerprint")} == {
-        "workload": "quick", "model": "keras:VGG16", "data": "digits",
-        "data_fingerprint": "0123456789abcdef",
+    names = ("workload", "model", "model_fingerprint", "data", "data_fingerprint")
+    assert {name: info[name] for name in names} == {
+        "workload": "quick", "model": "keras:VGG16", "model_fingerprint": "fedcba9876543210",
+        "data": "digits", "data_fingerprint": "0123456789abcdef",
     }  # fmt: skip
     assert (info["engine"], info["precision"], info["device"]) == ("litert", "int8", "gpu:1")
     sizes = ("train_size", "test_size", "image_size", "workers", "chunk", "threads", "batch_size")
@@ -149,10 +151,12 @@ def test_the_job_and_the_engine_stand_under_their_own_names(job):
 def test_a_stage_with_a_network_of_its_own_has_that_ones_figures(job):
     recipe = SimpleNamespace(model="efficientnet-lite0", train_size=50)
     opened = SimpleNamespace(
-        engine="tensorflow", network=SimpleNamespace(image_size=48), equivalence=None, choice=None
-    )
+        engine="tensorflow", network=SimpleNamespace(image_size=48), equivalence=None, choice=None,
+        model=SimpleNamespace(fingerprint="0" * 16),
+    )  # fmt: skip
     info = row(job, stage="time_to_accuracy", recipe=recipe, opened=opened)
     assert (info["model"], info["train_size"], info["test_size"]) == ("efficientnet-lite0", 50, 102)
+    assert info["model_fingerprint"] == "0" * 16
     assert (info["engine"], info["image_size"]) == ("tensorflow", 48)
     names = ("cosine", "top1_agreement", "workers", "chunk", "accuracy_kept")
     assert [info[name] for name in names] == [None] * 5
