@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import socket
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 CACHE_VARIABLE = "TFHUB_CACHE_DIR"
 PROGRESS_VARIABLE = "TFHUB_DOWNLOAD_PROGRESS"
+#: What pip installs for the client: it imports pkg_resources, which setuptools 82 dropped.
+CLIENT = "tensorflow-hub 'setuptools<82'"
 #: Seconds without a byte after which the server counts as gone; the client itself waits forever.
 TIMEOUT_S = 60.0
 #: What to do about an answer, by HTTP status.
@@ -41,14 +44,17 @@ def fetch(url: str) -> Path:
     """The module of a model's or ``.tar.gz``'s URL as a SavedModel folder, from the client's cache.
 
     The cache is ``TFHUB_CACHE_DIR`` where that is set, else ``cache_dir()/hub``. An entry that is
-    broken, as a cleaner of temporary files leaves it, is fetched again once.
+    whole is used without the client; one that is broken, as a cleaner of temporary files leaves it,
+    is fetched again once.
 
     Raises:
         ModelError: Not reachable, refused, cut off, or no whole SavedModel; no broken entry is
             left in the cache.
     """
     for _ in range(2):
-        entry = _resolve(url)
+        entry = cache_entry(url)
+        if not entry.is_dir():
+            entry = _resolve(url)
         problem = root_fault(entry)
         if not problem:
             return find_root(entry)
@@ -59,13 +65,36 @@ def fetch(url: str) -> Path:
     )
 
 
+def _cache_folder() -> Path:
+    override = os.environ.get(CACHE_VARIABLE)
+    return Path(override) if override else cache_dir() / "hub"
+
+
+def cache_entry(url: str) -> Path:
+    """Where the client keeps the module of a URL, which may not be there."""
+    name = hashlib.sha1(url.encode(), usedforsecurity=False).hexdigest()
+    return _cache_folder() / name
+
+
+def cached_urls() -> list[str]:
+    """The URLs of the modules in the cache, sorted, as the client's notes beside them say."""
+    prefix, urls = "Module: ", []
+    for note in _cache_folder().glob("*.descriptor.txt"):
+        first, *_ = note.read_text(encoding="utf-8", errors="replace").splitlines() or [""]
+        url = first.removeprefix(prefix)
+        if first.startswith(prefix) and cache_entry(url).is_dir():
+            urls.append(url)
+    return sorted(urls)
+
+
 def _resolve(url: str) -> Path:
     """The client's cache entry for the URL, downloaded where absent."""
+    hub = client()
     import tensorflow as tf
 
     try:
         with _client_settings():
-            return Path(client().resolve(url))
+            return Path(hub.resolve(url))
     except HTTPError as error:
         advice = _ADVICE.get(error.code, "Try again later")
         raise ModelError(f"{url}: HTTP {error.code} ({error.reason}). {advice}") from error
@@ -84,11 +113,21 @@ def _resolve(url: str) -> Path:
 
 
 def client() -> Any:  # noqa: ANN401 - a module without types
-    """TensorFlow Hub's own package, imported when it is first needed."""
+    """TensorFlow Hub's own package, imported when it is first needed.
+
+    Raises:
+        ModelError: It is absent, or can't be imported.
+    """
     with warnings.catch_warnings():
         # It still imports what setuptools calls deprecated; nothing its user can do.
         warnings.filterwarnings("ignore", message="pkg_resources is deprecated")
-        import tensorflow_hub
+        try:
+            import tensorflow_hub
+        except ImportError as error:
+            raise ModelError(
+                f"tensorflow_hub, which downloads models, can't be imported ({error}); run: pip "
+                f"install {CLIENT}. Or download the model's .tar.gz and pass that file as the model"
+            ) from error
     return tensorflow_hub
 
 
@@ -97,7 +136,7 @@ def _client_settings() -> Iterator[None]:
     """Settings that the client takes from its process only, restored afterwards."""
     ours = {}
     if not os.environ.get(CACHE_VARIABLE):
-        ours[CACHE_VARIABLE] = str(cache_dir() / "hub")
+        ours[CACHE_VARIABLE] = str(_cache_folder())
     if sys.stderr.isatty():
         ours.setdefault(PROGRESS_VARIABLE, "1")
     before = {name: os.environ.get(name) for name in ours}

@@ -7,10 +7,10 @@ from importlib.util import find_spec
 
 from tlbench.errors import InputError
 
-#: Packages of the extra by the names that they are imported by, the largest first.
+#: Packages of the extra by the names that they are imported by, the largest first; without
+#: tensorflow-hub, which only a Hub URL needs.
 PACKAGES = {
     "tensorflow": "TensorFlow",
-    "tensorflow_hub": "tensorflow-hub",
     "tf_keras": "tf-keras",
     "PIL": "pillow",
     "numba": "numba",

@@ -3,13 +3,14 @@
 import os
 import shutil
 import socket
+import sys
 
 import numpy as np
 import pytest
 
 from tl_core.errors import ModelError
 from tl_core.models import open_module, resolve
-from tl_core.models.hub import fetch
+from tl_core.models.hub import cached_urls, fetch
 from tl_core.models.savedmodel import fault
 
 PATH = "/google/tiny/1"
@@ -41,6 +42,17 @@ def test_the_second_call_is_answered_from_the_cache(cache, server, pack):
 
     assert fetch(url) == fetch(url)
     assert len(server.requests) == 1
+
+
+def test_a_module_in_the_cache_needs_no_client_and_is_listed(cache, server, pack, monkeypatch):
+    url = server.serve(PATH, server.answer(pack()))
+    folder = fetch(url)
+    monkeypatch.setitem(sys.modules, "tensorflow_hub", None)  # as if it couldn't be imported
+
+    assert fetch(url) == folder
+    assert cached_urls() == [url]
+    with pytest.raises(ModelError, match=r"tensorflow_hub, .* pip install tensorflow-hub"):
+        fetch(server.serve("/other/1", server.answer(pack())))
 
 
 def test_a_redirect_is_followed(cache, server, pack):
