@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bench.studies import (
+    backbones,
     gate_tables,
     history_tables,
     measuring_tables,
@@ -14,7 +15,10 @@ from bench.studies.blocks import rewrite
 #: The generated parts of each guide, by its path.
 GUIDES = {
     each.GUIDE: each.BLOCKS
-    for each in (gate_tables, history_tables, measuring_tables, report_tables, speed_tables)
+    for each in (
+        *(backbones, gate_tables, history_tables),
+        *(measuring_tables, report_tables, speed_tables),
+    )
 }
 
 

@@ -17,6 +17,7 @@ SHORT_HELPS = {
     "gate": "Decide whether a candidate is slower or less accurate than a base.",
     "history": "Show results over time and where they changed.",
     "machine": "Describe this machine and measure its peak speeds.",
+    "models": "List models at hand: input, cost, features and measured accuracy.",
     "predict": "Classify pictures with a model that tlbench train saved.",
     "report": "Write one HTML page about runs.",
     "select": "Find the best backbone, image size, engine and precision for PICTURES.",

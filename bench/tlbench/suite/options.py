@@ -108,15 +108,15 @@ def known_values(name: str) -> Sequence[str]:
     import tlbench.suite.tutorial_engine  # noqa: F401 - adds an engine
     from tl_core.data import data_names
     from tl_core.engines.names import engine_names
+    from tl_core.models import embedded
     from tl_core.models.settings import PRECISIONS
-    from tlbench.suite.workloads import QUICK
 
     known: dict[str, Callable[[], Sequence[str]]] = {
         "engine": engine_names,
         "precision": lambda: PRECISIONS,
         "data": data_names,
         "device": lambda: ("cpu", "gpu", "gpu:0"),
-        "model": lambda: (QUICK.model, "https://", "keras:"),
+        "model": lambda: (*embedded.MODELS, "https://", "keras:"),
     }
     return known[name]() if name in known else ()
 

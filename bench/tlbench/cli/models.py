@@ -1,0 +1,98 @@
+"""``tlbench models``."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from itertools import zip_longest
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from tlbench.cli.options import complete, json_option
+from tlbench.escapes import printable
+from tlbench.report.table import lines_of, per_second, share
+from tlbench.report.text import sentence
+from tlbench.runs.model_name import shown_names
+from tlbench.suite.extra import check_installed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from tlbench.suite.model_cards import Accuracy, Card, Facts
+
+HEADINGS = ("model", "input", "params", "mult-adds", "features", "accuracy")
+#: What stands below the table.
+LEGEND = (
+    "Input: side in pixels; all take RGB in [0, 1]. Mult-adds: for one such image.",
+    "Accuracy: test top-1 of a linear probe; with *, of a head after one epoch.",
+)
+
+
+@click.command(epilog="Example: tlbench models my-backbone/ --json")
+@click.argument("handles", nargs=-1, metavar="[HANDLE]...", shell_complete=complete("model"))
+@click.option(
+    "--results",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("results"),
+    show_default=True,
+    metavar="DIR",
+    help="results folder to read accuracies from",
+)
+@json_option
+def models(*, handles: tuple[str, ...], results: Path, as_json: bool) -> None:
+    """List models at hand: input, cost, features and measured accuracy.
+
+    These are each HANDLE, the embedded models, and the cached ones of keras.applications, Hub and
+    Kaggle. Nothing is downloaded for the list, unless a HANDLE is a URL.
+
+    Exit code 0: listed; 2: bad input.
+    """
+    check_installed("tlbench models")
+    from tlbench.suite.model_cards import model_cards
+
+    cards = model_cards(handles, results)
+    if as_json:
+        click.echo(json.dumps({"models": [asdict(card) for card in cards]}, indent=1))
+    else:
+        click.echo("\n".join(_lines(cards)))
+
+
+def _lines(cards: Sequence[Card]) -> list[str]:
+    """The table, what it means, handles that differ from names, and problems."""
+    names = shown_names((card.handle, card.fingerprint) for card in cards)
+    shown = [(card, names[card.handle, card.fingerprint]) for card in cards]
+    rows = [row for card, name in shown if card.facts for row in _rows(card, card.facts, name)]
+    handles = [
+        f"{name}: {card.handle}" for card, name in shown if card.facts and name != card.handle
+    ]
+    problems = [card.problem for card in cards if card.problem]
+    return [
+        *lines_of(HEADINGS, rows, right=range(1, len(HEADINGS) - 1)),
+        "",
+        *LEGEND,
+        *(line for text in (*handles, *problems) for line in sentence(printable(text))),
+    ]
+
+
+def _rows(card: Card, facts: Facts, name: str) -> Iterator[tuple[str, ...]]:
+    """A line for each data set that its accuracy is known of, at least one."""
+    first = (
+        name,
+        str(facts.image_size or "any"),
+        _millions(facts.parameters),
+        "-" if facts.multiply_adds is None else _millions(facts.multiply_adds),
+        f"{facts.outputs:,}{' classes' * (facts.kind == 'logits')}",
+    )
+    blank = ("",) * len(first)
+    for cells, accuracy in zip_longest([first], map(_cell, card.accuracies), fillvalue=None):
+        yield *(cells or blank), accuracy or "-"
+
+
+def _cell(accuracy: Accuracy) -> str:
+    return f"{share(accuracy.accuracy)} {accuracy.data}{' *' * (accuracy.head == 'one epoch')}"
+
+
+def _millions(count: int) -> str:
+    return f"{per_second(count / 1e6)} M"
