@@ -64,14 +64,14 @@ MODELS = {
         Embedded(
             "efficientnet-lite1",
             Network(width=1.0, depth=1.1, image_size=240),
-            "models/efficientnet-lite1-XXX.pth",
-            "XXX",
+            "models/efficientnet-lite1-77cc7160.pth",
+            "77cc7160d37bebc1e0d68dc9e8d1e836a263e063f0825ec80d85670b2c913850",
         ),
         Embedded(
             "efficientnet-lite2",
             Network(width=1.1, depth=1.2, image_size=260),
-            "models/efficientnet-lite2-XXX.pth",
-            "XXX",
+            "models/efficientnet-lite2-9656183e.pth",
+            "9656183eaeafe8cbf0cf560089305d34668787f6a26377ccbe5be192ed3f855d",
         ),
     )
 }

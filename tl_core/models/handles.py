@@ -115,10 +115,10 @@ def public_name(handle: str) -> str:
         return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
     if handle.startswith(keras_applications.PREFIX) or handle in embedded.MODELS:
         return handle
-    parts = Path(handle).expanduser().resolve().parts[1:]
+    folders = Path(handle).expanduser().resolve().parts[1:]
     count = 1
-    while count < len(parts) and _SAYS_NOTHING.fullmatch(_ENDING.sub("", parts[-count])):
+    while count < len(folders) and _SAYS_NOTHING.fullmatch(_ENDING.sub("", folders[-count])):
         count += 1
-    if count > 1 and len(parts) >= count + 2 and parts[-count - 1].lower() in _FRAMEWORKS:
+    if count > 1 and len(folders) >= count + 2 and folders[-count - 1].lower() in _FRAMEWORKS:
         count += 2
-    return "/".join(parts[-count:])
+    return "/".join(folders[-count:])

@@ -19,6 +19,7 @@ from tlbench.runs.collect import collect, progress
 from tlbench.runs.model_name import short_name
 from tlbench.suite.floors import derivations
 from tlbench.suite.flops import multiply_adds
+from tlbench.suite.quiet import import_tensorflow
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -106,6 +107,7 @@ def model_cards(handles: Sequence[str], results: Path) -> list[Card]:
     Raises:
         InputError: One of the handles can't be opened.
     """
+    import_tensorflow("cpu")
     try:
         cards = [_card(resolve(handle, "features"), handle, "given") for handle in handles]
     except TransferLearningError as error:

@@ -3,11 +3,12 @@
 import dataclasses
 import json
 import math
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
-from tl_core.models import Model, embedded, hub, open_module
+from tl_core.models import embedded, hub, open_module
 from tlbench.cli.main import main
 
 
@@ -41,7 +42,7 @@ def listed(models):
 def test_a_given_model_stands_beside_the_embedded_ones(listed, tiny_model):
     cards = listed(tiny_model)
     tiny, lite0, absent = cards.values()
-    variables = open_module(Model(tiny_model, "", "features").path).variables
+    variables = open_module(Path(tiny_model)).variables
     assert list(cards) == ["tiny-feature-vector", "efficientnet-lite0", "efficientnet-lite9"]
     assert [card["source"] for card in cards.values()] == ["given", "embedded", "embedded"]
     assert tiny["facts"] == {

@@ -1,6 +1,7 @@
 """The study of the embedded backbones files what ``tlbench models`` reads."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -17,7 +18,7 @@ def test_a_row_has_the_probes_accuracy_with_its_interval_and_the_models_facts(ti
     right = row["accuracy"] * row["test_size"]
     assert right == pytest.approx(round(right))
     assert 0.3 < low < row["accuracy"] < high < 1  # chance is 0.1
-    assert row["model_fingerprint"] == Model(tiny_model, "", "features").fingerprint
+    assert row["model_fingerprint"] == Model(Path(tiny_model), "", "features").fingerprint
     assert row["data_fingerprint"] == open_data(options).fingerprint
     assert (row["image_size"], row["outputs"], row["train_size"]) == (32, 2048, 100)
     cells = table({"models": [row]}).splitlines()[-1].split(" | ")

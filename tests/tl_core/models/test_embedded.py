@@ -32,7 +32,8 @@ PUBLISHED = {
     "efficientnet-lite2": (6.1, 260),
 }
 LITE0 = MODELS["efficientnet-lite0"]
-LITE1_AND_2 = ["efficientnet-lite1", "efficientnet-lite2"]
+#: Lite2 is wider than Lite0, and as deep as Lite1.
+LITE1_AND_2 = [pytest.param("efficientnet-lite1", marks=pytest.mark.slow), "efficientnet-lite2"]
 
 
 @pytest.fixture(scope="module")
