@@ -10,7 +10,7 @@ import msgspec
 
 from tlbench.compare.cost import SECONDS_PER_HOUR, cost_ranking
 from tlbench.compare.differing import differing, mixtures
-from tlbench.compare.entries import WHOLE_JOB, accuracy, by_job, labelled
+from tlbench.compare.entries import FROM_FILES, WHOLE_JOB, accuracy, by_job, labelled
 from tlbench.compare.judging import corrected
 from tlbench.compare.peaks import weak_peaks
 from tlbench.compare.prices import NO_PRICES, price_in
@@ -155,7 +155,7 @@ def compared(entries: Iterable[Entry], prices: Prices = NO_PRICES) -> list[Compa
 def _comparison(job: Job, entries: list[Entry], prices: Prices) -> Comparison:
     stages = {name: rows[0].stage for each in entries for name, rows in each.benchmarks.items()}
     order = (WHOLE_JOB, *STAGES)
-    names = sorted(stages, key=lambda name: order.index(stages[name]))
+    names = sorted(stages, key=lambda name: (order.index(stages[name]), name == FROM_FILES))
     given = [prices.of(entry) for entry in entries]
     cells = {}
     for name in names:
