@@ -66,6 +66,8 @@ def cost_ranking(entries: Sequence[Entry], prices: Sequence[float | None]) -> Co
     The machine that gives most is compared with each of the others. Since it was chosen for that,
     it must be better than all of them, each at the full level; and since its setup was chosen
     among several of its own, chances are multiplied by their number (Bonferroni).
+
+    Source: Gutmann and Maymin, Is the selected population the best?, Annals of Statistics 15, 1987.
     """
     plain = sorted(_priced(entries, prices), key=lambda each: (-each.images, each.position))
     if not plain:

@@ -47,8 +47,8 @@ To detect smaller differences, measure more runs, or use tlbench gate on one mac
 {OTHER}: accuracy differs significantly, image by image (McNemar's test).
 images per unit of currency: of the whole job, with the {100 * CONFIDENCE:.0f} % interval over \
 runs; the price counts as exact. The machine that gives most is compared with every other one at \
-the full level, multiplied by the number of its own setups (Bonferroni). Dominated: another entry \
-is at least as fast and gives at least as many images."""
+the full level; p-values are multiplied by the number of its own setups (Bonferroni). Dominated: \
+another entry is at least as fast and gives at least as many images."""
 
 
 def legend(first: str) -> str:
