@@ -11,7 +11,7 @@ from tl_core.data import load_data
 from tl_core.errors import TransferLearningError
 from tlbench.compare.selection import SINGLE
 from tlbench.errors import InputError
-from tlbench.suite.quiet import import_tensorflow
+from tlbench.suite.quiet import import_tensorflow_later
 from tlbench.suite.select.plan import Plan, engines_of, samples_of, sizes_by_backbone
 from tlbench.suite.select.search import Search
 
@@ -66,7 +66,7 @@ def run(job: SelectJob, tell: Callable[[str], None]) -> Selection:
     try:
         whole = load_data(options.data, download=job.download, seed=job.seed)
         data = whole.head(options.train_size)
-        import_tensorflow(options.device)
+        import_tensorflow_later(options.device)
         from tlbench.suite.select.evaluation import Evaluation
 
         tools = Evaluation(
