@@ -28,8 +28,8 @@ from tlbench.suite.select.plan import sizes_by_backbone
 #: A record of a command's JSON.
 Record = dict[str, Any]
 #: Data set, training and test images; those that everybody can have, at sizes that take minutes.
-SETS = ("photo-patches:5000:1000", "digits:1437:360", "cifar10:8000:4000")
-SMALL = ("digits:300:360",)
+SETS = ("photo-patches:5000:1000", "digits:1438:359", "cifar10:8000:4000")
+SMALL = ("digits:300:200",)
 #: Arguments that make a search small.
 SMALL_SEARCH = ("--image-size", "96", "--image-size", "64", "--engine", "tensorflow")
 #: Accuracy that the choice may lose.
