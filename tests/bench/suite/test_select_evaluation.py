@@ -14,10 +14,10 @@ from tl_core.head import STRENGTH
 from tl_core.sources import ArraySource
 from tlbench.compare.selection import Candidate
 from tlbench.errors import InputError
-from tlbench.suite.select import evaluation, job
+from tlbench.suite.select import evaluation, job, plan
 from tlbench.suite.select.evaluation import FOLDS, Evaluation, cross_validated, sample_order
 from tlbench.suite.select.job import SelectJob, plan_of
-from tlbench.suite.select.plan import engines_of
+from tlbench.suite.select.plan import backbones, engines_of
 from tlbench.suite.workloads import QUICK
 
 #: Of other images than its own.
@@ -143,6 +143,12 @@ def test_a_plan_has_what_is_at_hand_or_what_is_asked_for(photographs, tiny_model
     assert asked.samples == (240,)
     own = plan_of(SelectJob(OPTIONS, 9, 0.01, (tiny_model,)), photographs, ())
     assert own.sizes == {tiny_model: (32,)}
+
+
+def test_without_a_model_the_embedded_ones_are_tried_whose_packages_are_installed(monkeypatch):
+    assert backbones() == ("efficientnet-lite0", "efficientnet-lite1", "efficientnet-lite2")
+    monkeypatch.setattr(plan, "find_spec", lambda name: None if "lite1" in name else name)
+    assert backbones() == ("efficientnet-lite0", "efficientnet-lite2")
 
 
 def test_engines_are_those_that_are_installed_or_asked_for():

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from tl_core.conversion.opening import own_size
 from tl_core.engines.names import AUTO, ENGINES, check_engine, is_installed
 from tl_core.errors import ModelError
-from tl_core.models import Model, resolve
+from tl_core.models import Model, embedded, resolve
 from tl_core.models.settings import PRECISIONS
 from tlbench.errors import InputError
 
@@ -46,7 +47,9 @@ class Plan:
 
 def backbones() -> tuple[str, ...]:
     """The embedded backbones whose packages are installed."""
-    return ("efficientnet-lite0",)
+    return tuple(
+        name for name, each in embedded.MODELS.items() if find_spec(each.package.replace("-", "_"))
+    )
 
 
 def samples_of(images: int, classes: int) -> tuple[int, ...]:
