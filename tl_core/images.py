@@ -2,35 +2,77 @@
 
 from __future__ import annotations
 
+import functools
+import io
+import threading
 import warnings
+from contextlib import contextmanager
+from importlib.util import find_spec
+from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
-from PIL import Image, ImageOps
+import PIL
+from PIL import ExifTags, Image
 
 from tl_core.errors import ImageError
+from tl_core.jpeg import LEAST_RATIO, decode_jpeg, decoder_name, needed_side
 
 if TYPE_CHECKING:
-    from os import PathLike
+    from collections.abc import Callable, Iterator
 
     from numpy.typing import NDArray
 
+    Pixels = NDArray[np.uint8]
+
+#: Pillow's names of the formats that are read. It knows many more, which are no photographs and
+#: whose readers are old.
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP", "PPM", "AVIF")
 #: File name endings that a folder of pictures is searched for, lower case.
 IMAGE_SUFFIXES = frozenset(
-    {".avif", ".bmp", ".gif", ".jpeg", ".jpg", ".png", ".ppm", ".pgm", ".tif", ".tiff", ".webp"}
+    {
+        *(".avif", ".bmp", ".gif", ".jfif", ".jpe", ".jpeg", ".jpg", ".png"),
+        *(".pgm", ".pnm", ".ppm", ".tif", ".tiff", ".webp"),
+    }
 )
+#: The endings of what phones save, which needs a package of its own.
+HEIF_SUFFIXES = frozenset({".heic", ".heif"})
+HEIF_PACKAGE = "pillow-heif"
 #: The colour behind transparent pixels, as in a browser or on paper.
 BACKGROUND = (255, 255, 255)
+#: The most pixels that a picture may have: phones make 200 million.
+MOST_PIXELS = 400_000_000
+#: The most pixels that are decoded at once, on however many threads; one picture always is.
+PIXELS_AT_ONCE = 256_000_000
+#: Pictures of more pixels come at a fraction of their size where that is enough, in any format.
+LARGE = 32_000_000
+#: What undoes each EXIF orientation; 1 is upright.
+TURNS: dict[int, Callable[[Pixels], Pixels]] = {
+    2: lambda stored: stored[:, ::-1],
+    3: lambda stored: stored[::-1, ::-1],
+    4: lambda stored: stored[::-1],
+    5: lambda stored: stored.transpose(1, 0, 2),
+    6: lambda stored: np.rot90(stored, -1),
+    7: lambda stored: stored[::-1, ::-1].transpose(1, 0, 2),
+    8: lambda stored: np.rot90(stored, 1),
+}
 
-# Pillow warns of a picture that is large enough to be an attack, then refuses a larger one; a
-# warning about EXIF that it could not read doesn't matter here. Set once and for all, since
-# warnings.catch_warnings, around each picture, mixes up the filters of other threads.
+# Pillow warns of a picture that is large enough to be an attack, then refuses one of twice as many
+# pixels; a warning about EXIF that it could not read doesn't matter here. Set once and for all,
+# since warnings.catch_warnings, around each picture, mixes up the filters of other threads.
+if Image.MAX_IMAGE_PIXELS is not None:
+    Image.MAX_IMAGE_PIXELS = max(Image.MAX_IMAGE_PIXELS, MOST_PIXELS // 2)
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
 
 
-def load_image(source: str | PathLike[str] | BinaryIO | Image.Image) -> NDArray[np.uint8]:
+def load_image(
+    source: str | PathLike[str] | bytes | BinaryIO | Image.Image,
+    *,
+    size: int | None = None,
+    name: str | None = None,
+) -> NDArray[np.uint8]:
     """Read a picture as a person would see it.
 
     The first frame of an animation; turned upright by its EXIF orientation; palettes looked up;
@@ -38,29 +80,51 @@ def load_image(source: str | PathLike[str] | BinaryIO | Image.Image) -> NDArray[
     grey scaled to 8 bits; 32-bit float grey taken as [0, 1] and clipped.
 
     Args:
-        source: A path, a file opened for reading bytes, or a Pillow image.
+        source: A path, a file's bytes, a file opened for reading bytes, or a Pillow image.
+        size: The side in pixels that the picture will be resized to. A much larger JPEG, or other
+            picture of more than ``LARGE`` pixels, then comes at a fraction of its size, each side
+            at least ``LEAST_RATIO`` times this one. None: at its own size.
+        name: What errors call it; None takes the path.
 
     Returns:
         uint8 pixels ``(height, width, 3)``, RGB, 0 to 255.
 
     Raises:
-        ImageError: The file is absent, is no picture, or is damaged.
+        ImageError: The file is absent, is no picture of the formats in ``FORMATS``, or is damaged.
     """
-    name = _name_of(source)
+    name = name or _name_of(source)
     try:
         if isinstance(source, Image.Image):
-            return _to_rgb(source)
-        with Image.open(source) as image:
-            image.seek(0)
-            return _to_rgb(image)
+            return _by_pillow(source, size)
+        return _from_file(_bytes_of(source), size)
     except FileNotFoundError as error:
         raise ImageError(f"{name}: no such file; expected a picture") from error
     except Exception as error:
-        # A damaged picture can raise anything: struct.error in EXIF, RuntimeError in AVIF.
+        # A damaged picture can raise anything: struct.error in a header, RuntimeError in AVIF.
         raise ImageError(
-            f"{name}: not a picture that can be read ({error}); expected a whole JPEG, PNG, GIF, "
-            "WebP, TIFF, BMP or other file that Pillow opens"
+            f"{name}: not a picture that can be read ({error}); expected a whole JPEG, PNG, WebP, "
+            f"GIF, TIFF, BMP, PPM or AVIF file, or HEIC with {HEIF_PACKAGE} installed"
         ) from error
+
+
+def decoder_facts() -> dict[str, object]:
+    """What pixels depend on besides the file and the size asked for, as JSON."""
+    return {
+        "jpeg": decoder_name(),
+        "pillow": PIL.__version__,
+        "fractions": {"least_ratio": LEAST_RATIO, "large": LARGE},
+    }
+
+
+@functools.cache
+def readable_formats() -> tuple[str, ...]:
+    """Pillow's names of ``FORMATS`` that this installation reads, and HEIF with its package."""
+    Image.init()
+    if find_spec("pillow_heif"):
+        import pillow_heif
+
+        pillow_heif.register_heif_opener()
+    return tuple(each for each in (*FORMATS, "HEIF") if each in Image.OPEN)
 
 
 def _name_of(source: object) -> str:
@@ -69,9 +133,52 @@ def _name_of(source: object) -> str:
     return str(getattr(source, "filename", None) or getattr(source, "name", None) or "picture")
 
 
-def _to_rgb(image: Image.Image) -> NDArray[np.uint8]:
-    upright = ImageOps.exif_transpose(image)
-    return np.array(_without_alpha(_to_8_bit(upright)).convert("RGB"), dtype=np.uint8)
+def _bytes_of(source: str | PathLike[str] | bytes | BinaryIO) -> bytes:
+    if isinstance(source, bytes):
+        return source
+    if isinstance(source, (str, PathLike)):
+        return Path(source).read_bytes()
+    if source.seekable():
+        source.seek(0)
+    return source.read()
+
+
+def _from_file(data: bytes, size: int | None) -> Pixels:
+    opened = Image.open(io.BytesIO(data), formats=readable_formats())
+    with opened as image, _room.taken(image.width * image.height):
+        stored = decode_jpeg(data, image, size)
+        if stored is not None:
+            return _upright(stored, image)
+        image.seek(0)
+        if size is not None:  # only JPEG has it: the same fraction
+            image.draft(None, (needed_side(size),) * 2)
+        return _by_pillow(image, size)
+
+
+def _by_pillow(image: Image.Image, size: int | None) -> Pixels:
+    image.load()
+    return _upright(np.array(_to_rgb(image, size), dtype=np.uint8), image)
+
+
+def _upright(stored: Pixels, image: Image.Image) -> Pixels:
+    """Undo the EXIF orientation of ``image``, after Pillow has loaded it or instead."""
+    try:
+        turn = TURNS.get(image.getexif().get(ExifTags.Base.Orientation, 1))
+    except Exception:  # noqa: BLE001 - damaged EXIF can raise anything, and then says nothing
+        turn = None
+    return np.ascontiguousarray(turn(stored)) if turn else stored
+
+
+def _to_rgb(image: Image.Image, size: int | None) -> Image.Image:
+    image = _to_8_bit(image)
+    mode = "RGBA" if image.has_transparency_data else "RGB"
+    flat = image if image.mode == mode else image.convert(mode)
+    if size is not None and flat.width * flat.height > LARGE:
+        flat = flat.reduce(max(1, min(flat.size) // needed_side(size)))
+    if mode == "RGB":
+        return flat
+    background = Image.new("RGBA", flat.size, (*BACKGROUND, 255))
+    return Image.alpha_composite(background, flat).convert("RGB")
 
 
 def _to_8_bit(image: Image.Image) -> Image.Image:
@@ -85,8 +192,26 @@ def _to_8_bit(image: Image.Image) -> Image.Image:
     return image
 
 
-def _without_alpha(image: Image.Image) -> Image.Image:
-    if not image.has_transparency_data:
-        return image
-    rgba = image.convert("RGBA")
-    return Image.alpha_composite(Image.new("RGBA", rgba.size, (*BACKGROUND, 255)), rgba)
+class _Room:
+    """How many pixels are decoded at once: memory is bounded, however many threads decode."""
+
+    def __init__(self, pixels: int) -> None:
+        self._all = self._free = pixels
+        self._changed = threading.Condition()
+
+    @contextmanager
+    def taken(self, pixels: int) -> Iterator[None]:
+        """Wait until there is room for a picture of so many pixels, then hold it."""
+        share = min(pixels, self._all)
+        with self._changed:
+            self._changed.wait_for(lambda: self._free >= share)
+            self._free -= share
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._free += share
+                self._changed.notify_all()
+
+
+_room = _Room(PIXELS_AT_ONCE)

@@ -25,8 +25,14 @@ class ImageSource(Protocol):
     def __len__(self) -> int:
         """Number of images."""
 
-    def take(self, indices: Sequence[int] | NDArray[np.integer]) -> list[NDArray[np.uint8]]:
-        """The images at these positions, each uint8 RGB ``(h, w, 3)`` at its own size."""
+    def take(
+        self, indices: Sequence[int] | NDArray[np.integer], size: int | None = None
+    ) -> list[NDArray[np.uint8]]:
+        """The images at these positions, each uint8 RGB ``(h, w, 3)`` at its own size.
+
+        ``size`` is the side in pixels that they will be resized to; much larger files may come at a
+        fraction of their size.
+        """
 
     def head(self, n: int) -> ImageSource:
         """The first ``n`` images."""
@@ -47,8 +53,11 @@ class ArraySource:
     def __len__(self) -> int:
         return len(self.pixels)
 
-    def take(self, indices: Sequence[int] | NDArray[np.integer]) -> list[NDArray[np.uint8]]:
+    def take(
+        self, indices: Sequence[int] | NDArray[np.integer], size: int | None = None
+    ) -> list[NDArray[np.uint8]]:
         """The images at these positions, as views."""
+        del size
         return [self.pixels[i] for i in indices]
 
     def head(self, n: int) -> ArraySource:
@@ -69,9 +78,11 @@ class FileSource:
     def __len__(self) -> int:
         return len(self.paths)
 
-    def take(self, indices: Sequence[int] | NDArray[np.integer]) -> list[NDArray[np.uint8]]:
+    def take(
+        self, indices: Sequence[int] | NDArray[np.integer], size: int | None = None
+    ) -> list[NDArray[np.uint8]]:
         """The pictures at these positions, decoded now."""
-        return [load_image(self.paths[i]) for i in indices]
+        return [load_image(self.paths[i], size=size) for i in indices]
 
     def head(self, n: int) -> FileSource:
         """The first ``n`` files."""

@@ -1,4 +1,4 @@
-"""Images through a network batch by batch: the next batch is resized while this one runs."""
+"""Images through a network batch by batch: the next are read and resized while this one runs."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
+from tl_core.devices import usable_cpus
 from tl_core.errors import ImageError
 from tl_core.progress import progress
 from tl_core.resize import DEFAULT_METHOD, resize_batch
@@ -28,8 +29,10 @@ if TYPE_CHECKING:
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-#: Batches resized ahead: two hide a slow one, more would only hold memory.
+#: Batches ready ahead: two hide a slow one, more would only hold memory.
 AHEAD = 2
+#: Images of a batch that are held at their own size at once.
+GROUP = 4
 #: The tutorial's batch size.
 BATCH_SIZE = 32
 
@@ -42,7 +45,9 @@ def resized_batches(
     batch_size: int = BATCH_SIZE,
     method: str = DEFAULT_METHOD,
 ) -> Generator[tuple[NDArray[np.int64], NDArray[np.uint8]], None, None]:
-    """Batches of ``source`` in the given order, resized in a thread of their own.
+    """Batches of ``source`` in the given order, read, decoded and resized ahead.
+
+    Each usable CPU has a thread for it, which works on a batch of its own.
 
     Args:
         source: The images.
@@ -56,8 +61,35 @@ def resized_batches(
     """
     if batch_size < 1:
         raise ImageError(f"batch size {batch_size}: expected at least 1")
+
+    def resized(part: NDArray[np.int64]) -> NDArray[np.uint8]:
+        out = np.empty((len(part), size, size, 3), np.uint8)
+        for place in range(0, len(part), GROUP):
+            images = source.take(part[place : place + GROUP], size)
+            out[place : place + GROUP] = resize_batch(images, size, method)
+        return out
+
     parts = [order[i : i + batch_size] for i in range(0, len(order), batch_size)]
-    return _ahead(parts, lambda part: resize_batch(source.take(part), size, method), 1, AHEAD)
+    return _on_all_cpus(parts, resized)
+
+
+def decoded_batches(
+    source: ImageSource,
+    order: NDArray[np.int64],
+    size: int | None = None,
+    *,
+    batch_size: int = BATCH_SIZE,
+) -> Generator[tuple[NDArray[np.int64], list[NDArray[np.uint8]]], None, None]:
+    """As ``resized_batches`` without resizing: images as ``source.take(..., size)`` has them."""
+    parts = [order[i : i + batch_size] for i in range(0, len(order), batch_size)]
+    return _on_all_cpus(parts, lambda part: source.take(part, size))
+
+
+def _on_all_cpus(
+    parts: list[NDArray[np.int64]], function: Callable[[NDArray[np.int64]], Result]
+) -> Generator[tuple[NDArray[np.int64], Result], None, None]:
+    threads = max(1, min(usable_cpus(), len(parts)))
+    return _ahead(parts, function, threads, threads - 1 + AHEAD)
 
 
 def output_batches(

@@ -71,10 +71,10 @@ def one(*, options: Task, engine: str, precision: str, images: int) -> Task:
         "workers": opened.choice.workers if opened.choice else None,
         "chunk": opened.choice.chunk if opened.choice else None,
     }
-    return row | {"prepared_per_s": _prepared(extractor, data.take(range(len(data))))}
+    return row | {"prepared_per_s": prepared_rate(extractor, data.take(range(len(data))))}
 
 
-def _prepared(extractor: FeatureExtractor, images: list[NDArray[np.uint8]]) -> float:
+def prepared_rate(extractor: FeatureExtractor, images: list[NDArray[np.uint8]]) -> float:
     """The network's own rate: all inputs are resized before the clock starts."""
     whole = min(PREPARED, len(images) // BATCH_SIZE * BATCH_SIZE)
     pixels = resize_batch(images[:whole], extractor.image_size)

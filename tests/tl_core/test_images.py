@@ -3,8 +3,10 @@
 import io
 import subprocess
 import sys
+import time
 import warnings
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, features
 
+from tl_core import images
 from tl_core.errors import ImageError
 from tl_core.images import load_image
 
@@ -153,6 +156,69 @@ def test_a_decompression_bomb_is_refused(monkeypatch):
         load_image(saved(Image.new("RGB", (30, 30)), "PNG"))
 
 
+def test_a_phones_200_megapixels_are_a_picture():
+    """Pillow's own limit is 179 million pixels."""
+    width, height = 16320, 12240
+    loaded = load_image(saved(Image.new("L", (width, height), 77), "JPEG"), size=224)
+    assert loaded.shape == (height // 8, width // 8, 3)
+    assert (loaded == 77).all()
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "P", "L"])
+def test_a_large_picture_of_any_format_comes_at_a_fraction(monkeypatch, mode):
+    monkeypatch.setattr(images, "LARGE", 1000)
+    whole = Image.linear_gradient("L").convert(mode)  # 256 x 256
+    file = saved(whole, "PNG")
+    expected = np.asarray(whole.convert("RGB").reduce(4))
+    np.testing.assert_array_equal(load_image(file, size=32), expected)
+    assert load_image(file).shape == load_image(file, size=100).shape == (256, 256, 3)
+
+
+def test_pictures_decoded_at_once_have_room_for_so_many_pixels():
+    room, held, most = images._Room(100), [], []
+
+    def decode(pixels):
+        with room.taken(pixels):
+            held.append(min(pixels, 100))
+            most.append(sum(held))
+            time.sleep(0.001)
+            held.remove(min(pixels, 100))
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(decode, [60, 30, 1000, 40] * 10))
+    assert len(most) == 40
+    assert 60 < max(most) <= 100
+
+
+@pytest.mark.parametrize("form", ["ICO", "JPEG2000", "TGA", "PCX"])
+def test_formats_that_are_no_photographs_are_refused(form):
+    with pytest.raises(ImageError, match="expected a whole JPEG, PNG, WebP"):
+        load_image(saved(Image.new("RGB", (32, 32)), form))
+
+
+@pytest.mark.parametrize("form", [form for form in images.FORMATS if form != "AVIF"])
+def test_every_format_of_the_docs_is_read(form):
+    guide = Path(__file__).parents[2] / "docs" / "images.md"
+    assert form in guide.read_text(encoding="utf-8").upper()
+    assert form in images.readable_formats()
+    assert load_image(saved(Image.new("RGB", (32, 32), GREEN), form)).shape == (32, 32, 3)
+
+
+def test_bytes_paths_and_files_are_the_same_picture(tmp_path):
+    path = tmp_path / "a.jpg"
+    path.write_bytes(saved(noise(), "JPEG").getvalue())
+    expected = load_image(path)
+    file = io.BytesIO(path.read_bytes())
+    file.read()  # a file that was read before is read from its start
+    for source in (str(path), path.read_bytes(), file):
+        np.testing.assert_array_equal(load_image(source), expected)
+
+
+def test_an_error_names_what_it_is_told_to():
+    with pytest.raises(ImageError, match=r"^cats/a\.jpg: not a picture"):
+        load_image(b"rubbish", name="cats/a.jpg")
+
+
 def noise(seed=0):
     return Image.fromarray(np.random.default_rng(seed).integers(0, 256, (24, 24, 3), np.uint8))
 
@@ -194,12 +260,20 @@ def test_a_picture_with_flipped_bytes_gives_pixels_or_an_image_error(form, with_
 
 
 @pytest.mark.parametrize(("at", "value"), [(17, 0), (19, 5)], ids=["other tag", "other type"])
-def test_exif_that_cannot_be_encoded_again_is_an_image_error(at, value):
-    """Turning a picture upright rewrites its EXIF: Pillow raises struct.error, AttributeError."""
+def test_a_picture_with_damaged_exif_is_read_as_it_is_stored(at, value):
+    """Pillow's exif_transpose raises struct.error or AttributeError, since it rewrites the EXIF."""
     exif = bytearray(camera_exif().tobytes())
     exif[at] = value
-    with pytest.raises(ImageError, match="not a picture that can be read"):
-        load_image(saved(noise(), "JPEG", exif=bytes(exif)))
+    plain, damaged = (load_image(saved(noise(), "JPEG", exif=each)) for each in (b"", bytes(exif)))
+    assert any(np.array_equal(damaged, np.rot90(plain, turns)) for turns in (0, -1))
+
+
+@pytest.mark.parametrize("orientation", [0, 9, 99])
+def test_an_orientation_that_does_not_exist_changes_nothing(orientation):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    plain, odd = saved(noise(), "JPEG"), saved(noise(), "JPEG", exif=exif)
+    np.testing.assert_array_equal(load_image(odd), load_image(plain))
 
 
 def test_threads_leave_the_warning_filters_alone():

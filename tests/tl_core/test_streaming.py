@@ -1,4 +1,4 @@
-"""Batches come whole, in order, resized, one ahead of the network."""
+"""Batches come whole, in order, resized, a few ahead of the network."""
 
 import inspect
 import threading
@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tl_core import streaming
 from tl_core.errors import ImageError
 from tl_core.resize import DEFAULT_METHOD, resize_batch
 from tl_core.sources import ArraySource, FileSource
-from tl_core.streaming import AHEAD, resized_batches, run_network
+from tl_core.streaming import AHEAD, GROUP, decoded_batches, resized_batches, run_network
 
 
 @pytest.fixture
@@ -46,27 +47,66 @@ def test_batches_follow_the_order_given(pixels):
     np.testing.assert_array_equal(np.concatenate(batches), pixels[order])
 
 
-def test_few_batches_are_made_ahead_of_the_one_in_use(pixels):
+@pytest.mark.parametrize("cpus", [1, 3])
+def test_few_batches_are_made_ahead_of_the_one_in_use(pixels, monkeypatch, cpus):
     """Memory stays at a few batches, however many images there are."""
     taken = []
 
     class Counting(ArraySource):
-        def take(self, indices):
+        def take(self, indices, size=None):
             taken.append(len(indices))
             return super().take(indices)
 
+    monkeypatch.setattr(streaming, "usable_cpus", lambda: cpus)
     batches = resized_batches(Counting(pixels), np.arange(10), 8, batch_size=1)
     next(batches)
-    assert len(taken) <= AHEAD + 1
+    assert len(taken) <= AHEAD + cpus
     batches.close()
-    assert len(taken) <= AHEAD + 1
+    assert len(taken) <= AHEAD + cpus
+
+
+def test_each_cpu_decodes_a_batch_of_its_own_and_batches_keep_their_order(pixels, monkeypatch):
+    """The first batch is held back until the second is done: one thread would hang."""
+    second = threading.Event()
+    held = []
+
+    class Waiting(ArraySource):
+        def take(self, indices, size=None):
+            held.append(len(indices))
+            if 0 in indices:
+                assert second.wait(30)
+            if 9 in indices:
+                second.set()
+            return super().take(indices)
+
+    monkeypatch.setattr(streaming, "usable_cpus", lambda: 2)
+    batches = list(resized_batches(Waiting(pixels), np.arange(10), 8, batch_size=5))
+    np.testing.assert_array_equal(np.concatenate([part for part, _ in batches]), np.arange(10))
+    np.testing.assert_array_equal(np.concatenate([each for _, each in batches]), pixels)
+    assert max(held) <= GROUP < 5
+
+
+@pytest.mark.parametrize("size", [None, 16])
+def test_decoded_images_come_as_the_source_has_them_for_this_size(pixels, size):
+    asked = []
+
+    class Asked(ArraySource):
+        def take(self, indices, size=None):
+            asked.append(size)
+            return super().take(indices)
+
+    order = np.array([7, 7, 0, 3])
+    parts, images = zip(*decoded_batches(Asked(pixels), order, size, batch_size=3), strict=True)
+    np.testing.assert_array_equal(np.concatenate(parts), order)
+    np.testing.assert_array_equal(np.concatenate(images), pixels[order])
+    assert set(asked) == {size}
 
 
 def test_resizing_happens_in_another_thread(pixels):
     threads = set()
 
     class Watching(ArraySource):
-        def take(self, indices):
+        def take(self, indices, size=None):
             threads.add(threading.current_thread())
             return super().take(indices)
 

@@ -72,6 +72,6 @@ def breakdown(run: Run) -> Breakdown | None:
     whole = [
         row.load_s + row.first_call_s + (row.median_s or row.images / row.images_per_s)
         for row in run.rows
-        if row.stage == "pipeline"
+        if row.stage == "pipeline" and row.track != "files"
     ]
     return Breakdown(parts, median(whole) if whole else None)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 #: Packages whose versions change speed or results; the last line's are optional engines.
 PACKAGES = (
     *("tensorflow", "tensorflow-hub", "tf-keras", "keras", "numpy", "scipy", "pillow", "numba"),
-    *("scikit-learn", "scikit-image"),
+    *("simplejpeg", "scikit-learn", "scikit-image"),
     *("ai-edge-litert", "onnxruntime", "onnxruntime-gpu", "openvino"),
 )
 

@@ -24,7 +24,7 @@ def result_table(benchmarks: Sequence[Benchmark], not_measured: Mapping[str, str
     """Lines of at most 80 characters; ``not_measured`` has reasons by benchmark without a row."""
     rows = [each.row for each in benchmarks]
     lines = lines_of(HEADINGS, map(cells, benchmarks), right=range(1, len(HEADINGS) - 1))
-    texts = dict.fromkeys(text for each in (_peak, _costs, _accuracy, _reasons)
+    texts = dict.fromkeys(text for each in (_peak, _decoding, _costs, _accuracy, _reasons)
                           for row in rows for text in each(row))  # fmt: skip
     missing = [f"{name}: not measured: {reason}" for name, reason in not_measured.items()]
     return [*lines, *(line for text in (*texts, *missing) for line in sentence(printable(text)))]
@@ -54,6 +54,13 @@ def _peak(row: Row) -> Iterator[str]:
         if part:
             known = f", {100 * part:.0f} % of the machine's matrix-multiply peak of {peak:,.0f}"
         yield f"{row.label}: {row.gflops_per_s:,.0f} GFLOP/s{known}"
+
+
+def _decoding(row: Row) -> Iterator[str]:
+    """How fast files were decoded, in their own units, and by what."""
+    if row.megabytes_per_s and row.megapixels_per_s:
+        rates = f"{per_second(row.megabytes_per_s)} MB/s, {per_second(row.megapixels_per_s)}"
+        yield f"{row.label}: {rates} megapixels/s by {row.decoder}"
 
 
 def _costs(row: Row) -> Iterator[str]:

@@ -16,8 +16,10 @@ from tlbench.machine.noise_sample import NoiseSample
 from tlbench.timing.quality import Label
 
 Stage = Literal[
-    "resize", "extract", "train", "evaluate", "classify", "pipeline", "time_to_accuracy"
+    "decode", "resize", "extract", "train", "evaluate", "classify", "pipeline", "time_to_accuracy"
 ]
+#: How a stage gets its features: in each epoch, once before, or in each epoch from picture files.
+Track = Literal["recompute", "cached", "files"]
 #: In the order in which they happen, are measured and are shown.
 STAGES: tuple[Stage, ...] = get_args(Stage)
 #: Fields that runs of the same job have in common, so that their speeds may stand side by side.
@@ -97,7 +99,8 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     """One benchmark of a result file.
 
     Attributes:
-        track: Whether training extracts features in each epoch, or once; null for other stages.
+        track: Whether training extracts features in each epoch, or once, or in each epoch from
+            picture files; null for other stages.
         model: The model's handle, without the folder where a person keeps it.
         model_fingerprint: Of its files, or of what it was converted from.
         data_fingerprint: Of its pixels and labels.
@@ -127,11 +130,14 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
         workers: Processes or requests in parallel.
         chunk: Images per call.
         accuracy_kept: Accuracy as a share of single precision's.
+        decoder: What decoded JPEG files, with its version.
+        megabytes_per_s: Of the files that were decoded, in 10^6 bytes.
+        megapixels_per_s: Of the pictures in them, at their own size.
     """
 
     workload: Text
     stage: Stage
-    track: Literal["recompute", "cached"] | None
+    track: Track | None
     model: Text
     data: Text
     data_fingerprint: Fingerprint
@@ -174,6 +180,9 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     chunk: Count | None = None
     accuracy_kept: Positive | None = None
     model_fingerprint: Fingerprint | None = None
+    decoder: Text | None = None
+    megabytes_per_s: Positive | None = None
+    megapixels_per_s: Positive | None = None
 
     @property
     def label(self) -> str:
@@ -193,6 +202,7 @@ OPTIONAL = frozenset(
     (
         *("correct", "samples", "cosine", "top1_agreement", "workers", "chunk", "accuracy_kept"),
         "model_fingerprint",
+        *("decoder", "megabytes_per_s", "megapixels_per_s"),
     )
 )
 #: Fields that every file of version 2 has, and none of version 1.

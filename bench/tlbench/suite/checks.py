@@ -5,15 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageOps
 
 from tl_core.equivalence import TOLERANCES, compare
+from tl_core.jpeg import PIXEL_BOUND, needed_side
 from tlbench.suite.costs import WARM_UP_BATCHES
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from tl_core.data import DataSet, Split
+    from tl_core.sources import FileSource
     from tlbench.suite.floors import Bounds
     from tlbench.suite.loaded_workload import LoadedWorkload
 
@@ -41,6 +43,24 @@ def check_data(data: DataSet) -> None:
     assert share <= LEAKAGE, (
         f"{data.leaked} of {len(data.test)} test images are training images too"
     )
+
+
+def check_decoded(source: FileSource, size: int) -> None:
+    """JPEG files decoded for this image size are Pillow's pixels, called here file by file.
+
+    At the same fraction of their size, with a difference of at most ``PIXEL_BOUND`` levels. Other
+    formats are decoded by Pillow.
+    """
+    sample = source.head(SAMPLE)
+    for path, pixels in zip(sample.paths, sample.take(range(len(sample)), size), strict=True):
+        with Image.open(path) as picture:
+            if picture.format != "JPEG":
+                continue
+            picture.draft(None, (needed_side(size), needed_side(size)))
+            reference = np.asarray(ImageOps.exif_transpose(picture).convert("RGB"), np.int16)
+        assert pixels.shape == reference.shape, f"{pixels.shape}, Pillow has {reference.shape}"
+        worst = np.abs(pixels - reference).max()
+        assert worst <= PIXEL_BOUND, f"pixels differ from Pillow's by up to {worst} levels"
 
 
 def check_pixels(images: list[NDArray[np.uint8]], resized: NDArray[np.uint8]) -> None:

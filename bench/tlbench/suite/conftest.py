@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import tempfile
 from dataclasses import replace
+from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +16,7 @@ from tlbench.suite.checks import check_data
 from tlbench.suite.costs import run_pilot, stage_costs
 from tlbench.suite.floors import Bounds, bounds_for
 from tlbench.suite.loaded_workload import LoadedWorkload, load_workload, open_data
+from tlbench.suite.picture_files import FORM, PictureFiles
 from tlbench.suite.plan import plan
 from tlbench.suite.precision import check_precision
 from tlbench.suite.row_fields import fill_row
@@ -23,7 +26,7 @@ from tlbench.timing.rounds import Instruments, Measurement, Stage, measure
 from tlbench.timing.schedule import Schedule, make_schedule
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from pytest_benchmark.fixture import BenchmarkFixture
 
@@ -62,6 +65,13 @@ def workload(tlbench_suite: Suite) -> LoadedWorkload:
     except TransferLearningError as error:
         # Bad input ends the run in one line, as a bad option does, not in a traceback per stage.
         pytest.exit(f"tlbench: {error}", returncode=pytest.ExitCode.USAGE_ERROR)
+
+
+@pytest.fixture(scope="session")
+def picture_files(workload: LoadedWorkload) -> Iterator[PictureFiles]:
+    """The run's images as JPEG files, in a folder that is removed at the end."""
+    with tempfile.TemporaryDirectory(prefix="tlbench-") as folder:
+        yield PictureFiles(workload.data, Path(folder))
 
 
 @pytest.fixture(scope="session")
@@ -139,3 +149,9 @@ def record(
 def bounds(workload: LoadedWorkload) -> Bounds:
     """Floor and ceiling of the test accuracy."""
     return bounds_for(workload.options, workload.data, workload.extractor.image_size)
+
+
+@pytest.fixture(scope="session")
+def file_bounds(workload: LoadedWorkload) -> Bounds:
+    """The same where the images are read from ``picture_files``."""
+    return bounds_for(workload.options, workload.data, workload.extractor.image_size, FORM)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import TYPE_CHECKING
 
+from tl_core.devices import usable_cpus
 from tl_core.resize import resize_batch
 from tl_core.transfer import TransferModel
 from tlbench.suite.recipes import recipe_for
@@ -29,6 +30,10 @@ WARM_UP_BATCHES = 10
 CACHED_PER_S = 50_000.0
 #: Images per round of resizing.
 RESIZE_IMAGES = 512
+#: Images per round of decoding, and files that its rounds take them from.
+DECODE_IMAGES, DECODE_FILES = 512, 2_048
+#: Seconds of a CPU to decode a file, and to write one: only planning depends on them.
+DECODE_S, WRITE_S = 0.002, 0.006
 #: Photographs that are classified in a round: of 11 of them alone, rounds differed by a tenth.
 PHOTOGRAPHS = 64
 #: Time of a photograph, with decoding it, as a multiple of an image's: only planning depends on it.
@@ -76,7 +81,10 @@ def stage_costs(workload: LoadedWorkload, pilot: Pilot) -> dict[str, StageCost]:
     load_s, (train, test) = workload.load_s, workload.data.sizes
     image_s, model_s, heads = 1 / pilot.images_per_s, pilot.compile_s, cached_heads(train)
     warm_s = workload.batch_size * WARM_UP_BATCHES * image_s
+    decode_s, write_s = DECODE_S / usable_cpus(), WRITE_S / usable_cpus()
+    files = min(DECODE_FILES, train)
     return {
+        "test_decode": _repeated(min(DECODE_IMAGES, train) * decode_s, fixed_s=files * write_s),
         "test_resize": _repeated(min(RESIZE_IMAGES, train) / pilot.resized_per_s),
         # A repeated stage that is the network's alone, and shows its pace.
         "test_extract": replace(
@@ -89,6 +97,10 @@ def stage_costs(workload: LoadedWorkload, pilot: Pilot) -> dict[str, StageCost]:
             DECODED * PHOTOGRAPHS * image_s, fixed_s=2 * load_s + workload.first_call_s
         ),
         "test_pipeline": _long((train + test) * image_s + model_s, warm_s + model_s),
+        "test_pipeline_files": _long(
+            (train + test) * (image_s + decode_s) + model_s,
+            warm_s + model_s + (train + test - files) * write_s,
+        ),
         **_time_to_accuracy(workload, image_s),
     }
 

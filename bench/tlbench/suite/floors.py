@@ -43,6 +43,7 @@ class Derivation:
         model: Short name of the model.
         data_fingerprint: Of its pixels at these sizes.
         batch_size: Images per step: more of them make fewer steps, and a lower accuracy.
+        files: What files the images were read from; empty where they were in memory.
         accuracies: Test accuracy after one epoch of Adam, by seed from 0.
         linear_probe: Test accuracy of a converged logistic regression on the same features.
         minimum: An accuracy that the workload promises, if any.
@@ -58,12 +59,13 @@ class Derivation:
     accuracies: tuple[float, ...]
     linear_probe: float
     minimum: float = 0.0
+    files: str = ""
 
     @property
     def job(self) -> tuple[str | int, ...]:
         """What must be equal for the bounds to hold."""
         sizes = (self.image_size, self.train_size, self.test_size, self.batch_size)
-        return (self.model, self.data, *sizes)
+        return (self.model, self.data, *sizes, self.files)
 
     @property
     def floor(self) -> float:
@@ -90,9 +92,13 @@ def derivations() -> tuple[Derivation, ...]:
     return tuple(Derivation(**row | {"accuracies": tuple(row["accuracies"])}) for row in rows)
 
 
-def bounds_for(workload: Workload, data: DataSet, image_size: int) -> Bounds:
-    """The bounds for a job at these sizes: from the table, or else what chance could reach."""
-    job = (short_name(workload.model), data.name, image_size, *data.sizes, workload.batch_size)
+def bounds_for(workload: Workload, data: DataSet, image_size: int, files: str = "") -> Bounds:
+    """The bounds for a job at these sizes: from the table, or else what chance could reach.
+
+    ``data`` are the images in memory, also where they are read from ``files`` of this form.
+    """
+    sizes = (image_size, *data.sizes, workload.batch_size)
+    job = (short_name(workload.model), data.name, *sizes, files)
     chance = chance_bounds(data)
     for row in derivations():
         if job != row.job:

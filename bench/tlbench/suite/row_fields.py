@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from statistics import median
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -22,9 +22,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from tl_core.engines import Opened
-    from tlbench.runs.row import Sample, Stage
+    from tlbench.runs.row import Sample, Stage, Track
     from tlbench.suite.floors import Bounds
     from tlbench.suite.loaded_workload import LoadedWorkload
+    from tlbench.suite.picture_files import Decoding
     from tlbench.suite.precision import PrecisionAccuracy
     from tlbench.suite.recipes import Recipe
     from tlbench.timing.rounds import Measurement
@@ -38,17 +39,18 @@ def fill_row(
     stage: Stage,
     recipe: Recipe | None = None,
     opened: Opened | None = None,
-    track: Literal["recompute", "cached"] | None = None,
+    track: Track | None = None,
     accuracy: float | None = None,
     correct: NDArray[np.bool_] | None = None,
     bounds: Bounds | None = None,
     samples: Sequence[Sample] | None = None,
+    decoding: Decoding | None = None,
 ) -> None:
     """Write a benchmark's ``extra_info``; what doesn't apply to the stage is null.
 
     ``recipe`` and ``opened`` are of a stage with a backbone of its own. ``accuracy`` is top-1 on
     the test images, 0 to 1, which must lie within ``bounds``; ``correct``, ``(test_size,)``, says
-    which of them were right.
+    which of them were right. ``decoding`` is of a stage that does nothing else.
     """
     ran = opened or workload.extractor.opened
     row = Row(
@@ -65,6 +67,7 @@ def fill_row(
         **_engine(ran, None if opened else workload.precision_accuracy),
         **_costs(workload, measurement),
         **_hardware(workload, measurement, stage, track),
+        **_decoding(measurement, decoding),
         **_timing(measurement),
     )
     benchmark.extra_info.update(as_info(row))
@@ -131,7 +134,7 @@ def _hardware(
     workload: LoadedWorkload, measurement: Measurement[Any], stage: str, track: str | None
 ) -> dict[str, Any]:
     """How close the network came to what the machine can do, for stages that run it."""
-    runs_it = stage in ("extract", "evaluate") or track == "recompute"
+    runs_it = stage in ("extract", "evaluate") or track in ("recompute", "files")
     if not runs_it or workload.multiply_adds is None:
         return {"gflops_per_s": None, "peak_gflops_per_s": None, "peak_fraction": None}
     images_per_s = measurement.stage_images / median(measurement.seconds)
@@ -139,6 +142,18 @@ def _hardware(
     peak = workload.peak_gflops_per_s
     fraction = rate / peak if peak else None
     return {"gflops_per_s": rate, "peak_gflops_per_s": peak, "peak_fraction": fraction}
+
+
+def _decoding(measurement: Measurement[Any], decoding: Decoding | None) -> dict[str, Any]:
+    """How fast files were decoded, in their own units."""
+    if decoding is None:
+        return {}
+    images_per_s = measurement.stage_images / median(measurement.seconds)
+    return {
+        "decoder": decoding.decoder,
+        "megabytes_per_s": decoding.bytes_per_image * images_per_s / 1e6,
+        "megapixels_per_s": decoding.pixels_per_image * images_per_s / 1e6,
+    }
 
 
 def _timing(measurement: Measurement[Any]) -> dict[str, Any]:

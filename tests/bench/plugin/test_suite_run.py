@@ -14,8 +14,8 @@ ROOT = Path(__file__).parents[3]
 #: The whole suite on a job small enough for a test; with ``--model`` of a tiny one.
 SMALL = ("--train-size", "400", "--test-size", "60", "--image-size", "40", "--budget", "2")
 STAGES = [
-    ("resize", None), ("extract", None), ("train", "recompute"), ("train", "cached"),
-    ("evaluate", None), ("pipeline", "recompute"),
+    ("decode", None), ("resize", None), ("extract", None), ("train", "recompute"),
+    ("train", "cached"), ("evaluate", None), ("pipeline", "recompute"), ("pipeline", "files"),
 ]  # fmt: skip
 #: DESIGN's result row, as far as this version knows it.
 FIELDS = {
@@ -108,8 +108,22 @@ def test_accuracy_stands_beside_the_speed_of_what_trains(small_run):
             assert row["accuracy"] is None
 
 
+def test_decoding_is_told_in_images_bytes_and_pixels(small_run):
+    decode, *others = rows(small_run[2])
+    assert decode["decoder"].startswith("simplejpeg ")
+    pixels = decode["megapixels_per_s"] * 1e6 / decode["images_per_s"]
+    assert pixels == pytest.approx(500 * 375)
+    # A photograph of this size has about 50 KB.
+    assert 30e3 < decode["megabytes_per_s"] * 1e6 / decode["images_per_s"] < 90e3
+    assert "megapixels/s by simplejpeg" in " ".join(small_run[1].split())
+    assert {row["decoder"] for row in others} == {None}
+
+
 def test_one_seed_gives_every_track_the_same_accuracy(small_run):
-    accuracies = {row["accuracy"] for row in rows(small_run[2]) if row["accuracy"] is not None}
+    accuracies = {
+        row["accuracy"] for row in rows(small_run[2])
+        if row["accuracy"] is not None and row["track"] != "files"
+    }  # fmt: skip
     assert max(accuracies) - min(accuracies) <= 1 / 60
 
 
@@ -132,13 +146,15 @@ def test_the_run_ends_with_a_table_and_the_file(small_run):
 
 def test_the_plan_comes_before_the_stages_end(small_run):
     output = " ".join(small_run[1].split())
-    assert output.index("plan: rounds: resize") < output.index("100%")
+    assert output.index("plan: rounds: decode") < output.index("100%")
     assert "400 + 60 images" in output
 
 
 def test_names_do_not_depend_on_where_pytest_was_started(small_run):
     names = [benchmark["fullname"] for benchmark in small_run[2]["benchmarks"]]
-    assert names[0] == "bench/suite/test_resize.py::test_resize"
+    assert names[:2] == [
+        f"bench/suite/test_{stage}.py::test_{stage}" for stage in ("decode", "resize")
+    ]
 
 
 def test_pytest_benchmarks_own_compare_reads_the_file(small_run):
@@ -181,6 +197,29 @@ def test_wrong_features_are_red_and_leave_no_timing(tmp_path, benchmark_small, m
     assert done.returncode == 1
     assert "cosine with the reference" in done.stdout
     assert "not measured: AssertionError: cosine" in done.stdout
+    assert stored(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("mistake", "message"),
+    [
+        ("fraction", "Pillow has (188, 250, 3)"),
+        pytest.param("channels", "pixels differ from Pillow's by up to", marks=pytest.mark.slow),
+    ],
+)
+def test_wrong_decoding_is_red(tmp_path, benchmark_small, mistake, message):
+    plugin = {
+        "fraction": "import tl_core.jpeg as j\nj.SHRINKS = (8, 4)",
+        "channels": """
+import simplejpeg
+right = simplejpeg.decode_jpeg
+simplejpeg.decode_jpeg = lambda *a, **k: right(*a, **k)[..., ::-1].copy()
+""",
+    }[mistake]
+    # At 90 pixels a file of 500 x 375 is decoded at half its size.
+    done = benchmark_small("-k", "decode", "--image-size", "90", plugin=plugin)
+    assert done.returncode == 1
+    assert message in done.stdout
     assert stored(tmp_path) == []
 
 
@@ -273,7 +312,7 @@ def test_benchmarks_need_nothing_that_only_the_tests_need(tmp_path):
     (tmp_path / "tests" / "conftest.py").write_text("import a_package_that_is_not_there")
     done = run_pytest(tmp_path, "--benchmark", "--collect-only")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "8 tests collected" in done.stdout
+    assert "10 tests collected" in done.stdout
 
 
 def test_a_benchmark_file_named_by_hand_is_skipped_without_the_option(tmp_path):

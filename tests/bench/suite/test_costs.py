@@ -25,6 +25,8 @@ def workload(data="photo-patches", train=2000, test=500):
 @pytest.mark.parametrize(
     ("name", "round_s", "fixed_s", "overhead_s", "rounds"),
     [
+        # 512 files at 0.002 s of one of two CPUs; 2000 of them are written first, at 0.006 s.
+        ("test_decode", 0.512, 6.0 + 2 * 0.512, 0, (3, 5)),
         # 512 images at 1000/s; two rounds of warm-up.
         ("test_resize", 0.512, 2 * 0.512, 0, (3, 5)),
         # A fifth of 2000 images at 100/s; the model is loaded once more for the check.
@@ -37,13 +39,16 @@ def workload(data="photo-patches", train=2000, test=500):
         # 64 photographs, each as five images; a classifier is loaded and called.
         ("test_classify", 3.2, 2 * 3 + 1 + 2 * 3.2, 0, (3, 5)),
         ("test_pipeline", 25.5, 3.2 + 0.5, 0, (1, 1)),
+        # Decoding on top; 500 more files are written.
+        ("test_pipeline_files", 25.5 + 2.5, 3.2 + 0.5 + 1.5, 0, (1, 1)),
         # The recipe: 1000 + 500 images at 48 pixels in place of 160.
         ("test_time_to_accuracy", 3 + 15.0 * 0.09, 3 + 15.0 * 0.09, 0, (1, 1)),
     ],
 )
 def test_a_stage_costs_what_its_work_takes_at_the_pilots_rates(
-    name, round_s, fixed_s, overhead_s, rounds
+    monkeypatch, name, round_s, fixed_s, overhead_s, rounds
 ):
+    monkeypatch.setattr(module, "usable_cpus", lambda: 2)
     cost = stage_costs(workload(), PILOT)[name]
     assert cost.round_s == pytest.approx(round_s)
     assert cost.fixed_s == pytest.approx(fixed_s)
@@ -54,7 +59,7 @@ def test_a_stage_costs_what_its_work_takes_at_the_pilots_rates(
 def test_only_what_the_network_alone_decides_tells_its_pace():
     costs = stage_costs(workload(), PILOT)
     assert {name for name, cost in costs.items() if not cost.runs_network} == {
-        "test_resize", "test_train_cached", "test_classify",
+        "test_decode", "test_resize", "test_train_cached", "test_classify",
     }  # fmt: skip
 
 

@@ -22,6 +22,7 @@ from tlbench.suite.floors import (
     derivations,
 )
 from tlbench.suite.loaded_workload import LoadedWorkload
+from tlbench.suite.picture_files import FORM
 from tlbench.suite.workloads import QUICK, TUTORIAL, WORKLOADS
 
 
@@ -33,14 +34,18 @@ def data_set(train, test, classes=2, name="data"):
     return DataSet(name, tuple(map(str, range(classes))), split(train), split(test))
 
 
-@pytest.mark.parametrize("row", derivations(), ids=lambda row: f"{row.model}-{row.train_size}")
+@pytest.mark.parametrize(
+    "row", derivations(), ids=lambda row: f"{row.model}-{row.train_size}-{row.files}"
+)
 def test_each_floor_is_derived_from_at_least_ten_seeds(row):
     assert len(row.accuracies) >= 10
     assert row.floor <= min(row.accuracies) <= max(row.accuracies) < row.ceiling
     assert row.linear_probe <= row.ceiling <= 1
 
 
-@pytest.mark.parametrize("row", derivations(), ids=lambda row: f"{row.model}-{row.train_size}")
+@pytest.mark.parametrize(
+    "row", derivations(), ids=lambda row: f"{row.model}-{row.train_size}-{row.files}"
+)
 def test_floors_and_ceilings_follow_the_stated_rule(row):
     low = mean(row.accuracies) - 4 * stdev(row.accuracies)
     assert max(low - 0.005, row.minimum) <= row.floor <= max(low, row.minimum)
@@ -58,6 +63,13 @@ def test_the_quick_workload_has_bounds_of_its_own(patches):
     bounds = bounds_for(QUICK, patches, QUICK.image_size)
     assert "10 seeds" in bounds.origin
     assert 0.6 < bounds.floor < bounds.ceiling < 0.95
+
+
+def test_the_quick_workload_from_files_has_bounds_of_its_own_too(patches):
+    bounds = bounds_for(QUICK, patches, QUICK.image_size, FORM)
+    assert "10 seeds" in bounds.origin
+    assert 0.6 < bounds.floor < bounds.ceiling < 0.95
+    assert bounds_for(QUICK, patches, QUICK.image_size, "jpeg 1x1 q1") == chance_bounds(patches)
 
 
 def test_the_same_name_and_sizes_with_other_pixels_are_told_apart():

@@ -11,6 +11,7 @@ from tlbench.machine.noise_sample import NoiseSample
 from tlbench.suite import loaded_workload as loading
 from tlbench.suite.floors import Bounds
 from tlbench.suite.loaded_workload import load_workload
+from tlbench.suite.picture_files import Decoding
 from tlbench.suite.row_fields import fill_row
 from tlbench.timing.rounds import Measurement, Round
 
@@ -95,7 +96,8 @@ def test_joules_are_those_of_the_rounds_that_counted_them_per_image(job):
 
 
 @pytest.mark.parametrize(
-    ("stage", "track"), [("extract", None), ("evaluate", None), ("train", "recompute")]
+    ("stage", "track"),
+    [("extract", None), ("evaluate", None), ("train", "recompute"), ("pipeline", "files")],
 )
 def test_arithmetic_is_two_operations_for_each_multiplication_with_its_addition(job, stage, track):
     """500 million of them for an image, 20 images/s: 20 GFLOP/s, a quarter of the peak of 80."""
@@ -113,6 +115,15 @@ def test_arithmetic_is_left_out_where_the_network_does_not_run_or_cannot_be_coun
     assert (info["gflops_per_s"], info["peak_fraction"]) == (pytest.approx(20.0), None)
     job.multiply_adds = None
     assert row(job)["gflops_per_s"] is None
+
+
+def test_decoding_is_told_in_bytes_and_pixels_per_second(job):
+    """20 images/s of 60,000 bytes and 500,000 pixels."""
+    info = row(job, stage="decode", decoding=Decoding("simplejpeg 1.9.0", 60e3, 500e3))
+    assert info["decoder"] == "simplejpeg 1.9.0"
+    assert info["megabytes_per_s"] == pytest.approx(1.2)
+    assert info["megapixels_per_s"] == pytest.approx(10.0)
+    assert row(job)["megapixels_per_s"] is None
 
 
 def test_every_round_is_stored_as_it_was(job):
