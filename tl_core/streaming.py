@@ -39,7 +39,7 @@ BATCH_SIZE = 32
 
 def resized_batches(
     source: ImageSource,
-    order: NDArray[np.int64],
+    order: NDArray[np.int64] | Iterable[NDArray[np.int64]],
     size: int,
     *,
     batch_size: int = BATCH_SIZE,
@@ -51,7 +51,7 @@ def resized_batches(
 
     Args:
         source: The images.
-        order: int64 positions ``(n,)`` in ``source``.
+        order: int64 positions ``(n,)`` in ``source``, or batches of them as they come.
         size: Side of the square, in pixels.
         batch_size: Images per batch, at least 1; the last may be smaller.
         method: One of ``RESIZE_METHODS``.
@@ -69,7 +69,9 @@ def resized_batches(
             out[place : place + GROUP] = resize_batch(images, size, method)
         return out
 
-    parts = [order[i : i + batch_size] for i in range(0, len(order), batch_size)]
+    parts: Iterable[NDArray[np.int64]] = order
+    if isinstance(order, np.ndarray):
+        parts = [order[i : i + batch_size] for i in range(0, len(order), batch_size)]
     return _on_all_cpus(parts, resized)
 
 
@@ -86,16 +88,16 @@ def decoded_batches(
 
 
 def _on_all_cpus(
-    parts: list[NDArray[np.int64]], function: Callable[[NDArray[np.int64]], Result]
+    parts: Iterable[NDArray[np.int64]], function: Callable[[NDArray[np.int64]], Result]
 ) -> Generator[tuple[NDArray[np.int64], Result], None, None]:
-    threads = max(1, min(usable_cpus(), len(parts)))
+    threads = usable_cpus()
     return _ahead(parts, function, threads, threads - 1 + AHEAD)
 
 
 def output_batches(
     network: Network,
     source: ImageSource,
-    order: NDArray[np.int64],
+    order: NDArray[np.int64] | Iterable[NDArray[np.int64]],
     *,
     batch_size: int = BATCH_SIZE,
     method: str = DEFAULT_METHOD,

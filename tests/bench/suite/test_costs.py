@@ -10,6 +10,11 @@ from tlbench.suite.costs import Pilot, cached_heads, run_pilot, stage_costs
 PILOT = Pilot(images_per_s=100.0, resized_per_s=1000.0, compile_s=0.5)
 
 
+@pytest.fixture(autouse=True)
+def _two_cpus(monkeypatch):
+    monkeypatch.setattr(module, "usable_cpus", lambda: 2)
+
+
 def workload(data="photo-patches", train=2000, test=500):
     """A loaded workload of these sizes whose model took 3 s to load and 1 s for its first batch."""
     return SimpleNamespace(
@@ -46,9 +51,8 @@ def workload(data="photo-patches", train=2000, test=500):
     ],
 )
 def test_a_stage_costs_what_its_work_takes_at_the_pilots_rates(
-    monkeypatch, name, round_s, fixed_s, overhead_s, rounds
+    name, round_s, fixed_s, overhead_s, rounds
 ):
-    monkeypatch.setattr(module, "usable_cpus", lambda: 2)
     cost = stage_costs(workload(), PILOT)[name]
     assert cost.round_s == pytest.approx(round_s)
     assert cost.fixed_s == pytest.approx(fixed_s)
