@@ -82,6 +82,16 @@ def _gpus(spec: str, number: int | None) -> tuple[str, ...]:
     return tuple(f"GPU:{i}" for i in chosen)
 
 
+def gpu_names(spec: str) -> list[str]:
+    """What the GPUs of this machine are called, which TensorFlow has to say; none for ``cpu``."""
+    if spec == "cpu":
+        return []
+    import tensorflow as tf
+
+    details = tf.config.experimental.get_device_details
+    return [details(gpu).get("device_name", "") for gpu in tf.config.list_physical_devices("GPU")]
+
+
 def load_libraries() -> list[Path]:
     """Load what TensorFlow would look for in vain; a library that is loaded already is found.
 

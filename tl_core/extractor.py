@@ -2,27 +2,38 @@
 
 from __future__ import annotations
 
+import hashlib
+from dataclasses import asdict
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from tl_core.conversion import cached_json
+from tl_core.devices import gpu_names, tensorflow_later
 from tl_core.engines import REFERENCE, NetworkSettings, open_model
 from tl_core.errors import ModelError
-from tl_core.feature_cache import cached_features, feature_facts
+from tl_core.feature_cache import cached_features, feature_facts, machine_facts, open_store
+from tl_core.models import Model, resolve
 from tl_core.resize import DEFAULT_METHOD, RESIZE_METHODS
 from tl_core.sources import as_source
 from tl_core.streaming import BATCH_SIZE, output_batches, run_network
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Any
+
     import numpy as np
     from numpy.typing import NDArray
 
     from tl_core.engines import Network
+    from tl_core.engines.opening import Opened
     from tl_core.models import HubModule
     from tl_core.sources import ImageSource
     from tl_core.streaming import OutputBatches
 
 #: The embedded backbone, whose weights come as a package.
 DEFAULT_MODEL = "efficientnet-lite0"
+#: Settings on which no feature depends: how the work is shared out, and what classifiers need.
+INDIFFERENT = ("threads", "workers", "chunk", "classes", "fallback_size")
 
 
 class FeatureExtractor:
@@ -39,12 +50,14 @@ class FeatureExtractor:
         precision: ``fp32``, or what else the engine offers.
         workers: Replicas that share the threads; None lets a pilot choose.
         chunk: Images that a worker runs at once; None lets a pilot choose.
-        cache: Keep features on disk, and read those that are there.
+        cache: Keep features on disk, and read those that are there. On the CPU, a network that was
+            opened before is then opened only where features are absent.
 
     Attributes:
-        opened: The network, and what is known of it.
-        network: The engine's opened network.
-        engine: Its name; of ``auto``, the one that it chose.
+        engine: The engine's name; of ``auto``, the one that it chose.
+        image_size: Side of the square that images are resized to, in pixels.
+        feature_size: Number of features per image.
+        digest: The sha256 of the model, whatever its handle.
 
     Raises:
         ModelError: The handle can't be resolved, or names a classifier.
@@ -67,7 +80,7 @@ class FeatureExtractor:
     ) -> None:
         if resize not in RESIZE_METHODS:
             raise ModelError(f"resize method {resize!r}: expected one of {RESIZE_METHODS}")
-        settings = NetworkSettings(
+        self.settings = NetworkSettings(
             image_size=image_size,
             device=device,
             threads=threads,
@@ -77,34 +90,65 @@ class FeatureExtractor:
         )
         self.cache = cache
         self.handle, self.device, self.resize, self.precision = handle, device, resize, precision
-        self.opened = opened = open_model(handle, "features", engine, settings)
-        self.network: Network = opened.network
-        self.engine = opened.engine
+        self._asked = handle, engine
+        known = self._noted() if cache and device == "cpu" else self._found()
+        self.engine: str = known["engine"]
+        self.image_size: int = known["image_size"]
+        self.feature_size: int = known["feature_size"]
+        self.digest: str = known["digest"]
+
+    @cached_property
+    def opened(self) -> Opened:
+        """The network, and what is known of it."""
+        handle, engine = self._asked
+        return open_model(handle, "features", engine, self.settings)
 
     @property
-    def image_size(self) -> int:
-        """Side of the square that images are resized to, in pixels."""
-        return self.network.image_size
+    def network(self) -> Network:
+        """The engine's opened network."""
+        return self.opened.network
 
-    @property
-    def feature_size(self) -> int:
-        """Number of features per image."""
-        return self.network.output_size
+    def _found(self) -> dict[str, Any]:
+        """What opening the network shows."""
+        network, model = self.network, self.opened.model
+        return {
+            "engine": self.opened.engine,
+            "image_size": network.image_size,
+            "feature_size": network.output_size,
+            "digest": model.digest,
+        }
+
+    def _noted(self) -> dict[str, Any]:
+        """The same, noted where this model was opened before with these settings."""
+        handle, engine = self._asked
+        with tensorflow_later(self.settings.threads):
+            model = Model(resolve(handle, "features"), handle, "features")
+        facts = {
+            "model": model.digest,
+            # It may say that the model is a classifier; and may be private.
+            "handle": hashlib.sha256(handle.encode()).hexdigest(),
+            "engine": engine,
+            "settings": asdict(self.settings),
+            "format": "opened extractor",
+            **machine_facts(),
+        }
+        noted: dict[str, Any] = cached_json(facts, self._found)
+        return noted
 
     @property
     def facts(self) -> dict[str, object]:
         """What its features depend on besides images and versions, as JSON."""
-        return {
-            "model": self.opened.model.digest,
+        settings = asdict(self.settings)
+        return {name: value for name, value in settings.items() if name not in INDIFFERENT} | {
+            "model": self.digest,
             "engine": self.engine,
-            "precision": self.precision,
-            "device": self.device,
+            "gpus": gpu_names(self.device),
             "image_size": self.image_size,
             "resize": self.resize,
         }
 
     def extract(self, images: object, *, batch_size: int = BATCH_SIZE) -> NDArray[np.float32]:
-        """Features, float32 ``(n, feature_size)``; from the cache memory-mapped and read-only.
+        """Features, float32 ``(n, feature_size)``; from the cache read-only.
 
         Args:
             images: uint8 RGB ``(n, h, w, 3)``, a path, paths, or an ``ImageSource``.
@@ -112,12 +156,9 @@ class FeatureExtractor:
         """
         source = as_source(images)
         if self.cache and len(source):
+            store = open_store(feature_facts(self.facts, source), self.feature_size)
             return cached_features(
-                feature_facts(self.facts, source),
-                len(source),
-                self.feature_size,
-                lambda order, block: self.batches(source, order, batch_size=block),
-                batch_size=batch_size,
+                store, source, lambda parts: self.batches(source, parts), batch_size=batch_size
             )
         return run_network(self.network, source, batch_size=batch_size, method=self.resize)
 
@@ -127,7 +168,11 @@ class FeatureExtractor:
         return self.network.module or self.opened.model.load()
 
     def batches(
-        self, source: ImageSource, order: NDArray[np.int64], *, batch_size: int = BATCH_SIZE
+        self,
+        source: ImageSource,
+        order: NDArray[np.int64] | Iterable[NDArray[np.int64]],
+        *,
+        batch_size: int = BATCH_SIZE,
     ) -> OutputBatches:
         """Features batch by batch, in constant memory; see ``streaming.output_batches``."""
         return output_batches(

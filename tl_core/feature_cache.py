@@ -1,18 +1,22 @@
 """Extracted features on disk: read again at once, resumed after any interruption.
 
-An entry is a folder named after all that its features depend on: pixels, model, engine, precision,
-size and filter. In it lie the features as one memory-mapped array, and a log with a line for each
-block of rows that is done, with the block's checksum. Rows are written first and logged then, so
-that a process killed at any moment loses at most the blocks under way; nothing has to reach the
-disk in order, because a block whose rows don't have their checksum is extracted again.
+A store is a folder named after all that features depend on besides the image: model, engine,
+precision, size, filter, decoder, machine. In it lies one file of records: an image's digest, its
+features, and a checksum. A folder of pictures to which ten are added is extracted ten times more.
+
+Records are appended block by block under a lock, and never changed. A process that is killed loses
+at most the blocks under way, and leaves at most a part of a record, which the next one cuts off. A
+record that doesn't have its checksum counts as absent: its image is extracted again. Processes that
+extract the same at once do so twice, and both are right.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from contextlib import closing, suppress
-from dataclasses import dataclass
+import zlib
+from contextlib import closing
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,13 +24,14 @@ from filelock import FileLock
 
 from tl_core.conversion.cache import version_of
 from tl_core.devices import cpu_flags
+from tl_core.images import decoder_facts
 from tl_core.progress import progress
-from tl_core.sources import FileSource
-from tl_core.storage import atomic_file, cache_dir, sha256_of
+from tl_core.sources import FileSource, digest_of
+from tl_core.storage import atomic_file, cache_dir
 from tl_core.streaming import BATCH_SIZE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -37,171 +42,161 @@ if TYPE_CHECKING:
 #: Blocks per batch. Up to three are under way at once, so that less than a batch is ever lost.
 BLOCKS_PER_BATCH = 4
 #: Raised when the same key would stand for other features: of resizing, freezing, converting.
-VERSION = 3
+VERSION = 4
 #: Distributions whose versions may change features.
 PACKAGES = (
-    *("tensorflow", "pillow", "numpy", "numba"),
+    *("tensorflow", "pillow", "pillow-heif", "numpy", "numba"),
     *("ai-edge-litert", "onnxruntime", "onnxruntime-gpu", "openvino", "tf2onnx", "onnx"),
 )
-ARRAY, LOG, FACTS = "features.npy", "done.jsonl", "made-of.json"
+RECORDS, FACTS = "features.bin", "made-of.json"
+#: Bytes of an image's digest, its sha256.
+KEY = 32
 
 
-@dataclass(frozen=True)
-class Entry:
-    """One set of features on disk: its folder, images and features of each, and rows of a block."""
+class Store:
+    """Features on disk by the digests of their images.
 
-    folder: Path
-    shape: tuple[int, int]
-    block: int
+    Attributes:
+        folder: Where they lie.
+        record: Its dtype: key, checksum of key and features, features.
+    """
 
-    def missing(self) -> list[int]:
-        """Numbers of the blocks that aren't there, or whose rows are damaged."""
-        done, numbers = self._logged(), range(-(-self.shape[0] // self.block))
-        if not done:
-            return list(numbers)
-        rows = self.rows()
-        return [n for n in numbers if done.get(n) != _checksum(rows[self.places(n)])]
+    def __init__(self, folder: Path, width: int) -> None:
+        self.folder = folder
+        self.record = np.dtype([("key", f"V{KEY}"), ("sum", "<u4"), ("features", "<f4", (width,))])
+        self._records = np.zeros(0, self.record)
+        self._places: dict[bytes, int] = {}
+        self.refresh()
 
-    def rows(self) -> NDArray[np.float32]:
-        """The array, memory-mapped, float32 ``(n, d)``; only what was logged has a meaning."""
-        rows: NDArray[np.float32] = np.load(self.folder / ARRAY, mmap_mode="r")
+    def refresh(self) -> None:
+        """Find the records that were added since, by this process or another."""
+        file, before = self.folder / RECORDS, len(self._records)
+        count = file.stat().st_size // self.record.itemsize if file.is_file() else 0
+        if count > before:
+            self._records = np.memmap(file, self.record, "r", shape=(count,))
+            keys = self._records["key"][before:].tobytes()
+            # Of two with one key the later counts: it was made since the earlier was damaged.
+            self._places |= {
+                keys[i * KEY : (i + 1) * KEY]: before + i for i in range(count - before)
+            }
+
+    def __contains__(self, digest: str) -> bool:
+        place = self._places.get(bytes.fromhex(digest))
+        if place is None:
+            return False
+        record = self._records[place]
+        return bool(record["sum"] == _checksum(record))
+
+    def features(self, digests: Sequence[str]) -> NDArray[np.float32]:
+        """Features of images that are there, float32 ``(n, width)``, read-only; else KeyError."""
+        places = [self._places[bytes.fromhex(digest)] for digest in digests]
+        rows: NDArray[np.float32] = self._records["features"][places]
+        rows.flags.writeable = False
         return rows
 
-    def add(self, parts: Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]) -> None:
-        """Write blocks, each as it comes: first its rows, then its line in the log."""
-        array, row_bytes = self.folder / ARRAY, self.shape[1] * np.dtype(np.float32).itemsize
-        start = array.stat().st_size - self.shape[0] * row_bytes
-        # Written, not through the memory map: a full disk is an error then, and not a crash.
-        with array.open("r+b") as rows, (self.folder / LOG).open("a", encoding="utf-8") as log:
-            for places, features in parts:
-                rows.seek(start + int(places[0]) * row_bytes)
-                rows.write(np.ascontiguousarray(features).data)
-                rows.flush()
-                log.write(_line(int(places[0]) // self.block, _checksum(features)))
-                log.flush()
+    def add(self, digests: Sequence[str], features: NDArray[np.float32]) -> None:
+        """Append the features ``(n, width)`` of images."""
+        records = np.zeros(len(digests), self.record)
+        keys = b"".join(bytes.fromhex(digest) for digest in digests)
+        records["key"] = np.frombuffer(keys, self.record["key"])
+        records["features"] = features
+        records["sum"] = [_checksum(record) for record in records]
+        # Written, not through a memory map: a full disk is an error then, and not a crash.
+        with FileLock(f"{self.folder}.lock"), (self.folder / RECORDS).open("ab") as file:
+            # Without the part of a record that a process left which was killed.
+            file.truncate(file.tell() // self.record.itemsize * self.record.itemsize)
+            file.write(records.tobytes())
 
-    def places(self, number: int) -> slice:
-        """The rows of a block."""
-        return slice(number * self.block, (number + 1) * self.block)
 
-    def prepare(self, facts: dict[str, object]) -> None:
-        """Make the array and the log, or mend them, so that blocks can be added."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        if not self._has_array():
-            with atomic_file(self.folder / ARRAY) as part:
-                # Zeros; where the file system can, they take no room until they are written to.
-                np.lib.format.open_memmap(part, "w+", np.float32, self.shape).flush()
-            (self.folder / LOG).unlink(missing_ok=True)
-        # Lines that are whole: a process that was killed may have left half of one.
-        text = "".join(_line(n, digest) for n, digest in self._logged().items())
-        for name, content in ((LOG, text), (FACTS, json.dumps(facts, indent=1) + "\n")):
-            with atomic_file(self.folder / name) as part:
-                part.write_text(content, encoding="utf-8")
+def _checksum(record: np.void) -> int:
+    return zlib.crc32(record["features"].tobytes(), zlib.crc32(record["key"].tobytes()))
 
-    def _has_array(self) -> bool:
-        try:
-            rows = self.rows()
-        except (OSError, ValueError, EOFError):
-            return False
-        return rows.shape == self.shape and rows.dtype == np.float32
 
-    def _logged(self) -> dict[int, str]:
-        """Checksum by number of each block that the log has; what can't be read was never done."""
-        log, digests = self.folder / LOG, dict[int, str]()
-        if not self._has_array() or not log.is_file():
-            return {}
-        for line in log.read_text(encoding="utf-8", errors="replace").splitlines():
-            with suppress(ValueError, TypeError, KeyError):
-                entry = json.loads(line)
-                digests[int(entry["block"])] = str(entry["sha256"])
-        return digests
+def open_store(facts: Mapping[str, object], width: int) -> Store:
+    """The store of exactly these facts, see ``feature_facts``, with ``width`` features per image.
+
+    Made where it is absent.
+    """
+    text = json.dumps(facts, sort_keys=True)
+    folder = cache_dir() / "features" / hashlib.sha256(text.encode()).hexdigest()[:32]
+    if not (folder / FACTS).is_file():
+        with atomic_file(folder / FACTS) as part:
+            part.write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
+    return Store(folder, width)
 
 
 def cached_features(
-    facts: dict[str, object],
-    images: int,
-    features: int,
-    extract: Callable[[NDArray[np.int64], int], OutputBatches],
+    store: Store,
+    source: ImageSource,
+    extract: Callable[[Iterator[NDArray[np.int64]]], OutputBatches],
     *,
     batch_size: int = BATCH_SIZE,
 ) -> NDArray[np.float32]:
-    """Features from the cache; those that are absent or damaged are extracted and added.
+    """Features from the store; those that are absent or damaged are extracted and added.
 
-    Where another process extracts the same, this one waits for it.
+    Each image is looked at once, in order: a file is read, and decoded only if it has to be.
 
     Args:
-        facts: All that they depend on, see ``feature_facts``.
-        images: Number of images.
-        features: Number of features per image.
-        extract: From positions and a block's rows to the features, block by block in this order.
+        store: Where they are kept.
+        source: The images.
+        extract: From positions, block by block, to their features, in this order. Called only where
+            features are absent.
         batch_size: Images that may be lost at most where it is interrupted.
 
     Returns:
-        float32 ``(images, features)`` in the images' order, memory-mapped and read-only.
+        float32 ``(n, width)`` in the images' order, read-only.
     """
-    block = max(1, batch_size // BLOCKS_PER_BATCH)
-    facts = facts | {"block": block}
-    name = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:32]
-    entry = Entry(cache_dir() / "features" / name, (images, features), block)
-    return completed(entry, facts, lambda order: extract(order, block))
+    digests = [""] * len(source)
+    with progress(len(source), "extract") as bar:
+        block = max(1, batch_size // BLOCKS_PER_BATCH)
+        parts = _absent(store, source, digests, block, bar.update)
+        first = next(parts, None)
+        if first is not None:
+            with closing(extract(chain([first], parts))) as outputs:
+                for places, features in outputs:
+                    for place in places:  # a file's may have changed since it was looked at
+                        digests[place] = digest_of(source, place)
+                    store.add([digests[place] for place in places], features)
+                    bar.update(len(places))
+    store.refresh()
+    return store.features(digests)
 
 
-def completed(
-    entry: Entry,
-    facts: dict[str, object],
-    extract: Callable[[NDArray[np.int64]], OutputBatches],
-) -> NDArray[np.float32]:
-    """The rows of an entry, of which those that are absent are extracted now.
+def _absent(
+    store: Store,
+    source: ImageSource,
+    digests: list[str],
+    block: int,
+    update: Callable[[int], object],
+) -> Iterator[NDArray[np.int64]]:
+    """Positions of images without features, block by block; every image's digest is noted."""
+    under_way: set[str] = set()
 
-    ``extract`` gets their positions, block by block in order; ``facts`` are noted beside the rows.
-    """
-    entry.folder.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(f"{entry.folder}.lock"):
-        missing = entry.missing()
-        if missing:
-            entry.prepare(facts)
-            places = np.arange(entry.shape[0])
-            order = np.concatenate([places[entry.places(n)] for n in missing])
-            with closing(extract(order)) as parts, progress(len(order), "extract") as bar:
-                entry.add(_counted(parts, bar.update))
-        return entry.rows()
+    def is_new(digest: str) -> bool:
+        return digest not in under_way and digest not in store
 
-
-def feature_facts(extractor: dict[str, object], source: ImageSource) -> dict[str, object]:
-    """All that features of these images depend on, as JSON; see ``FeatureExtractor.facts``."""
-    return {
-        **extractor,
-        "version": VERSION,
-        "pixels": pixels_digest(source),
-        "images": len(source),
-        "versions": {name: version_of(name) for name in PACKAGES},
-        "cpu": cpu_flags(),
-    }
+    part: list[int] = []
+    for place in range(len(source)):
+        digests[place] = digest_of(source, place, hold=is_new)
+        if not is_new(digests[place]):
+            update(1)
+            continue
+        under_way.add(digests[place])
+        part.append(place)
+        if len(part) == block:
+            yield np.array(part)
+            part = []
+            store.refresh()
+    if part:
+        yield np.array(part)
 
 
-def pixels_digest(source: ImageSource) -> str:
-    """The sha256 of all images and their shapes; of files, of what is in them."""
-    whole = hashlib.sha256()
-    if isinstance(source, FileSource):
-        for path in source.paths:
-            whole.update(sha256_of(path).encode())
-        return whole.hexdigest()
-    for number in range(len(source)):
-        (image,) = source.take([number])
-        whole.update(f"{image.shape}".encode())
-        whole.update(np.ascontiguousarray(image).data)
-    return whole.hexdigest()
+def feature_facts(extractor: Mapping[str, object], source: ImageSource) -> dict[str, object]:
+    """All that features depend on besides the image, as JSON; see ``FeatureExtractor.facts``."""
+    decoder = decoder_facts() if isinstance(source, FileSource) else None
+    return {**extractor, **machine_facts(), "decoder": decoder, "version": VERSION}
 
 
-def _counted(parts: OutputBatches, update: Callable[[int], object]) -> OutputBatches:
-    for places, features in parts:
-        yield places, features
-        update(len(places))
-
-
-def _line(block: int, digest: str) -> str:
-    return json.dumps({"block": block, "sha256": digest}) + "\n"
-
-
-def _checksum(rows: NDArray[np.float32]) -> str:
-    return hashlib.sha256(np.ascontiguousarray(rows).data).hexdigest()
+def machine_facts() -> dict[str, object]:
+    """Versions and instruction sets, with which features may change."""
+    return {"versions": {name: version_of(name) for name in PACKAGES}, "cpu": cpu_flags()}

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import hashlib
+import struct
+from dataclasses import dataclass, field
 from os import PathLike, fspath
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -14,7 +16,7 @@ from tl_core.images import load_image
 from tl_core.resize import checked_pixels
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
@@ -69,11 +71,54 @@ class ArraySource:
         return ArraySource(self.pixels[np.asarray(indices, dtype=np.intp)])
 
 
+class FileReader:
+    """Reads files, and remembers the sha256 of what was read of each.
+
+    A training opens each file once: bytes that were read for their digest can be held until they
+    are decoded.
+    """
+
+    def __init__(self) -> None:
+        self._digests: dict[Path, str] = {}
+        self._held: dict[Path, bytes] = {}
+
+    def read(self, path: Path) -> bytes:
+        """The file's bytes, those that are held first; ImageError where it can't be read."""
+        blob = self._held.pop(path, None)
+        if blob is None:
+            try:
+                blob = path.read_bytes()
+            except FileNotFoundError as error:
+                raise ImageError(f"{path}: no such file; expected a picture") from error
+            except OSError as error:
+                raise ImageError(
+                    f"{path}: can't be read ({error.strerror}); expected a picture"
+                ) from error
+            self._digests[path] = hashlib.sha256(blob).hexdigest()
+        return blob
+
+    def digest(self, path: Path, hold: Callable[[str], bool] = lambda _: False) -> str:
+        """The sha256 of the file as it was read last, 64 hexadecimal digits; now if never.
+
+        ``hold`` says from the digest whether its bytes, if they are at hand, are held for ``read``.
+        """
+        if path not in self._digests:
+            self._held[path] = self.read(path)
+        digest = self._digests[path]
+        if not hold(digest):
+            self._held.pop(path, None)
+        return digest
+
+
 @dataclass(frozen=True)
 class FileSource:
-    """Picture files in any format that ``load_image`` reads, read each time they are asked for."""
+    """Picture files in any format that ``load_image`` reads, decoded each time they are asked for.
+
+    Sources that were made of one another share their reader.
+    """
 
     paths: tuple[Path, ...]
+    reader: FileReader = field(default_factory=FileReader, compare=False, repr=False)
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -82,15 +127,32 @@ class FileSource:
         self, indices: Sequence[int] | NDArray[np.integer], size: int | None = None
     ) -> list[NDArray[np.uint8]]:
         """The pictures at these positions, decoded now."""
-        return [load_image(self.paths[i], size=size) for i in indices]
+        paths = [self.paths[i] for i in indices]
+        return [load_image(self.reader.read(path), size=size, name=str(path)) for path in paths]
 
     def head(self, n: int) -> FileSource:
         """The first ``n`` files."""
-        return FileSource(self.paths[:n])
+        return FileSource(self.paths[:n], self.reader)
 
     def pick(self, indices: Sequence[int] | NDArray[np.integer]) -> FileSource:
         """The files at these positions."""
-        return FileSource(tuple(self.paths[i] for i in indices))
+        return FileSource(tuple(self.paths[i] for i in indices), self.reader)
+
+
+def digest_of(
+    source: ImageSource, index: int, hold: Callable[[str], bool] = lambda _: False
+) -> str:
+    """The sha256 of an image, 64 hexadecimal digits: of a file's bytes, else of shape and pixels.
+
+    For ``hold`` see ``FileReader.digest``.
+    """
+    if isinstance(source, FileSource):
+        return source.reader.digest(source.paths[index], hold)
+    (image,) = source.take((index,))
+    # The shape tells 2 x 8 pixels from 4 x 4.
+    whole = hashlib.sha256(struct.pack("<3q", *image.shape))
+    whole.update(np.ascontiguousarray(image).data)
+    return whole.hexdigest()
 
 
 def as_source(images: object) -> ImageSource:

@@ -6,6 +6,8 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from tl_core.conversion import cached_json
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -49,11 +51,11 @@ class Summary:
 
 
 def summarize(extractor: FeatureExtractor, head: Head, *, fine_tune: bool) -> Summary:
-    """Count a model's parameters, layer by layer."""
-    module = extractor.module
+    """Count a model's parameters, layer by layer; a backbone's are counted once, and cached."""
     size = extractor.image_size
-    backbone = _count(module.variables)
-    unfrozen = _count(module.trainable_variables) if fine_tune else 0
+    facts = {"model": extractor.digest, "format": "parameters"}
+    backbone, trainable = cached_json(facts, lambda: _counts(extractor))
+    unfrozen = trainable if fine_tune else 0
     weights = _count([head.kernel, head.bias])
     return Summary(
         (
@@ -62,6 +64,11 @@ def summarize(extractor: FeatureExtractor, head: Head, *, fine_tune: bool) -> Su
             Layer("Dense (softmax)", head.bias.shape, weights, weights),
         )
     )
+
+
+def _counts(extractor: FeatureExtractor) -> list[int]:
+    module = extractor.module
+    return [_count(module.variables), _count(module.trainable_variables)]
 
 
 def _count(variables: Iterable[Any]) -> int:

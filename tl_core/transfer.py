@@ -68,7 +68,8 @@ class TransferModel:
 
     Attributes:
         head: The trained layer. Beside a network that TensorFlow runs, TensorFlow trains it;
-            beside another runtime NumPy does, so that TensorFlow needn't be loaded at all.
+            beside another runtime, and on cached features, NumPy does, so that TensorFlow needn't
+            be loaded at all.
         fine_tune: Whether the extractor is trained too.
 
     Raises:
@@ -115,15 +116,16 @@ class TransferModel:
         if learning_rate is None:
             learning_rate = FINE_TUNE_LEARNING_RATE if self.fine_tune else LEARNING_RATE
         rate = checked_learning_rate(learning_rate)
-        network = self.extractor.network
-        if has_runtime(self.extractor.engine):
+        frozen = not self.fine_tune
+        if frozen and (self.extractor.cache or has_runtime(self.extractor.engine)):
             self._trainer = ArrayTrainer(self.head, learning_rate=rate)
         else:
+            network = self.extractor.network
             self._trainer = TensorFlowTrainer(
                 self.head,
                 learning_rate=rate,
                 device=network.device,
-                backbone=network.module if self.fine_tune else None,
+                backbone=None if frozen else network.module,
                 image_size=network.image_size,
             )
         return self._trainer

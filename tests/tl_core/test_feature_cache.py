@@ -13,185 +13,229 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from tl_core import extractor as extractor_module
 from tl_core import feature_cache
+from tl_core.errors import ImageError
 from tl_core.extractor import FeatureExtractor
-from tl_core.feature_cache import ARRAY, LOG, Entry, completed, feature_facts, pixels_digest
+from tl_core.feature_cache import RECORDS, Store, cached_features, feature_facts
 from tl_core.sources import ArraySource, FileSource
 from tl_core.transfer import TransferModel
 
 BLOCK = 8
 #: Images, of which the last block has only three, and features.
-SHAPE = (6 * BLOCK + 3, 5)
-BLOCKS = 7
+IMAGES, WIDTH = 6 * BLOCK + 3, 5
 
 
-def expected():
-    return np.random.default_rng(0).normal(size=SHAPE).astype(np.float32)
+def images(n=IMAGES, seed=0):
+    return np.random.default_rng(seed).integers(0, 256, (n, 2, 3, 3), np.uint8)
+
+
+def features_of(pixels):
+    """Stands for an extractor: other pixels, other features."""
+    seeds = [zlib.crc32(image.tobytes()) for image in pixels]
+    return np.stack([np.random.default_rng(seed).random(WIDTH) for seed in seeds]).astype("f4")
 
 
 class Extracting:
-    """Stands for an extractor; remembers what it was asked for."""
+    """Extracts a source's images; remembers which."""
 
-    def __init__(self):
-        self.asked = []
+    def __init__(self, source):
+        self.source, self.asked = source, []
 
-    def __call__(self, order):
-        for start in range(0, len(order), BLOCK):
-            places = order[start : start + BLOCK]
-            self.asked.append(int(places[0]) // BLOCK)
-            yield places, expected()[places]
+    def __call__(self, parts):
+        for part in parts:
+            self.asked += part.tolist()
+            yield part, features_of(self.source.take(part))
 
 
 @pytest.fixture
-def entry(tmp_path):
-    return Entry(tmp_path / "features" / "key", SHAPE, BLOCK)
+def folder(tmp_path):
+    (tmp_path / "key").mkdir()
+    return tmp_path / "key"
 
 
-def read(entry):
-    extracting = Extracting()
-    return completed(entry, {"made": "of"}, extracting), extracting.asked
+def read(folder, source=None):
+    """Features of a source, and the positions that had to be extracted for them."""
+    source = source or ArraySource(images())
+    extracting = Extracting(source)
+    rows = cached_features(Store(folder, WIDTH), source, extracting, batch_size=4 * BLOCK)
+    np.testing.assert_array_equal(rows, features_of(source.take(range(len(source)))))
+    return rows, extracting.asked
 
 
-def test_what_was_extracted_is_read_again(entry):
-    rows, asked = read(entry)
-    np.testing.assert_array_equal(rows, expected())
-    assert asked == list(range(BLOCKS))
-    again, asked = read(entry)
-    np.testing.assert_array_equal(again, expected())
-    assert asked == []
-    assert isinstance(again, np.memmap)
-    assert not again.flags.writeable
+def test_what_was_extracted_is_read_again(folder):
+    rows, asked = read(folder)
+    assert rows.dtype == np.float32
+    assert not rows.flags.writeable
+    assert asked == list(range(IMAGES))
+    assert read(folder)[1] == []
 
 
-@pytest.mark.parametrize("block", [0, 3, BLOCKS - 1])
-def test_damaged_rows_are_found_by_their_checksum_and_extracted_again(entry, block):
-    read(entry)
-    place = -1 if block == BLOCKS - 1 else -(SHAPE[0] - block * BLOCK) * SHAPE[1] * 4
-    damaged = bytearray((entry.folder / ARRAY).read_bytes())
-    damaged[place] ^= 1
-    (entry.folder / ARRAY).write_bytes(damaged)
-    rows, asked = read(entry)
-    assert asked == [block]
-    np.testing.assert_array_equal(rows, expected())
+def test_only_images_that_are_new_are_extracted_whatever_the_order(folder):
+    read(folder, ArraySource(images()[10:40]))
+    mixed = np.concatenate([images()[::-1], images(2, seed=1)])
+    assert read(folder, ArraySource(mixed))[1] == [*range(11), *range(41, IMAGES + 2)]
 
 
-@pytest.mark.parametrize(
-    ("name", "content", "lost"),
-    [
-        (ARRAY, None, BLOCKS),
-        (ARRAY, b"", BLOCKS),
-        (ARRAY, b"nonsense", BLOCKS),
-        (LOG, None, BLOCKS),
-        (LOG, b"\x00\xff{]\n", BLOCKS),
-    ],
-    ids=["no array", "empty array", "another file", "no log", "another log"],
-)
-def test_missing_or_damaged_files_are_made_anew(entry, name, content, lost):
-    read(entry)
-    (entry.folder / name).unlink()
+def test_an_image_that_is_there_twice_is_extracted_once(folder):
+    assert read(folder, ArraySource(images()[[3, 4, 3, 3]]))[1] == [0, 1]
+
+
+def test_the_same_bytes_in_another_shape_are_another_image(folder):
+    read(folder)
+    assert read(folder, ArraySource(images(1).reshape(1, 3, 2, 3)))[1] == [0]
+
+
+@pytest.mark.parametrize("image", [0, 20, IMAGES - 1])
+@pytest.mark.parametrize("part", ["key", "sum", "features"])
+def test_damaged_features_are_found_by_their_checksum_and_extracted_again(folder, image, part):
+    read(folder)
+    record = Store(folder, WIDTH).record
+    content = bytearray((folder / RECORDS).read_bytes())
+    content[image * record.itemsize + record.fields[part][1]] ^= 1
+    (folder / RECORDS).write_bytes(content)
+    assert read(folder)[1] == [image]
+    assert read(folder)[1] == []
+
+
+@pytest.mark.parametrize("content", [None, b"", b"nonsense", b"\x00" * 1000])
+def test_missing_and_other_files_are_filled_again(folder, content):
+    read(folder)
+    (folder / RECORDS).unlink()
     if content is not None:
-        (entry.folder / name).write_bytes(content)
-    rows, asked = read(entry)
-    assert len(asked) == lost
-    np.testing.assert_array_equal(rows, expected())
+        (folder / RECORDS).write_bytes(content)
+    assert len(read(folder)[1]) == IMAGES
+    assert read(folder)[1] == []
 
 
-def test_a_cut_off_log_costs_only_the_blocks_whose_lines_are_lost(entry):
-    read(entry)
-    log = (entry.folder / LOG).read_text()
-    (entry.folder / LOG).write_text(log[: -len(log) // 7 - 5])
-    rows, asked = read(entry)
-    assert asked == [BLOCKS - 2, BLOCKS - 1]
-    np.testing.assert_array_equal(rows, expected())
-    assert read(entry)[1] == []
+def test_a_file_that_was_cut_off_costs_only_what_is_lost(folder):
+    read(folder)
+    size = Store(folder, WIDTH).record.itemsize
+    with (folder / RECORDS).open("r+b") as file:
+        file.truncate(20 * size + size // 2)
+    assert read(folder)[1] == list(range(20, IMAGES))
+    assert (folder / RECORDS).stat().st_size == IMAGES * size
 
 
-def test_an_array_that_was_cut_off_is_extracted_anew(entry):
-    read(entry)
-    with (entry.folder / ARRAY).open("r+b") as file:
-        file.truncate(300)
-    rows, asked = read(entry)
-    assert asked == list(range(BLOCKS))
-    np.testing.assert_array_equal(rows, expected())
-
-
+MANY = 1600
 KILLED = """
 import sys, time
 from pathlib import Path
 sys.path.insert(0, sys.argv[2])
 import test_feature_cache as t
-from tl_core.feature_cache import Entry, completed
-BLOCK = t.BLOCK
 work = open(sys.argv[3], "a", buffering=1)
-def extract(order):
-    for start in range(0, len(order), BLOCK):
-        places = order[start : start + BLOCK]
-        work.write(f"{int(places[0]) // BLOCK}\\n")
-        time.sleep(0.004)
-        yield places, t.many()[places]
+source = t.ArraySource(t.images(t.MANY))
+def extract(parts):
+    for part in parts:
+        time.sleep(0.002)
+        work.write("".join(f"{place}\\n" for place in part))
+        yield part, t.features_of(source.take(part))
 print("ready", flush=True)
-completed(Entry(Path(sys.argv[1]), t.many().shape, BLOCK), {}, extract)
+store = t.Store(Path(sys.argv[1]), t.WIDTH)
+t.cached_features(store, source, extract, batch_size=4 * t.BLOCK)
 """
 
 
-def many():
-    return np.arange(400 * BLOCK * 2, dtype=np.float32).reshape(-1, 2)
-
-
-@pytest.mark.parametrize("most", [4, pytest.param(20, marks=pytest.mark.slow)])
-def test_killed_at_random_moments_it_loses_a_block_each_time_and_no_row_is_wrong(tmp_path, most):
+@pytest.mark.parametrize("most", [3, pytest.param(20, marks=pytest.mark.slow)])
+def test_killed_at_random_moments_it_loses_a_block_each_time_and_no_feature_is_wrong(
+    folder, tmp_path, most
+):
     rng = np.random.default_rng(0)
-    folder, work, kills = tmp_path / "entry", tmp_path / "work.txt", 0
+    work = tmp_path / "work.txt"
     command = [sys.executable, "-c", KILLED, str(folder), str(Path(__file__).parent), str(work)]
-    while kills < most:
+    for _ in range(most):
         child = subprocess.Popen(command, stdout=subprocess.PIPE)
         assert child.stdout.readline() == b"ready\n"
-        time.sleep(rng.uniform(0, 0.06))
+        time.sleep(rng.uniform(0.0, 0.4 / most))
         child.send_signal(signal.SIGKILL)
         child.communicate()
-        if child.returncode != -signal.SIGKILL:
-            break
-        kills += 1
-    assert kills == most, "it was done before the last kill: give it more to do"
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-    rows = Entry(folder, many().shape, BLOCK).rows()
-    np.testing.assert_array_equal(rows, many())
+        assert child.returncode == -signal.SIGKILL, "it was done: give it more to do"
+    # Two at once: what one has added the other needn't extract, and both are right.
+    both = [subprocess.Popen(command, stdout=subprocess.DEVNULL) for _ in range(2)]
+    assert [child.wait() for child in both] == [0, 0]
+    assert read(folder, ArraySource(images(MANY)))[1] == []
     extracted = [int(line) for line in work.read_text().split()]
-    assert set(extracted) == set(range(400))
-    assert len(extracted) - 400 <= kills
+    assert set(extracted) == set(range(MANY))
+    records = np.fromfile(folder / RECORDS, Store(folder, WIDTH).record)
+    assert len(extracted) - len(records) <= most * BLOCK
 
 
-def test_keys_tell_pixels_order_and_files_apart(tmp_path):
-    pixels = np.random.default_rng(0).integers(0, 256, (4, 8, 6, 3), np.uint8)
-    digests = [
-        pixels_digest(ArraySource(each))
-        for each in (pixels, pixels[::-1], pixels[:3], pixels.reshape(4, 6, 8, 3))
-    ]
-    assert len(set(digests)) == 4
-    assert pixels_digest(ArraySource(pixels.copy())) == digests[0]
-    file = tmp_path / "a.png"
-    file.write_bytes(b"one")
-    one = pixels_digest(FileSource((file,)))
-    file.write_bytes(b"two")
-    assert pixels_digest(FileSource((file,))) != one
+@pytest.fixture
+def files(tmp_path):
+    """Six picture files, and what was read of each."""
+    paths = [tmp_path / f"{number}.png" for number in range(6)]
+    for path, pixels in zip(paths, images(6), strict=True):
+        Image.fromarray(pixels).save(path)
+    return paths
 
 
-def test_an_extractor_with_a_cache_extracts_once(monkeypatch, tmp_path, patches, tiny_model):
-    extractor = FeatureExtractor(tiny_model, cache=True)
-    monkeypatch.setattr(feature_cache, "cache_dir", lambda: tmp_path)
-    images = patches.train.images.pixels[:20]
-    plain = FeatureExtractor(tiny_model).extract(images)
-    np.testing.assert_allclose(extractor.extract(images), plain, rtol=1e-3, atol=1e-4)
-    (folder,) = (path for path in (tmp_path / "features").iterdir() if path.is_dir())
+def test_pictures_that_are_added_to_a_folder_are_the_only_ones_decoded(folder, files, monkeypatch):
+    opened = []
+    read_bytes = Path.read_bytes
+
+    def counted(path):
+        opened.append(path.name)
+        return read_bytes(path)
+
+    monkeypatch.setattr(Path, "read_bytes", counted)
+    for chosen in (files[:4], files[::-1]):
+        opened.clear()
+        source = FileSource(tuple(chosen))
+        extracting = Extracting(source)
+        cached_features(Store(folder, WIDTH), source, extracting)
+        assert opened == [path.name for path in chosen], "each file is opened once"
+    assert extracting.asked == [0, 1]
+
+
+def test_a_file_that_changes_while_others_are_extracted_has_the_features_of_what_was_decoded(
+    folder, files
+):
+    source = FileSource(tuple(files))
+
+    def extract(parts):
+        for part in parts:
+            source.reader.digest(files[2])  # lets go of its bytes
+            Image.fromarray(images(1, seed=9)[0]).save(files[2])
+            yield part, features_of(source.take(part))
+
+    store = Store(folder, WIDTH)
+    cached_features(store, source, extract)
+    rows = store.features([hashlib.sha256(files[2].read_bytes()).hexdigest()])
+    np.testing.assert_array_equal(rows, features_of(images(1, seed=9)))
+
+
+def test_a_missing_file_is_named(folder, files):
+    files[3].unlink()
+    source = FileSource(tuple(files))
+    with pytest.raises(ImageError, match=r"3\.png: no such file"):
+        cached_features(Store(folder, WIDTH), source, Extracting(source))
+
+
+@pytest.fixture
+def own_cache_folder(monkeypatch, tmp_path):
+    monkeypatch.setenv("TLBENCH_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+def test_an_extractor_with_a_cache_extracts_once_and_then_opens_no_network(
+    own_cache_folder, patches, tiny_model, monkeypatch
+):
+    pixels = patches.train.images.pixels[:20]
+    plain = FeatureExtractor(tiny_model).extract(pixels)
+    first = FeatureExtractor(tiny_model, cache=True)
+    np.testing.assert_allclose(first.extract(pixels), plain, rtol=1e-3, atol=1e-4)
+    (folder,) = (path for path in (own_cache_folder / "features").iterdir() if path.is_dir())
     noted = json.loads((folder / feature_cache.FACTS).read_text())
-    assert noted == feature_facts(extractor.facts, ArraySource(images)) | {"block": 8}
+    assert noted == feature_facts(first.facts, ArraySource(pixels))
 
-    monkeypatch.setattr(extractor, "network", None)
-    monkeypatch.setattr(type(extractor), "feature_size", plain.shape[1])
-    monkeypatch.setattr(type(extractor), "image_size", 32)
-    np.testing.assert_allclose(extractor.extract(images), plain, rtol=1e-3, atol=1e-4)
+    monkeypatch.setattr(extractor_module, "open_model", None)
+    again = FeatureExtractor(tiny_model, cache=True)
+    np.testing.assert_array_equal(again.extract(pixels), first.extract(pixels))
+    assert (again.engine, again.image_size, again.feature_size) == ("tensorflow", 32, 2048)
+    with pytest.raises(TypeError):
+        again.extract(pixels[:, ::-1])
 
 
 def test_no_images_have_no_features(tiny_model):
@@ -199,12 +243,13 @@ def test_no_images_have_no_features(tiny_model):
     assert extractor.extract(np.empty((0, 8, 8, 3), np.uint8)).shape == (0, 2048)
 
 
-def test_whatever_features_depend_on_has_features_of_its_own(monkeypatch, tmp_path, tiny_model):
+def test_whatever_features_depend_on_has_features_of_its_own(
+    own_cache_folder, tmp_path, tiny_model
+):
     """Of another model, size or filter none are read that were cached before."""
-    monkeypatch.setattr(feature_cache, "cache_dir", lambda: tmp_path)
     other = tmp_path / "other-feature-vector"
     _copy_with_other_weights(Path(tiny_model), other)
-    images = np.random.default_rng(0).integers(0, 256, (8, 40, 40, 3), np.uint8)
+    pixels = np.random.default_rng(0).integers(0, 256, (8, 40, 40, 3), np.uint8)
     variants = [
         (tiny_model, {}),
         (str(other), {}),
@@ -212,10 +257,10 @@ def test_whatever_features_depend_on_has_features_of_its_own(monkeypatch, tmp_pa
         (tiny_model, {"resize": "box"}),
     ]
     for handle, options in variants:
-        cached = FeatureExtractor(handle, cache=True, **options).extract(images)
-        fresh = FeatureExtractor(handle, **options).extract(images)
+        cached = FeatureExtractor(handle, cache=True, **options).extract(pixels)
+        fresh = FeatureExtractor(handle, **options).extract(pixels)
         np.testing.assert_allclose(cached, fresh, rtol=1e-3, atol=1e-4)
-    folders = [path for path in (tmp_path / "features").iterdir() if path.is_dir()]
+    folders = [path for path in (own_cache_folder / "features").iterdir() if path.is_dir()]
     assert len(folders) == len(variants)
 
 
@@ -227,27 +272,32 @@ class FakeNetwork:
     def __init__(self, image_size, **made_with):
         self.image_size, self.made_with, self.calls = image_size, made_with, 0
 
-    def __call__(self, images):
-        self.calls += len(images)
-        known = repr((self.made_with, feature_cache.cpu_flags(), feature_cache.VERSION))
-        seeds = [zlib.crc32(image.tobytes() + known.encode()) for image in images]
+    def __call__(self, batch):
+        self.calls += len(batch)
+        here = (feature_cache.cpu_flags(), feature_cache.VERSION, feature_cache.decoder_facts())
+        known = repr((self.made_with, here)).encode()
+        seeds = [zlib.crc32(image.tobytes() + known) for image in batch]
         return np.stack([np.random.default_rng(seed).random(16) for seed in seeds]).astype("f4")
 
 
+def model_named(handle):
+    return SimpleNamespace(digest=hashlib.sha256(handle.encode()).hexdigest())
+
+
 @pytest.fixture
-def fake_extractor(monkeypatch, tmp_path):
+def fake_extractor(own_cache_folder, monkeypatch):
     """Make an extractor with a network that computes in no time on any engine and device."""
-    monkeypatch.setattr(feature_cache, "cache_dir", lambda: tmp_path)
 
     def opened(handle, kind, engine, settings):
         network = FakeNetwork(
             settings.image_size, model=handle, engine=engine, precision=settings.precision,
             device=settings.device,
         )  # fmt: skip
-        digest = hashlib.sha256(handle.encode()).hexdigest()
-        return SimpleNamespace(network=network, engine=engine, model=SimpleNamespace(digest=digest))
+        return SimpleNamespace(network=network, engine=engine, model=model_named(handle))
 
     monkeypatch.setattr(extractor_module, "open_model", opened)
+    monkeypatch.setattr(extractor_module, "resolve", lambda handle, kind: handle)
+    monkeypatch.setattr(extractor_module, "Model", lambda path, handle, kind: model_named(handle))
 
     def make(handle="a", *, cache=True, **options):
         return FeatureExtractor(handle, **({"image_size": 16} | options), cache=cache)
@@ -270,39 +320,40 @@ def fake_extractor(monkeypatch, tmp_path):
 )
 def test_features_of_other_settings_are_never_read(other, fake_extractor):
     """A wrong one here is a wrong number in every table that is made from cached features."""
-    images = np.random.default_rng(0).integers(0, 256, (5, 40, 40, 3), np.uint8)
-    fake_extractor().extract(images)
-    cached = fake_extractor(**other).extract(images)
-    fresh = fake_extractor(**other, cache=False).extract(images)
+    pixels = np.random.default_rng(0).integers(0, 256, (5, 40, 40, 3), np.uint8)
+    fake_extractor().extract(pixels)
+    cached = fake_extractor(**other).extract(pixels)
+    fresh = fake_extractor(**other, cache=False).extract(pixels)
     np.testing.assert_array_equal(cached, fresh)
     again = fake_extractor(**other)
-    np.testing.assert_array_equal(again.extract(images), fresh)
+    np.testing.assert_array_equal(again.extract(pixels), fresh)
     assert again.network.calls == 0, "extracted twice, as if something else had changed"
 
 
 def test_features_of_other_images_are_never_read(fake_extractor):
-    """Another order is another set: row by row they stand beside labels."""
-    images = np.random.default_rng(0).integers(0, 256, (5, 40, 40, 3), np.uint8)
-    touched = images.copy()
+    """In another order they are the same rows, in that order: they stand beside labels."""
+    pixels = np.random.default_rng(0).integers(0, 256, (5, 40, 40, 3), np.uint8)
+    touched = pixels.copy()
     touched[3, 20, 20, 1] ^= 255
-    fake_extractor().extract(images)
-    for other in (touched, images[::-1], images[:4]):
+    fake_extractor().extract(pixels)
+    for other, calls in ((touched, 1), (pixels[::-1], 0), (pixels[:4], 0)):
+        cached = fake_extractor()
         fresh = fake_extractor(cache=False).extract(other)
-        np.testing.assert_array_equal(fake_extractor().extract(other), fresh)
+        np.testing.assert_array_equal(cached.extract(other), fresh)
+        assert cached.network.calls == calls
 
 
-@pytest.mark.parametrize("changed", ["cpu_flags", "version_of", "VERSION"])
+@pytest.mark.parametrize("changed", ["cpu_flags", "version_of", "VERSION", "decoder_facts"])
 def test_features_of_another_machine_or_other_packages_are_never_read(
-    changed, fake_extractor, monkeypatch
+    changed, fake_extractor, monkeypatch, files
 ):
     """A cache folder may be shared, and packages are updated: both may compute differently."""
-    images = np.random.default_rng(0).integers(0, 256, (5, 40, 40, 3), np.uint8)
-    fake_extractor().extract(images)
+    fake_extractor().extract(files)
     value = 99 if changed == "VERSION" else lambda *_: "other"
     monkeypatch.setattr(feature_cache, changed, value)
     there = fake_extractor()
-    there.extract(images)
-    assert there.network.calls == len(images)
+    there.extract(files)
+    assert there.network.calls == len(files)
 
 
 def _copy_with_other_weights(model, target):
@@ -314,10 +365,7 @@ def _copy_with_other_weights(model, target):
     shutil.copytree(model / "assets.extra", target / "assets.extra")
 
 
-def test_a_fine_tuned_extractor_reads_no_features_of_before(
-    monkeypatch, tmp_path, patches, tiny_model
-):
-    monkeypatch.setattr(feature_cache, "cache_dir", lambda: tmp_path)
+def test_a_fine_tuned_extractor_reads_no_features_of_before(own_cache_folder, patches, tiny_model):
     extractor = FeatureExtractor(tiny_model, cache=True)
     before = np.array(extractor.extract(patches.test.images))
     model = TransferModel(extractor, patches.class_names, fine_tune=True)

@@ -1,11 +1,13 @@
-"""Images by number, in memory or in files."""
+"""Images by number, in memory or in files, and the digests that they are known by."""
+
+import hashlib
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from tl_core.errors import ImageError
-from tl_core.sources import ArraySource, FileSource, as_source
+from tl_core.sources import ArraySource, FileSource, as_source, digest_of
 
 
 @pytest.fixture
@@ -66,6 +68,51 @@ def test_files_are_read_when_asked_for(files):
     assert len(source.take([1])) == 1
     with pytest.raises(ImageError, match="no such file"):
         source.take([0])
+
+
+def test_an_image_is_known_by_its_files_bytes_else_by_its_shape_and_pixels(pixels, files):
+    for number, path in enumerate(files):
+        expected = hashlib.sha256(path.read_bytes()).hexdigest()
+        assert digest_of(as_source(files), number) == expected
+    digests = {digest_of(as_source(pixels), number) for number in range(5)}
+    digests |= {digest_of(as_source(pixels.reshape(5, 6, 4, 3)), number) for number in range(5)}
+    assert len(digests) == 10
+    assert digest_of(as_source(pixels.copy()), 2) in digests
+
+
+def test_a_digest_is_of_what_was_read_last_and_reads_only_once(files):
+    source = as_source(files)
+    first = digest_of(source, 1)
+    content = files[2].read_bytes()
+    files[1].write_bytes(content)
+    assert digest_of(source.pick([1]), 0) == first
+    source.take([1])
+    assert digest_of(source, 1) == hashlib.sha256(content).hexdigest()
+
+
+@pytest.mark.parametrize("hold", [True, False])
+def test_bytes_that_are_held_for_decoding_are_read_once_and_then_let_go(hold, files, pixels):
+    source = as_source(files)
+    digest_of(source, 3, lambda _: hold)
+    files[3].unlink()
+    if hold:
+        np.testing.assert_array_equal(source.head(4).take([3])[0], pixels[3])
+    with pytest.raises(ImageError, match=r"3\.png: no such file"):
+        source.take([3])
+
+
+def test_held_bytes_are_let_go_when_the_digest_is_all_that_is_asked_for(files):
+    source = as_source(files)
+    digest_of(source, 3, lambda _: True)
+    files[3].unlink()
+    assert digest_of(source, 3)
+    with pytest.raises(ImageError, match="no such file"):
+        source.take([3])
+
+
+def test_what_is_no_file_says_so(tmp_path):
+    with pytest.raises(ImageError, match="can't be read"):
+        as_source(tmp_path).take([0])
 
 
 @pytest.mark.parametrize(

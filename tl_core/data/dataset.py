@@ -13,6 +13,7 @@ import numpy as np
 
 from tl_core.errors import DataError
 from tl_core.progress import progress
+from tl_core.sources import FileSource, digest_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -115,17 +116,17 @@ class DataSet:
 
     @property
     def fingerprint(self) -> str:
-        """16 hexadecimal digits that stand for names, labels, order, split and every pixel.
+        """16 hexadecimal digits that stand for names, labels, order, split and every image.
 
-        The same pixels from another file format or layout have the same fingerprint; the name of
-        the data set doesn't count. Computed once, together with ``leaked``, image by image, so that
-        files are never all in memory; ImageError for a file that is no picture.
+        Of images in memory each pixel counts, whatever file it came from; of files each byte. The
+        name of the data set doesn't. Computed once, together with ``leaked``; nothing is decoded,
+        and files that were read before aren't read again. ImageError for a file that is absent.
         """
         return self._content[0]
 
     @property
     def leaked(self) -> int:
-        """Number of test images that equal a training image pixel by pixel, labels aside."""
+        """Number of test images that equal a training image, labels aside: in pixels, or bytes."""
         return self._content[1]
 
     @cached_property
@@ -139,20 +140,20 @@ class DataSet:
         return digest.hexdigest()[:FINGERPRINT_DIGITS], sum(image in known for image in test)
 
 
-def _digest_images(split: Split, whole: _Hash, update: Callable[[], object]) -> list[bytes]:
+def _digest_images(split: Split, whole: _Hash, update: Callable[[], object]) -> list[str]:
     """Add a split to the digest of the whole data set, and return each image's own digest."""
     whole.update(struct.pack("<q", len(split)))
     whole.update(split.labels.astype("<i8").tobytes())
     digests = []
     for i in range(len(split)):
-        (image,) = split.images.take((i,))
-        # The shape separates images, and 2 x 8 pixels from 4 x 4.
-        parts = struct.pack("<3q", *image.shape), np.ascontiguousarray(image).data
-        own = hashlib.sha256()
-        for digest in (whole, own):
-            for part in parts:
-                digest.update(part)
-        digests.append(own.digest())
+        digests.append(digest_of(split.images, i))
+        if isinstance(split.images, FileSource):
+            whole.update(bytes.fromhex(digests[-1]))
+        else:
+            (image,) = split.images.take((i,))
+            # The shape separates images, and 2 x 8 pixels from 4 x 4.
+            whole.update(struct.pack("<3q", *image.shape))
+            whole.update(np.ascontiguousarray(image).data)
         update()
     return digests
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from tl_core.conversion import cached_json
 from tl_core.engines import REFERENCE
 from tl_core.extractor import FeatureExtractor
-from tl_core.feature_cache import feature_facts, pixels_digest
+from tl_core.feature_cache import feature_facts
 from tl_core.transfer import TransferModel
 
 if TYPE_CHECKING:
@@ -45,11 +45,10 @@ def precision_accuracy(
     first = data.head(min(len(data.train), MOST_IMAGES), min(len(data.test), MOST_IMAGES))
     inputs = {
         **feature_facts(extractor.facts, first.train.images),
-        "test": pixels_digest(first.test.images),
-        "labels": data.fingerprint,
+        "data": first.fingerprint,
         "batch_size": workload.batch_size,
         "seed": workload.seed,
-        "format": "precision accuracy, 2",
+        "format": "precision accuracy, 3",
     }
 
     measured = cached_json(inputs, lambda: dataclasses.asdict(_measure(extractor, first, workload)))

@@ -1,13 +1,14 @@
 """A folder becomes a data set with the right labels, no leak, and one order everywhere."""
 
 import logging
+import os
 import shutil
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from tl_core.data import load_data
+from tl_core.data import load_data, survey
 from tl_core.errors import DataError
 from tl_core.sources import FileSource
 
@@ -114,11 +115,17 @@ def test_the_order_in_which_files_were_written_does_not_matter(layout, request, 
 
 
 def test_the_order_a_folder_is_listed_in_does_not_matter(pets, monkeypatch):
+    (pets / "ant" / "more").mkdir()
+    picture(pets / "ant" / "more" / "0.png", 900)
     expected = load_data(pets).fingerprint
-    listed = type(pets).rglob
-    monkeypatch.setattr(
-        type(pets), "rglob", lambda self, pattern: reversed(list(listed(self, pattern)))
-    )
+    listed = os.walk
+
+    def backwards(folder, **options):
+        for place, folders, files in listed(folder, **options):
+            folders.reverse()
+            yield place, folders, files[::-1]
+
+    monkeypatch.setattr(os, "walk", backwards)
     assert load_data(pets).fingerprint == expected
 
 
@@ -128,15 +135,104 @@ def test_the_split_of_a_folder_never_changes(tmp_path):
     assert order == ORDER
 
 
-def test_hidden_files_and_files_of_other_types_are_ignored(pets):
+def left_out(caplog):
+    """What the warnings say was left out, in all."""
+    lines = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    lines = [line.partition("left out: ")[2] for line in lines if "left out: " in line]
+    assert len(lines) <= 1, "one warning for a folder"
+    return "".join(lines)
+
+
+def test_hidden_files_and_files_of_other_types_are_left_out_and_said(pets, caplog):
     expected = load_data(pets).fingerprint
-    for name in (".DS_Store", "._0.png", "notes.txt", "labels.csv"):
+    assert left_out(caplog) == ""
+    for name in (".DS_Store", "._0.png", "Thumbs.db", "notes.txt", "labels.csv", "more.txt"):
         (pets / "ant" / name).write_bytes(b"no picture")
-    (pets / ".git" / "x").mkdir(parents=True)
-    (pets / "__MACOSX" / "ant").mkdir(parents=True)
-    (pets / "README.md").touch()
-    picture(pets / "ant" / ".thumbnails" / "0.png", 999)
+    for name in ("README", "a.svg", "b.CR2", "c.nef", "d.cr2"):
+        (pets / "cat" / name).write_bytes(b"no picture")
+    (pets / "cat" / "nowhere.jpg").symlink_to("nowhere")
+    picture(pets / "stray.png", 900)
     assert load_data(pets).fingerprint == expected
+    assert left_out(caplog) == (
+        "2 .cr2 files (cat/b.CR2, cat/d.cr2): export them as JPEG; "
+        "2 .txt files (ant/more.txt, ant/notes.txt); "
+        "2 hidden files (ant/.DS_Store, ant/._0.png); "
+        "1 .csv file (ant/labels.csv); "
+        "1 .db file (ant/Thumbs.db); "
+        "1 .nef file (cat/c.nef): export them as JPEG; "
+        "1 .svg file (cat/a.svg): export them as PNG; "
+        "1 broken link (cat/nowhere.jpg); "
+        "2 of other kinds"
+    )
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["@eaDir", ".thumbnails", "#recycle", "$RECYCLE.BIN", "lost+found", "__MACOSX", ".git"],
+)
+def test_what_systems_leave_behind_is_no_class_and_no_picture(name, pets, caplog):
+    expected = load_data(pets).fingerprint
+    picture(pets / name / "ant" / "9.png", 900)
+    picture(pets / "ant" / name / "0.png" / "SYNOPHOTO_THUMB_S.jpg", 901)
+    assert load_data(pets).fingerprint == expected
+    kind = "hidden" if name[0] == "." else name
+    assert left_out(caplog) == f"2 {kind} folders ({name}, ant/{name})"
+
+
+def test_linked_folders_count_like_others(pets, tmp_path, caplog):
+    """Caches and tools that version data link folders within a class, or classes."""
+    fill(tmp_path / "elsewhere", {"eel": 3, "birds/red": 4}, start=800)
+    (pets / "eel").symlink_to(tmp_path / "elsewhere" / "eel")
+    (pets / "dog" / "more").symlink_to(tmp_path / "elsewhere" / "birds")
+    data = load_data(pets)
+    assert data.class_names == ("ant", "cat", "dog", "eel")
+    assert np.bincount([*data.train.labels, *data.test.labels]).tolist() == [15, 5, 14, 3]
+    assert left_out(caplog) == ""
+
+
+def test_links_that_lead_back_are_left_out_and_said(pets, caplog):
+    expected = load_data(pets).fingerprint
+    picture(pets / "ant" / "old" / "5.png", 700)
+    seven = load_data(pets).fingerprint
+    for name, target in (("a", pets), ("b", pets / "ant"), ("old/c", pets.parent)):
+        (pets / "ant" / name).symlink_to(target)
+    (pets / "ant" / "z").symlink_to(pets / "ant" / "old")
+    (pets / "loop").symlink_to(pets)
+    assert load_data(pets).fingerprint == seven != expected
+    assert left_out(caplog) == "5 links to a folder that counts already (loop, ant/a, ...)"
+
+
+def test_empty_files_are_named_and_are_not_one_picture_in_two_classes(pets, caplog):
+    expected = load_data(pets).fingerprint
+    (pets / "ant" / "e1.jpg").touch()
+    (pets / "cat" / "e2.jpg").touch()
+    assert load_data(pets).fingerprint == expected
+    assert left_out(caplog) == "2 empty files (ant/e1.jpg, cat/e2.jpg)"
+
+
+@pytest.mark.parametrize("installed", [True, False])
+def test_heic_counts_where_its_package_is_else_the_package_is_named(
+    installed, pets, caplog, monkeypatch
+):
+    (pets / "ant" / "IMG_1.HEIC").write_bytes(b"one")
+    (pets / "dog" / "IMG_2.heic").write_bytes(b"two")
+    monkeypatch.setattr(survey, "find_spec", lambda _: "found" if installed else None)
+    assert sum(load_data(pets).sizes) == (32 if installed else 30)
+    said = "2 .heic files (ant/IMG_1.HEIC, dog/IMG_2.heic): pip install pillow-heif"
+    assert left_out(caplog) == ("" if installed else said)
+
+
+def test_what_is_left_out_is_said_before_a_folder_is_refused(pets, caplog):
+    (pets / "eel").mkdir()
+    (pets / "eel" / "a.dng").write_bytes(b"raw")
+    with pytest.raises(DataError, match=r"eel \(0\)"):
+        load_data(pets)
+    assert left_out(caplog) == "1 .dng file (eel/a.dng): export them as JPEG"
+
+
+def test_a_class_that_test_lacks_is_named(given, caplog):
+    load_data(given)
+    assert "test: no pictures of ant" in caplog.text
 
 
 def test_pictures_in_folders_within_a_class_count(tmp_path):
@@ -148,9 +244,10 @@ def test_pictures_in_folders_within_a_class_count(tmp_path):
 
 def test_endings_in_capitals_and_other_formats_count(tmp_path):
     fill(tmp_path / "pets", {"ant": 3, "cat": 3})
-    picture(tmp_path / "pets" / "ant" / "A.JPG", 50)
-    picture(tmp_path / "pets" / "cat" / "b.webp", 51)
-    assert sum(load_data(tmp_path / "pets").sizes) == 8
+    endings = ("JPG", "webp", "jfif", "jpe", "tif", "Bmp", "avif", "pgm")
+    for number, ending in enumerate(endings):
+        (tmp_path / "pets" / "ant" / f"a.{ending}").write_bytes(bytes([number]))
+    assert sum(load_data(tmp_path / "pets").sizes) == 6 + len(endings)
 
 
 @pytest.mark.parametrize(
@@ -247,11 +344,9 @@ def test_copies_count_once_and_are_reported_when_a_folder_is_split(pets, caplog)
     expected = load_data(pets).fingerprint
     for i in range(4):
         shutil.copy(pets / "ant" / "3.png", pets / "ant" / f"copy_{i}.png")
-    with caplog.at_level(logging.WARNING):
-        data = load_data(pets)
-    assert data.fingerprint == expected
-    assert str(pets / "ant" / "copy_2.png") in caplog.text
-    assert str(pets / "ant" / "3.png") in caplog.text
+    assert load_data(pets).fingerprint == expected
+    one, other = (f"ant/copy_{i}.png is ant/3.png" for i in range(2))
+    assert left_out(caplog) == f"4 repeated files ({one}, {other}, ...)"
 
 
 def test_a_class_that_is_one_picture_many_times_is_too_small(tmp_path):

@@ -1,0 +1,68 @@
+"""Files of identical content: a test picture that was trained on, one picture many times."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING
+
+from tl_core.errors import DataError
+from tl_core.progress import progress
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tl_core.data.survey import Picture, Survey
+    from tl_core.sources import FileReader
+
+#: Bytes of files that were compared and are held until they are decoded, so that they are opened
+#: once; of a folder in which more have their size in common, the rest is opened a second time.
+ROOM = 256 * 2**20
+
+
+def check_leak(train: list[Picture], test: list[Picture], reader: FileReader) -> None:
+    """Raise DataError where a test picture is the same file as a training picture."""
+    trained = {picture.path for picture in train}
+    for same in _same_content([*train, *test], reader):
+        first, last = same[0].path, same[-1].path
+        if first in trained and last not in trained:
+            raise DataError(
+                f"{first} and {last} are the same file: a test picture that was trained on makes "
+                "accuracy look better than it is; remove it from one of the two"
+            )
+
+
+def without_copies(pictures: list[Picture], survey: Survey, reader: FileReader) -> list[Picture]:
+    """The first picture of each content; the others are noted.
+
+    DataError where one is in two classes.
+    """
+    copies = set()
+    for first, *rest in _same_content(pictures, reader):
+        for copy in rest:
+            if copy.label != first.label:
+                raise DataError(
+                    f"{first.path} and {copy.path} are the same file in two classes; keep the one "
+                    "in the class it belongs to"
+                )
+            reader.digest(copy.path)  # holds it no longer
+            copies.add(copy.path)
+            survey.leave_out_copy(copy.path, first.path)
+    return [picture for picture in pictures if picture.path not in copies]
+
+
+def _same_content(pictures: list[Picture], reader: FileReader) -> Iterator[list[Picture]]:
+    """Groups of pictures with identical files; only the few files of equal size are read."""
+    by_size = defaultdict(list)
+    for picture in pictures:
+        by_size[picture.path.stat().st_size].append(picture)
+    suspects = {size: group for size, group in by_size.items() if len(group) > 1}
+    room = ROOM
+    with progress(sum(map(len, suspects.values())), "look for identical files") as bar:
+        for size, group in suspects.items():
+            by_content = defaultdict(list)
+            for picture in group:
+                hold = room >= size
+                room -= size if hold else 0
+                by_content[reader.digest(picture.path, lambda _, hold=hold: hold)].append(picture)
+                bar.update()
+            yield from (same for same in by_content.values() if len(same) > 1)
