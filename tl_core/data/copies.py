@@ -57,12 +57,15 @@ def _same_content(pictures: list[Picture], reader: FileReader) -> Iterator[list[
         by_size[picture.path.stat().st_size].append(picture)
     suspects = {size: group for size, group in by_size.items() if len(group) > 1}
     room = ROOM
+
+    def has_room(_digest: str) -> bool:
+        return room >= 0
+
     with progress(sum(map(len, suspects.values())), "look for identical files") as bar:
         for size, group in suspects.items():
             by_content = defaultdict(list)
             for picture in group:
-                hold = room >= size
-                room -= size if hold else 0
-                by_content[reader.digest(picture.path, lambda _, hold=hold: hold)].append(picture)
+                room -= size
+                by_content[reader.digest(picture.path, has_room)].append(picture)
                 bar.update()
             yield from (same for same in by_content.values() if len(same) > 1)

@@ -65,7 +65,7 @@ class Survey:
 
     def leave_out_files(self, folder: Path) -> None:
         """Note the files that lie in ``folder`` itself, where only sub-folders should."""
-        for path in folder.iterdir():
+        for path in sorted(folder.iterdir()):
             if not path.is_dir() and self._is_picture(path):
                 self.leave_out("picture(s) outside the class folders", self._name(path))
 
@@ -79,7 +79,7 @@ class Survey:
         for place, folders, files in os.walk(folder, onerror=self._unreadable, followlinks=True):
             here = Path(place)
             folders[:] = [name for name in sorted(folders) if self._enters(here / name, seen)]
-            found += [here / name for name in files if self._is_picture(here / name)]
+            found += [here / name for name in sorted(files) if self._is_picture(here / name)]
         return sorted(found, key=lambda path: path.as_posix())
 
     def leave_out(self, kind: str, name: str) -> None:
