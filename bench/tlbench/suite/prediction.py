@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tl_core.data import folder
+from tl_core.data.survey import Survey
 from tl_core.errors import ImageError
 from tl_core.sources import FileSource
 from tlbench.suite.quiet import import_tensorflow
@@ -43,13 +43,15 @@ class ReadableFiles(FileSource):
 
     errors: dict[int, str] = field(default_factory=dict)
 
-    def take(self, indices: Sequence[int] | NDArray[np.integer]) -> list[NDArray[np.uint8]]:
+    def take(
+        self, indices: Sequence[int] | NDArray[np.integer], size: int | None = None
+    ) -> list[NDArray[np.uint8]]:
         """The pictures at these positions, decoded now; see ``FileSource``."""
-        return [self._one(int(i)) for i in indices]
+        return [self._one(int(i), size) for i in indices]
 
-    def _one(self, position: int) -> NDArray[np.uint8]:
+    def _one(self, position: int, size: int | None) -> NDArray[np.uint8]:
         try:
-            (pixels,) = super().take([position])
+            (pixels,) = super().take([position], size)
         except ImageError as error:
             self.errors[position] = str(error)
             return np.zeros((1, 1, 3), np.uint8)
@@ -82,8 +84,10 @@ def _matches(pattern: str) -> list[str]:
 def _files(path: Path) -> list[Path]:
     if not path.is_dir():
         return [path]
-    found = folder._images_below(path)  # noqa: SLF001 - as data sets are searched
-    return sorted(found, key=lambda each: each.as_posix())
+    survey = Survey(path)
+    found = survey.pictures(path)
+    survey.warn()
+    return found
 
 
 def answers(
