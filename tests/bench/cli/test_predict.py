@@ -110,8 +110,9 @@ def test_command_library_and_served_model_give_the_same_answers(model, pictures,
         for answer in answers
     ]
     np.testing.assert_allclose(probabilities, rows, atol=1e-5)
-    # Resized by tf.image in the graph, by Pillow outside.
-    np.testing.assert_allclose(from_graph["probabilities"], rows, atol=0.05)
+    # In the graph, whole files are decoded, and resized by tf.image; outside, large files are
+    # decoded at a fraction of their size, and resized by Pillow.
+    np.testing.assert_allclose(from_graph["probabilities"], rows, atol=0.2)
     right = [name == label for name, label in zip(names, pictures.values(), strict=True)]
     assert np.mean(right) > 0.9
 

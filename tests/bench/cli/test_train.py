@@ -42,9 +42,14 @@ def photo_folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def converged(photo_folder, tiny_model, tmp_path_factory):
-    """The command without a number of epochs, as JSON, with the folder that it saved."""
+    """The command without a number of epochs, as JSON, with the folder that it saved.
+
+    Nothing is cached before it: else it doesn't open the network.
+    """
     target = tmp_path_factory.mktemp("trained") / "model"
-    done = tlbench("train", photo_folder, "--model", tiny_model, "--save", target, "--json")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TLBENCH_CACHE", str(tmp_path_factory.mktemp("empty")))
+        done = tlbench("train", photo_folder, "--model", tiny_model, "--save", target, "--json")
     assert done.exit_code == 0, done.output
     return done, target
 
