@@ -1,6 +1,8 @@
 """The whole job is judged first and by itself; stages then share one level."""
 
+import copy
 import itertools
+import json
 
 import numpy as np
 import pytest
@@ -52,6 +54,22 @@ def test_the_whole_job_comes_first_then_stages_in_the_jobs_order(words):
         *(WHOLE, "resize", "extract", "train (recompute)", "train (cached)", "evaluate"),
         "classify",
     ]
+
+
+def test_the_whole_job_from_picture_files_is_another_benchmark(write_run, tmp_path):
+    for day, faster in enumerate((1.0, 1.45)):
+        path = write_run(f"{day}.json", day=day, faster=faster, engine=f"e{day}")
+        run = json.loads(path.read_text(encoding="utf-8"))
+        (whole,) = (each for each in run["benchmarks"] if each["name"] == "test_pipeline")
+        files = copy.deepcopy(whole) | {"name": "test_pipeline_files"}
+        files["extra_info"]["track"] = "files"
+        run["benchmarks"].insert(0, files)
+        path.write_text(json.dumps(run), encoding="utf-8")
+    (found,) = compared(entries_of(collect([str(tmp_path / "results")]).runs))
+    assert [each.whole_job for each in found.entries] == [WHOLE, WHOLE]
+    assert list(found.cells)[:3] == [WHOLE, "pipeline (files)", "resize"]
+    told = [found.cells[name][1].significance for name in (WHOLE, "pipeline (files)")]
+    assert told == ["faster", "likely faster"]
 
 
 def test_a_ratio_that_convinces_alone_is_only_likely_among_other_stages(words):
