@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
 #: Pixels of a file, and JPEG's quality; colours are stored at half the resolution (4:2:0).
 WIDTH, HEIGHT, QUALITY = 500, 375, 90
-#: Standard deviation of the noise, in levels of 255.
-GRAIN = 4.0
+#: Standard deviation of the noise, in levels of 255: a file then has as many bytes as a photograph.
+GRAIN = 8.0
 #: What floors of jobs on such files are derived for.
 FORM = f"jpeg {WIDTH}x{HEIGHT} q{QUALITY}"
 #: The noise is fixed, and begins at another place in each file: a prime number further on.
