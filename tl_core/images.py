@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 import PIL
-from PIL import ExifTags, Image
+from PIL import ExifTags, Image, UnidentifiedImageError
 
 from tl_core.errors import ImageError
 from tl_core.jpeg import LEAST_RATIO, decode_jpeg, decoder_name, needed_side
@@ -144,7 +144,10 @@ def _bytes_of(source: str | PathLike[str] | bytes | BinaryIO) -> bytes:
 
 
 def _from_file(data: bytes, size: int | None) -> Pixels:
-    opened = Image.open(io.BytesIO(data), formats=readable_formats())
+    try:
+        opened = Image.open(io.BytesIO(data), formats=readable_formats())
+    except UnidentifiedImageError as error:
+        raise ImageError(f"it begins with {data[:15]!r}") from error
     with opened as image, _room.taken(image.width * image.height):
         stored = decode_jpeg(data, image, size)
         if stored is not None:

@@ -131,8 +131,13 @@ def test_paths_as_text_and_as_path_are_read(tmp_path):
 
 @pytest.mark.parametrize(
     ("content", "message"),
-    [(None, "no such file"), (b"", "not a picture"), (b"GIF89a rubbish", "not a picture")],
-    ids=["absent", "empty", "rubbish"],
+    [
+        (None, "no such file"),
+        (b"", "not a picture"),
+        (b"GIF89a rubbish", "not a picture"),
+        (b"<!DOCTYPE html><html>", r"not a picture .*it begins with b'<!DOCTYPE html>'"),
+    ],
+    ids=["absent", "empty", "rubbish", "page"],
 )
 def test_what_is_no_picture_is_named_in_the_error(tmp_path, content, message):
     path = tmp_path / "broken.png"

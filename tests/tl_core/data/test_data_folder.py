@@ -5,6 +5,7 @@ import os
 import shutil
 
 import numpy as np
+import pillow_heif
 import pytest
 from PIL import Image
 
@@ -220,6 +221,17 @@ def test_heic_counts_where_its_package_is_else_the_package_is_named(
     assert sum(load_data(pets).sizes) == (32 if installed else 30)
     said = "2 .heic files (ant/IMG_1.HEIC, dog/IMG_2.heic): pip install pillow-heif"
     assert left_out(caplog) == ("" if installed else said)
+
+
+def test_heic_pictures_are_read_whatever_they_are_called(pets):
+    smooth = Image.linear_gradient("L").resize((64, 48)).convert("RGB")
+    heic = pillow_heif.from_pillow(smooth)
+    for name in ("IMG_1.HEIC", "sent.jpg"):
+        heic.save(pets / "cat" / name, quality=95)
+        (pixels,) = FileSource((pets / "cat" / name,)).take([0])
+        assert np.abs(pixels.astype(int) - np.asarray(smooth)).max() < 12
+        assert sum(load_data(pets).sizes) == 31
+        (pets / "cat" / name).unlink()
 
 
 def test_what_is_left_out_is_said_before_a_folder_is_refused(pets, caplog):
