@@ -1,4 +1,4 @@
-"""Pictures of lines: results over time, every round, and accuracy against throughput."""
+"""Pictures of lines: results over time, and every round."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from tlbench.report.history_text import commits_text, legends, notes
 from tlbench.report.html.chart import (
     COLOURS,
-    MOST,
     MOST_LINES,
     PANEL,
     Chart,
@@ -19,7 +18,7 @@ from tlbench.report.html.chart import (
     shortened,
     tick,
 )
-from tlbench.report.table import per_second, seconds, share
+from tlbench.report.table import per_second, seconds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -29,7 +28,7 @@ if TYPE_CHECKING:
 
     from tlbench.compare.history import History, Series
     from tlbench.compare.latest import TimedRound
-    from tlbench.compare.overview import Point, Section
+    from tlbench.compare.overview import Section
 
 #: Points of a series that are drawn.
 POINTS = 300
@@ -199,47 +198,3 @@ def _draw_round_marks(
         points = [(n, each.relative) for n, each in enumerate(several, start=1) if chosen[n - 1]]
         if points:
             panel.plot(*zip(*points, strict=True), linestyle="", label=name, **shape)
-
-
-def pareto(points: Sequence[Point], number: int) -> Chart | None:
-    """Accuracy against throughput of all jobs on the same test images; None without points."""
-    shown = points[: 2 * MOST]
-    if not shown:
-        return None
-    return Chart(
-        name=f"pareto-{number}",
-        title="Accuracy and throughput",
-        about="The whole job from raw images to test accuracy. Further right is faster, further up "
-        "is more accurate, on the same test images. No other entry is better in both than those on "
-        "the line. Bars are 95 % intervals of the accuracy (Wilson).",
-        headings=("entry", "benchmark", "images/s", "top-1", "interval", "on the line"),
-        rows=tuple(
-            (
-                *(each.label, each.benchmark, per_second(each.rate), share(each.accuracy)),
-                *(" to ".join(map(share, each.interval)), "yes" * each.on_front),
-            )
-            for each in shown
-        ),
-        draw=partial(_draw_front, shown),
-    )
-
-
-def _draw_front(points: Sequence[Point]) -> Figure:
-    figure, (panel,) = panels(["top-1"], [3.4])
-    front = sorted((each.rate, each.accuracy) for each in points if each.on_front)
-    panel.plot(*zip(*front, strict=True), color="gray", linewidth=1.2, zorder=1)
-    labels = shortened(each.label for each in points)
-    for position, each in enumerate(points):
-        look = marker(position)
-        low, high = each.interval
-        panel.errorbar(
-            each.rate, each.accuracy,
-            [[max(0, each.accuracy - low)], [max(0, high - each.accuracy)]], color=look["color"],
-            marker=look["marker"], markersize=8, capsize=3, linestyle="",
-            label=f"{labels[each.label]}: {each.benchmark}",
-        )  # fmt: skip
-    panel.set_xlabel("images/s", fontsize=9)
-    panel.set_xlim(0, 1.1 * max(each.rate for each in points))
-    panel.xaxis.set_major_formatter(tick)
-    panel.legend(loc="upper left", bbox_to_anchor=(0, -0.14), frameon=False, fontsize=9)
-    return figure

@@ -11,15 +11,18 @@ from markupsafe import Markup
 
 from tlbench.machine.fact_format import facts_lines
 from tlbench.report.comparison_text import legend, mixture_text, weak_text
+from tlbench.report.cost_text import cost_answer, images
 from tlbench.report.html import bars
 from tlbench.report.html.chart import MOST
-from tlbench.report.html.lines import history, pareto, rounds
+from tlbench.report.html.fronts import money, pareto
+from tlbench.report.html.lines import history, rounds
 from tlbench.report.pictures import as_svg, drawing, write_picture
 from tlbench.report.table import per_second, seconds, share, times
 from tlbench.report.text import template
 from tlbench.runs.collect import progress
 
 if TYPE_CHECKING:
+    from tlbench.compare.comparison import Comparison
     from tlbench.compare.overview import Overview, Samples, Section
     from tlbench.compare.reference import Headline
     from tlbench.report.html.chart import Chart
@@ -27,7 +30,7 @@ if TYPE_CHECKING:
 #: Files that are listed; the others are counted.
 FILES = 200
 #: Behind ratios, by their significance.
-MARKS = {"faster": "▲", "slower": "▼"}
+MARKS = {"faster": "▲", "slower": "▼", "likely faster": "△", "likely slower": "▽"}
 #: Figures of a picture that are listed below it.
 ROWS = 1_000
 
@@ -35,6 +38,7 @@ ROWS = 1_000
 def charts(section: Section, number: int) -> list[Chart]:
     """A section's pictures; its place in the overview is numbered from 1."""
     several = (
+        money(section, number),
         bars.throughput(section.comparison, number),
         pareto(section.pareto, number),
         bars.peak(section.comparison, number),
@@ -67,6 +71,8 @@ def page(title: str, shown: Overview, folder: Path) -> str:
         times=times,
         headline=_geometric_mean,
         picked=_picked,
+        images=images,
+        cost_answer=_cost_answer,
         mixture=mixture_text,
         weak=weak_text,
     ).render(
@@ -109,6 +115,12 @@ def _geometric_mean(headline: Headline) -> str:
         f"geometric mean of {len(headline.parts)} benchmarks: {times(headline.mean)} times "
         f"{headline.reference}"
     )
+
+
+def _cost_answer(comparison: Comparison) -> str:
+    """Which machine gives most images per unit of currency, and how sure that is; else empty."""
+    labels = [entry.label for entry in comparison.entries]
+    return cost_answer(comparison.costs, labels) if comparison.costs else ""
 
 
 def _picked(samples: Samples) -> str:
