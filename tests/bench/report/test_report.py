@@ -7,6 +7,7 @@ import re
 from datetime import date
 from html.parser import HTMLParser
 from pathlib import Path
+from statistics import geometric_mean
 from urllib.parse import unquote
 
 import numpy as np
@@ -18,6 +19,7 @@ from tlbench.cli.main import main
 from tlbench.cli.report import TITLE
 from tlbench.compare.entries import entries_of
 from tlbench.compare.overview import overview
+from tlbench.compare.prices import Prices
 from tlbench.compare.reference import Headline, reference_first
 from tlbench.machine.noise_sample import NoiseSample
 from tlbench.report.html import page as page_module
@@ -400,7 +402,7 @@ def test_a_job_begins_with_the_whole_job_the_fastest_first(undrawn, write_run, w
 
 
 def test_the_mean_of_all_benchmarks_is_a_footnote(undrawn, many, write_report, monkeypatch):
-    part = Headline(2.5, {"extract": 2.5, "resize": 2.5}, "a machine")
+    part = Headline(9.0, 3.5, 2.5, {"extract": 2.5, "resize": 2.5}, "a machine")
     monkeypatch.setattr("tlbench.compare.comparison.headline", lambda _: part)
     page, text = write_report()
     (footnote,) = {each for each in page.text if "geometric mean" in each}
@@ -475,3 +477,47 @@ def test_other_precisions_are_multiples_of_the_float32_peak(
     chart = chart_of(tmp_path, "peak")
     assert chart.title.startswith(title)
     assert {row[-1] for row in chart.rows} == {text}
+
+
+@pytest.fixture
+def priced(write_run):
+    """A slow machine that is cheap, a fast one that is not, and a slow one that is as dear."""
+    for day in range(3):
+        for name, faster in (("cheap", 1.0), ("fast", 2.0), ("dear", 0.5)):
+            facts = {"cpu": name}
+            write_run(f"{name}/{day}.json", day=day, faster=faster * (1 + day / 50), facts=facts)
+    return {"cheap": 0.1, "fast": 0.8, "dear": 0.8}
+
+
+def test_with_prices_the_page_begins_with_what_gives_most_images(
+    undrawn, priced, write_report, tmp_path
+):
+    options = [f"--price={name}={price}" for name, price in priced.items()]
+    _, text = write_report(*options)
+    answer = text[: text.index("<nav")]
+    most, low, high = (
+        float(each.replace(",", ""))
+        for each in re.search(
+            r"currency: ([\d,]+) \(95 % interval ([\d,]+) to ([\d,]+)", answer
+        ).groups()
+    )
+    runs = collect([str(tmp_path / "results" / "cheap")]).runs
+    rates = [row.images_per_s for run in runs for row in run.rows if row.stage == "pipeline"]
+    assert most == pytest.approx(3600 * geometric_mean(rates) / 0.1, rel=5e-3)
+    assert low < most < high
+    assert "significant" in answer
+    assert "per unit of currency" not in write_report()[1]
+
+
+def test_the_frontier_has_what_no_other_machine_beats_in_money_and_time(priced, tmp_path):
+    entries = entries_of(collect([str(tmp_path / "results")]).runs)
+    (section,) = overview(entries, Prices(priced)).sections
+    (chart,) = (each for each in charts(section, 1) if each.name == "money-1")
+    places = {row[0]: row[-1] for row in chart.rows}
+    beaten = [label for label, place in places.items() if place != "on the frontier"]
+    assert (len(places), len(beaten)) == (3, 1)
+    assert "dear" in beaten[0]
+    (panel,) = chart.draw().axes
+    seconds = {each.label: each.seconds for each in section.summaries}
+    front = sorted(seconds[label] for label in places if label not in beaten)
+    assert list(panel.get_lines()[0].get_xdata()) == pytest.approx(front)
