@@ -189,7 +189,7 @@ class Point:
     """A benchmark of an entry.
 
     Attributes:
-        label: The entry's, with what its job is.
+        label: The entry's, with what its job is where there are several.
         rate: Images per second.
         interval: The 95 % interval of the top-1 accuracy (Wilson).
         on_front: Whether no other point has at least as much of both, and more of one.
@@ -203,22 +203,29 @@ class Point:
     on_front: bool
 
 
-def pareto(comparisons: Sequence[Comparison]) -> Iterator[Point]:
-    """Points of jobs on the same test images; none unless there are two."""
+def pareto(comparisons: Sequence[Comparison]) -> list[Point]:
+    """Points of jobs on the same test images, those on the front first; none unless there are two.
+
+    Of both kinds the fastest first.
+    """
     cells = list(_cells(comparisons))
-    if len(cells) < 2:
-        return
     front = on_frontier([(cell.rate, top1) for *_, cell, top1 in cells])
-    for (label, name, cell, top1), best in zip(cells, front, strict=True):
-        count = cell.last.test_size
-        yield Point(label, name, cell.rate, top1, wilson(round(top1 * count), count), best)
+    points = [
+        Point(label, name, cell.rate, top1, wilson(round(top1 * count), count), best)
+        for (label, name, cell, top1), best in zip(cells, front, strict=True)
+        if (count := cell.last.test_size)
+    ]
+    points.sort(key=lambda point: (not point.on_front, -point.rate))
+    return points if len(points) > 1 else []
 
 
 def _cells(comparisons: Sequence[Comparison]) -> Iterator[tuple[str, str, Cell, float]]:
+    """Labels, which name the job where there are several, benchmarks and their accuracies."""
     for each in comparisons:
         facts = dict(each.job.facts)
-        job = f"{facts.get('workload', 'mixed')} {facts.get('precision', '')}".strip()
+        job = f", {facts.get('workload', 'mixed')} {facts.get('precision', '')}".rstrip()
         for position, entry in enumerate(each.entries):
+            label = entry.label + job * (len(comparisons) > 1)
             for name, cell in each.of_entry(position).items():
                 if name.startswith(WHOLE_JOBS) and cell.accuracy is not None:
-                    yield f"{entry.label}, {job}", name, cell, cell.accuracy
+                    yield label, name, cell, cell.accuracy

@@ -392,13 +392,13 @@ def test_a_job_begins_with_the_whole_job_the_fastest_first(undrawn, write_run, w
     times = [float(re.search(r"([\d.]+) s<", card)[1]) for card in cards]
     assert times == pytest.approx([times[0], 2 * times[0], 4 * times[0]], rel=0.02)
     ratios = [re.findall(r'class="ratio">(.*?)×', card) for card in cards]
-    assert ratios == [["4.00"], ["2.00"], []]  # of the first that was measured
+    assert ratios == [["4.00"], ["2.00"], ["1"]]  # of the first that was measured
     assert ["the fastest" in card for card in cards] == [True, False, False]
     assert all("top-1 0.7500" in card for card in cards)
     write_run("3.json", engine="alike", faster=1.98)
     text = write_report()[1]
     assert "; shortest" in text
-    assert "the fastest" not in text
+    assert "; the fastest" not in text
 
 
 def test_the_mean_of_all_benchmarks_is_a_footnote(undrawn, many, write_report, monkeypatch):
@@ -406,7 +406,8 @@ def test_the_mean_of_all_benchmarks_is_a_footnote(undrawn, many, write_report, m
     monkeypatch.setattr("tlbench.compare.comparison.headline", lambda _: part)
     page, text = write_report()
     (footnote,) = {each for each in page.text if "geometric mean" in each}
-    assert footnote == "geometric mean of 2 benchmarks: 2.50 times a machine"
+    assert footnote == "geometric mean of 2 benchmarks: 2.50"
+    assert "a machine" in page.text
     assert not any("2.50" in big for big in re.findall('<div class="big">.*', text))
 
 

@@ -30,8 +30,8 @@ MOST_LINES = 6
 PANEL = 1.25
 #: Width of a picture in inches.
 WIDTH = 7.6
-#: Characters of a line of a label beside a bar, and of a label in a legend.
-LENGTH, LONG = 38, 72
+#: Characters of a label beside a bar in one line and in two, and of a label in a legend.
+LENGTH, DOUBLE, LONG = 38, 80, 108
 
 
 @dataclass(frozen=True)
@@ -121,16 +121,18 @@ def _cut(text: str, starts: Iterable[int], length: int) -> str:
 
 
 def two_lines(labels: Iterable[str]) -> list[str]:
-    """Labels from files, each in at most two lines."""
+    """Labels from files, each in at most two lines, of much the same length."""
     labels = list(labels)
-    texts = shortened(labels)
-    return ["\n".join(_wrapped(texts[label])) for label in labels]
+    texts = shortened(labels, DOUBLE)
+    return [_wrapped(texts[label]) for label in labels]
 
 
-def _wrapped(text: str) -> list[str]:
-    """At most two lines, as short as words allow."""
-    several = (textwrap.wrap(text, width, break_on_hyphens=False) for width in count(LENGTH))
-    return next(lines for lines in several if len(lines) <= 2)
+def _wrapped(text: str) -> str:
+    if len(text) <= LENGTH:
+        return text
+    whole_words = {"break_on_hyphens": False, "break_long_words": False}
+    several = (textwrap.wrap(text, width, **whole_words) for width in count(len(text) // 2))
+    return "\n".join(next(lines for lines in several if len(lines) <= 2))
 
 
 def tick(value: float, _position: float) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
-from tlbench.report.cost_text import HEADINGS, cost_answer, cost_row
+from tlbench.report.cost_text import HEADINGS, cost_row
 from tlbench.report.html.chart import (
     MOST,
     Chart,
@@ -42,13 +42,12 @@ class Mark(NamedTuple):
 
 def pareto(points: Sequence[Point], number: int) -> Chart | None:
     """Accuracy and throughput of all jobs on the same test images; None without points."""
-    shown = points[: 2 * MOST]
-    if not shown:
+    if not points:
         return None
     marks = [
         Mark(position, f"{each.label}: {each.benchmark}", each.rate, each.accuracy, *each.interval,
              each.on_front)
-        for position, each in enumerate(shown)
+        for position, each in enumerate(points[:MOST])
     ]  # fmt: skip
     return Chart(
         name=f"pareto-{number}",
@@ -62,17 +61,17 @@ def pareto(points: Sequence[Point], number: int) -> Chart | None:
                 *(each.label, each.benchmark, per_second(each.rate), share(each.accuracy)),
                 *(" to ".join(map(share, each.interval)), "yes" * each.on_front),
             )
-            for each in shown
+            for each in points
         ),
         draw=partial(_draw, marks, "images/s", "top-1", None),
-        notes=not_shown(points, 2 * MOST),
+        notes=not_shown(points, MOST),
     )
 
 
 def money(section: Section, number: int) -> Chart | None:
-    """What the whole job costs, and how long it takes; None where no machine has a price."""
+    """What the whole job costs, and how long it takes; None without two entries with a price."""
     ranking = section.comparison.costs
-    if ranking is None:
+    if ranking is None or len(ranking.entries) < 2:
         return None
     labels = [entry.label for entry in section.comparison.entries]
     marks = [
@@ -89,7 +88,7 @@ def money(section: Section, number: int) -> Chart | None:
         headings=("entry", *HEADINGS[1:-1], "frontier"),
         rows=tuple(cost_row(each, labels) for each in ranking.entries),
         draw=partial(_draw, marks, "seconds", "images per unit of currency", 0),
-        notes=(cost_answer(ranking, labels), *not_shown(ranking.entries, MOST)),
+        notes=not_shown(ranking.entries, MOST),
     )
 
 

@@ -110,11 +110,8 @@ def write_plots(shown: Overview, folder: Path) -> list[str]:
 def _geometric_mean(headline: Headline) -> str:
     """The footnote of an entry's whole job: its mean over all benchmarks."""
     if headline.mean is None:
-        return f"no mean of all benchmarks ({headline.reason})"
-    return (
-        f"geometric mean of {len(headline.parts)} benchmarks: {times(headline.mean)} times "
-        f"{headline.reference}"
-    )
+        return f"no geometric mean of all benchmarks ({headline.reason})"
+    return f"geometric mean of {len(headline.parts)} benchmarks: {times(headline.mean)}"
 
 
 def _cost_answer(comparison: Comparison) -> str:
