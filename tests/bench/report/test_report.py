@@ -293,7 +293,7 @@ def test_a_picture_has_room_for_so_many_entries_and_the_table_for_all(
     _, text = write_report()
     table = text[text.index('id="table-1"') : text.index('id="throughput-1"')]
     assert table.count(">extract<") == MOST + 3
-    figures = text[text.index('id="throughput-1"') : text.index('id="breakdown-1"')]
+    figures = text[text.index('id="throughput-1"') : text.index('id="pareto-1"')]
     listed = figures[figures.index("<tbody>") :]
     assert listed.count(">extract<") == MOST
     assert figures.count(f"Not shown, for lack of room: the last 3 of {MOST + 3} entries.") == 1
