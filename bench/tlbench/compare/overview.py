@@ -211,12 +211,15 @@ def pareto(comparisons: Sequence[Comparison]) -> list[Point]:
     cells = list(_cells(comparisons))
     front = on_frontier([(cell.rate, top1) for *_, cell, top1 in cells])
     points = [
-        Point(label, name, cell.rate, top1, wilson(round(top1 * count), count), best)
+        Point(label, name, cell.rate, top1, _interval(top1, cell.last.test_size), best)
         for (label, name, cell, top1), best in zip(cells, front, strict=True)
-        if (count := cell.last.test_size)
     ]
     points.sort(key=lambda point: (not point.on_front, -point.rate))
     return points if len(points) > 1 else []
+
+
+def _interval(top1: float, count: int) -> tuple[float, float]:
+    return wilson(round(top1 * count), count)
 
 
 def _cells(comparisons: Sequence[Comparison]) -> Iterator[tuple[str, str, Cell, float]]:
