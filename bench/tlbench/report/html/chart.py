@@ -130,8 +130,10 @@ def two_lines(labels: Iterable[str]) -> list[str]:
 def _wrapped(text: str) -> str:
     if len(text) <= LENGTH:
         return text
-    whole_words = {"break_on_hyphens": False, "break_long_words": False}
-    several = (textwrap.wrap(text, width, **whole_words) for width in count(len(text) // 2))
+    several = (
+        textwrap.wrap(text, width, break_on_hyphens=False, break_long_words=False)
+        for width in count(len(text) // 2)
+    )
     return "\n".join(next(lines for lines in several if len(lines) <= 2))
 
 
