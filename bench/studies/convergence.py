@@ -3,13 +3,15 @@
 Run as ``python -m bench.studies.convergence FILE`` with the suite's own options. On features of the
 workload's model, for several data sets and sizes and many seeds: one epoch; twenty epochs; as many
 as held-out images gain by, and the head of that epoch; and as ``tlbench train`` does it, that many
-epochs on all training images.
+epochs on all training images. The guide to a person's own images has the means.
 """
 
 from __future__ import annotations
 
+from statistics import fmean
 from typing import TYPE_CHECKING
 
+from bench.studies.blocks import cell_line, heading, of_study, range_text
 from bench.studies.fresh import Task, run_fresh, study
 from bench.studies.options import as_workload
 from tl_core.convergence import Convergence, fit_to_convergence, held_out_split
@@ -81,6 +83,26 @@ def _heads(
     kept = trained(done.epochs, held_out_split(split.labels, seed)[0])
     return heads | {"best epoch": kept, "refitted": refitted}, done
 
+
+def table(outcome: Task) -> str:
+    """Mean accuracies by data set and way of training."""
+    ways = {
+        "1 epoch": "1 epoch",
+        "20 epochs": "20 epochs",
+        "best epoch": "held-out images left out",
+        "refitted": "as `train` does",
+    }
+    lines = heading("data set, training images", *ways.values(), "epochs")
+    for job in outcome["jobs"]:
+        means = [f"{fmean(job[way]):.4f}" for way in ways]
+        epochs = range_text(job["epochs"], "{:.0f}")
+        lines.append(cell_line([f"{job['data']}, {job['train_size']:,}", *means, epochs]))
+    seeds = len(outcome["jobs"][0]["epochs"])
+    return "\n".join([*lines, "", f"Means of {seeds} seeds; epochs: median and range."])
+
+
+GUIDE = "docs/images.md"
+BLOCKS = (of_study("convergence", "convergence.json", table),)
 
 TASKS: dict[str, Callable[..., Task]] = {"accuracies": accuracies}
 
