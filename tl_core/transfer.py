@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tl_core.convergence import Convergence, fit_to_convergence
-from tl_core.engines.names import REFERENCE, has_runtime
+from tl_core.engines.names import REFERENCE
 from tl_core.extractor import FeatureExtractor
 from tl_core.head import (
     LEARNING_RATE,
     STRENGTH,
-    ArrayTrainer,
     Evaluation,
     Head,
     evaluation,
@@ -19,9 +18,9 @@ from tl_core.head import (
 )
 from tl_core.serving import Trained, load_model, save_model
 from tl_core.sources import as_source
-from tl_core.streaming import BATCH_SIZE, resized_batches
+from tl_core.streaming import BATCH_SIZE
 from tl_core.summary import Summary, summarize
-from tl_core.tensorflow_trainer import TensorFlowTrainer
+from tl_core.trainers import inputs_of, trainer_for
 from tl_core.training import (
     Track,
     check_options,
@@ -35,7 +34,7 @@ from tl_core.training import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
     from os import PathLike
 
     import numpy as np
@@ -115,19 +114,12 @@ class TransferModel:
         """
         if learning_rate is None:
             learning_rate = FINE_TUNE_LEARNING_RATE if self.fine_tune else LEARNING_RATE
-        rate = checked_learning_rate(learning_rate)
-        frozen = not self.fine_tune
-        if frozen and (self.extractor.cache or has_runtime(self.extractor.engine)):
-            self._trainer = ArrayTrainer(self.head, learning_rate=rate)
-        else:
-            network = self.extractor.network
-            self._trainer = TensorFlowTrainer(
-                self.head,
-                learning_rate=rate,
-                device=network.device,
-                backbone=None if frozen else network.module,
-                image_size=network.image_size,
-            )
+        self._trainer = trainer_for(
+            self.head,
+            self.extractor,
+            learning_rate=checked_learning_rate(learning_rate),
+            fine_tune=self.fine_tune,
+        )
         return self._trainer
 
     def fit(
@@ -164,12 +156,7 @@ class TransferModel:
             rows = extractor.extract(source, batch_size=batch_size)
             return self._train(rows_of(rows, batch_size), targets, epochs, seed)
 
-        def inputs(order: NDArray[np.int64]) -> Iterator[tuple[NDArray[np.int64], NDArray[Any]]]:
-            if not self.fine_tune:
-                return extractor.batches(source, order, batch_size=batch_size)
-            size, method = extractor.image_size, extractor.resize
-            return resized_batches(source, order, size, batch_size=batch_size, method=method)
-
+        inputs = inputs_of(extractor, source, batch_size, fine_tune=self.fine_tune)
         return self._train(inputs, targets, epochs, seed)
 
     def fit_features(

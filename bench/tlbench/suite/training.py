@@ -116,7 +116,7 @@ def missed_images(test: Split, result: Evaluation, names: Sequence[str]) -> list
             probability=float(result.confidences[i]),
             file=files[i],
         )
-        for i, pixels in zip(chosen, test.images.take(chosen), strict=True)
+        for i, pixels in zip(chosen, test.images.take(chosen, SIDE), strict=True)
     ]
 
 
