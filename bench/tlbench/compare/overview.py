@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tlbench.compare.comparison import compared
-from tlbench.compare.entries import by_job
+from tlbench.compare.entries import FROM_FILES, by_job
 from tlbench.compare.history import histories
 from tlbench.compare.latest import breakdown, rounds_of
 from tlbench.compare.prices import NO_PRICES
@@ -230,5 +230,7 @@ def _cells(comparisons: Sequence[Comparison]) -> Iterator[tuple[str, str, Cell, 
         for position, entry in enumerate(each.entries):
             label = entry.label + job * (len(comparisons) > 1)
             for name, cell in each.of_entry(position).items():
-                if name.startswith(WHOLE_JOBS) and cell.accuracy is not None:
+                # What went through picture files has other pixels.
+                named = name.startswith(WHOLE_JOBS) and name != FROM_FILES
+                if named and cell.accuracy is not None:
                     yield label, name, cell, cell.accuracy

@@ -11,6 +11,7 @@ from scipy import stats
 from tlbench.compare.comparison import compared
 from tlbench.compare.entries import entries_of
 from tlbench.compare.judging import corrected
+from tlbench.compare.overview import pareto
 from tlbench.runs.collect import collect
 from tlbench.stats.ratios import ALARM, holm, ratio
 
@@ -70,6 +71,8 @@ def test_the_whole_job_from_picture_files_is_another_benchmark(write_run, tmp_pa
     assert list(found.cells)[:3] == [WHOLE, "pipeline (files)", "resize"]
     told = [found.cells[name][1].significance for name in (WHOLE, "pipeline (files)")]
     assert told == ["faster", "likely faster"]
+    # Its accuracy is of other pixels.
+    assert {point.benchmark for point in pareto([found])} == {WHOLE}
 
 
 def test_a_ratio_that_convinces_alone_is_only_likely_among_other_stages(words):
