@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 #: Share of each class's training images that is held out.
 HELD_OUT = 0.2
 #: Training ends where the loss of held-out images hasn't fallen for so many epochs and steps: with
-#: few images an epoch has few steps.
-PATIENCE_EPOCHS, PATIENCE_STEPS = 10, 200
+#: few images an epoch has few steps. By less than so many nats isn't fallen: what is easily told
+#: apart would be trained on for ever.
+PATIENCE_EPOCHS, PATIENCE_STEPS, LEAST_GAIN = 10, 200, 1e-3
 #: It ends after so many epochs at the latest; with few images, after so many steps.
 MOST_EPOCHS, MOST_STEPS = 100, 10_000
 
@@ -61,7 +62,7 @@ class _Watch:
         """Whether the loss hasn't fallen for too long; called after each epoch."""
         self._epoch += 1
         loss = evaluation(self._head.predict(self._features), self._labels).loss
-        if loss < self.loss:
+        if loss < self.loss - LEAST_GAIN:
             self.best, self.loss = self._epoch, loss
         self.converged = self._epoch - self.best >= self._patience
         return self.converged

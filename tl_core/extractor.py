@@ -97,6 +97,11 @@ class FeatureExtractor:
         self.feature_size: int = known["feature_size"]
         self.digest: str = known["digest"]
 
+    @property
+    def is_open(self) -> bool:
+        """Whether the network was opened; else all features so far were in the cache."""
+        return "opened" in vars(self)
+
     @cached_property
     def opened(self) -> Opened:
         """The network, and what is known of it."""

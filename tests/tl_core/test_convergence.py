@@ -48,6 +48,12 @@ def test_what_is_easy_is_trained_for_longer_than_one_epoch():
     assert done.losses[-1] < 0.2 * done.losses[0]
 
 
+def test_what_is_easily_told_apart_is_not_trained_on_for_ever():
+    _, done = converged(*clusters(80, noise=0.01))
+    assert done.converged
+    assert done.held_out_loss < 0.05
+
+
 def test_the_head_is_that_of_as_many_epochs_on_all_images():
     features, labels = clusters(60, noise=1.0)
     head, done = converged(features, labels)

@@ -76,6 +76,7 @@ def open_model(handle: str, kind: Kind, engine: str, settings: NetworkSettings) 
         DeviceError: No such device, or threads that can't be set any more.
     """
     check_engine(engine, settings.precision)
+    log.info("opening %s in the engine %s", handle, engine)
     with _set_up(engine, settings) as devices:
         model = Model(resolve(handle, kind), handle, kind)
         if engine == AUTO:
@@ -119,7 +120,6 @@ def _start_tensorflow(settings: NetworkSettings) -> Devices:
 
 def _open(model: Model, engine: str, devices: Devices, settings: NetworkSettings) -> Opened:
     """One engine, with its workers tuned, compared with the reference."""
-    log.info("opening %s in the engine %s", model.handle, engine)
     check_device(engine, devices)
     if has_runtime(engine):
         runtime_of(engine)
@@ -170,6 +170,7 @@ def _fastest(model: Model, devices: Devices, settings: NetworkSettings) -> str:
     def compute() -> str:
         opened, refused = {}, []
         for engine in _able(settings):
+            log.info("trying the engine %s, once", engine)
             try:
                 opened[engine] = _open(model, engine, devices, settings).network
             except (ModelError, DeviceError) as error:

@@ -58,8 +58,9 @@ class TrainingJob:
 class Training:
     """A trained model with its test result, each epoch's loss in nats, and the seconds it all took.
 
-    Feature extraction is in these seconds. ``convergence`` is None where epochs were given;
-    ``confusion`` has the result's predictions, counted.
+    Feature extraction is in these seconds; ``reused`` says that all features were in the cache.
+    ``convergence`` is None where epochs were given; ``confusion`` has the result's predictions,
+    counted.
     """
 
     model: TransferModel
@@ -67,6 +68,7 @@ class Training:
     losses: list[float]
     convergence: Convergence | None
     seconds: float
+    reused: bool
     result: Evaluation
     confusion: Confusion
 
@@ -97,7 +99,8 @@ def train(job: TrainingJob, say: Callable[[str], object]) -> Training:
         model.predict(data.test.images, batch_size=options.batch_size), data.test.labels
     )
     counts = confusion(data.test.labels, result.predictions, data.class_names)
-    return Training(model, data, losses, convergence, seconds, result, counts)
+    reused = not model.extractor.is_open
+    return Training(model, data, losses, convergence, seconds, reused, result, counts)
 
 
 def missed_images(test: Split, result: Evaluation, names: Sequence[str]) -> list[MissedImage]:

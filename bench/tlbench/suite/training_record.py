@@ -99,7 +99,7 @@ def text(training: Training, record: dict[str, Any]) -> str:
     """What is printed for a person."""
     low, high = record["accuracy_interval_95"]
     train, test = record["train_size"], record["test_size"]
-    reused = "; cached features reused" * record["features_kept"]
+    reused = "; cached features reused" * training.reused
     lines = [
         str(training.model.summary()),
         f"{record['data']}: {len(record['classes'])} classes, {train:,} + {test:,} images",

@@ -118,10 +118,13 @@ def test_a_person_reads_what_was_trained_and_by_what(photo_folder, train):
     assert "trainable" in done.stdout
     assert "majority-class baseline: 0.5000" in done.stdout
     assert "only 4 training steps: increase --epochs" in done.stdout
+    assert "reused" not in done.stdout
 
 
-def test_a_person_reads_how_the_epochs_were_found(photo_folder, train):
+def test_a_person_reads_how_the_epochs_were_found(photo_folder, train, converged):
     done = train(photo_folder)
+    assert "; cached features reused" in done.stdout
+    assert "opening" not in done.stderr
     assert re.search(
         r"\d+ epochs on all 48 training images: after so many, the loss of", done.stdout
     )
