@@ -12,7 +12,7 @@ from tl_core.errors import ModelError
 from tl_core.extractor import DEFAULT_MODEL
 from tl_core.head import softmax
 from tl_core.labels import imagenet_labels
-from tl_core.models.module import are_probabilities
+from tl_core.models.requirement import are_probabilities
 from tl_core.sources import as_source
 from tl_core.streaming import BATCH_SIZE, run_network
 
@@ -38,7 +38,7 @@ class ImageClassifier:
         handle: As for ``FeatureExtractor``; Hub calls this form ``classification``.
         labels: Class names in output order; None takes ImageNet's, with "background" first where
             the model has 1001 outputs. With labels, a model of any number of outputs will do.
-        engine, image_size, device, threads, precision, workers, chunk: As for
+        engine, image_size, device, threads, precision, workers, chunk, input_range, layer: As for
             ``FeatureExtractor``.
         fallback_size: Side of the square input where the model has none of its own.
 
@@ -60,6 +60,8 @@ class ImageClassifier:
         precision: str = "fp32",
         workers: int | None = None,
         chunk: int | None = None,
+        input_range: str | None = None,
+        layer: str | None = None,
     ) -> None:
         settings = NetworkSettings(
             image_size=image_size,
@@ -70,6 +72,8 @@ class ImageClassifier:
             precision=precision,
             workers=workers,
             chunk=chunk,
+            input_range=input_range,
+            layer=layer,
         )
         self.handle = handle
         self.opened = open_model(handle, "logits", engine, settings)

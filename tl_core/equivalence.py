@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from tl_core.models import Kind
+    from tl_core.models.settings import Kind
 
 #: Images that are compared.
 IMAGES = 60

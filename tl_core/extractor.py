@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 from tl_core.conversion import cached_json
 from tl_core.devices import gpu_names, tensorflow_later
 from tl_core.engines import REFERENCE, NetworkSettings, open_model
+from tl_core.engines.finding import find_model
 from tl_core.errors import ModelError
 from tl_core.feature_cache import cached_features, feature_facts, machine_facts, open_store
-from tl_core.models import Model, resolve
 from tl_core.resize import DEFAULT_METHOD, RESIZE_METHODS
 from tl_core.sources import as_source
 from tl_core.streaming import BATCH_SIZE, output_batches, run_network
@@ -32,16 +32,19 @@ if TYPE_CHECKING:
 
 #: The embedded backbone, whose weights come as a package.
 DEFAULT_MODEL = "efficientnet-lite0"
-#: Settings on which no feature depends: how the work is shared out, and what classifiers need.
-INDIFFERENT = ("threads", "workers", "chunk", "classes", "fallback_size")
+#: Settings on which no feature depends: how the work is shared out, what classifiers need, and what
+#: the model's digest stands for.
+INDIFFERENT = (
+    *("threads", "workers", "chunk", "classes", "fallback_size"),
+    *("input_range", "layer"),
+)
 
 
 class FeatureExtractor:
     """A frozen, batched feature extractor.
 
     Args:
-        handle: ``efficientnet-lite0``, a Hub or Kaggle URL, a SavedModel folder, a ``.tar.gz`` of
-            one, or ``keras:NAME``.
+        handle: One of ``models.FORMS``.
         engine: One of ``engine_names()``.
         image_size: Side of the square input in pixels; None takes the model's own.
         device: ``cpu``, ``gpu`` or ``gpu:N``.
@@ -50,6 +53,10 @@ class FeatureExtractor:
         precision: ``fp32``, or what else the engine offers.
         workers: Replicas that share the threads; None lets a pilot choose.
         chunk: Images that a worker runs at once; None lets a pilot choose.
+        input_range: The pixel values that the model takes: ``0-1``, ``-1-1``, ``0-255``,
+            ``imagenet`` or ``caffe``; None finds it out, and logs what has to be assumed.
+        layer: Of a ``.keras`` or ``.h5`` file or a Keras Hub preset, the layer whose output is
+            taken; None takes the pooled features. Of a SavedModel with several outputs, one's name.
         cache: Keep features on disk, and read those that are there. On the CPU, a network that was
             opened before is then opened only where features are absent.
 
@@ -76,6 +83,8 @@ class FeatureExtractor:
         precision: str = "fp32",
         workers: int | None = None,
         chunk: int | None = None,
+        input_range: str | None = None,
+        layer: str | None = None,
         cache: bool = False,
     ) -> None:
         if resize not in RESIZE_METHODS:
@@ -87,6 +96,8 @@ class FeatureExtractor:
             precision=precision,
             workers=workers,
             chunk=chunk,
+            input_range=input_range,
+            layer=layer,
         )
         self.cache = cache
         self.handle, self.device, self.resize, self.precision = handle, device, resize, precision
@@ -127,7 +138,7 @@ class FeatureExtractor:
         """The same, noted where this model was opened before with these settings."""
         handle, engine = self._asked
         with tensorflow_later(self.settings.threads):
-            model = Model(resolve(handle, "features"), handle, "features")
+            model = find_model(handle, "features", self.settings)
         facts = {
             "model": model.digest,
             # It may say that the model is a classifier; and may be private.

@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 from tl_core.errors import DataError
+from tl_core.labels import CLASSES, imagenet_labels
 
 #: What ImageNet calls the portrait, matplotlib's sample of Grace Hopper in uniform.
 PORTRAIT_LABEL = "military uniform"
@@ -15,6 +16,15 @@ _SCIKIT_IMAGE = (
     *("astronaut.png", "brick.png", "chelsea.png", "coffee.png", "grass.png", "gravel.png"),
     *("hubble_deep_field.jpg", "ihc.png", "retina.jpg", "motorcycle_left.png"),
 )
+
+#: What ImageNet's classes may call some photographs, with the packages that they come with.
+_NAMED = {
+    ("matplotlib", "mpl-data/sample_data/grace_hopper.jpg"): {PORTRAIT_LABEL},
+    ("skimage", "data/chelsea.png"): {"tabby", "tiger cat", "Egyptian cat"},
+    ("skimage", "data/coffee.png"): {"espresso", "cup", "coffee mug"},
+    ("skimage", "data/motorcycle_left.png"): {"motor scooter", "moped"},
+    ("skimage", "data/camera.png"): {"tripod"},
+}
 
 
 def portrait() -> Path:
@@ -26,6 +36,15 @@ def photographs() -> dict[str, Path]:
     """Ten photographs by their names' first words, in a fixed order; else DataError."""
     return {
         re.split(r"[._]", file)[0]: _packaged("skimage", f"data/{file}") for file in _SCIKIT_IMAGE
+    }
+
+
+def named_photographs() -> dict[Path, tuple[int, ...]]:
+    """Photographs that show one of ImageNet's classes, with their numbers, 0 to 999, in order."""
+    first_words = [label.split(", ")[0] for label in imagenet_labels(CLASSES)]
+    return {
+        _packaged(*file): tuple(n for n, word in enumerate(first_words) if word in names)
+        for file, names in _NAMED.items()
     }
 
 

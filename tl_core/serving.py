@@ -120,6 +120,7 @@ def _write(model: Trained, module: HubModule, folder: Path) -> None:
             "version": VERSION,
             "handle": public_name(model.handle),
             "resize": model.resize,
+            "backbone": module.reading,
             "class_names": list(model.class_names),
             "seed": model.seed,
         },

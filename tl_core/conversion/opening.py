@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from tl_core.conversion.cache import cached, cached_json, version_of
 from tl_core.models import require
-from tl_core.models.module import require_classes, size_for
+from tl_core.models.module import size_for
+from tl_core.models.requirement import require_classes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -29,11 +30,15 @@ INPUT = "images"
 
 @dataclass(frozen=True)
 class Conversion:
-    """A converted model: its folder, side of the square input in pixels, and number of outputs."""
+    """A converted model: its folder, side of the square input in pixels, and number of outputs.
+
+    ``batch`` is the number of images that it takes at once, None for any.
+    """
 
     folder: Path
     image_size: int
     output_size: int
+    batch: int | None
 
 
 def model_facts(model: Model, size: int | None, packages: Iterable[str] = ()) -> dict[str, object]:
@@ -53,7 +58,8 @@ def model_facts(model: Model, size: int | None, packages: Iterable[str] = ()) ->
 def freeze(module: HubModule, size: int, *, scaled: bool = False) -> Loaded:
     """A concrete function without variables, from ``images`` to float32 ``(n, d)``.
 
-    Its images are uint8 RGB ``(n, size, size, 3)``, or float32 in [0, 1] where ``scaled``.
+    Its images are uint8 RGB ``(n, size, size, 3)``, or float32 in [0, 1] where ``scaled``; as many
+    as the module takes at once.
     """
     import tensorflow as tf
     from tensorflow.python.framework.convert_to_constants import (
@@ -65,7 +71,7 @@ def freeze(module: HubModule, size: int, *, scaled: bool = False) -> Loaded:
         return module(unit, training=False)
 
     dtype = tf.float32 if scaled else tf.uint8
-    spec = tf.TensorSpec((None, size, size, 3), dtype, name=INPUT)
+    spec = tf.TensorSpec((module.batch, size, size, 3), dtype, name=INPUT)
     function = tf.function(run, input_signature=[spec], autograph=False)
     return convert_variables_to_constants_v2(function.get_concrete_function())
 
@@ -94,16 +100,16 @@ def convert(
     def make(folder: Path) -> None:
         log.info("converting %s to %s, once", model.handle, form)
         module = model.load()
-        require(module, model.kind, settings.classes)
+        require(module, model.kind, settings.classes, size)
         write(freeze(module, size, scaled=scaled), folder)
-        notes = {"output_size": module.output_size}
+        notes = {"output_size": module.output_size, "batch": module.batch}
         (folder / NOTES).write_text(json.dumps(notes), encoding="utf-8")
 
     folder = cached({**model_facts(model, size, packages), "format": form}, make)
     notes = json.loads((folder / NOTES).read_text(encoding="utf-8"))
     if model.kind == "logits":  # a conversion doesn't depend on the labels at hand
         require_classes(model.handle, notes["output_size"], settings.classes)
-    return Conversion(folder, int(size), notes["output_size"])
+    return Conversion(folder, int(size), notes["output_size"], notes.get("batch"))
 
 
 def own_size(model: Model) -> int | None:

@@ -20,6 +20,7 @@ from tl_core.devices import (
     set_threads,
     tensorflow_later,
 )
+from tl_core.engines.finding import find_model
 from tl_core.engines.names import (
     AUTO,
     ENGINES,
@@ -33,7 +34,6 @@ from tl_core.engines.names import (
 from tl_core.engines.tuning import Choice, fastest, tuned
 from tl_core.equivalence import Equivalence, images_digest, real_images, verify
 from tl_core.errors import DeviceError, ModelError, TransferLearningError
-from tl_core.models import Model, resolve
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from tl_core.engines.protocol import Network
-    from tl_core.models import Kind, NetworkSettings
+    from tl_core.models import Kind, Model, NetworkSettings
 
 log = logging.getLogger(__name__)
 
@@ -78,7 +78,7 @@ def open_model(handle: str, kind: Kind, engine: str, settings: NetworkSettings) 
     check_engine(engine, settings.precision)
     log.info("opening %s in the engine %s", handle, engine)
     with _set_up(engine, settings) as devices:
-        model = Model(resolve(handle, kind), handle, kind)
+        model = find_model(handle, kind, settings)
         if engine == AUTO:
             engine = _fastest(model, devices, settings)
         return _open(model, engine, devices, settings)
@@ -92,7 +92,7 @@ def engine_for(handle: str, kind: Kind, settings: NetworkSettings, images: int) 
     would cost more than a faster engine saves.
     """
     with _set_up(AUTO, settings):
-        model = Model(resolve(handle, kind), handle, kind)
+        model = find_model(handle, kind, settings)
     chosen = known_json(_choice_facts(model, settings))
     pinned = settings.workers is not None or settings.chunk is not None
     fits = settings.precision in ENGINES[REFERENCE].precisions and not pinned

@@ -99,7 +99,8 @@ def open_network(model: Model, _devices: Devices, settings: NetworkSettings) -> 
         "INFERENCE_PRECISION_HINT": NAMES[settings.precision],
     }
     compiled = Compiled(conversion.folder / FILE, options)
-    _check_precision(compiled.of(settings.chunk or CHUNK)[1], settings)
+    images = conversion.batch or settings.chunk or CHUNK
+    _check_precision(compiled.of(images)[1], settings)
     return network_of(conversion, settings, lambda _: Requests(compiled))
 
 

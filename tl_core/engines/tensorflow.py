@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tl_core.engines.protocol import checked_input
-from tl_core.models import open_module, require
+from tl_core.models import require
 from tl_core.models.module import size_for
 
 if TYPE_CHECKING:
@@ -78,14 +78,14 @@ def open_network(
     modules = []
     for name in devices.names:
         with tf.device(name):
-            modules.append(open_module(model.path, model.handle))
-    require(modules[0], model.kind, settings.classes)
+            modules.append(model.open())
     size = size_for(model.handle, modules[0].image_size, settings)
+    require(modules[0], model.kind, settings.classes, size)
     return TensorFlowNetwork(modules, devices.names, size, compiled=compiled)
 
 
 def _function(module: HubModule, device: str, size: int, *, compiled: bool) -> Loaded:
-    """uint8 images to outputs on one device; [0, 1] is what Hub's image modules take."""
+    """uint8 images to outputs on one device."""
     import tensorflow as tf
 
     def run(images: Tensor) -> Tensor:

@@ -71,13 +71,31 @@ class WorkerNetwork:
             self._free.put(replica)
 
 
+class _Filled:
+    """A replica that takes just ``batch`` images at once: a part that has fewer is filled up."""
+
+    def __init__(self, replica: Replica, batch: int) -> None:
+        self._replica, self._batch = replica, batch
+
+    def __call__(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        filled = np.pad(images, ((0, -len(images) % self._batch), (0, 0), (0, 0), (0, 0)))
+        outputs = [
+            self._replica(filled[first : first + self._batch])
+            for first in range(0, len(filled), self._batch)
+        ]
+        return np.concatenate(outputs)[: len(images)]
+
+
 def network_of(
     conversion: Conversion, settings: NetworkSettings, replica: Callable[[int], Replica]
 ) -> WorkerNetwork:
     """As many replicas as ``shared_out`` says, each made with its number of threads."""
     workers, threads = shared_out(settings)
+    replicas = [replica(threads) for _ in range(workers)]
+    if conversion.batch is not None:
+        replicas = [_Filled(each, conversion.batch) for each in replicas]
     return WorkerNetwork(
-        [replica(threads) for _ in range(workers)],
+        replicas,
         image_size=conversion.image_size,
         output_size=conversion.output_size,
         chunk=settings.chunk or CHUNK,

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from tl_core.models.handles import FORMS, resolve
-from tl_core.models.module import HubModule, Model, open_module, require
+from tl_core.models.module import HubModule, Model, open_module
+from tl_core.models.requirement import require
 from tl_core.models.settings import PRECISIONS, Kind, NetworkSettings
 
 __all__ = [

@@ -3,31 +3,43 @@
 from __future__ import annotations
 
 import inspect
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from tl_core.errors import ModelError
+from tl_core.models.adapter import adapter_for
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tl_core.models.adapter import Adapter
+    from tl_core.models.settings import Kind
     from tl_core.models.untyped import Loaded, Outputs, Tensor, TensorSpec, Variable
 
-#: Signatures that a SavedModel without ``__call__`` is used by, the first that it has.
-SIGNATURES = ("serving_default", "default")
+#: Signatures that a SavedModel without ``__call__`` is used by, the first that it has. In Hub's
+#: first format, a classifier's ``default`` gives classes, and another one its features.
+SIGNATURES: Mapping[Kind, tuple[str, ...]] = {
+    "features": ("image_feature_vector", "serving_default", "default"),
+    "logits": ("image_classification", "serving_default", "default"),
+}
 #: The output that TensorFlow Hub means where there are several.
 DEFAULT_OUTPUT = "default"
+#: Ranks that outputs may have: a matrix first, then a map that is pooled, or what isn't known.
+_RANKS = ((2,), (4, None))
 
 
 @dataclass(frozen=True)
 class ImageFunction:
-    """A function from float32 images ``(n, h, w, 3)`` to a float32 matrix ``(n, d)``.
+    """A function from float32 images in [0, 1] ``(n, h, w, 3)`` to a float32 matrix ``(n, d)``.
 
     Attributes:
         name: The model, for messages.
         owner: The loaded SavedModel.
         keyword: The argument that takes the images; None where it is the first.
         trainable: Whether it takes ``training``.
-        input_shape: Batch, height, width, channels; None where any.
-        output: Key of the output in the dict that it returns; None where that is a tensor.
+        adapter: What lies around it.
+        output: Name of the output, where it returns several.
+        rank: Of the output, 2 or 4; None where the graph leaves it open.
         columns: ``d``, or None where the graph leaves it open.
     """
 
@@ -36,19 +48,49 @@ class ImageFunction:
     function: Loaded
     keyword: str | None
     trainable: bool
-    input_shape: tuple[int | None, ...]
+    adapter: Adapter
     output: str | None
+    rank: int | None
     columns: int | None
     variables: tuple[Variable, ...]
 
     def __call__(self, images: Tensor, training: bool) -> Tensor:  # noqa: FBT001 -- as Hub's
         """Run it; see ``module.HubModule``."""
         self._check(images, training=training)
-        arguments = {} if self.keyword is None else {self.keyword: images}
+        rows = self.adapter(lambda adapted: self._run(adapted, training=training), images)
+        if self.columns is not None:
+            rows.set_shape((None, self.columns))
+        return rows
+
+    def _run(self, adapted: Tensor, *, training: bool) -> Tensor:
+        arguments = {} if self.keyword is None else {self.keyword: adapted}
         if self.trainable:
             arguments["training"] = training
-        result = self.function(*([images] if self.keyword is None else []), **arguments)
-        return result if self.output is None else result[self.output]
+        result = self.function(*([adapted] if self.keyword is None else []), **arguments)
+        output = _by_name(result)[self.output]
+        if self.rank is not None:
+            output.set_shape([None] * self.rank)
+        return output
+
+    def measured(self, images: Tensor) -> ImageFunction:
+        """With rank and columns that the graph leaves open, as an eager run shows them."""
+        ranks: list[int] = []
+
+        def run(adapted: Tensor) -> Tensor:
+            output = self._run(adapted, training=False)
+            ranks.append(output.shape.rank)
+            return output
+
+        rows = self.adapter(run, images)
+        if rows.shape.rank != 2:
+            raise ModelError(
+                f"{self.name}: returns {tuple(rows.shape)}; expected one matrix (n, d), or a map"
+            )
+        return replace(self, rank=ranks[0], columns=rows.shape[1])
+
+    def in_range(self, name: str) -> ImageFunction:
+        """The same, taken to expect another input range."""
+        return replace(self, adapter=self.adapter.in_range(name))
 
     def _check(self, images: Tensor, *, training: bool) -> None:
         if training and not self.trainable:
@@ -61,38 +103,45 @@ class ImageFunction:
                 f"{self.name}: images of dtype {images.dtype}, expected float32 in [0, 1]; divide "
                 "uint8 pixels by 255"
             )
-        shape = tuple(images.shape)
+        shape, expected = tuple(images.shape), (None, *self.adapter.shape[1:])
         fits = len(shape) == 4 and all(
-            got == want or None in (got, want)
-            for got, want in zip(shape, self.input_shape, strict=True)
+            got == want or None in (got, want) for got, want in zip(shape, expected, strict=True)
         )
         if not fits:
             raise ModelError(
-                f"{self.name}: images of shape {shape}, expected {self.input_shape}; resize them"
+                f"{self.name}: images of shape {shape}, expected {expected}; resize them, or leave "
+                "the image size out"
             )
 
 
-def find_image_function(loaded: Loaded, name: str) -> ImageFunction:
-    """The function of a SavedModel that takes images and returns a matrix; else ModelError."""
+def find_image_function(
+    loaded: Loaded, name: str, kind: Kind, input_range: str, output: str | None
+) -> ImageFunction:
+    """The function of a SavedModel that takes images and returns a matrix or a map.
+
+    Where it returns several, ``output`` names one. ModelError where there is no such function.
+    """
     if callable(loaded) and getattr(loaded.__call__, "concrete_functions", None):
         call = loaded.__call__
         inputs, traced = _traced(call, name)
         keyword, trainable = None, "training" in inspect.signature(call).parameters
         function: Loaded = loaded
     else:
-        function = traced = _signature(loaded, name)
+        function = traced = _signature(loaded, name, kind)
         inputs = _only_input(function, name)
         keyword, trainable = inputs.name, False
-    key, output = _matrix(traced.structured_outputs, name)
+    adapter = adapter_for(inputs, name, input_range)
+    chosen, spec = _output(traced.structured_outputs, name, output)
     return ImageFunction(
         name=name,
         owner=loaded,
         function=function,
         keyword=keyword,
         trainable=trainable,
-        input_shape=_image_shape(inputs, name),
-        output=key,
-        columns=output.shape[1],
+        adapter=adapter,
+        output=chosen,
+        rank=spec.shape.rank,
+        columns=_columns(spec, adapter),
         variables=tuple(traced.variables),
     )
 
@@ -112,16 +161,16 @@ def _traced(call: Loaded, name: str) -> tuple[TensorSpec, Loaded]:
     )
 
 
-def _signature(loaded: Loaded, name: str) -> Loaded:
+def _signature(loaded: Loaded, name: str, kind: Kind) -> Loaded:
     signatures: dict[str, Loaded] = dict(getattr(loaded, "signatures", {}))
-    for known in SIGNATURES:
+    for known in SIGNATURES[kind]:
         if known in signatures:
             return signatures[known]
     if len(signatures) == 1:
         return next(iter(signatures.values()))
     raise ModelError(
         f"{name}: no __call__, and signatures {sorted(signatures) or 'none'}; expected "
-        f"{' or '.join(SIGNATURES)}. Export it again with a __call__ or one such signature"
+        f"{' or '.join(SIGNATURES[kind])}. Export it again with a __call__ or one such signature"
     )
 
 
@@ -135,40 +184,52 @@ def _only_input(signature: Loaded, name: str) -> TensorSpec:
     return type(spec)(spec.shape, spec.dtype, name=keyword)
 
 
-def _image_shape(spec: TensorSpec, name: str) -> tuple[int | None, ...]:
-    shape = spec.shape.as_list() if spec.shape.rank is not None else [None] * 4
-    if spec.dtype.name != "float32" or len(shape) != 4 or shape[3] not in (3, None):
-        raise ModelError(
-            f"{name}: takes {spec.dtype.name} {tuple(shape)}; expected an image module: float32 "
-            "RGB in [0, 1], (n, h, w, 3)"
-        )
-    return tuple(shape)
+def _by_name(outputs: Outputs) -> dict[str | None, Any]:
+    """Outputs, or their specs, by name: those of a tuple are numbered, a single one has none."""
+    if isinstance(outputs, dict):
+        return dict(outputs)
+    if isinstance(outputs, (tuple, list)):
+        return {f"output_{number}": each for number, each in enumerate(outputs)}
+    return {None: outputs}
 
 
-def _matrix(outputs: Outputs, name: str) -> tuple[str | None, TensorSpec]:
-    """Key (None for a bare tensor) and spec of the one floating-point output of rank 2."""
-    by_key = outputs if isinstance(outputs, dict) else {None: outputs}
-    candidates = {
+def _output(outputs: Outputs, name: str, output: str | None) -> tuple[str | None, TensorSpec]:
+    """Name and spec of the one floating-point matrix, or map, or the one that is asked for."""
+    by_name = _by_name(outputs)
+    able = {
         key: spec
-        for key, spec in by_key.items()
-        if hasattr(spec, "dtype") and spec.dtype.is_floating and spec.shape.rank == 2
+        for key, spec in by_name.items()
+        if hasattr(spec, "dtype") and spec.dtype.is_floating and spec.shape.rank in (2, 4, None)
     }
-    if DEFAULT_OUTPUT in candidates:
-        return DEFAULT_OUTPUT, candidates[DEFAULT_OUTPUT]
-    if len(candidates) == 1:
-        return next(iter(candidates.items()))
-    raise ModelError(f"{name}: {_description(by_key)}")
-
-
-def _description(by_key: dict[Any, Any]) -> str:
-    shapes = {key: getattr(spec, "shape", spec) for key, spec in by_key.items()}
-    if any(getattr(shape, "rank", None) == 4 for shape in shapes.values()):
-        return (
-            "returns a map (n, h, w, d), expected a matrix (n, d); use the model's "
-            "'feature_vector' form, or export it again with global average pooling"
-        )
-    described = ", ".join(f"{key or 'output'} {shape}" for key, shape in shapes.items())
-    return (
-        f"returns {described or 'nothing'}; expected one float32 matrix (n, d). Use the model's "
-        "'feature_vector' or 'classification' form"
+    if output is not None:
+        if output not in able:
+            raise ModelError(f"{name}: no output {output!r}; it {_described(by_name)}")
+        return output, able[output]
+    for ranks in _RANKS:
+        alike = {key: spec for key, spec in able.items() if spec.shape.rank in ranks}
+        chosen = DEFAULT_OUTPUT if DEFAULT_OUTPUT in alike else next(iter(alike), None)
+        if DEFAULT_OUTPUT in alike or len(alike) == 1:
+            return chosen, alike[chosen]
+        if alike:
+            names = ", ".join(map(str, alike))
+            raise ModelError(
+                f"{name}: {_described(by_name)}; expected one matrix (n, d). Set layer to one of "
+                f"{names}"
+            )
+    raise ModelError(
+        f"{name}: {_described(by_name)}; expected one matrix (n, d), or a map (n, h, w, d). Use "
+        "the model's 'feature_vector' or 'classification' form"
     )
+
+
+def _described(by_name: dict[str | None, Any]) -> str:
+    shapes = {key: getattr(spec, "shape", spec) for key, spec in by_name.items()}
+    described = ", ".join(f"{key or 'output'} {shape}" for key, shape in shapes.items())
+    return f"returns {described or 'nothing'}"
+
+
+def _columns(spec: TensorSpec, adapter: Adapter) -> int | None:
+    if spec.shape.rank is None:
+        return None
+    width: int | None = spec.shape[1 if adapter.channels_first else -1]
+    return width

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tl_core.devices import ready_tensorflow
+from tl_core.models.input_range import UNIT
 from tl_core.models.savedmodel import fault
 from tl_core.storage import cache_dir, cached_dir
 
@@ -54,8 +55,8 @@ def save_module(
     forward: Callable[[Tensor, bool], Tensor],
     variables: Sequence[Variable],
     *,
-    image_shape: tuple[int | None, int | None, int],
-    image_size: int,
+    image_shape: tuple[int | None, ...],
+    image_size: int | None,
     training: bool = True,
     members: Mapping[str, Loaded] = MappingProxyType({}),
     signatures: Mapping[str, Loaded] | None = None,
@@ -67,10 +68,10 @@ def save_module(
     Args:
         folder: Where to write; exists and is empty.
         forward: From float32 RGB in [0, 1] ``(n, h, w, 3)`` and whether it is training, to float32
-            ``(n, d)``.
+            ``(n, d)``. Notes of another ``input_range`` or None say that it takes something else.
         variables: All that ``forward`` reads.
         image_shape: Height, width (None where any) and channels of the input.
-        image_size: The side in pixels of the images that it was trained on.
+        image_size: The side in pixels of the images that it was trained on; None where unknown.
         training: Whether ``forward`` can train; else only its inference form is written.
         members: Further trackable objects to save, by attribute name.
         signatures: Functions to serve; None: ``serving_default`` from ``inputs`` to ``outputs``.
@@ -126,3 +127,10 @@ def noted_image_size(folder: Path) -> int | None:
     """The side in pixels that ``save_module`` noted in a SavedModel folder, None for others'."""
     size = read_notes(folder).get("image_size")
     return size if isinstance(size, int) else None
+
+
+def noted_range(folder: Path) -> str | None:
+    """The input range of a SavedModel that ``save_module`` wrote, None where that isn't known."""
+    notes = read_notes(folder)
+    known: str | None = notes.get("input_range", UNIT if "image_size" in notes else None)
+    return known

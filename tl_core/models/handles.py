@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit, urlunsplit
 
 from tl_core.errors import ModelError
-from tl_core.models import archive, embedded, hub, keras_applications
+from tl_core.models import (
+    archive,
+    embedded,
+    hub,
+    keras_applications,
+    keras_files,
+    keras_hub_presets,
+)
 from tl_core.models.savedmodel import fault
 
 if TYPE_CHECKING:
@@ -21,7 +28,9 @@ FORMS = (
     "a TensorFlow Hub or Kaggle URL (https://...)",
     "a SavedModel folder",
     "a .tar.gz of a SavedModel folder",
+    "a .keras or .h5 file of a whole Keras model",
     "keras:NAME of tf_keras.applications, such as keras:MobileNetV2",
+    "keras_hub:NAME of a Keras Hub preset, or of its folder",
 )
 _FEATURES = re.compile(r"feature([-_])vector")
 _ENDING = re.compile(r"\.(tar\.gz|tgz)$")
@@ -32,31 +41,32 @@ _URL = ("http://", "https://")
 _FRAMEWORKS = ("tensorflow1", "tensorflow2")
 #: Names of folders and files that say nothing of the model in them.
 _SAYS_NOTHING = re.compile(r"\d+|saved_?model", re.IGNORECASE)
+_PREFIXES = (keras_applications.PREFIX, keras_hub_presets.PREFIX)
 
 
-def resolve(handle: str, kind: Kind) -> Path:
+def resolve(handle: str, kind: Kind, layer: str | None = None) -> Path:
     """The model as a SavedModel folder on this machine; downloads, unpacks or converts it.
 
     Results are cached in ``storage.cache_dir()`` (Hub modules in ``TFHUB_CACHE_DIR`` where that is
-    set). Embedded models and ``keras:`` models are built as the kind; of a folder, an archive
-    and a URL, ``module.require`` checks it.
+    set). Embedded models and Keras's are built as the kind; of a folder, an archive and a URL,
+    ``requirement.require`` checks it.
 
     Args:
         handle: One of ``FORMS``. An embedded model's name wins over a folder of that name;
             ``./efficientnet-lite0`` is the folder.
         kind: ``"features"`` or ``"logits"``.
+        layer: Of a Keras model that ``has_layers``, the layer whose output is wanted; None takes
+            the pooled features, or the classes.
 
     Raises:
         ModelError: Another form, or the model can't be had; the message says why.
     """
     if kind not in ("features", "logits"):
         raise ModelError(f"kind {kind!r}: expected 'features' or 'logits'")
-    if handle in embedded.MODELS:
-        return embedded.convert(handle, kind)
-    if handle.startswith(_URL):
+    if is_url(handle):
         return hub.fetch(handle)
-    if handle.startswith(keras_applications.PREFIX):
-        return keras_applications.convert(handle.removeprefix(keras_applications.PREFIX), kind)
+    if built := _built(handle, kind, layer):
+        return built
     path = Path(handle).expanduser()
     if handle and path.is_dir():
         if problem := fault(path):
@@ -66,7 +76,20 @@ def resolve(handle: str, kind: Kind) -> Path:
         return path
     if path.is_file() and archive.is_archive(path):
         return archive.unpack(path)
+    if path.is_file() and keras_files.is_keras_file(path):
+        return keras_files.convert(path, kind, layer)
     raise ModelError(_unknown(handle, path))
+
+
+def _built(handle: str, kind: Kind, layer: str | None) -> Path | None:
+    """A model that a name stands for, as the kind; None where the handle is none of these."""
+    if handle in embedded.MODELS:
+        return embedded.convert(handle, kind)
+    if handle.startswith(keras_applications.PREFIX):
+        return keras_applications.convert(handle.removeprefix(keras_applications.PREFIX), kind)
+    if handle.startswith(keras_hub_presets.PREFIX):
+        return keras_hub_presets.convert(handle.removeprefix(keras_hub_presets.PREFIX), kind, layer)
+    return None
 
 
 def _unknown(handle: str, path: Path) -> str:
@@ -82,13 +105,23 @@ def classifier_handle(handle: str) -> str | None:
     The same handle for models that are built in either form; Hub's ``classification`` in place of
     ``feature_vector`` for URLs and for files that exist.
     """
-    if handle in embedded.MODELS or handle.startswith(keras_applications.PREFIX):
+    if handle in embedded.MODELS or handle.startswith(_PREFIXES) or has_layers(handle):
         return handle
     other = _FEATURES.sub("classification", handle)
     if other == handle:
         return None
-    is_url = handle.startswith(_URL)
-    return other if is_url or Path(other).expanduser().exists() else None
+    return other if is_url(handle) or Path(other).expanduser().exists() else None
+
+
+def is_url(handle: str) -> bool:
+    """Whether a handle is the address of a model on Hub or Kaggle."""
+    return handle.startswith(_URL)
+
+
+def has_layers(handle: str) -> bool:
+    """Whether a handle names a Keras model whose layers can be chosen by name."""
+    is_preset = handle.startswith(keras_hub_presets.PREFIX)
+    return is_preset or keras_files.is_keras_file(Path(handle))
 
 
 def says_classification(handle: str) -> bool:
@@ -115,6 +148,8 @@ def public_name(handle: str) -> str:
         return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
     if handle.startswith(keras_applications.PREFIX) or handle in embedded.MODELS:
         return handle
+    if handle.startswith(keras_hub_presets.PREFIX):
+        return keras_hub_presets.public_name(handle)
     folders = Path(handle).expanduser().resolve().parts[1:]
     count = 1
     while count < len(folders) and _SAYS_NOTHING.fullmatch(_ENDING.sub("", folders[-count])):

@@ -8,27 +8,23 @@ import json
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from tl_core.devices import ready_tensorflow, select_devices
 from tl_core.errors import ModelError
 from tl_core.labels import CLASSES
 from tl_core.models.calling import find_image_function
-from tl_core.models.export import noted_image_size, read_notes
-from tl_core.models.handles import says_classification
+from tl_core.models.export import noted_image_size, noted_range, read_notes
+from tl_core.models.input_range import UNIT
+from tl_core.models.probing import USUAL_SIZE, at_size, first_line, plain_images
+from tl_core.models.savedmodel import GRAPH_FILE, meta_graphs
 from tl_core.storage import tree_digest
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from numpy.typing import NDArray
-
     from tl_core.models.calling import ImageFunction
     from tl_core.models.settings import Kind, NetworkSettings
     from tl_core.models.untyped import Loaded, Tensor, Variable
 
-#: The file by which a module in TensorFlow Hub's first format is known.
-HUB_V1_FILE = "tfhub_module.pb"
 #: Hexadecimal digits of a model's fingerprint.
 FINGERPRINT_DIGITS = 16
 
@@ -76,38 +72,81 @@ class HubModule:
         """``"logits"`` where the outputs are as many as ImageNet's classes, else ``"features"``."""
         return "logits" if self.output_size in (CLASSES, CLASSES + 1) else "features"
 
-    def ends_in_softmax(self) -> bool:
-        """Whether a black image's outputs are probabilities; features never add up to 1 just so."""
-        if self.output_size < 2:
-            return False
-        return are_probabilities(_on_black(self._function, self.image_size))
+    @property
+    def input_range(self) -> str:
+        """The range of pixel values that its own function is given, one of ``RANGES``."""
+        return self._function.adapter.input_range
+
+    @property
+    def dtype(self) -> str:
+        """Of the images that its own function takes."""
+        return self._function.adapter.dtype
+
+    @property
+    def batch(self) -> int | None:
+        """Images that its own function takes at once; None where any number."""
+        return self._function.adapter.shape[0]
+
+    def in_range(self, name: str) -> HubModule:
+        """The same module, whose own function is given images of another range."""
+        return replace(self, _function=self._function.in_range(name))
+
+    @property
+    def reading(self) -> dict[str, str | None]:
+        """How ``open_module`` reads its SavedModel, as JSON."""
+        return {"input_range": self.input_range, "output": self._function.output}
 
     def member(self, name: str) -> HubModule:
-        """The module that ``export.save_module`` saved within this one; same variables."""
-        function = find_image_function(getattr(self.loaded, name, None), self.handle)
-        return replace(self, _function=function)
+        """The module that ``export.save_module`` saved within this one; same variables.
+
+        It is read as the notes of that name say.
+        """
+        how = {"input_range": UNIT, "output": None, **read_notes(self.path).get(name, {})}
+        inner = getattr(self.loaded, name, None)
+        function = find_image_function(inner, self.handle, "features", **how)
+        return replace(self, _function=replace(function, columns=self.output_size))
 
 
-def open_module(path: Path, handle: str | None = None) -> HubModule:
-    """Load a SavedModel folder as an image module, checked to map ``(n, h, w, 3)`` to ``(n, d)``.
+def open_module(
+    path: Path,
+    handle: str | None = None,
+    *,
+    kind: Kind = "features",
+    input_range: str | None = None,
+    output: str | None = None,
+    image_size: int | None = None,
+) -> HubModule:
+    """Load a SavedModel folder as an image module from float32 ``(n, h, w, 3)`` to ``(n, d)``.
 
     Takes reusable TensorFlow 2 modules (``__call__``) and plain SavedModels with one of
-    ``calling.SIGNATURES``; the output may be a dict with one matrix, or one under ``"default"``.
-    The handle is for messages; None takes the path.
+    ``calling.SIGNATURES``, of TensorFlow 1 too; what their input and output lack is put around
+    them, see ``Adapter``.
+
+    Args:
+        path: The folder.
+        handle: The user's name for it, for messages; None takes the path.
+        kind: Decides between signatures for features and for classes.
+        input_range: One of ``RANGES``; None takes what its notes say, else [0, 1].
+        output: The name of the output where it returns several.
+        image_size: Side in pixels at which it is run, where its graph leaves the output open.
 
     Raises:
-        ModelError: Not loadable, without a suitable function, or its output is no matrix.
+        ModelError: Not loadable, or without a suitable function.
     """
     name = handle or str(path)
     loaded = _load(path, name)
-    function = find_image_function(loaded, name)
-    height, width = function.input_shape[1:3]
-    image_size = noted_image_size(path) or (height if height == width else None)
+    takes = input_range or noted_range(path) or UNIT
+    function = find_image_function(loaded, name, kind, takes, output)
+    own_size = noted_image_size(path) or function.adapter.shape[1]
+    if function.columns is None:
+        size = image_size or own_size or USUAL_SIZE
+        with at_size(name, size):
+            function = function.measured(plain_images(size))
     return HubModule(
         handle=name,
         path=path,
-        image_size=image_size,
-        output_size=function.columns or _on_black(function, image_size).shape[1],
+        image_size=own_size,
+        output_size=function.columns or 0,
         variables=tuple(getattr(loaded, "variables", function.variables)),
         trainable_variables=tuple(getattr(loaded, "trainable_variables", ())),
         _function=function,
@@ -116,16 +155,22 @@ def open_module(path: Path, handle: str | None = None) -> HubModule:
 
 @dataclass(frozen=True)
 class Model:
-    """A model for an engine to open: its SavedModel folder, and the user's handle, for messages."""
+    """A model for an engine to open: its SavedModel folder, the user's handle, how it is read.
+
+    ``image_size`` is the side in pixels that is asked for, if any; else see ``open_module``.
+    """
 
     path: Path
     handle: str
     kind: Kind
+    input_range: str | None = None
+    output: str | None = None
+    image_size: int | None = None
 
     @functools.cached_property
     def digest(self) -> str:
-        """The sha256 of its files, which are read once."""
-        return tree_digest(self.path)
+        """The sha256 of its files, which are read once, and of how they are read."""
+        return self._as_read(tree_digest(self.path))
 
     @functools.cached_property
     def fingerprint(self) -> str:
@@ -138,13 +183,32 @@ class Model:
         if not made_of:
             return self.digest[:FINGERPRINT_DIGITS]
         text = json.dumps(made_of, sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()[:FINGERPRINT_DIGITS]
+        own = hashlib.sha256(text.encode()).hexdigest()
+        return self._as_read(own)[:FINGERPRINT_DIGITS]
+
+    def _as_read(self, digest: str) -> str:
+        """A digest of files with what else decides the outputs, if that isn't as usual."""
+        if self.input_range in (None, UNIT) and self.output is None:
+            return digest
+        how = json.dumps({"input_range": self.input_range, "output": self.output})
+        return hashlib.sha256(f"{digest} {how}".encode()).hexdigest()
+
+    def open(self) -> HubModule:
+        """The model in TensorFlow, on the device that is in use."""
+        return open_module(
+            self.path,
+            self.handle,
+            kind=self.kind,
+            input_range=self.input_range,
+            output=self.output,
+            image_size=self.image_size,
+        )
 
     def load(self) -> HubModule:
         """The model in TensorFlow, on the CPU."""
         ready_tensorflow()
         select_devices("cpu")
-        return open_module(self.path, self.handle)
+        return self.open()
 
 
 def size_for(handle: str, own: int | None, settings: NetworkSettings) -> int:
@@ -162,61 +226,21 @@ def size_for(handle: str, own: int | None, settings: NetworkSettings) -> int:
 def _load(path: Path, name: str) -> Loaded:
     import tensorflow as tf
 
-    # The first format holds a graph for training besides the one for use, which has no tags.
-    tags: list[str] | None = [] if (path / HUB_V1_FILE).exists() else None
     try:
-        return tf.saved_model.load(str(path), tags=tags)
+        return tf.saved_model.load(str(path), tags=_tags(path))
     except (OSError, ValueError, KeyError, tf.errors.OpError) as error:
         raise ModelError(
-            f"{name}: can't be loaded ({str(error).splitlines()[0]}); expected a whole SavedModel "
+            f"{name}: can't be loaded ({first_line(error)}); expected a whole SavedModel "
             f"folder at {path}. Resolve the handle again, or export the model again"
         ) from error
 
 
-def _on_black(function: ImageFunction, image_size: int | None) -> NDArray[np.float32]:
-    import tensorflow as tf
+def _tags(path: Path) -> list[str] | None:
+    """Tags of the graph for use; None where there is only one.
 
-    height, width = (n or image_size or 224 for n in function.input_shape[1:3])
-    return np.asarray(function(tf.zeros((1, height, width, 3)), training=False))
-
-
-def require(module: HubModule, kind: Kind, classes: int | None = None) -> None:
-    """Refuse, with a ModelError, a module of another kind than its user needs.
-
-    Where features are wanted, it is run once on a black image; where logits are, it must have as
-    many outputs as there are ``classes``, labels at hand (None: ImageNet's).
+    Hub's first format holds a graph for training besides the one for use, which has no tags.
     """
-    if kind == "logits":
-        require_classes(module.handle, module.output_size, classes)
-        return
-    if module.kind != "features":
-        sign = "as many as ImageNet has classes"
-    elif "class_names" not in read_notes(module.path) and says_classification(module.handle):
-        sign = "and the handle says that they are classes"
-    elif module.ends_in_softmax():
-        sign = "that add up to 1, as a softmax's do"
-    else:
-        return
-    raise ModelError(
-        f"{module.handle}: a classifier with {module.output_size} outputs ({sign}), expected a "
-        "feature extractor; use the 'feature_vector' form of the model"
-    )
-
-
-def require_classes(handle: str, outputs: int, classes: int | None) -> None:
-    """Refuse a classifier without an output for each label (None: ImageNet's); ModelError."""
-    if classes is not None and classes != outputs:
-        raise ModelError(
-            f"{handle}: {outputs} outputs but {classes} labels; pass one per output, in their order"
-        )
-    if classes is None and outputs not in (CLASSES, CLASSES + 1):
-        raise ModelError(
-            f"{handle}: a feature extractor, or a classifier of its own classes, with {outputs} "
-            "outputs, expected a classifier with 1000 or 1001 outputs; use the 'classification' "
-            "form of the model, or pass labels for its classes"
-        )
-
-
-def are_probabilities(outputs: NDArray[np.float32]) -> bool:
-    """Whether rows ``(n, d)`` are positive and add up to 1, as those of a softmax."""
-    return bool((outputs >= 0).all() and np.allclose(outputs.sum(axis=1), 1, atol=1e-3))
+    tags = [list(each.meta_info_def.tags) for each in meta_graphs(path / GRAPH_FILE)]
+    if len(tags) < 2:
+        return None
+    return next((known for known in ([], ["serve"]) if known in tags), tags[0])

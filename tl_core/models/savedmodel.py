@@ -41,14 +41,14 @@ def _fault(folder: Path) -> str | None:
     graph = folder / GRAPH_FILE
     if not graph.is_file():
         return f"no {GRAPH_FILE} in it"
-    meta_graphs = _meta_graphs(graph)
-    if not meta_graphs:
+    graphs = meta_graphs(graph)
+    if not graphs:
         return f"{GRAPH_FILE} is cut off or damaged"
-    for meta_graph in meta_graphs:
+    for meta_graph in graphs:
         for asset in meta_graph.asset_file_def:
             if not (folder / "assets" / asset.filename).is_file():
                 return f"assets/{asset.filename} is missing"
-    if any(_needs_variables(meta_graph) for meta_graph in meta_graphs):
+    if any(_needs_variables(meta_graph) for meta_graph in graphs):
         return _variables_fault(folder / "variables" / "variables")
     return None
 
@@ -74,7 +74,8 @@ def root_fault(folder: Path) -> str | None:
         return str(error)
 
 
-def _meta_graphs(graph: Path) -> list[Message]:
+def meta_graphs(graph: Path) -> list[Message]:
+    """The graphs in a SavedModel's file, none where it is damaged."""
     from google.protobuf.message import DecodeError
     from tensorflow.core.protobuf import saved_model_pb2
 

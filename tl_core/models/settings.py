@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from tl_core.errors import ModelError
+from tl_core.models.input_range import check_range
 
 #: What is wanted of a model: its pooled features, or its class scores before softmax.
 Kind = Literal["features", "logits"]
@@ -15,7 +16,7 @@ PRECISIONS = ("fp32", "bf16", "int8")
 
 @dataclass(frozen=True)
 class NetworkSettings:
-    """How a network is to be opened; ModelError for a number below 1, or no such precision.
+    """How a network is to be opened; ModelError for a number below 1, or an unknown name.
 
     Attributes:
         image_size: Side of the square input in pixels; None takes the model's own.
@@ -26,6 +27,10 @@ class NetworkSettings:
         precision: One of ``PRECISIONS``.
         workers: Replicas that run side by side and share the threads; None leaves it to the engine.
         chunk: Images that a worker runs at once; None leaves it to the engine.
+        input_range: The pixel values that the model takes, one of ``input_range.RANGES``; None
+            finds it out, see ``engines.finding``.
+        layer: The layer of a Keras model whose output is taken, or the output of a SavedModel that
+            has several; None takes the pooled features, or the only output.
     """
 
     image_size: int | None = None
@@ -36,6 +41,8 @@ class NetworkSettings:
     precision: str = "fp32"
     workers: int | None = None
     chunk: int | None = None
+    input_range: str | None = None
+    layer: str | None = None
 
     def __post_init__(self) -> None:
         for size in (self.image_size, self.fallback_size):
@@ -46,6 +53,8 @@ class NetworkSettings:
         for name, number in (("workers", self.workers), ("chunk", self.chunk)):
             if number is not None and number < 1:
                 raise ModelError(f"{name} {number}: expected at least 1")
+        if self.input_range is not None:
+            check_range(self.input_range)
         if self.precision not in PRECISIONS:
             known = ", ".join(PRECISIONS)
             raise ModelError(f"precision {self.precision!r}: expected one of {known}")

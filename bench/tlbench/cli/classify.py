@@ -82,7 +82,11 @@ def _answers(
     from tl_core.classifier import ImageClassifier
 
     classifier = ImageClassifier(
-        options.model, labels=labels, image_size=options.image_size, **options.network
+        options.model,
+        labels=labels,
+        image_size=options.image_size,
+        **options.network,
+        **options.reading,
     )
     rows = classifier.classify(paths, top=top, batch_size=options.batch_size)
     return list(zip(paths, rows, strict=True))

@@ -24,7 +24,10 @@ if TYPE_CHECKING:
     Decorator = Callable[[Callable[..., None]], Callable[..., None]]
 
 #: Options that say how the network is run.
-NETWORK = ("model", "engine", "precision", "device", "threads", "workers", "chunk")
+NETWORK = (
+    *("model", "input_range", "layer"),
+    *("engine", "precision", "device", "threads", "workers", "chunk"),
+)
 #: What a value may also be: a folder, or a file.
 _PATHS = {"data": "dir", "model": "file"}
 

@@ -73,14 +73,12 @@ def check_pixels(images: list[NDArray[np.uint8]], resized: NDArray[np.uint8]) ->
 
 def check_features(workload: LoadedWorkload) -> None:
     """The extractor's features equal an eager call of the module on Pillow's pixels in [0, 1]."""
-    from tl_core.models import open_module, resolve
-
     images = workload.data.train.images.head(SAMPLE)
     size = (workload.extractor.image_size,) * 2
     lanczos = Image.Resampling.LANCZOS
     pixels = [Image.fromarray(i).resize(size, lanczos) for i in images.take(range(len(images)))]
     unit = np.stack([np.asarray(picture, np.float32) / 255 for picture in pixels])
-    module = open_module(resolve(workload.options.model, "features"))
+    module = workload.extractor.opened.model.open()
     reference = np.asarray(module(unit, training=False))
     features, precision = workload.extractor.extract(images), workload.options.precision
     assert features.shape == reference.shape

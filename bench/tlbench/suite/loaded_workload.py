@@ -149,7 +149,7 @@ def load_workload(workload: Workload, data: DataSet, *, probe: bool = True) -> L
     from tl_core.extractor import FeatureExtractor
 
     threads = workload.threads or usable_cpus()
-    network = workload.network | {"threads": threads}
+    network = workload.network | workload.reading | {"threads": threads}
     start = perf_counter()
     extractor = FeatureExtractor(workload.model, image_size=workload.image_size, **network)
     loaded = perf_counter()

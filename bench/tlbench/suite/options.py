@@ -53,9 +53,15 @@ class Option(NamedTuple):
 OPTIONS = (
     Option(
         "model",
-        "efficientnet-lite0, Hub URL, SavedModel folder, its .tar.gz, or keras:NAME",
+        "efficientnet-lite0, Hub URL, SavedModel, .keras or .h5 file, keras:NAME, keras_hub:NAME",
         "HANDLE",
     ),
+    Option(
+        "input_range",
+        "pixel values of the model's input: 0-1, -1-1, 0-255, imagenet or caffe",
+        "NAME",
+    ),
+    Option("layer", "layer of a Keras model, or output, that gives the features", "NAME"),
     Option("data", "photo-patches, digits, cifar10, or folder of class/image files", "NAME|PATH"),
     Option(
         "engine",
@@ -109,6 +115,7 @@ def known_values(name: str) -> Sequence[str]:
     from tl_core.data import data_names
     from tl_core.engines.names import engine_names
     from tl_core.models import embedded
+    from tl_core.models.input_range import RANGES
     from tl_core.models.settings import PRECISIONS
 
     known: dict[str, Callable[[], Sequence[str]]] = {
@@ -116,7 +123,8 @@ def known_values(name: str) -> Sequence[str]:
         "precision": lambda: PRECISIONS,
         "data": data_names,
         "device": lambda: ("cpu", "gpu", "gpu:0"),
-        "model": lambda: (*embedded.MODELS, "https://", "keras:"),
+        "model": lambda: (*embedded.MODELS, "https://", "keras:", "keras_hub:"),
+        "input_range": lambda: tuple(RANGES),
     }
     return known[name]() if name in known else ()
 
@@ -127,11 +135,15 @@ def check_names(workload: Workload) -> None:
     from tl_core.data import data_names
     from tl_core.engines.names import check_engine
     from tl_core.errors import ModelError
+    from tl_core.models.input_range import RANGES
 
     try:
         check_engine(workload.engine, workload.precision)
     except ModelError as error:
         raise OptionError(f"--{error}") from error
+    if workload.input_range not in (None, *RANGES):
+        known = ", ".join(RANGES)
+        raise OptionError(f"--input-range {workload.input_range}: expected one of {known}")
     if not re.fullmatch(r"cpu|gpu(:[0-9]+)?", workload.device):
         raise OptionError(f"--device {workload.device}: expected cpu, gpu or gpu:N")
     if workload.data not in data_names() and not Path(workload.data).expanduser().is_dir():

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tl_core.classifier import ImageClassifier
-from tl_core.models.handles import classifier_handle
+from tl_core.engines.finding import classifier_of
 from tl_core.photographs import PORTRAIT_LABEL, photographs, portrait
 from tlbench.suite.costs import PHOTOGRAPHS
 from tlbench.suite.samples import of_photographs
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 @pytest.mark.stage("classify")
 def test_classify(workload: LoadedWorkload, time_stage: TimeStage, record: Record) -> None:
     """Decoding, resizing and classifying; the portrait must get its label in every round."""
-    handle = classifier_handle(workload.options.model)
+    handle = classifier_of(workload.extractor.opened.model)
     if handle is None:
         pytest.skip(
             "no classifier is known for this model; put its 'classification' form beside its "

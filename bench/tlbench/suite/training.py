@@ -133,7 +133,11 @@ def _model(
     options = job.workload
     network = options.network | {"engine": _engine(job, images, say)}
     extractor = FeatureExtractor(
-        options.model, image_size=options.image_size, cache=job.cache, **network
+        options.model,
+        image_size=options.image_size,
+        cache=job.cache,
+        **network,
+        **options.reading,
     )
     if job.fine_tune:
         check_trains(extractor)  # rather than after the head was trained
@@ -157,7 +161,7 @@ def worthwhile_engine(options: Workload, images: int) -> str:
     from tl_core.engines import NetworkSettings, engine_for
 
     network = {name: value for name, value in options.network.items() if name != "engine"}
-    settings = NetworkSettings(image_size=options.image_size, **network)
+    settings = NetworkSettings(image_size=options.image_size, **network, **options.reading)
     return engine_for(options.model, "features", settings, images)
 
 

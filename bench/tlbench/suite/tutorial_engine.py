@@ -11,7 +11,7 @@ import numpy as np
 
 from tl_core.engines.names import ENGINES, Engine
 from tl_core.engines.protocol import checked_input
-from tl_core.models import open_module, require
+from tl_core.models import require
 from tl_core.models.hub import client
 from tl_core.models.module import size_for
 
@@ -49,7 +49,7 @@ class KerasNetwork:
 
 def open_network(model: Model, _devices: Devices, settings: NetworkSettings) -> KerasNetwork:
     """Load a SavedModel as a Keras layer; ModelError as for the reference engine."""
-    module = open_module(model.path, model.handle)
-    require(module, model.kind, settings.classes)
+    module = model.open()
     size = size_for(model.handle, module.image_size, settings)
+    require(module, model.kind, settings.classes, size)
     return KerasNetwork(model.path, size, module.output_size)

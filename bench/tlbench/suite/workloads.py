@@ -22,6 +22,8 @@ class Workload:
         workers: Replicas that share the threads; None lets a pilot choose.
         chunk: Images per call of a worker; None lets a pilot choose.
         seed: Random seed of head and shuffling.
+        input_range: Pixel values that the model takes; None finds it out.
+        layer: Layer or output of the model that gives the features; None takes the pooled ones.
         price_per_hour: Price of the machine per hour, in any currency; None where unknown.
     """
 
@@ -39,6 +41,8 @@ class Workload:
     workers: int | None = None
     chunk: int | None = None
     seed: int = 0
+    input_range: str | None = None
+    layer: str | None = None
     price_per_hour: float | None = None
 
     @property
@@ -46,6 +50,11 @@ class Workload:
         """How the network is run, as arguments of ``FeatureExtractor`` and ``ImageClassifier``."""
         names = ("engine", "device", "threads", "precision", "workers", "chunk")
         return {name: getattr(self, name) for name in names}
+
+    @property
+    def reading(self) -> dict[str, Any]:
+        """How the model is read, as arguments of the same; nothing for other models."""
+        return {"input_range": self.input_range, "layer": self.layer}
 
 
 #: Embedded model and data, no network, at most 3 minutes on 2 cores. At 160 pixels the network

@@ -121,7 +121,7 @@ def test_a_reusable_module_is_told_whether_it_trains(tmp_path):
 
 @pytest.mark.parametrize(
     ("shape", "image_size"),
-    [((None, 6, 6, 3), 6), ((None, None, None, 3), None), ((None, 4, 6, 3), None)],
+    [((None, 6, 6, 3), 6), ((None, None, None, 3), None), ((None, None, 6, 3), 6)],
     ids=str,
 )
 def test_the_image_size_is_what_the_graph_demands_or_none(tmp_path, shape, image_size):
@@ -172,12 +172,6 @@ def test_a_module_of_hub_s_first_format_is_opened(tmp_path):
     np.testing.assert_allclose(module(IMAGES), EXPECTED, rtol=1e-5, atol=1e-6)
 
 
-def _map(images, kernel):
-    import tensorflow as tf
-
-    return tf.nn.relu(tf.tensordot(images, kernel, 1))
-
-
 def _two_matrices(images, kernel):
     return {"a": _features(images, kernel), "b": _features(images, kernel)}
 
@@ -194,22 +188,27 @@ def _labels(images, kernel):
     return tf.cast(_features(images, kernel), tf.int32)
 
 
-def _from_bytes(images, kernel):
+def _tokens(images, kernel):
     import tensorflow as tf
 
-    return _features(tf.cast(images, tf.float32), kernel)
+    return tf.reshape(images, (-1, 16, 3))
 
 
 @pytest.mark.parametrize(
     ("function", "form", "message"),
     [
-        pytest.param(_map, {"call": True}, "global average pooling", id="a map"),
-        pytest.param(_map, {"signature": "default"}, "feature_vector", id="a map by signature"),
-        pytest.param(_two_matrices, {"call": True}, "expected one float32 matrix", id="two"),
-        pytest.param(_vector, {"call": True}, "expected one float32 matrix", id="a vector"),
-        pytest.param(_labels, {"call": True}, "expected one float32 matrix", id="integers"),
+        pytest.param(_two_matrices, {"call": True}, "Set layer to one of a, b", id="two"),
+        pytest.param(_vector, {"call": True}, "expected one matrix", id="a vector"),
+        pytest.param(_labels, {"call": True}, "expected one matrix", id="integers"),
+        pytest.param(_tokens, {"call": True}, r"output \(None, 16, 3\)", id="tokens"),
         pytest.param(
-            _from_bytes, {"call": True, "dtype": "uint8"}, "takes uint8", id="takes uint8"
+            _vector, {"call": True, "dtype": "string"}, "takes string", id="takes strings"
+        ),
+        pytest.param(
+            _vector, {"call": True, "shape": (None, 4, 4, 1)}, r"\(None, 4, 4, 1\)", id="grey"
+        ),
+        pytest.param(
+            _vector, {"call": True, "shape": (None, 4, 6, 3)}, "4 × 6 pixels", id="no square"
         ),
         pytest.param(
             _vector, {"call": True, "shape": (None, 7)}, r"takes float32 \(None, 7\)", id="no image"
@@ -218,7 +217,7 @@ def _from_bytes(images, kernel):
     ],
 )
 def test_a_module_of_another_kind_is_an_error_that_names_it(tmp_path, function, form, message):
-    if form.get("shape"):
+    if "shape" in form or "dtype" in form:
 
         def function(images, kernel):
             return images
@@ -341,7 +340,7 @@ def test_a_handle_that_says_classification_is_no_extractor(tmp_path):
 
 @pytest.mark.parametrize(
     ("outputs", "softmaxed", "refused"),
-    [(965, True, True), (965, False, False), (1, True, False)],
+    [(965, True, True), (965, False, False), (1, False, False)],
     ids=["probabilities", "features", "one output"],
 )
 def test_outputs_that_are_probabilities_are_no_features(tmp_path, outputs, softmaxed, refused):

@@ -60,10 +60,10 @@ def test_an_unknown_handle_is_an_error_that_lists_all_forms(handle, tmp_path, mo
 
 
 def test_a_file_of_another_kind_is_called_so(tmp_path):
-    (tmp_path / "model.h5").write_bytes(b"\x89HDF")
+    (tmp_path / "model.pth").write_bytes(b"PK")
 
     with pytest.raises(ModelError, match="file of another kind"):
-        resolve(str(tmp_path / "model.h5"), "features")
+        resolve(str(tmp_path / "model.pth"), "features")
 
 
 @pytest.mark.parametrize(
