@@ -242,12 +242,12 @@ two = [tf.config.LogicalDeviceConfiguration()] * 2
 tf.config.set_logical_device_configuration(cpu, two)
 from tl_core.devices import Devices
 from tl_core.engines import tensorflow
-from tl_core.models import Model, NetworkSettings, open_module
-loaded = []
-def remembered(*arguments):
-    loaded.append(open_module(*arguments))
+from tl_core.models import Model, NetworkSettings
+loaded, opened_model = [], Model.open
+def remembered(model):
+    loaded.append(opened_model(model))
     return loaded[-1]
-tensorflow.open_module = remembered
+Model.open = remembered
 path = Path({tiny_model!r})
 def opened(*names):
     model = Model(path, "x", "features")
