@@ -65,6 +65,7 @@ class FeatureExtractor:
         image_size: Side of the square that images are resized to, in pixels.
         feature_size: Number of features per image.
         digest: The sha256 of the model, whatever its handle.
+        fingerprint: See ``Model.fingerprint``.
 
     Raises:
         ModelError: The handle can't be resolved, or names a classifier.
@@ -107,6 +108,7 @@ class FeatureExtractor:
         self.image_size: int = known["image_size"]
         self.feature_size: int = known["feature_size"]
         self.digest: str = known["digest"]
+        self.fingerprint: str = known["fingerprint"]
 
     @property
     def is_open(self) -> bool:
@@ -132,6 +134,7 @@ class FeatureExtractor:
             "image_size": network.image_size,
             "feature_size": network.output_size,
             "digest": model.digest,
+            "fingerprint": model.fingerprint,
         }
 
     def _noted(self) -> dict[str, Any]:
@@ -145,7 +148,7 @@ class FeatureExtractor:
             "handle": hashlib.sha256(handle.encode()).hexdigest(),
             "engine": engine,
             "settings": asdict(self.settings),
-            "format": "opened extractor",
+            "format": "opened extractor, 2",
             **machine_facts(),
         }
         noted: dict[str, Any] = cached_json(facts, self._found)

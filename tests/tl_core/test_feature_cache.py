@@ -281,7 +281,8 @@ class FakeNetwork:
 
 
 def model_named(handle):
-    return SimpleNamespace(digest=hashlib.sha256(handle.encode()).hexdigest())
+    digest = hashlib.sha256(handle.encode()).hexdigest()
+    return SimpleNamespace(digest=digest, fingerprint=digest[:16])
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from __future__ import annotations
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
+from tl_core.models.handles import public_name
 from tlbench.report.training_page import training_page
 from tlbench.suite.training import missed_images
 
@@ -31,6 +32,8 @@ def record(job: TrainingJob, training: Training) -> dict[str, Any]:
         "classes": list(data.class_names),
         "train_size": len(data.train),
         "test_size": len(data.test),
+        "model": public_name(extractor.handle),
+        "model_fingerprint": extractor.fingerprint,
         "engine": extractor.engine,
         "precision": extractor.precision,
         "device": extractor.device,
@@ -84,6 +87,7 @@ def facts(job: TrainingJob, training: Training) -> dict[str, str]:
         "loss per epoch": _listed(training.losses, ", "),
         "training time": f"{training.seconds:.1f} s",
         "data fingerprint": data.fingerprint,
+        "model fingerprint": extractor.fingerprint,
         "tlbench": version("tlbench"),
     }
 

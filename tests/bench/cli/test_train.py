@@ -2,12 +2,14 @@
 
 import json
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
 from click.testing import CliRunner
 from PIL import Image
 
+from tl_core.models import Model
 from tl_core.photographs import photographs
 from tl_core.transfer import TransferModel
 from tlbench.cli.main import main
@@ -54,12 +56,14 @@ def converged(photo_folder, tiny_model, tmp_path_factory):
     return done, target
 
 
-def test_it_reports_saves_and_serves(photo_folder, converged):
+def test_it_reports_saves_and_serves(photo_folder, tiny_model, converged):
     done, target = converged
     report = json.loads(done.stdout)
     assert report["classes"] == ["chelsea", "coffee"]
     assert (report["train_size"], report["test_size"]) == (48, 12)
     assert report["trainable_parameters"] == 2048 * 2 + 2
+    assert report["model"] == "tiny-feature-vector"
+    assert report["model_fingerprint"] == Model(Path(tiny_model), "", "features").fingerprint
     assert (report["engine"], report["precision"], report["device"]) == (
         "tensorflow",
         "fp32",
