@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from tl_core.classifier import ImageClassifier, Prediction
+    from tl_core.convergence import Convergence
     from tl_core.data import DataSet, Split, load_data
     from tl_core.errors import (
         DataError,
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from tl_core.transfer import Evaluation, TransferModel
 
 __all__ = [
+    "Convergence",
     "DataError",
     "DataSet",
     "DeviceError",
@@ -45,6 +47,7 @@ __all__ = [
 #: The modules that public names are from.
 _MODULES = {
     "classifier": ("ImageClassifier", "Prediction"),
+    "convergence": ("Convergence",),
     "data": ("DataSet", "Split", "load_data"),
     "errors": tuple(name for name in __all__ if name.endswith("Error")),
     "extractor": ("FeatureExtractor",),
