@@ -46,7 +46,8 @@ def report(write_run, tmp_path):
                 facts={"settings": {"A_VERY_LONG_NAME_OF_A_VARIABLE": f"{faster}"}},
             )  # fmt: skip
     target = tmp_path / "report.html"
-    result = CliRunner().invoke(main, ["report", str(tmp_path / "results"), "-o", str(target)])
+    arguments = ["report", str(tmp_path / "results"), "-o", str(target), "--price", "1.0=0.1"]
+    result = CliRunner().invoke(main, arguments)
     assert result.exit_code == 0, result.output
     return target
 
@@ -207,6 +208,7 @@ def test_it_is_dark_where_that_is_preferred(browse):
 @pytest.mark.parametrize("name", ["report", "training"])
 def test_axe_finds_no_barrier(browse, request, name, dark):
     driver = browse(dark=dark, page=request.getfixturevalue(name))
+    driver.set_script_timeout(120)
     unfold(driver)
     driver.execute_script(files("axe_playwright_python").joinpath("axe.min.js").read_text("utf-8"))
     found = driver.execute_async_script("axe.run().then(arguments[0])")
