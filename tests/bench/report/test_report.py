@@ -426,6 +426,16 @@ def test_twelve_entries_are_open_and_the_others_folded(undrawn, write_run, write
     assert text.count("<summary>3 more entries</summary>") == 2
 
 
+def test_machines_beyond_twelve_are_folded(undrawn, write_run, write_report):
+    for number in range(MOST + 3):
+        write_run(f"{number}.json", facts={"cpu": f"Made Up {number}"})
+    _, text = write_report()
+    listed = text[text.index('<h2 id="machines">') : text.index('<h2 id="files">')]
+    opened, folded = listed.split("<summary>3 more machines</summary>")
+    assert opened.count(": facts from") == MOST
+    assert folded.count(": facts from") == 3
+
+
 def test_sample_images_say_how_they_were_picked(undrawn, write_run, write_report):
     sample = {"image": "AAAA", "predicted": "cat", "probability": 1.0}
     write_run("a.json", samples=[sample])

@@ -110,7 +110,7 @@ def write_plots(shown: Overview, folder: Path) -> list[str]:
 def _geometric_mean(headline: Headline) -> str:
     """The footnote of an entry's whole job: its mean over all benchmarks."""
     if headline.mean is None:
-        return f"no geometric mean of all benchmarks ({headline.reason})"
+        return f"no geometric mean: {headline.reason}"
     return f"geometric mean of {len(headline.parts)} benchmarks: {times(headline.mean)}"
 
 
