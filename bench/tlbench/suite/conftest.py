@@ -70,7 +70,7 @@ def workload(tlbench_suite: Suite) -> LoadedWorkload:
 @pytest.fixture(scope="session")
 def picture_files(workload: LoadedWorkload) -> Iterator[PictureFiles]:
     """The run's images as JPEG files, in a folder that is removed at the end."""
-    with tempfile.TemporaryDirectory(prefix="tlbench-") as folder:
+    with tempfile.TemporaryDirectory(prefix="tlbench-pictures-") as folder:
         yield PictureFiles(workload.data, Path(folder))
 
 

@@ -200,11 +200,12 @@ def test_wrong_features_are_red_and_leave_no_timing(tmp_path, benchmark_small, m
     assert stored(tmp_path) == []
 
 
+@pytest.mark.slow  # the check itself: tests/bench/suite/test_checks.py
 @pytest.mark.parametrize(
     ("mistake", "message"),
     [
         ("fraction", "Pillow has (188, 250, 3)"),
-        pytest.param("channels", "pixels differ from Pillow's by up to", marks=pytest.mark.slow),
+        ("channels", "pixels differ from Pillow's by up to"),
     ],
 )
 def test_wrong_decoding_is_red(tmp_path, benchmark_small, mistake, message):
