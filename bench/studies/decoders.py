@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections import defaultdict
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 from statistics import median
@@ -40,8 +41,9 @@ def decoders() -> dict[str, Decoder]:
     if find_spec("turbojpeg"):
         import turbojpeg
 
-        binding = turbojpeg.TurboJPEG()
-        ways["pyturbojpeg"] = lambda data: binding.decode(data, turbojpeg.TJPF_RGB)
+        with suppress(RuntimeError):  # it brings no libjpeg-turbo of its own
+            binding = turbojpeg.TurboJPEG()
+            ways["pyturbojpeg"] = lambda data: binding.decode(data, turbojpeg.TJPF_RGB)
     if find_spec("imagecodecs"):
         import imagecodecs
 
