@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 #: Pixels of a crop that is to be recognised.
 PARTS = (240, 180)
 #: Image sizes at which that is tried, from full decoding and from each fraction.
-SIZES, SHRINKS = (48, 64, 80, 96), (2, 4)
+SIZES, SHRINKS = (36, 45, 64, 80), (2, 4)
 
 
 def scaled(*, options: Task, count: int) -> Task:
