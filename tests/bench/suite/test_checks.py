@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from tl_core.extractor import FeatureExtractor
+from tl_core.jpeg import PIXEL_BOUND
 from tl_core.sources import FileSource
 from tlbench.suite.checks import check_decoded, check_features, check_pixels
 from tlbench.suite.loaded_workload import LoadedWorkload, open_data
@@ -57,14 +58,14 @@ def test_features_of_another_network_are_refused(workload, monkeypatch, precisio
 @pytest.mark.parametrize("size", [20, 200])
 def test_decoded_pixels_may_differ_from_pillows_by_two_levels(tmp_path, monkeypatch, size):
     paths = [tmp_path / f"{number}.jpg" for number in range(3)]
-    picture = Image.linear_gradient("L").resize((250, 190)).convert("RGB")
+    picture = Image.linear_gradient("L").resize((250, 190)).point(lambda v: 50 + v // 2)
     for path in paths:
-        picture.save(path)
+        picture.convert("RGB").save(path)
     source, difference = FileSource(tuple(paths)), np.zeros(3, np.uint8)
     take = FileSource.take
     monkeypatch.setattr(FileSource, "take", lambda *a: [each + difference for each in take(*a)])
     check_decoded(source, size)
-    difference[1] = 9
+    difference[1] = 2 * PIXEL_BOUND + 1
     with pytest.raises(AssertionError, match="by up to"):
         check_decoded(source, size)
 
