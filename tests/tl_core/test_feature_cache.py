@@ -246,7 +246,7 @@ def test_no_images_have_no_features(tiny_model):
 def test_whatever_features_depend_on_has_features_of_its_own(
     own_cache_folder, tmp_path, tiny_model
 ):
-    """Of another model, size or filter none are read that were cached before."""
+    """Of another model, size, filter or input range none are read that were cached before."""
     other = tmp_path / "other-feature-vector"
     _copy_with_other_weights(Path(tiny_model), other)
     pixels = np.random.default_rng(0).integers(0, 256, (8, 40, 40, 3), np.uint8)
@@ -255,6 +255,7 @@ def test_whatever_features_depend_on_has_features_of_its_own(
         (str(other), {}),
         (tiny_model, {"image_size": 48}),
         (tiny_model, {"resize": "box"}),
+        (tiny_model, {"input_range": "0-255"}),
     ]
     for handle, options in variants:
         cached = FeatureExtractor(handle, cache=True, **options).extract(pixels)
@@ -297,8 +298,7 @@ def fake_extractor(own_cache_folder, monkeypatch):
         return SimpleNamespace(network=network, engine=engine, model=model_named(handle))
 
     monkeypatch.setattr(extractor_module, "open_model", opened)
-    monkeypatch.setattr(extractor_module, "resolve", lambda handle, kind: handle)
-    monkeypatch.setattr(extractor_module, "Model", lambda path, handle, kind: model_named(handle))
+    monkeypatch.setattr(extractor_module, "find_model", lambda handle, *_: model_named(handle))
 
     def make(handle="a", *, cache=True, **options):
         return FeatureExtractor(handle, **({"image_size": 16} | options), cache=cache)
