@@ -1,10 +1,12 @@
 """What ``tlbench select`` finds within its budget, beside a full search.
 
-Run as ``python -m bench.studies.selecting FILE``; needs CIFAR-10 in ``TLBENCH_DATA``, or other data
-sets by ``--set``. For each data set the search runs once, in a fresh process, with an empty cache:
-what is converted counts. Then ``tlbench train`` trains every candidate that the search could have
-chosen on all training images, and tests it. How much test accuracy the choice loses beside the best
-of them is the result. With ``--small`` it takes two minutes, and its figures mean nothing.
+Run as ``python -m bench.studies.selecting FILE``; needs CIFAR-10 in ``TLBENCH_DATA``, or other sets
+by ``--set``. Each data set is a folder of pictures. The search runs once, in a fresh process, with
+an empty cache: what is converted counts. Then ``tlbench train`` trains every candidate that the
+search could have chosen on all training pictures, and tests it. The result is how much test
+accuracy the choice loses beside the highest of them. That one was chosen by test pictures, so that
+even a perfect choice loses a little. With ``--small`` it takes minutes, and its figures mean
+nothing.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ from time import perf_counter
 from typing import Any
 
 from bench.studies.files import write_json
+from bench.studies.picture_sets import SETS, write_folder
 from tl_core.models.handles import public_name
 from tlbench.compare.selection import Candidate
 from tlbench.machine.fingerprint import fingerprint
@@ -27,10 +30,10 @@ from tlbench.suite.select.plan import sizes_by_backbone
 
 #: A record of a command's JSON.
 Record = dict[str, Any]
-#: Data set, training and test images; those that everybody can have, at sizes that take minutes.
-SETS = ("photo-patches:5000:1000", "digits:1438:359", "cifar10:8000:4000")
-SMALL = ("digits:300:200",)
+#: Images of a small search, for training and for test.
+SMALL = 200, 200
 #: Arguments that make a search small.
+SMALL_SIZES = (96, 64)
 SMALL_SEARCH = ("--image-size", "96", "--image-size", "64", "--engine", "tensorflow")
 #: Accuracy that the choice may lose.
 ALLOWED = 0.01
@@ -67,7 +70,7 @@ def all_candidates(selection: Record, sizes: dict[str, tuple[int, ...]]) -> list
     ]
 
 
-def trained(candidate: Candidate, data: list[str], cache: Path) -> Record:
+def trained(candidate: Candidate, folder: Path, cache: Path) -> Record:
     """Its test accuracy; the reason where it can't be trained."""
     network = [
         *("--model", candidate.model, "--image-size", str(candidate.image_size)),
@@ -75,7 +78,7 @@ def trained(candidate: Candidate, data: list[str], cache: Path) -> Record:
     ]
     row: Record = vars(candidate) | {"model": public_name(candidate.model)}
     try:
-        record = command(["train", *data, *network], cache)
+        record = command(["train", str(folder), *network], cache)
     except RuntimeError as error:
         return row | {"refused": str(error).splitlines()[-1]}
     return row | {key: record[key] for key in ("accuracy", "accuracy_interval_95", "train_s")}
@@ -101,30 +104,29 @@ def summary(choice: Record, full: list[Record]) -> Record:
     }
 
 
-def one(text: str, arguments: argparse.Namespace, cache: Path) -> Record:
+def one(name: str, arguments: argparse.Namespace, place: Path) -> Record:
     """A data set: the search, then every candidate."""
-    name, train, test = text.rsplit(":", 2)
+    data = SETS[name]()
+    if arguments.small:
+        data = data.head(*SMALL)
+    folder, cache = write_folder(data, place / "sets"), place / "cache"
     models = [word for handle in arguments.model for word in ("--model", handle)]
-    search = [*models, *(SMALL_SEARCH if arguments.small else ())]
+    limits = ["--budget", str(arguments.budget), *(SMALL_SEARCH if arguments.small else ())]
     start = perf_counter()
-    selection = command(
-        ["select", name, "--train-size", train, "--budget", str(arguments.budget), *search],
-        cache, (0, 3),
-    )  # fmt: skip
+    selection = command(["select", str(folder), *models, *limits], cache, (0, 3))
     seconds = perf_counter() - start
-    sides = (96, 64) if arguments.small else ()
-    sizes = sizes_by_backbone(arguments.model, sides)
-    data = [name, "--train-size", train, "--test-size", test]
+    del selection["command"]  # it has a path
     full = []
+    sizes = sizes_by_backbone(arguments.model, SMALL_SIZES if arguments.small else ())
     for candidate in all_candidates(selection, sizes):
-        full.append(trained(candidate, data, cache))
+        full.append(trained(candidate, folder, cache))
         print(full[-1], flush=True)  # noqa: T201
     choice = selection["best"] | {"model": public_name(selection["best"]["model"])}
-    del selection["command"]  # may have a path
     outcome = summary(choice, full)
     print(name, outcome, flush=True)  # noqa: T201
-    sized = {"data": Path(name).name, "train_size": int(train), "test_size": int(test)}
-    return {**sized, "wall_s": seconds, "search": selection, "full": full, **outcome}
+    train, test = data.sizes
+    made = {"data": name, "train_size": train, "test_size": test, "wall_s": seconds}
+    return {**made, "search": selection, "full": full, **outcome}
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -133,15 +135,13 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("file", nargs="?", type=Path, help="result of the study")
     parser.add_argument("--budget", type=int, default=600, help="seconds of each search")
     parser.add_argument("--model", action="append", default=[], help="backbone; repeatable")
-    parser.add_argument(
-        "--set", action="append", metavar="NAME|PATH:TRAIN:TEST", help="data set; repeatable"
-    )
+    parser.add_argument("--set", action="append", choices=list(SETS), help="set; repeatable")
     parser.add_argument("--small", action="store_true", help="a small search, to try the study")
     chosen = parser.parse_args(arguments)
     outcomes = []
-    for text in chosen.set or (SMALL if chosen.small else SETS):
-        with tempfile.TemporaryDirectory() as cache:
-            outcomes.append(one(text, chosen, Path(cache)))
+    for name in chosen.set or SETS:
+        with tempfile.TemporaryDirectory() as place:
+            outcomes.append(one(name, chosen, Path(place)))
     if chosen.file:
         outcome = {"budget_s": chosen.budget, "sets": outcomes, "machine": fingerprint()}
         write_json(chosen.file, outcome)

@@ -1,8 +1,11 @@
 """What the study of ``tlbench select`` compares the choice with."""
 
+import numpy as np
 import pytest
 
+from bench.studies.picture_sets import SETS, write_folder
 from bench.studies.selecting import all_candidates, summary
+from tl_core.data import load_data
 from tlbench.compare.selection import Candidate
 
 SIZES = {"a": (224, 96), "b": (240,)}
@@ -35,3 +38,25 @@ def test_the_choice_is_judged_by_its_test_accuracy_beside_the_best(accuracy, wit
     assert outcome["loss"] == pytest.approx(0.95 - accuracy)
     assert outcome["candidates"] == 3
     assert outcome["rank"] == (1 if accuracy == 0.95 else 2)
+
+
+@pytest.mark.parametrize("name", ["tiles", "digits"])
+def test_a_sets_folder_has_its_pictures_and_no_picture_twice(name, tmp_path):
+    data = SETS[name]()
+    assert len(data.test) > 1_000
+    assert data.leaked == 0
+    few = data.head(40, 30)
+    read = load_data(write_folder(few, tmp_path))
+    assert read.class_names == tuple(sorted(few.class_names))
+    for ours, theirs in ((few.train, read.train), (few.test, read.test)):
+        pairs = [
+            sorted(
+                (names[label], image.tobytes())
+                for label, image in zip(
+                    split.labels, split.images.take(range(len(split))), strict=True
+                )
+            )
+            for names, split in ((few.class_names, ours), (read.class_names, theirs))
+        ]
+        assert pairs[0] == pairs[1]
+        assert np.bincount(ours.labels).max() > 1
