@@ -26,6 +26,7 @@ from bench.studies.picture_sets import SETS, write_folder
 from tl_core.models.handles import public_name
 from tlbench.compare.selection import Candidate
 from tlbench.machine.fingerprint import fingerprint
+from tlbench.suite.quiet import import_tensorflow_later
 from tlbench.suite.select.plan import sizes_by_backbone
 
 #: A record of a command's JSON.
@@ -39,12 +40,11 @@ SMALL_SEARCH = ("--image-size", "96", "--image-size", "64", "--engine", "tensorf
 ALLOWED = 0.01
 
 
-def command(arguments: list[str], cache: Path, codes: tuple[int, ...] = (0,)) -> Record:
+def command(arguments: list[str], codes: tuple[int, ...] = (0,)) -> Record:
     """What a command of ``tlbench`` prints as JSON; RuntimeError with its errors where it fails."""
-    environ = {**os.environ, "TLBENCH_CACHE": str(cache)}
     done = subprocess.run(  # noqa: S603 - ours
         [sys.executable, "-m", "tlbench", *arguments, "--json"],
-        capture_output=True, text=True, check=False, env=environ,
+        capture_output=True, text=True, check=False,
     )  # fmt: skip
     if done.returncode not in codes:
         raise RuntimeError(f"{arguments}: exit {done.returncode}:\n{done.stderr[-2000:]}")
@@ -70,7 +70,7 @@ def all_candidates(selection: Record, sizes: dict[str, tuple[int, ...]]) -> list
     ]
 
 
-def trained(candidate: Candidate, folder: Path, cache: Path) -> Record:
+def trained(candidate: Candidate, folder: Path) -> Record:
     """Its test accuracy; the reason where it can't be trained."""
     network = [
         *("--model", candidate.model, "--image-size", str(candidate.image_size)),
@@ -78,7 +78,7 @@ def trained(candidate: Candidate, folder: Path, cache: Path) -> Record:
     ]
     row: Record = vars(candidate) | {"model": public_name(candidate.model)}
     try:
-        record = command(["train", str(folder), *network], cache)
+        record = command(["train", str(folder), *network])
     except RuntimeError as error:
         return row | {"refused": str(error).splitlines()[-1]}
     return row | {key: record[key] for key in ("accuracy", "accuracy_interval_95", "train_s")}
@@ -109,17 +109,18 @@ def one(name: str, arguments: argparse.Namespace, place: Path) -> Record:
     data = SETS[name]()
     if arguments.small:
         data = data.head(*SMALL)
-    folder, cache = write_folder(data, place / "sets"), place / "cache"
+    folder = write_folder(data, place / "sets")
+    os.environ["TLBENCH_CACHE"] = str(place / "cache")  # for the commands, too
     models = [word for handle in arguments.model for word in ("--model", handle)]
     limits = ["--budget", str(arguments.budget), *(SMALL_SEARCH if arguments.small else ())]
     start = perf_counter()
-    selection = command(["select", str(folder), *models, *limits], cache, (0, 3))
+    selection = command(["select", str(folder), *models, *limits], (0, 3))
     seconds = perf_counter() - start
     del selection["command"]  # it has a path
     full = []
     sizes = sizes_by_backbone(arguments.model, SMALL_SIZES if arguments.small else ())
     for candidate in all_candidates(selection, sizes):
-        full.append(trained(candidate, folder, cache))
+        full.append(trained(candidate, folder))
         print(full[-1], flush=True)  # noqa: T201
     choice = selection["best"] | {"model": public_name(selection["best"]["model"])}
     outcome = summary(choice, full)
@@ -138,6 +139,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--set", action="append", choices=list(SETS), help="set; repeatable")
     parser.add_argument("--small", action="store_true", help="a small search, to try the study")
     chosen = parser.parse_args(arguments)
+    import_tensorflow_later("cpu")
     outcomes = []
     for name in chosen.set or SETS:
         with tempfile.TemporaryDirectory() as place:
