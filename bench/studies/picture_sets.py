@@ -47,7 +47,8 @@ def _tiles(photo: NDArray[np.uint8]) -> NDArray[np.uint8]:
     cut = whole.swapaxes(1, 2).reshape(-1, TILE, TILE, 3)
     contrast = cut.max(axis=(1, 2, 3)) - cut.min(axis=(1, 2, 3))
     good = np.flatnonzero(contrast >= CONTRAST)
-    return cut[np.random.default_rng(SEED).permutation(good)[:MOST_TILES]]
+    chosen: NDArray[np.uint8] = cut[np.random.default_rng(SEED).permutation(good)[:MOST_TILES]]
+    return chosen
 
 
 def digits() -> DataSet:

@@ -181,3 +181,9 @@ def test_too_few_pictures_are_refused(photographs, monkeypatch):
     monkeypatch.setattr(job, "load_data", lambda *_, **__: few)
     with pytest.raises(InputError, match="9 training images; expected at least 10"):
         job.run(SelectJob(OPTIONS, 9, 0.01), print)
+
+
+def test_models_are_read_as_the_options_say(photographs, tiny_model):
+    other = dataclasses.replace(OPTIONS, input_range="-1-1")
+    with pytest.raises(InputError, match=r"input range -1-1, but .* takes 0-1"):
+        job.run(SelectJob(other, 9, 0.01, (tiny_model,)), print)

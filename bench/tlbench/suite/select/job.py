@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from tl_core.data import load_data
 from tl_core.errors import TransferLearningError
+from tl_core.models import NetworkSettings
 from tlbench.compare.selection import SINGLE
 from tlbench.errors import InputError
 from tlbench.suite.quiet import import_tensorflow_later
@@ -72,7 +73,8 @@ def run(job: SelectJob, tell: Callable[[str], None]) -> Selection:
         tools = Evaluation(
             data.train,
             len(data.class_names),
-            {name: value for name, value in options.network.items() if name not in SEARCHED},
+            {name: each for name, each in options.network.items() if name not in SEARCHED}
+            | options.reading,
             batch_size=options.batch_size,
             seed=job.seed,
         )
@@ -91,7 +93,7 @@ def plan_of(job: SelectJob, data: DataSet, engines: tuple[tuple[str, str], ...])
             "by. Add pictures"
         )
     return Plan(
-        sizes_by_backbone(job.models, job.image_sizes),
+        sizes_by_backbone(job.models, job.image_sizes, NetworkSettings(**job.workload.reading)),
         engines,
         samples_of(images, len(data.class_names)),
         job.budget_s,

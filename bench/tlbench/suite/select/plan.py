@@ -7,9 +7,10 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from tl_core.conversion.opening import own_size
+from tl_core.engines.finding import find_model
 from tl_core.engines.names import AUTO, ENGINES, check_engine, is_installed
 from tl_core.errors import ModelError
-from tl_core.models import Model, embedded, resolve
+from tl_core.models import NetworkSettings, embedded
 from tl_core.models.settings import PRECISIONS
 from tlbench.errors import InputError
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 #: Sides of the input that are tried besides a backbone's own, where they are smaller.
 SIZES = (224, 192, 160, 128, 96)
+#: How models are read where nothing is set.
+DEFAULTS = NetworkSettings()
 #: Side of the input of a backbone that takes any and names none.
 USUAL = 224
 #: Images of the first sample at least, and of each class; each further sample is so many times as
@@ -62,15 +65,17 @@ def samples_of(images: int, classes: int) -> tuple[int, ...]:
 
 
 def sizes_by_backbone(
-    models: Sequence[str] = (), wanted: Sequence[int] = ()
+    models: Sequence[str] = (),
+    wanted: Sequence[int] = (),
+    settings: NetworkSettings = DEFAULTS,
 ) -> dict[str, tuple[int, ...]]:
     """Sides of the input to try in pixels; ``models`` are handles, all embedded ones if empty.
 
-    ModelError for a handle that can't be resolved.
+    ``settings`` say how they are read; ModelError for one that can't be.
     """
     sizes = {}
     for handle in dict.fromkeys(models or backbones()):
-        model = Model(resolve(handle, "features"), handle, "features")
+        model = find_model(handle, "features", settings)
         sizes[handle] = sizes_of(None if wanted else own_size(model), wanted)
     return sizes
 
