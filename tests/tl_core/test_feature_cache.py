@@ -249,13 +249,16 @@ def test_whatever_features_depend_on_has_features_of_its_own(
     """Of another model, size, filter or input range none are read that were cached before."""
     other = tmp_path / "other-feature-vector"
     _copy_with_other_weights(Path(tiny_model), other)
+    bare = tmp_path / "without-notes"
+    shutil.copytree(tiny_model, bare, ignore=shutil.ignore_patterns("assets.extra"))
     pixels = np.random.default_rng(0).integers(0, 256, (8, 40, 40, 3), np.uint8)
     variants = [
         (tiny_model, {}),
         (str(other), {}),
         (tiny_model, {"image_size": 48}),
         (tiny_model, {"resize": "box"}),
-        (tiny_model, {"input_range": "0-255"}),
+        (str(bare), {"image_size": 32, "input_range": "0-1"}),
+        (str(bare), {"image_size": 32, "input_range": "0-255"}),
     ]
     for handle, options in variants:
         cached = FeatureExtractor(handle, cache=True, **options).extract(pixels)
