@@ -54,7 +54,7 @@ def by_http(module: Path) -> dict[str, Any]:
 @contextmanager
 def _server(folder: str) -> Iterator[str]:
     """A folder served on this machine, whatever the query; yields the address."""
-    os.environ["no_proxy"] = "127.0.0.1"
+    os.environ |= {"no_proxy": "127.0.0.1", hub.CACHE_VARIABLE: f"{folder}/hub"}
     handler = partial(_Quiet, directory=folder)
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()

@@ -46,7 +46,9 @@ def exported_models() -> dict[str, Path]:
     folders = (file.parents[1] for file in sorted(notes, key=lambda file: file.stat().st_mtime))
     made_of = {folder: read_notes(folder).get("made_of", {}) for folder in folders}
     return {
-        each["model"]: folder for folder, each in made_of.items() if each.get("kind") == "features"
+        each["model"]: folder
+        for folder, each in made_of.items()
+        if "model" in each and each.get("kind") == "features" and not each.get("layer")
     }
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tlbench.cli.options import complete, json_option
+from tlbench.cli.options import complete, json_option, own_images, suite_options
 from tlbench.escapes import printable
 from tlbench.report.table import lines_of, per_second, share
 from tlbench.report.text import sentence
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 
     from tlbench.suite.model_cards import Accuracy, Card, Facts
 
-HEADINGS = ("model", "input", "params", "mult-adds", "features", "accuracy")
+HEADINGS = ("model", "input", "range", "params", "mult-adds", "features", "accuracy")
 #: What stands below the table.
 LEGEND = (
-    "Input: side in pixels; all take RGB in [0, 1]. Mult-adds: for one such image.",
+    "Input: side in pixels. Range: pixel values. Mult-adds: for one such image.",
     "Accuracy: test top-1 of a linear probe; with *, of a head after one epoch.",
 )
 
@@ -41,18 +41,21 @@ LEGEND = (
     help="results folder to read accuracies from",
 )
 @json_option
-def models(*, handles: tuple[str, ...], results: Path, as_json: bool) -> None:
+@suite_options("input_range", "layer")
+def models(
+    *, handles: tuple[str, ...], results: Path, as_json: bool, suite: dict[str, str]
+) -> None:
     """List models at hand: input, cost, features and measured accuracy.
 
-    These are each HANDLE, the embedded models, and the cached ones of keras.applications, Hub and
-    Kaggle. Nothing is downloaded for the list, unless a HANDLE is a URL.
+    These are each HANDLE, the embedded models, and the cached ones of Keras, Hub and Kaggle.
+    Nothing is downloaded for the list, unless a HANDLE has to be.
 
     Exit code 0: listed; 2: bad input.
     """
     check_installed("tlbench models")
     from tlbench.suite.model_cards import model_cards
 
-    cards = model_cards(handles, results)
+    cards = model_cards(handles, results, **own_images(suite).reading)
     if as_json:
         click.echo(json.dumps({"models": [asdict(card) for card in cards]}, indent=1))
     else:
@@ -81,6 +84,7 @@ def _rows(card: Card, facts: Facts, name: str) -> Iterator[tuple[str, ...]]:
     first = (
         name,
         str(facts.image_size or "any"),
+        facts.input_range,
         _millions(facts.parameters),
         "-" if facts.multiply_adds is None else _millions(facts.multiply_adds),
         f"{facts.outputs:,}{' classes' * (facts.kind == 'logits')}",

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 from tl_core.conversion.cache import cached_json
 from tl_core.conversion.opening import model_facts
+from tl_core.engines import NetworkSettings
+from tl_core.engines.finding import find_model
 from tl_core.errors import ModelError, TransferLearningError
 from tl_core.models import Model, embedded, hub, resolve
 from tl_core.models.export import exported_models
@@ -19,7 +21,7 @@ from tlbench.runs.collect import collect, progress
 from tlbench.runs.model_name import short_name
 from tlbench.suite.floors import derivations
 from tlbench.suite.flops import multiply_adds
-from tlbench.suite.quiet import import_tensorflow
+from tlbench.suite.quiet import import_tensorflow_later
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -37,6 +39,7 @@ class Facts:
 
     Attributes:
         image_size: Side of its input in pixels; None where it takes any and names none.
+        input_range: The pixel values that it takes, one of ``RANGES``.
         parameters: Numbers in its variables.
         multiply_adds: For one image of that side, else of ``USUAL_SIZE``; None where its graph has
             operations that are not counted.
@@ -45,6 +48,7 @@ class Facts:
     """
 
     image_size: int | None
+    input_range: str
     parameters: int
     multiply_adds: int | None
     outputs: int
@@ -97,19 +101,28 @@ class _Measured:
     accuracy: Accuracy
 
 
-def model_cards(handles: Sequence[str], results: Path) -> list[Card]:
+def model_cards(
+    handles: Sequence[str],
+    results: Path,
+    *,
+    input_range: str | None = None,
+    layer: str | None = None,
+) -> list[Card]:
     """Cards of the given handles, then of the embedded and the cached models.
 
     Args:
         handles: As ``resolve`` takes them.
         results: A folder of results, for accuracies; it may be absent.
+        input_range: The pixel values that the handles' models take; None finds it out.
+        layer: The layer or output that gives their features, see ``NetworkSettings``.
 
     Raises:
         InputError: One of the handles can't be opened.
     """
-    import_tensorflow("cpu")
+    import_tensorflow_later("cpu")
+    settings = NetworkSettings(fallback_size=USUAL_SIZE, input_range=input_range, layer=layer)
     try:
-        cards = [_card(resolve(handle, "features"), handle, "given") for handle in handles]
+        cards = [_card(find_model(each, "features", settings), "given") for each in handles]
     except TransferLearningError as error:
         raise InputError(str(error)) from error
     names = [name for name in embedded.MODELS if name not in handles]
@@ -124,7 +137,7 @@ def model_cards(handles: Sequence[str], results: Path) -> list[Card]:
 
 def _embedded(name: str) -> Card:
     try:
-        return _card(resolve(name, "features"), name, "embedded")
+        return _card(Model(resolve(name, "features"), name, "features"), "embedded")
     except ModelError as error:
         return Card(name, "embedded", problem=str(error))
 
@@ -142,20 +155,19 @@ def _openable(folder: Path, handle: str) -> Card:
     try:
         problem = root_fault(folder)
         if problem is None:
-            return _card(find_root(folder), handle, "cached")
+            return _card(Model(find_root(folder), handle, "features"), "cached")
     except ModelError as error:
         problem = str(error)
     return Card(public_name(handle), "cached", problem=problem)
 
 
-def _card(folder: Path, handle: str, source: str) -> Card:
-    model = Model(folder, handle, "features")
-    return Card(public_name(handle), source, model.fingerprint, facts_of(model))
+def _card(model: Model, source: str) -> Card:
+    return Card(public_name(model.handle), source, model.fingerprint, facts_of(model))
 
 
 def facts_of(model: Model) -> Facts:
     """What a model's graph says, from the cache or counted now."""
-    about = {**model_facts(model, None), "format": "model card, 1"}
+    about = {**model_facts(model, None), "format": "model card, 2"}
     return Facts(**cached_json(about, lambda: asdict(_counted(model))))
 
 
@@ -164,6 +176,7 @@ def _counted(model: Model) -> Facts:
     counted = multiply_adds(module, module.image_size or USUAL_SIZE)
     return Facts(
         image_size=module.image_size,
+        input_range=module.input_range,
         parameters=sum(math.prod(variable.shape) for variable in module.variables),
         multiply_adds=None if counted.uncounted else counted.total,
         outputs=module.output_size,

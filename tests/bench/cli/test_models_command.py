@@ -47,6 +47,7 @@ def test_a_given_model_stands_beside_the_embedded_ones(listed, tiny_model):
     assert [card["source"] for card in cards.values()] == ["given", "embedded", "embedded"]
     assert tiny["facts"] == {
         "image_size": 32,
+        "input_range": "0-1",
         "parameters": sum(math.prod(each.shape) for each in variables),
         # 16 x 16 outputs of a stem of 3 x 3 x 3; 8 x 8 of the depthwise 3 x 3; the projection.
         "multiply_adds": 16 * 16 * 32 * 27 + 8 * 8 * 32 * 9 + 32 * 2048,
@@ -91,9 +92,10 @@ def test_the_table_fits_80_columns_and_names_what_is_missing(models, tiny_model)
     assert done.exit_code == 0
     lines = done.stdout.splitlines()
     assert max(map(len, lines)) <= 80
-    assert lines[0].split() == ["model", "input", "params", "mult-adds", "features", "accuracy"]
+    headings = ["model", "input", "range", "params", "mult-adds", "features", "accuracy"]
+    assert lines[0].split() == headings
     (row,) = (line.split() for line in lines if line.startswith("efficientnet-lite0 "))
-    assert row[1:7] == ["224", "3.41", "M", "384", "M", "1,280"]
+    assert row[1:8] == ["224", "0-1", "3.41", "M", "384", "M", "1,280"]
     assert "efficientnet-lite9: its weights come with the package" in done.stdout
 
 
