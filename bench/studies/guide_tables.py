@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from bench.studies import (
     backbones,
-    convergence,
     gate_tables,
     history_tables,
     measuring_tables,
@@ -17,7 +16,7 @@ from bench.studies.blocks import rewrite
 GUIDES = {
     each.GUIDE: each.BLOCKS
     for each in (
-        *(backbones, convergence, gate_tables, history_tables),
+        *(backbones, gate_tables, history_tables),
         *(measuring_tables, report_tables, speed_tables),
     )
 }

@@ -48,9 +48,9 @@ log = logging.getLogger(__name__)
 
 #: Images that the reference runs at once for the outputs that others are compared with.
 BATCH = 20
-#: Images from which choosing an engine is worth its while. Converting for each engine and the pilots
-#: take as much of the CPUs as about 15,000 images in the reference (EfficientNet-Lite0 at 160
-#: pixels): an engine that is twice as fast has saved that after so many.
+#: Images from which choosing an engine is worth its while. Conversions and pilots take as much of
+#: the CPUs as about 15,000 images in the reference (EfficientNet-Lite0 at 160 pixels): an engine
+#: that is twice as fast has saved that after so many.
 WORTH_CHOOSING = 30_000
 
 
