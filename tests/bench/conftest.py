@@ -53,6 +53,17 @@ def make_run():
 @pytest.fixture
 def write_run(tmp_path):
     """Writes a run: ``write_run("a/1.json", day=2, faster=1.1, facts={...}, engine="litert")``."""
+    return run_writer(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def write_shared_run(tmp_path_factory):
+    """As ``write_run``, into a folder of all tests of a module."""
+    return run_writer(tmp_path_factory.mktemp("runs"))
+
+
+def run_writer(folder):
+    """What writes runs to ``results`` in a folder."""
     whole = json.loads(RUN.read_text(encoding="utf-8"))
 
     def write(name, *, day=0, faster=1.0, facts=None, commit=None, drop=(), only=None, **info):
@@ -67,7 +78,7 @@ def write_run(tmp_path):
             benchmark["stats"]["data"] = [each / change for each in benchmark["stats"]["data"]]
             benchmark["extra_info"]["images_per_s"] *= change
             benchmark["extra_info"] |= info
-        path = tmp_path / "results" / name
+        path = folder / "results" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(run), encoding="utf-8")
         return path

@@ -30,8 +30,8 @@ pytestmark = [
 ]
 
 
-@pytest.fixture
-def report(write_run, tmp_path):
+@pytest.fixture(scope="module")
+def report(write_shared_run):
     """A page about several engines, one of which has markup for a name."""
     several = [
         {"order": i, "timed": i > 1, "started_at": 1.7e9, "seconds": 1 + i / 10, "unfinished_s": 0,
@@ -40,61 +40,68 @@ def report(write_run, tmp_path):
     ]  # fmt: skip
     for day in range(3):
         for engine, faster in (("tensorflow", 1.0), ("litert", 1.7), (HOSTILE, 0.8)):
-            write_run(
+            path = write_shared_run(
                 f"{faster}/{day}.json", day=day, faster=faster * (1 + day / 50), engine=engine,
                 rounds=several, gflops_per_s=100.0, peak_gflops_per_s=400.0,
                 facts={"settings": {"A_VERY_LONG_NAME_OF_A_VARIABLE": f"{faster}"}},
             )  # fmt: skip
-    target = tmp_path / "report.html"
-    arguments = ["report", str(tmp_path / "results"), "-o", str(target), "--price", "1.0=0.1"]
+    results = path.parents[1]
+    target = results.with_name("report.html")
+    arguments = ["report", str(results), "-o", str(target), "--price", "1.0=0.1"]
     result = CliRunner().invoke(main, arguments)
     assert result.exit_code == 0, result.output
     return target
 
 
-@pytest.fixture
-def training(tmp_path):
+@pytest.fixture(scope="module")
+def training(tmp_path_factory):
     """The page of a training, with mistakes."""
     labels = np.arange(40) % 4
     answers = confusion(labels, np.where(labels == 3, 0, labels), ["a", "b", HOSTILE, "d"])
     image = MissedImage("AAAA", "d", "a", 0.75, "d/1.jpg")
-    target = tmp_path / "training.html"
+    target = tmp_path_factory.mktemp("training") / "training.html"
     page = training_page({"data": "photos", "seed": "0"}, answers, [image], 0.25)
     target.write_text(page, encoding="utf-8")
     return target
 
 
-@pytest.fixture
-def browse(report):
-    """Opens a page, the report without another, at a width in pixels, light or dark."""
+@pytest.fixture(scope="module")
+def driver():
+    """A browser."""
     from selenium import webdriver
     from selenium.webdriver.chrome.service import Service
 
-    opened = []
+    options = webdriver.ChromeOptions()
+    options.binary_location = BROWSER
+    for argument in (
+        *("--headless=new", "--no-sandbox", "--disable-quic", "--disable-dev-shm-usage"),
+        "--disable-background-networking",
+    ):
+        options.add_argument(argument)
+    options.set_capability("goog:loggingPrefs", {"performance": "ALL", "browser": "ALL"})
+    driver = webdriver.Chrome(options=options, service=Service(DRIVER))
+    driver.set_script_timeout(120)  # axe-core takes long on a busy machine
+    yield driver
+    driver.quit()
+
+
+@pytest.fixture
+def browse(driver, report):
+    """Opens a page, the report without another, at a width in pixels, light or dark."""
 
     def browse(width=1280, *, dark=False, page=report):
-        options = webdriver.ChromeOptions()
-        options.binary_location = BROWSER
-        for argument in (
-            *("--headless=new", "--no-sandbox", "--disable-quic", "--disable-dev-shm-usage"),
-            *("--disable-background-networking", f"--window-size={width},900"),
-        ):
-            options.add_argument(argument)
-        options.set_capability("goog:loggingPrefs", {"performance": "ALL", "browser": "ALL"})
-        driver = webdriver.Chrome(options=options, service=Service(DRIVER))
-        opened.append(driver)
         driver.execute_cdp_cmd(
             "Emulation.setDeviceMetricsOverride",
             {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False},
         )
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [scheme]})
+        for kind in ("browser", "performance"):
+            driver.get_log(kind)  # of the page before, so that logs are of this one
         driver.get(page.as_uri())
         return driver
 
-    yield browse
-    for driver in opened:
-        driver.quit()
+    return browse
 
 
 def column(driver, number):
@@ -208,7 +215,6 @@ def test_it_is_dark_where_that_is_preferred(browse):
 @pytest.mark.parametrize("name", ["report", "training"])
 def test_axe_finds_no_barrier(browse, request, name, dark):
     driver = browse(dark=dark, page=request.getfixturevalue(name))
-    driver.set_script_timeout(120)
     unfold(driver)
     driver.execute_script(files("axe_playwright_python").joinpath("axe.min.js").read_text("utf-8"))
     found = driver.execute_async_script("axe.run().then(arguments[0])")
