@@ -20,6 +20,7 @@ from tl_core import feature_cache
 from tl_core.errors import ImageError
 from tl_core.extractor import FeatureExtractor
 from tl_core.feature_cache import RECORDS, Store, cached_features, feature_facts
+from tl_core.models import Model, module
 from tl_core.sources import ArraySource, FileSource
 from tl_core.transfer import TransferModel
 
@@ -246,19 +247,15 @@ def test_no_images_have_no_features(tiny_model):
 def test_whatever_features_depend_on_has_features_of_its_own(
     own_cache_folder, tmp_path, tiny_model
 ):
-    """Of another model, size, filter or input range none are read that were cached before."""
+    """Of another model, size or filter none are read that were cached before."""
     other = tmp_path / "other-feature-vector"
     _copy_with_other_weights(Path(tiny_model), other)
-    bare = tmp_path / "without-notes"
-    shutil.copytree(tiny_model, bare, ignore=shutil.ignore_patterns("assets.extra"))
     pixels = np.random.default_rng(0).integers(0, 256, (8, 40, 40, 3), np.uint8)
     variants = [
         (tiny_model, {}),
         (str(other), {}),
         (tiny_model, {"image_size": 48}),
         (tiny_model, {"resize": "box"}),
-        (str(bare), {"image_size": 32, "input_range": "0-1"}),
-        (str(bare), {"image_size": 32, "input_range": "0-255"}),
     ]
     for handle, options in variants:
         cached = FeatureExtractor(handle, cache=True, **options).extract(pixels)
@@ -296,12 +293,20 @@ def fake_extractor(own_cache_folder, monkeypatch):
     def opened(handle, kind, engine, settings):
         network = FakeNetwork(
             settings.image_size, model=handle, engine=engine, precision=settings.precision,
-            device=settings.device,
+            device=settings.device, input_range=settings.input_range, layer=settings.layer,
         )  # fmt: skip
-        return SimpleNamespace(network=network, engine=engine, model=model_named(handle))
+        model = found(handle, kind, settings)
+        return SimpleNamespace(network=network, engine=engine, model=model)
+
+    def found(handle, kind, settings):
+        how = {"input_range": settings.input_range, "output": settings.layer}
+        return Model(Path(handle), handle, kind, **how)
 
     monkeypatch.setattr(extractor_module, "open_model", opened)
-    monkeypatch.setattr(extractor_module, "find_model", lambda handle, *_: model_named(handle))
+    monkeypatch.setattr(extractor_module, "find_model", found)
+    monkeypatch.setattr(
+        module, "tree_digest", lambda path: hashlib.sha256(path.name.encode()).hexdigest()
+    )
 
     def make(handle="a", *, cache=True, **options):
         return FeatureExtractor(handle, **({"image_size": 16} | options), cache=cache)
@@ -319,6 +324,8 @@ def fake_extractor(own_cache_folder, monkeypatch):
         {"device": "gpu:1"},
         {"image_size": 24},
         {"resize": "box"},
+        {"input_range": "0-255"},
+        {"layer": "pooled"},
     ],
     ids=lambda other: "-".join(map(str, *other.items())),
 )
