@@ -17,12 +17,12 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 import numpy as np
 from PIL import Image, ImageEnhance
 
+from bench.studies.blocks import cell_line, heading, range_text
 from bench.studies.files import ROOT, write_json
 from tl_core.photographs import photographs
 from tlbench.machine.fingerprint import fingerprint
@@ -34,8 +34,8 @@ CLASSES = 6
 #: Pictures for which the model is converted before the first training.
 FEW = 12
 
-#: On the same folder, one after the other.
-TRAININGS = ("first", "second")
+#: On the same folder, one after the other, and what each costs.
+TRAININGS, COSTS = ("first", "second"), ("cpu_s", "seconds")
 
 #: Runs the command, and at its end prints what it cost as the last line of stderr.
 CHILD = """
@@ -102,15 +102,16 @@ def trained(checkout: Path, cache: Path, folder: Path, options: list[str]) -> di
     return cost | {"accuracy": answer["accuracy"], "images": answer["train_size"]}
 
 
-def shares(rounds: dict[str, list[dict[str, Any]]]) -> dict[str, float]:
-    """Median CPU seconds of both trainings, as shares of those of the first before."""
-    middle = {
-        (side, training): median(each[training]["cpu_s"] for each in several)
-        for side, several in rounds.items()
-        for training in TRAININGS
-    }
-    first = middle.get(("before", "first"), middle["now", "first"])
-    return {training: middle["now", training] / first for training in TRAININGS}
+def table(study: dict[str, Any]) -> str:
+    """CPU seconds, seconds and openings of each training, by checkout."""
+    lines = heading("checkout", "training", "CPU seconds", "seconds", "opened at most", "n")
+    for side, several in study["rounds"].items():
+        for training in TRAININGS:
+            runs = [each[training] for each in several]
+            figures = (range_text([run[key] for run in runs], "{:.1f}") for key in COSTS)
+            most = f"{max(run['most_opens'] for run in runs)}"
+            lines.append(cell_line([side, training, *figures, most, str(len(runs))]))
+    return "\n".join(lines)
 
 
 def measure(
@@ -152,7 +153,6 @@ def main() -> None:
         "bytes": size,
         "options": options,
         "rounds": rounds,
-        "cpu_shares": shares(rounds),
         "machine": fingerprint(),
     }
     write_json(arguments.file, outcome)
