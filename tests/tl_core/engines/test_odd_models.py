@@ -26,11 +26,9 @@ def _nchw(images):
 
 #: Function, shape, dtype, and the input range that is given.
 LAYOUTS = {
-    "colours first": (_nchw, (None, 3, SIDE, SIDE), "float32", None),
+    "colours first": (_nchw, (None, 3, SIDE, SIDE), "float32", "caffe"),
     "bytes": (_map, (None, SIDE, SIDE, 3), "uint8", None),
-    "half": (_map, (None, SIDE, SIDE, 3), "float16", None),
-    "three at a time": (_map, (3, SIDE, SIDE, 3), "float32", None),
-    "caffe": (_map, (None, SIDE, SIDE, 3), "float32", "caffe"),
+    "half, three at a time": (_map, (3, SIDE, SIDE, 3), "float16", None),
 }
 
 

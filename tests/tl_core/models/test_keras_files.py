@@ -7,10 +7,11 @@ import zipfile
 import numpy as np
 import pytest
 
+from tl_core.engines.finding import find_model
 from tl_core.errors import ModelError
-from tl_core.models import open_module, resolve
-from tl_core.models.export import read_notes
+from tl_core.models import NetworkSettings, open_module, resolve
 from tl_core.models.handles import classifier_handle, public_name
+from tl_core.models.keras_layers import _range_by_name, part_of
 
 IMAGES = np.random.default_rng(2).random((3, 16, 16, 3), dtype=np.float32)
 LIBRARIES = ("keras", "tf_keras")
@@ -35,7 +36,7 @@ def network(library, name="mine", units=7, activation="softmax"):
     return keras.Model(images, x, name=name)
 
 
-@pytest.fixture(scope="module", params=[(a, b) for a in LIBRARIES for b in (".keras", ".h5")])
+@pytest.fixture(scope="module", params=[("keras", ".keras"), ("keras", ".h5"), ("tf_keras", ".h5")])
 def saved(request, tmp_path_factory):
     """A model, the file that its own library wrote, and that library."""
     library, suffix = request.param
@@ -108,15 +109,14 @@ def test_training_moves_the_averages_of_batch_norm(saved):
         ),
     ],
 )  # fmt: skip
-def test_sequential_models_are_cut_where_classes_begin(tmp_path, library, build, expected):
+def test_sequential_models_are_cut_where_classes_begin(library, build, expected):
     keras = importlib.import_module(library)
     model = keras.Sequential([keras.layers.InputLayer((8, 8, 3)), *build(keras)])
-    model.save(tmp_path / "model.keras")
 
-    module = open_module(resolve(str(tmp_path / "model.keras"), "features"))
+    part = part_of(model, "mine", "features", None)
 
-    assert module.output_size == expected
-    assert module(IMAGES[:, :8, :8]).shape == (3, expected)
+    assert part.outputs[0].shape[-1] == expected
+    assert part.inputs[0].shape[1:] == (8, 8, 3)
 
 
 @pytest.mark.parametrize(
@@ -127,18 +127,24 @@ def test_sequential_models_are_cut_where_classes_begin(tmp_path, library, build,
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("nested", [False, True])
-def test_the_name_of_one_of_kerass_networks_says_what_it_takes(tmp_path, name, likely, nested):
+def test_the_name_of_one_of_kerass_networks_says_what_it_takes(name, likely, nested):
     import keras
 
     model = network("keras", name)
     if nested:
         images = keras.Input((16, 16, 3))
         model = keras.Model(images, keras.layers.Dense(3, "softmax")(model(images)))
-    model.save(tmp_path / "model.keras")
 
-    folder = resolve(str(tmp_path / "model.keras"), "features")
+    assert _range_by_name(model) == likely
 
-    assert read_notes(folder)["likely_range"] == likely
+
+def test_what_the_name_says_is_taken_unless_another_is_given(tmp_path):
+    network("keras", "resnet50").save(tmp_path / "model.keras")
+    handle = str(tmp_path / "model.keras")
+
+    assert find_model(handle, "features", NetworkSettings()).input_range == "caffe"
+    settings = NetworkSettings(input_range="0-255")
+    assert find_model(handle, "features", settings).input_range == "0-255"
 
 
 def _lambda(keras):
