@@ -87,7 +87,8 @@ class Taps:
     weights: NDArray[np.int32]
 
 
-@functools.lru_cache(maxsize=256)
+# A pair takes 2 ms or more to compute, 25 KB or so to keep: a folder has pictures of many sizes.
+@functools.lru_cache(maxsize=1024)
 def taps(inputs: int, outputs: int, name: str) -> Taps:
     """The taps from one number of pixels to another, with one of ``FILTERS``."""
     function, support = FILTERS[name]
