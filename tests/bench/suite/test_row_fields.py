@@ -215,5 +215,5 @@ def test_loading_and_the_first_call_are_timed_apart(monkeypatch):
 
 def loading_options(device="cpu"):
     return SimpleNamespace(
-        model="m", image_size=32, batch_size=32, threads=1, device=device, network={}
+        model="m", image_size=32, batch_size=32, threads=1, device=device, network={}, reading={}
     )
