@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bench.studies import (
     backbones,
+    convergence,
     gate_tables,
     history_tables,
     measuring_tables,
@@ -16,7 +17,7 @@ from bench.studies.blocks import rewrite
 GUIDES = {
     each.GUIDE: each.BLOCKS
     for each in (
-        *(backbones, gate_tables, history_tables),
+        *(backbones, convergence, gate_tables, history_tables),
         *(measuring_tables, report_tables, speed_tables),
     )
 }
