@@ -64,12 +64,15 @@ def test_accuracies_are_those_of_the_results_by_fingerprint_and_of_the_shipped_p
     listed, tiny_model, write_run, tmp_path
 ):
     fingerprint = listed(tiny_model)["tiny-feature-vector"]["fingerprint"]
-    for day, (name, content, accuracy) in enumerate(
-        [("x", fingerprint, 0.75), ("tiny-feature-vector", "0" * 16, 0.25)]
-    ):
+    runs = [
+        ("x", fingerprint, 100, 0.75),
+        ("x", fingerprint, 10, 0.9),  # on fewer test images
+        ("tiny-feature-vector", "0" * 16, 1000, 0.25),  # of another model
+    ]
+    for day, (name, content, size, accuracy) in enumerate(runs):
         write_run(
             f"{day}.json", day=day, model=name, model_fingerprint=content, data="mine",
-            accuracy=accuracy, accuracy_floor=None,
+            accuracy=accuracy, accuracy_floor=None, test_size=size,
         )  # fmt: skip
     study = {
         "model": "x", "model_fingerprint": fingerprint, "data": "studied", "accuracy": 0.5,
