@@ -20,10 +20,11 @@ from tlbench.cli.options import (
     own_images,
     suite_options,
 )
-from tlbench.cli.progress import library_messages, say
+from tlbench.cli.progress import say
 from tlbench.errors import InputError
 from tlbench.runs.files import write_file
 from tlbench.suite.extra import check_installed
+from tlbench.suite.library_log import library_messages
 
 if TYPE_CHECKING:
     from tl_core.transfer import Track
@@ -92,7 +93,7 @@ def train(
     job = suite_training.TrainingJob(options, epochs, fine_tune, seed, track, download, cache)
     _check_targets(save, report)
     try:
-        with library_messages():
+        with library_messages(say):
             training = suite_training.train(job, say)
             record, problems = _written(job, training, save, report)
     except TransferLearningError as error:

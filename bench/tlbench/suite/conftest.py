@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import tempfile
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +16,7 @@ from tlbench.machine.noise import NoiseMeter
 from tlbench.suite.checks import check_data
 from tlbench.suite.costs import run_pilot, stage_costs
 from tlbench.suite.floors import Bounds, bounds_for
+from tlbench.suite.library_log import library_messages
 from tlbench.suite.loaded_workload import LoadedWorkload, load_workload, open_data
 from tlbench.suite.picture_files import FORM, PictureFiles
 from tlbench.suite.plan import plan
@@ -59,9 +61,10 @@ def workload(tlbench_suite: Suite) -> LoadedWorkload:
     """The run's data and model, loaded once and checked."""
     options = tlbench_suite.workload
     try:
-        data = open_data(options, download=tlbench_suite.download)
-        check_data(data)
-        return load_workload(options, data, probe=not tlbench_suite.takes_turns)
+        with library_messages(tlbench_suite.say, logging.WARNING):
+            data = open_data(options, download=tlbench_suite.download)
+            check_data(data)
+            return load_workload(options, data, probe=not tlbench_suite.takes_turns)
     except TransferLearningError as error:
         # Bad input ends the run in one line, as a bad option does, not in a traceback per stage.
         pytest.exit(f"tlbench: {error}", returncode=pytest.ExitCode.USAGE_ERROR)

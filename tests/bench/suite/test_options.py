@@ -2,9 +2,10 @@
 
 import pytest
 
+from tl_core.models.input_range import RANGES
 from tlbench.errors import OptionError
 from tlbench.gate.verdict import parse_share
-from tlbench.suite.options import OPTIONS, workload_from
+from tlbench.suite.options import OPTIONS, check_names, known_values, workload_from
 from tlbench.suite.workloads import QUICK, TUTORIAL, WORKLOADS, Workload
 
 
@@ -62,6 +63,19 @@ def test_other_data_is_taken_whole_unless_sizes_are_given():
 def test_another_model_has_its_own_image_size():
     assert workload_from("quick", {"model": "keras:VGG16"}).image_size is None
     assert workload_from("quick", {"model": QUICK.model}).image_size == QUICK.image_size
+
+
+@pytest.mark.parametrize("name", RANGES)
+def test_every_input_range_is_an_option_and_completed(name):
+    workload = workload_from("quick", {"input_range": name, "layer": "pooled"})
+    check_names(workload)
+    assert workload.reading == {"input_range": name, "layer": "pooled"}
+    assert name in known_values("input_range")
+
+
+def test_an_unknown_input_range_is_refused_before_anything_is_loaded():
+    with pytest.raises(OptionError, match=r"--input-range 0-2: expected one of 0-1, -1-1"):
+        check_names(workload_from("quick", {"input_range": "0-2"}))
 
 
 def test_the_tutorials_job_is_the_tutorials():
