@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from tlbench.suite.select.plan import Plan
     from tlbench.suite.select.tools import Tools
 
-#: What a larger sample is expected to take, as a multiple of the pilots' time for as many images:
-#: heads are trained too.
-EXTRA = 1.3
+#: What a larger sample is expected to take: a multiple of the pilots' time for as many images, and
+#: seconds for each candidate's heads.
+EXTRA, HEADS_S = 1.3, 3.0
 #: A larger sample is worth it from so many times as many images as before.
 WORTH = 1.2
 #: Engines that are tried again at the end have at least this share of the fastest's throughput.
@@ -196,7 +196,8 @@ class Search:
         """How large a sample fits into the budget, at most ``images``; None for none worth it."""
         done = min(each.images for each in alive)
         each_s = EXTRA * sum(1 / trial.images_per_s for trial in alive)
-        most = min(images, done + int(max(0.0, self._budget.left) / each_s))
+        left = max(0.0, self._budget.left - HEADS_S * len(alive))
+        most = min(images, done + int(left / each_s))
         return most if most == images or most >= WORTH * done else None
 
     def _alive(self) -> list[Trial]:
