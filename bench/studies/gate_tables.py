@@ -6,6 +6,7 @@ from statistics import median
 from typing import Any
 
 from bench.studies.blocks import cell_line, heading, of_study
+from bench.studies.small_gate_tables import small_gates
 
 #: What each scenario is called, in the order of the table.
 SCENARIOS = {
@@ -48,12 +49,13 @@ def simulated(study: dict[str, Any]) -> str:
         alarms.append(
             cell_line([NOISE.get(name, name), f"{each['gates']:,}", count, f"{low} to {high} %"])
         )
-    power = heading("slowdown", "SD between pairs", "within", "detected")
+    power = heading("noise", "SD between pairs", "slowdown", "within", "detected")
     power += [
         cell_line(
             [
-                f"{each['slower']:.0%}",
+                each["noise"],
                 f"{each['sd']:.1%}",
+                f"{each['slower']:.0%}",
                 f"{each['within_pairs']} pairs",
                 f"{each['found']:,} of {each['gates']:,}",
             ]
@@ -76,6 +78,7 @@ def _share(rate: dict[str, Any]) -> str:
 
 GUIDE = "docs/gating.md"
 BLOCKS = (
+    of_study("small gates", "small-gates.json", small_gates),
     of_study("real gates", "gate.json", real_gates),
     of_study("simulated gates", "gate-simulation.json", simulated),
 )

@@ -95,7 +95,7 @@ def spread(lines: Sequence[dict[str, Any]]) -> dict[str, float]:
 def simulated(noise: dict[str, dict[str, float]]) -> list[dict[str, Any]]:
     """How many simulated gates detect each slowdown, at the noise of quiet and of busy gates."""
     return [
-        {"noise": name, **detected(noise[name]["median"], slower, within, GATES)}
+        detected("normal", noise[name]["median"], slower, within, GATES) | {"noise": name}
         for name in ("unchanged", "unchanged-loaded")
         if name in noise
         for within in WITHIN

@@ -10,7 +10,14 @@ import numpy as np
 from scipy import special, stats
 
 from tlbench.stats.estimate import LOOKS, MISS, POWER, SHOWN, Estimate, Look, look_at
-from tlbench.stats.sign_flip import as_slow_p, bounds, slower_p
+from tlbench.stats.sign_flip import (
+    as_slow_p,
+    as_slow_p_at_worst,
+    bounds,
+    centre,
+    cut,
+    slower_p,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -76,26 +83,27 @@ class Decisions:
     def _look(self, names: list[str], matrix: Floats, look: Look, *, last: bool) -> None:
         limits = np.log1p([self.tolerances[name] for name in names])
         slower, faster = slower_p(matrix), slower_p(-matrix)
-        as_slow, means = as_slow_p(matrix, limits), matrix.mean(axis=0)
-        as_slow_at_worst = as_slow_p(np.abs(matrix), limits)
+        as_slow, at_worst = as_slow_p(matrix, limits), as_slow_p_at_worst(matrix, limits)
+        is_beyond = cut(matrix - limits).sum(axis=0) > 0
+        is_faster = cut(matrix + limits).sum(axis=0) < 0
         for column, name in enumerate(names):
             self.p[name] = float(slower[column])
             if slower[column] <= look.alarm:
                 self.confirmed.add(name)
-            if faster[column] <= look.alarm and means[column] < -limits[column]:
+            if faster[column] <= look.alarm and is_faster[column]:
                 self.faster.add(name)
             if name not in self.decided:
-                if name in self.confirmed and means[column] > limits[column]:
+                if name in self.confirmed and is_beyond[column]:
                     self.decided[name] = "fail"
                 elif as_slow[column] <= look.miss and (
                     # Where it looks faster, but isn't significantly, a few more pairs decide.
-                    last or name in self.faster or means[column] >= -limits[column]
+                    last or name in self.faster or not is_faster[column]
                 ):
                     self.decided[name] = "pass"
             if self.decided.get(name) == "fail" or (
                 # It would have passed in whatever order the sides had run: to time it no more
                 # doesn't depend on that order, and takes nothing from the p-values of the others.
-                self.decided.get(name) == "pass" and as_slow_at_worst[column] <= look.miss
+                self.decided.get(name) == "pass" and at_worst[column] <= look.miss
             ):
                 self.settled.add(name)
 
@@ -110,22 +118,22 @@ def estimate(logs: Sequence[float], p: float | None = None) -> Estimate:
     interval = bounds(values, level)
     assert interval is not None  # noqa: S101 - one outcome's share is always a level
     low, high, attained = interval
-    ratio = math.exp(values.mean())
+    ratio = math.exp(centre(values))
     return Estimate(ratio, math.exp(low), math.exp(high), 1 - 2 * attained, len(values), p)
 
 
 def detectable(logs: Sequence[float], tolerance: float, benchmarks: int = 1) -> float:
     """The smallest slowdown, as a share, that these pairs would have detected with ``POWER``.
 
-    From their standard deviation, by Student's t at the levels of the looks so far, shared by all
-    benchmarks; approximate.
+    From their spread, by Student's t at the levels of the looks so far, shared by all benchmarks;
+    approximate.
 
     Args:
         logs: log(candidate / base) of each pair so far, at least 2.
         tolerance: Share that a slowdown must exceed to fail.
         benchmarks: How many are judged.
     """
-    n, sd = len(logs), float(np.std(logs, ddof=1))
+    n, sd = len(logs), _spread(logs)
     able = [look for look in LOOKS if look.alarm]
     past = [look for look in able if look.pairs <= n] or able[:1]
     reached = min(_reached(look, benchmarks) * sd / math.sqrt(look.pairs) for look in past)
@@ -141,7 +149,17 @@ def _reached(look: Look, benchmarks: int) -> float:
 
 def pairs_to_pass(logs: Sequence[float], tolerance: float) -> int:
     """How many more pairs unchanged code would probably take to pass; as in ``detectable``."""
-    n, sd = len(logs), float(np.std(logs, ddof=1))
+    n, sd = len(logs), _spread(logs)
     reach = float(stats.norm.ppf(1 - MISS / len(LOOKS)) + stats.norm.ppf(POWER))
     needed = math.ceil((reach * sd / math.log1p(tolerance)) ** 2)
     return max(1, needed - n)
+
+
+def _spread(logs: Sequence[float]) -> float:
+    """The estimate's standard error, times the root of the number of pairs.
+
+    Half of the deviations are cut, so that the estimate follows a pair's change half of the time.
+    Source: Huber, Robust Estimation of a Location Parameter, 1964.
+    """
+    values = np.asarray(logs, dtype=float)
+    return 2 * float(np.linalg.norm(cut(values - centre(values)))) / math.sqrt(len(values) - 1)
