@@ -182,22 +182,29 @@ def test_a_fail_names_the_function_that_became_slower(gate):
     assert "profiling what fails in both sides, about 16 s" in done.stderr
 
 
-def test_unchanged_code_passes_after_six_pairs_in_which_arms_take_turns(gate, suite):
+def test_unchanged_code_passes_after_six_pairs_in_which_arms_take_turns(gate, suite, tmp_path):
     """And who begins is drawn anew for each pair. With a thread, both never run at once."""
     add(
         suite,
         "import threading\nthreading.Thread(target=time.sleep, args=(99,), daemon=True).start()\n",
     )
-    done = gate("--base", "env.ARM=b", "--head", "env.ARM=h", "--seed", "1", "--json")
+    arms, saved = ("--base", "env.ARM=b", "--head", "env.ARM=h"), tmp_path / "gate.json"
+    done = gate(*arms, "--seed", "1", "--json", f"--save={saved}")
     assert done.returncode == 0, done.stderr
     assert {status for status, _ in verdicts(done).values()} == {"pass"}
     assert {each["estimate"]["n"] for each in json.loads(done.stdout)["benchmarks"]} == {6}
     assert "pair 6" in done.stderr
     assert "pair 7" not in done.stderr
     order = (suite.parent / "order.txt").read_text()
-    # Two benchmarks per pair, each with an untimed round of each arm, since rounds are long; five
-    # turns in the first pair, and 25 in the others, since rounds are over in no time.
-    lengths = [2 * (1 + turns) for turns in (5, 5, *[25] * 10)]
+    (timed,) = json.loads(saved.read_text(encoding="utf-8"))["gates"]
+    counts = [len(each["base"]) for pair in timed["pairs"] for each in pair["benchmarks"].values()]
+    # Two benchmarks per pair. Five turns in the first pair, and 25 in the others, since rounds are
+    # over in no time; fewer where the machine is so busy that their time is up.
+    assert counts[:2] == [5, 5]
+    assert len(counts) == 12
+    assert max(counts[2:]) == 25
+    # An untimed round of each arm comes before, since rounds are long.
+    lengths = [2 * (1 + turns) for turns in counts]
     assert len(order) == sum(lengths)
     firsts = []
     for length in lengths:
