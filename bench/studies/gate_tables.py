@@ -6,7 +6,6 @@ from statistics import median
 from typing import Any
 
 from bench.studies.blocks import cell_line, heading, of_study
-from bench.studies.small_gate_tables import small_gates
 
 #: What each scenario is called, in the order of the table.
 SCENARIOS = {
@@ -78,7 +77,6 @@ def _share(rate: dict[str, Any]) -> str:
 
 GUIDE = "docs/gating.md"
 BLOCKS = (
-    of_study("small gates", "small-gates.json", small_gates),
     of_study("real gates", "gate.json", real_gates),
     of_study("simulated gates", "gate-simulation.json", simulated),
 )
