@@ -169,7 +169,7 @@ def test_every_study_of_a_guide_exists(guide):
 def test_every_extra_and_the_newest_python_are_documented():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     text = (ROOT / "docs" / "installing.md").read_text(encoding="utf-8")
-    assert set(re.findall(r"`pip install 'tlbench\[(\w+)\]'`", text)) == set(
+    assert set(re.findall(r"`pip install 'tlbench\[([\w-]+)\]'`", text)) == set(
         project["optional-dependencies"]
     )
     newest = ".".join(map(str, NEWEST_PYTHON))

@@ -45,7 +45,8 @@ FINDER_NAME = "tlbench_installed"
 #: Lines of pip's that name what went wrong, and those of them that only say that something did.
 _ERROR = re.compile(r"(error\b|\w+Error: |.*: (fatal )?error: )", re.IGNORECASE)
 _VAGUE = re.compile(
-    r"exited-with-error|exit code \d|building wheel|build (installable )?wheels|wheel-build",
+    r"exited-with-error|legacy-install-failure|exit code \d|building wheel|wheel-build|"
+    r"build (installable )?wheels",
     re.IGNORECASE,
 )
 

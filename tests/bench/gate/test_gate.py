@@ -294,8 +294,8 @@ def test_too_small_a_budget_is_inconclusive_and_says_what_it_takes(gate):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--tolerance", "much"), "much"),
-        (("--tolerance", "test_plain=-1%"), "-1%"),
+        (("--base", "env.A=1", "--tolerance", "much"), "much"),
+        (("--base", "env.A=1", "--tolerance", "test_plain=-1%"), "-1%"),
         (("--head", "colour=red"), "colour"),
         (("--head", "threads=0"), "threads"),
         (("--engine", "tensorflow"), "give pytest's options after --"),

@@ -202,7 +202,7 @@ def test_the_suite_is_collected_whole_in_such_a_project(project):
         command, cwd=project.path, capture_output=True, text=True, timeout=100, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "8 tests collected" in done.stdout
+    assert "10 tests collected" in done.stdout
     assert "warning" not in done.stdout
 
 
