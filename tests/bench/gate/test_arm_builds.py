@@ -259,6 +259,7 @@ error: failed-wheel-build-for-install
         (COMPILING, "a.c:1:10: fatal error: no.h: No such file"),
         (NO_COMPILER, "error: command 'gcc' failed: No such file or directory"),
         ("  ImportError: No a\nerror: subprocess-exited-with-error", "ImportError: No a"),
+        ("a.c:1: fatal error: b\nerror: legacy-install-failure", "a.c:1: fatal error: b"),
         ("ERROR: Failed building wheel for a", "ERROR: Failed building wheel for a"),
     ],
 )
