@@ -220,7 +220,7 @@ def test_what_failed_is_no_longer_timed_and_the_others_are_judged_without_it():
 @pytest.mark.slow
 def test_what_is_called_detectable_is_mostly_detected():
     """At 4.5 % from pair to pair, 16 pairs: eight gates in ten or more detect it."""
-    share = detectable(spread_out(0, 0.045, 16), 0.01, 8)
+    share = detectable(stats.norm.ppf((np.arange(16) + 0.5) / 16, scale=0.045), 0.01, 8)
     rng = np.random.default_rng(0)
     runs = [simulate(rng, normal, slower=share, tolerance=0.01) for _ in range(100)]
     assert sum(run.decided.get(0) == "fail" and run.pairs[0] <= 16 for run in runs) >= 80
