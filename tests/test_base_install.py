@@ -145,6 +145,8 @@ def test_the_machine_is_described_for_scripts(run):
         ("tlbench", ("train", "digits"), 2),
         ("tlbench", ("classify",), 2),
         ("tlbench", ("select", "digits"), 2),
+        ("tlbench", ("predict", "model", "picture.jpg"), 2),
+        ("tlbench", ("models",), 2),
         ("pytest", ("--benchmark",), 4),
     ],
 )

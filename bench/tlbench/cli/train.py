@@ -85,10 +85,10 @@ def train(
 
     Exit code 0: trained; 1: accuracy below --min-accuracy; 2: bad input.
     """
+    check_installed("tlbench train")
     from tlbench.suite import training as suite_training
     from tlbench.suite.training_record import text
 
-    check_installed("tlbench train")
     options = dataclasses.replace(own_images(suite), data=data)
     job = suite_training.TrainingJob(options, epochs, fine_tune, seed, track, download, cache)
     _check_targets(save, report)

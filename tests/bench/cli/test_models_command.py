@@ -40,7 +40,8 @@ def listed(models):
 
 
 def test_a_given_model_stands_beside_the_embedded_ones(listed, tiny_model):
-    cards = listed(tiny_model)
+    # What other tests converted may be at hand, too.
+    cards = {name: card for name, card in listed(tiny_model).items() if card["source"] != "cached"}
     tiny, lite0, absent = cards.values()
     variables = open_module(Path(tiny_model)).variables
     assert list(cards) == ["tiny-feature-vector", "efficientnet-lite0", "efficientnet-lite9"]

@@ -118,7 +118,7 @@ LOGS = st.lists(st.floats(-1, 1).map(lambda value: round(value, 3)), min_size=3,
 
 
 @settings(max_examples=50, deadline=None)
-@given(LOGS, st.floats(-0.5, 0.5))
+@given(LOGS, st.floats(-0.5, 0.5).map(lambda value: round(value, 3)))
 def test_how_likely_a_slowdown_is_is_the_share_of_all_subsets(values, limit):
     p = as_slow_p(np.array(values)[:, None], np.array([limit]))
     assert p[0] == pytest.approx(as_slow_by_hand(values, limit))
