@@ -57,10 +57,10 @@ def machine_name(facts: dict[str, Any]) -> str:
 
 def _generation(identity: str) -> str:
     """A CPU's generation, or else its family and model; empty where it doesn't say."""
-    found = _IDENTITY.fullmatch(identity)
-    if not found:
+    parts = _IDENTITY.fullmatch(identity)
+    if not parts:
         return ""
-    vendor, family, model, stepping = found.groups()
+    vendor, family, model, stepping = parts.groups()
     known = GENERATIONS.get(vendor, {})
     key = f"{family} {model}"
     return known.get(f"{key} {stepping}") or known.get(key) or f"family {family} model {model}"

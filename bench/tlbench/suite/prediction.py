@@ -68,11 +68,11 @@ def listed(arguments: Sequence[str]) -> tuple[list[Path], list[str]]:
     for text in arguments:
         # Shells pass a pattern on where nothing fits, or where they have none, as on Windows.
         names = [text] if Path(text).exists() else _matches(text)
-        found = [path for name in names for path in _files(Path(name))]
-        files |= dict.fromkeys(found)
+        pictures = [path for name in names for path in _files(Path(name))]
+        files |= dict.fromkeys(pictures)
         if not names:
             problems.append(f"{text}: no such file or folder; expected a picture, or a folder")
-        elif not found:
+        elif not pictures:
             problems.append(f"{text}: no pictures in it; expected at least one")
     return list(files), problems
 
@@ -85,9 +85,9 @@ def _files(path: Path) -> list[Path]:
     if not path.is_dir():
         return [path]
     survey = Survey(path)
-    found = survey.pictures(path)
+    pictures = survey.pictures(path)
     survey.warn()
-    return found
+    return pictures
 
 
 def answers(
