@@ -55,13 +55,15 @@ refused(lambda: FeatureExtractor(model, engine="onnxruntime"))
 
 
 @pytest.fixture(scope="module")
-def blocked():
+def blocked(tmp_path_factory):
     """Run a program in a process that can import none of them; returns what it printed."""
 
     def run(code, *arguments):
         done = subprocess.run(
             [sys.executable, "-c", BLOCKED + code, *arguments],
-            capture_output=True, text=True, check=False, env=os.environ,
+            capture_output=True, text=True, check=False,
+            # What other tests converted and stored needs no converter.
+            env=os.environ | {"TLBENCH_CACHE": str(tmp_path_factory.mktemp("empty-cache"))},
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
         return done.stdout.splitlines()

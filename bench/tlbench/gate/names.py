@@ -49,11 +49,14 @@ def fitted_names(names: Mapping[str, str], width: int) -> dict[str, str]:
     What is left of a name fits no other. Where that takes more columns, the name stays whole, and
     wider.
     """
-    everyone = set(names.values())
-    wide = {name for name in everyone if cell_len(name) > width}
+    # In order: what is kept of a name depends on which other is looked at first.
+    everyone = list(dict.fromkeys(names.values()))
+    wide = [name for name in everyone if cell_len(name) > width]
     cut = _cut_once(wide, everyone, width)
-    for name in wide - cut.keys():
-        cut[name] = _cut_often(name, everyone - {name}, width) or name
+    for name in wide:
+        if name not in cut:
+            others = [each for each in everyone if each != name]
+            cut[name] = _cut_often(name, others, width) or name
     return {key: cut.get(name, name) for key, name in names.items()}
 
 
