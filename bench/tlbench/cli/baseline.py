@@ -40,7 +40,7 @@ WORTH_STORING = 2
 
 
 @click.command(epilog="Example: tlbench baseline -o baseline.json -- bench_sort.py")
-@output_option
+@output_option(required=True)
 @number_option("--runs", "number of runs", default=5, name="repeat")
 @click.option("--add", is_flag=True, help="add to the runs in FILE")
 @json_option

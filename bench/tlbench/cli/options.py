@@ -182,13 +182,17 @@ def explain_option(about: str, lines: Callable[[], Iterable[str]]) -> Decorator:
     )
 
 
-#: The same in every command that has them.
+#: The same in every command that has it.
 json_option = click.option("--json", "as_json", is_flag=True, help="print JSON")
-output_option = click.option(
-    "-o",
-    "--output",
-    type=click.Path(dir_okay=False, path_type=Path),
-    required=True,
-    metavar="FILE",
-    help="file to write",
-)
+
+
+def output_option(*, required: bool) -> Decorator:
+    """``-o``, the file to write; None where it isn't required and not there."""
+    return click.option(
+        "-o",
+        "--output",
+        type=click.Path(dir_okay=False, path_type=Path),
+        required=required,
+        metavar="FILE",
+        help="file to write",
+    )

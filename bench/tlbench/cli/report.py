@@ -24,7 +24,7 @@ TITLE = "Transfer learning benchmarks"
 
 @click.command(epilog="Example: tlbench report results/ -o report.html --plots pictures/")
 @choosing_runs
-@output_option
+@output_option(required=False)  # asked for after a first sentence where there is no run
 @price_options
 @click.option(
     "--plots",
@@ -34,7 +34,7 @@ TITLE = "Transfer learning benchmarks"
 )
 @click.option("--title", default="Transfer learning benchmarks", metavar="TEXT", help="page title")
 def report(
-    *, chosen: ChosenRuns, prices: Prices, output: Path, plots: Path | None, title: str
+    *, chosen: ChosenRuns, prices: Prices, output: Path | None, plots: Path | None, title: str
 ) -> None:
     """Write one HTML page about runs.
 
@@ -44,6 +44,8 @@ def report(
     Exit code 0: written; 2: bad input; 4: no run.
     """
     entries = chosen.filtered(reference_first(chosen.entries()))
+    if output is None:
+        raise click.MissingParameter(param_hint="'-o' / '--output'", param_type="option")
     prices.check(entries)
     shown = overview(entries, prices)
     write_file(output, page(title, shown, output.parent))

@@ -367,6 +367,18 @@ def test_no_run_is_nothing_to_report(tmp_path):
     assert not (tmp_path / "r.html").exists()
 
 
+def test_no_run_is_said_before_a_missing_option(write_run, tmp_path):
+    (tmp_path / "results").mkdir()
+    arguments = ["report", str(tmp_path / "results")]
+    empty = CliRunner().invoke(main, arguments)
+    assert empty.exit_code == 4
+    assert empty.stderr.startswith("Error: no run in")
+    write_run("a.json")
+    result = CliRunner().invoke(main, arguments)
+    assert result.exit_code == 2
+    assert "Missing option '-o' / '--output'" in result.stderr
+
+
 def test_skipped_files_are_listed(undrawn, write_run, tmp_path):
     write_run("a.json")
     (tmp_path / "results" / "b.json").write_text("{", encoding="utf-8")
