@@ -51,15 +51,15 @@ def baseline(
     """Run a suite several times and store the runs as a baseline.
 
     pytest --gate FILE judges later runs by it. Without PYTEST ARGUMENTS the built-in suite runs,
-    each benchmark in a process of its own. Add runs from other days with --add: days differ more
-    than runs do.
+    each benchmark in its own process. Add runs from other days with --add: runs of different days
+    differ more than runs of one hour.
 
     Exit code 0: written; 1: tests failed; 2: bad input; 4: nothing measured or not comparable.
     """
     runs = list(_stored(output)) if add else []
     output.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryFile(dir=output.parent):
-        pass  # a place that can't be written is found before measuring
+        pass  # fails before measuring if the folder can't be written
     stored = len(runs)
     try:
         for number in range(1, repeat + 1):
@@ -67,7 +67,7 @@ def baseline(
             click.echo(f"run {number} of {repeat}: ...", err=True)
             runs.append(_measured(command))
             if reason := disagreement(runs[0], runs[-1]):
-                line = f"the new run doesn't fit the first: {reason}; nothing was written"
+                line = f"the new run doesn't match the first: {reason}; nothing was written"
                 raise Failure(line, NOTHING)
             seconds = perf_counter() - started
             benchmarks = count(len(runs[-1]["benchmarks"]), "benchmark")
@@ -83,7 +83,7 @@ def baseline(
 
 
 def _stored(output: Path) -> tuple[StoredRun, ...]:
-    """The runs to add to, if they are of this machine: found out before anything is measured."""
+    """The runs to add to, if they are of this machine; called before anything is measured."""
     runs = read_baseline(output).runs
     reason = other_machine(facts_of(runs[-1]), fingerprint()) if runs else None
     if reason and reason.startswith("another machine"):
@@ -100,7 +100,7 @@ def _measured(command: Sequence[str]) -> StoredRun:
             if "--benchmark" in command
             else (f"--benchmark-json={folder / 'run.json'}", "--tlbench-describe-machine")
         )
-        # It is measured here, not judged, whatever settings say.
+        # This run is only measured: an ini setting may name a baseline.
         unjudged = ("--tlbench-gate=", "-o", "tlbench_gate=")
         whole = [sys.executable, "-m", "pytest", *command, *where, *unjudged]
         done = subprocess.run(  # noqa: S603 - our own command
@@ -117,15 +117,15 @@ def _measured(command: Sequence[str]) -> StoredRun:
     if measured is None or not measured.get("benchmarks"):
         raise Failure(f"nothing was measured: {NO_BENCHMARK}; no baseline was written", NOTHING)
     if problem := run_problem(measured):
-        raise Failure(f"a run that can't be compared: {problem}", NOTHING)
+        raise Failure(f"the run can't be part of a baseline: {problem}", NOTHING)
     run: StoredRun = measured
     return run
 
 
 def _environ(here: Path) -> dict[str, str]:
-    """The user's variables, with the checkout's folders first on the path, as the gate has them.
+    """The user's variables, with the checkout's folders first on the import path, as in a gate.
 
-    Not those of a project that has to be built: of such a one, what is installed counts.
+    If the project has to be built, its installed packages are imported, and nothing is added.
     """
     root = next((each for each in (here, *here.parents) if (each / ".git").exists()), here)
     project = project_of(here, root)
@@ -146,7 +146,7 @@ def _check_ended(status: int, output: str) -> None:
         raise Failure(f"{last}\npytest refused its options", USAGE)
     if status == 5:
         raise Failure(f"{last}\npytest found no tests; {EXPECTED}", NOTHING)
-    raise Failure(f"{last}\ntests failed, and a failed run is no baseline", 1)
+    raise Failure(f"{last}\ntests failed: a baseline needs runs that pass; nothing written", 1)
 
 
 def _summarise(output: Path, runs: Sequence[StoredRun], *, as_json: bool) -> None:
@@ -161,6 +161,6 @@ def _summarise(output: Path, runs: Sequence[StoredRun], *, as_json: bool) -> Non
         return
     click.echo(f"baseline: {output}, {count(len(runs), 'run')}")
     if len(runs) < LEAST_RUNS:
-        click.echo(f"a gate needs at least {LEAST_RUNS}: add more with --add")
+        click.echo(f"a gate needs at least {LEAST_RUNS} runs: add more with --add")
     else:
         click.echo(f"judge later runs by it: pytest --gate {output}")

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 @click.option(
     "--bad", default="HEAD", show_default=True, metavar="REF", help="later commit that is slow"
 )
-@click.option("--arm", default="", metavar="ARM", help="what each commit's arm has besides its ref")
+@click.option("--arm", default="", metavar="ARM", help="what every arm has besides ref=")
 @tolerance_option
 @accuracy_tolerance_option
 @budget_option("time limit for the process pairs of one gate")
@@ -60,12 +60,12 @@ def bisect(
     """Find the commit since which a benchmark is slower.
 
     The bad commit is gated against the good one. For each benchmark that fails, commits between
-    them are gated against the good one, and the commit that is found against the one before it.
-    The commits are those of the first-parent line: a merge is one step. A commit that can't be
-    measured is passed over. An inconclusive gate is repeated once with twice the budget. An ARM is
-    as in tlbench gate, such as pip=. or env.NAME=value.
+    them are gated against the good one. The result is gated against the commit before it. The
+    search follows first parents: a merge is one step. A commit that can't be measured is skipped.
+    An inconclusive gate is repeated once with twice the budget. An ARM is as in tlbench gate, such
+    as pip=. or env.NAME=value.
 
-    Exit code 0: nothing is slower; 1: a commit is found; 2: bad input; 3: inconclusive, or several
+    Exit code 0: nothing is slower; 1: a commit is named; 2: bad input; 3: inconclusive, or several
     commits remain; 4: nothing measured or not comparable.
     """
     from tlbench.gate.run import Settings
@@ -91,7 +91,7 @@ def _arm(ref: str, more: str) -> str:
 
 
 class _Run:
-    """The gates of a bisection, each with a line of progress; ``arm`` is what all arms have."""
+    """The gates of a bisection, each with a line of progress; ``arm`` is part of every arm."""
 
     def __init__(self, commits: tuple[Commit, ...], arm: str, seed: int | None) -> None:
         self.commits, self.arm = commits, arm

@@ -93,7 +93,7 @@ def _answers(
 
 
 def _check_pretrained(model: str, images: Sequence[str]) -> None:
-    """Refuse a model that ``tlbench train`` saved, and name the command for it; InputError."""
+    """Raise InputError for a model that ``tlbench train`` saved; it names the right command."""
     from tl_core.serving import saved_class_names
 
     names = saved_class_names(Path(model).expanduser())

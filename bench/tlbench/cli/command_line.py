@@ -50,7 +50,7 @@ class Interrupted(Failure):
 def one_line_errors() -> Iterator[None]:
     """Bad input ends in one line, not in a traceback.
 
-    A reader that has seen enough, such as ``head``, is no error: click ends quietly.
+    A closed pipe, as by ``head``, is not an error: click ends without a message.
     """
     try:
         yield
@@ -140,13 +140,13 @@ class CommandLine(click.Group):
         name, names = args[0], self.list_commands(ctx)
         if name not in names and not name.startswith("-") and not ctx.resilient_parsing:
             close = get_close_matches(name, names, n=1)
-            hint = f"Did you mean '{close[0]}'?" if close else f"Known are {', '.join(names)}."
+            hint = f"Did you mean '{close[0]}'?" if close else f"Expected {', '.join(names)}."
             raise click.UsageError(f"No such command '{name}'. {hint}", ctx)
         return super().resolve_command(ctx, args)
 
 
 def _show(error: click.ClickException) -> None:
-    """Print an error; a usage error in a line, where click prints three."""
+    """Print an error; a usage error in one line, not in click's three."""
     with suppress(OSError):
         _drop_unwritten()
         if not isinstance(error, click.UsageError) or isinstance(error, _HELP):
@@ -159,7 +159,7 @@ def _show(error: click.ClickException) -> None:
 
 
 def _drop_unwritten() -> None:
-    """After a full disk: what can't be written would be tried again, and reported, at the end."""
+    """After a full disk, drop unwritten text; Python would try, and fail, again at its exit."""
     try:
         sys.stdout.flush()
     except OSError:

@@ -64,13 +64,13 @@ def compare(
     the first. Differences between entries are listed before any number. Runs of other jobs, data
     copies or precisions are in tables of their own, unless --mix allows it.
 
-    With prices it says which machine gives most images per unit of currency. A MACHINE is the name
-    that is shown, the folder of its results, or its cloud's instance type.
+    With prices, the table also says which machine gives most images per unit of currency. MACHINE
+    is a machine's name, the folder of its results, or its cloud instance type.
 
     Exit code 0: compared; 2: bad input; 4: no two runs of the same job.
     """
-    # Each name's own: what is named twice is compared, not put together. Several names say what is
-    # compared with what; of one, the reference machine comes first.
+    # Entries are made per name, so that a run that is named twice is compared with itself. The
+    # order of several names is kept; for one name, the reference machine comes first.
     by_name = [chosen.read([name]) for name in chosen.names]
     models = Models(run for runs in by_name for run in runs)
     entries = [each for runs in by_name for each in entries_of(runs, mixed, models)]
@@ -91,7 +91,7 @@ def compare(
     jobs = [each.job for each in comparisons]
     alone = [entry for entry in entries if entry.job not in jobs]
     if alone:
-        click.echo("\nleft out, since no other run is of the same job:", err=True)
+        click.echo("\nleft out, because no other run is of the same job:", err=True)
     for entry in labelled(alone):
         lines = sentence(printable(f"{entry.label}; {entry.job}"), INDENT)
         click.echo("\n".join(lines), err=True)
@@ -101,9 +101,9 @@ def _nothing(entries: Sequence[Entry], mixed: Sequence[str]) -> str:
     """Why there is no comparison, and what would make one."""
     if len(entries) < 2:
         return (
-            "only one kind of run: expected at least two that differ in machine, engine, "
-            "device or threads, or two files; name more runs, or measure, such as with "
-            "pytest --benchmark --engine litert"
+            "only one machine and setup: expected at least two runs that differ in machine, "
+            "engine, device or threads, or two files; name more runs, or measure more, for example "
+            "with pytest --benchmark --engine litert"
         )
     jobs = [dict(entry.job.facts) for entry in entries]
     values = {

@@ -15,9 +15,9 @@ SHELLS = ("bash", "zsh", "fish")
 def completion(ctx: click.Context, shell: str) -> None:
     """Print a shell's completion script.
 
-    It completes commands, options and names. bash, zsh: eval "$(tlbench completion bash)" in
-    ~/.bashrc, or zsh in ~/.zshrc. fish: tlbench completion fish >
-    ~/.config/fish/completions/tlbench.fish
+    It completes commands, options and names. For bash, add to ~/.bashrc: eval "$(tlbench
+    completion bash)". For zsh, do the same with zsh in ~/.zshrc. For fish: tlbench completion
+    fish > ~/.config/fish/completions/tlbench.fish
     """
     script = get_completion_class(shell)
     assert script is not None  # noqa: S101 - click has all of SHELLS

@@ -67,12 +67,12 @@ def _explanation() -> list[str]:
 @number_option(
     "--aa", "gate the candidate against itself N times; count false alarms", name="repeat"
 )
-@click.option("--no-profile", is_flag=True, help="skip naming the functions that became slower")
+@click.option("--no-profile", is_flag=True, help="don't profile benchmarks that fail")
 @click.option(
     "--count",
     "counted",
     type=click.Choice(["instructions"]),
-    help="also count instructions per call, by valgrind",
+    help="also count instructions per call, with valgrind",
 )
 @click.option("--resume", is_flag=True, help="resume an interrupted gate")
 @number_option("--seed", "random seed of the turn order", least=0)
@@ -80,7 +80,7 @@ def _explanation() -> list[str]:
 @explain_option("what verdicts and columns mean", _explanation)
 @file_option("--markdown", "Markdown summary to write")
 @file_option("--junit", "JUnit XML file to write")
-@file_option("--save", "JSON file of every raw pair to write")
+@file_option("--save", "JSON file of every round to write")
 @json_option
 @pytest_command("--benchmark", workload=QUICK.name)
 def gate(
@@ -106,12 +106,13 @@ def gate(
 
     An ARM is key=value, several joined by commas: ref=main, python=/path/to/python,
     pip=numpy==2.1.0, env.NAME=value, engine=litert or another option of the suite; "." is the
-    working tree as it is. A pair is one process of each side; both run side by side. Pairs are
-    added until every benchmark is decided or the budget is spent. Without PYTEST ARGUMENTS the
-    built-in suite is gated. To judge by stored runs: tlbench baseline, then pytest --gate FILE.
+    working tree as it is. A pair is one process of each side, and both are measured together.
+    Pairs are added until every benchmark is decided or the budget is spent. Without PYTEST
+    ARGUMENTS the built-in suite is gated. To compare with stored runs instead, use tlbench
+    baseline, then pytest --gate FILE.
 
     Exit code 0: pass; 1: fail; 2: bad input; 3: inconclusive; 4: nothing measured or not
-    comparable.
+    comparable. With --aa, 1: more false alarms than promised; else 0.
     """
     _check_sides(base or head or repeat)
     # Here and below: SciPy's statistics take long to import, and --help doesn't need them.
@@ -130,7 +131,7 @@ def gate(
 
 
 def _check_sides(named: object) -> None:
-    """Say what a gate compares, where nothing was named: it would be the working tree itself."""
+    """Refuse a gate of the working tree against itself, which is what no option would mean."""
     if not named:
         raise InputError(
             "a gate compares a candidate, by default the working tree, with a base; name the "
@@ -139,7 +140,7 @@ def _check_sides(named: object) -> None:
 
 
 def _evidence(*, profile: bool, count: bool) -> Sequence[Evidence]:
-    """What adds to the report of a gate that ended, in turn.
+    """Functions that add to the report of a finished gate, in order.
 
     Raises:
         InputError: Instructions can't be counted here.
@@ -187,7 +188,7 @@ def _finished(gate: Gate, *, resume: bool) -> Report:
     except (KeyboardInterrupt, SystemExit) as error:
         hint = "resume with --resume" if gate.pairs else "there is nothing to resume"
         if any(arm.identity["commit"] is None for arm in (gate.base, gate.candidate)):
-            hint = "it can't be resumed: outside a git repository no commit says which files ran"
+            hint = "resuming needs a git repository, to know whether files changed"
         line = f"interrupted after {count(len(gate.pairs), 'pair')}; {hint}"
         if isinstance(error, KeyboardInterrupt):
             raise Interrupted(line) from None
@@ -234,7 +235,7 @@ def _print_table(report: Report, *, everything: bool) -> None:
 
 
 def _save(path: Path | None, what: dict[str, Any], gates: list[tuple[list[Pair], Report]]) -> None:
-    """Every raw pair, with the machine and the reports; anew after each gate."""
+    """Write every pair, with the machine and the reports; again after each gate."""
     if path is None:
         return
     whole = {

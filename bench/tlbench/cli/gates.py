@@ -63,7 +63,7 @@ class Ready:
     journal: Journal
 
     def gate(self, turns: Generator, say: Callable[[str], None]) -> Gate:
-        """A gate of them that is still to run."""
+        """A gate of both sides that has not run yet."""
         from tlbench.gate.run import Gate
 
         return Gate(self.base, self.candidate, self.settings, self.journal, turns, say)
@@ -73,10 +73,10 @@ class Ready:
 def ready(
     texts: tuple[str, str], settings: Settings, say: Callable[[str], None]
 ) -> Iterator[Ready]:
-    """Make the arms of base and candidate ready, as the user wrote them, as long as the block.
+    """Make the arms of base and candidate ready for the block, from the texts of the user.
 
     Raises:
-        ArmError: One can't be; why, in one line.
+        ArmError: An arm can't be made ready; why, in one line.
     """
     store, here = cache_dir() / "gate", Path.cwd()
     arms = [parse_arm(text, ARM_OPTIONS) for text in texts]
@@ -92,7 +92,7 @@ def ready(
 
 
 def end_politely() -> None:
-    """Let SIGTERM end this process as an exit does: worktrees and processes are cleared away."""
+    """Let SIGTERM end this process as an exit does, so that worktrees and processes are removed."""
 
     def terminated(number: int, _: object) -> None:
         raise SystemExit(128 + number)

@@ -27,7 +27,10 @@ if TYPE_CHECKING:
 @json_option
 @click.option("--no-probes", is_flag=True, help="skip the speed probes, which take seconds")
 def machine(*, as_json: bool, no_probes: bool) -> None:
-    """Describe this machine and measure its peak speeds."""
+    """Describe this machine and measure its peak speeds.
+
+    Exit code 0: described; 1: a speed probe failed; 2: bad options.
+    """
     facts, state = fingerprint(), momentary_state()
     if not as_json:
         click.echo(f"name: {machine_name(facts)}\n")
@@ -66,12 +69,12 @@ def probe_table(probes: Sequence[Probe]) -> Table:
 
 
 def peak_lines(probes: Sequence[Probe]) -> list[str]:
-    """The fastest matrix multiply at each number of threads, which shares of the peak refer to."""
+    """The fastest matrix multiply per number of threads: the peak that other figures refer to."""
     peaks = (peak(probes, count) for count in dict.fromkeys(probe.threads for probe in probes))
     return [
         f"peak with {best.threads} thread{'s' * (best.threads > 1)}: "
         f"{best.best:,.1f} {best.unit} by {best.by}"
-        + (f"; too low: it got {best.cpus_busy:.1f} CPUs" if best.disturbed else "")
+        + (f"; too low: it got only {best.cpus_busy:.1f} CPUs" if best.disturbed else "")
         for best in peaks
         if best is not None
     ]

@@ -6,7 +6,7 @@ import click
 
 from tlbench.cli.command_line import CommandLine
 
-#: What ``tlbench --help`` says of each command; its own help begins with the same sentence.
+#: What ``tlbench --help`` says about each command; its own help begins with the same sentence.
 SHORT_HELPS = {
     "baseline": "Run a suite several times and store the runs as a baseline.",
     "bisect": "Find the commit since which a benchmark is slower.",
@@ -17,7 +17,7 @@ SHORT_HELPS = {
     "gate": "Decide whether a candidate is slower or less accurate than a base.",
     "history": "Show results over time and where they changed.",
     "machine": "Describe this machine and measure its peak speeds.",
-    "models": "List models at hand: input, cost, features and measured accuracy.",
+    "models": "List available models: input, cost, features and measured accuracy.",
     "predict": "Classify pictures with a model that tlbench train saved.",
     "report": "Write one HTML page about runs.",
     "select": "Find the best backbone, image size, engine and precision for PICTURES.",

@@ -45,10 +45,10 @@ LEGEND = (
 def models(
     *, handles: tuple[str, ...], results: Path, as_json: bool, suite: dict[str, str]
 ) -> None:
-    """List models at hand: input, cost, features and measured accuracy.
+    """List available models: input, cost, features and measured accuracy.
 
-    These are each HANDLE, the embedded models, and the cached ones of Keras, Hub and Kaggle.
-    Nothing is downloaded for the list, unless a HANDLE has to be.
+    The list has each HANDLE, the embedded models, and the cached models of Keras, Hub and Kaggle.
+    Only a HANDLE is downloaded, if it is not cached.
 
     Exit code 0: listed; 2: bad input.
     """
@@ -80,7 +80,7 @@ def _lines(cards: Sequence[Card]) -> list[str]:
 
 
 def _rows(card: Card, facts: Facts, name: str) -> Iterator[tuple[str, ...]]:
-    """A line for each data set that its accuracy is known of, at least one."""
+    """A row per data set on which its accuracy is known, at least one."""
     first = (
         name,
         str(facts.image_size or "any"),

@@ -28,7 +28,7 @@ NETWORK = (
     *("model", "input_range", "layer"),
     *("engine", "precision", "device", "threads", "workers", "chunk"),
 )
-#: What a value may also be: a folder, or a file.
+#: Options whose value may also be a folder, or a file.
 _PATHS = {"data": "dir", "model": "file"}
 
 
@@ -73,10 +73,10 @@ def _with_option(command: Callable[..., None], option: Option) -> Callable[..., 
 
 
 def own_images(suite: Mapping[str, str]) -> Workload:
-    """The quick workload for other images than its own: sizes are as set, else not limited.
+    """The quick workload for other images than its own, with the sizes that are set, else no limit.
 
     Raises:
-        OptionError: An engine or a device that isn't known.
+        OptionError: An unknown engine or device.
     """
     workload = workload_from(QUICK.name, dict(suite))
     check_names(workload)
@@ -92,7 +92,7 @@ def pytest_command(*builtin: str, workload: str | None = None) -> Decorator:
 
     Args:
         builtin: Arguments of the built-in suite.
-        workload: Its workload where the user names none; None leaves that to pytest.
+        workload: The default workload; None leaves that to pytest.
     """
     default = workload
 
@@ -119,7 +119,7 @@ def pytest_command(*builtin: str, workload: str | None = None) -> Decorator:
             if options and arguments and "--benchmark" not in arguments:
                 raise InputError(
                     f"{options[0]}: an option of the built-in suite, but {arguments[0]} is run; "
-                    "give pytest's options after --"
+                    "put pytest's options after --"
                 )
             function(command=(*(arguments or builtin), *options), **values)
 
@@ -129,7 +129,7 @@ def pytest_command(*builtin: str, workload: str | None = None) -> Decorator:
 
 
 def complete(name: str) -> Complete:
-    """How values of one of the suite's options are completed, where any are known."""
+    """The shell completion of the values of one of the suite's options."""
 
     def items(
         ctx: click.Context, parameter: click.Parameter, incomplete: str
@@ -164,7 +164,7 @@ def number_option(
 
 
 def explain_option(about: str, lines: Callable[[], Iterable[str]]) -> Decorator:
-    """An option that prints lines and ends the command, whatever else was typed."""
+    """An option that prints lines and ends the command, whatever the other options are."""
 
     def explain(ctx: click.Context, parameter: click.Parameter, chosen: bool) -> None:  # noqa: FBT001 - click's
         del parameter

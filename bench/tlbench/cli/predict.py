@@ -46,11 +46,11 @@ def predict(
 ) -> None:
     """Classify pictures with a model that tlbench train saved.
 
-    MODEL is the folder that tlbench train --save wrote. PICTURES are files, folders, which are
-    searched for pictures, or patterns such as '*.jpg'.
+    MODEL is the folder that tlbench train --save wrote. PICTURES are files, patterns such as
+    '*.jpg', or folders, which are searched for pictures.
 
     Exit code 0: all classified; 1: some can't be read (named on stderr), the others are classified;
-    2: bad input, such as no such model or no pictures.
+    2: bad input, such as a missing model or no pictures.
     """
     check_installed("tlbench predict")
     try:
@@ -71,7 +71,7 @@ def predict(
 def _answers(
     model: str, pictures: Sequence[str], top: int, options: Workload
 ) -> tuple[list[Answer], list[str]]:
-    """Each picture's labels, and what is wrong with arguments that name none."""
+    """Each picture's labels, and the problems of arguments that name no picture."""
     from tl_core.serving import saved_class_names
     from tlbench.suite import prediction
 

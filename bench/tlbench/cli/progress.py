@@ -1,4 +1,4 @@
-"""What a command that takes a while is doing, as lines on stderr; stdout has its answer only."""
+"""Lines of progress on stderr; stdout has only a command's result."""
 
 from __future__ import annotations
 

@@ -54,9 +54,12 @@ _OPTIONS = (
 
 @dataclass(frozen=True)
 class ChosenRuns:
-    """Runs that a command is about: at least one file, folder or machine, searched in ``results``.
+    """Runs that a command is about.
 
-    Engines and threads are in the order in which they are shown; empty for all.
+    Attributes:
+        names: Files, folders or machines, at least one.
+        results: Folder in which machine names are searched.
+        engines, threads: In the order in which they are shown; empty for all.
     """
 
     names: tuple[str, ...]
@@ -67,7 +70,8 @@ class ChosenRuns:
     def read(self, names: Sequence[str]) -> tuple[Run, ...]:
         """Runs of these names, as ``collect`` has them; skipped files are listed on stderr.
 
-        Where nothing was named and nothing measured yet, a ``Failure`` says what to run.
+        Raises:
+            Failure: The results folder doesn't exist and no other name was given; what to run.
         """
         if list(names) == [str(self.results)] and not self.results.exists():
             raise self.empty()
@@ -81,7 +85,7 @@ class ChosenRuns:
         return collected.runs
 
     def entries(self) -> list[Entry]:
-        """Entries of all names together; without a run a ``Failure`` is raised."""
+        """Entries of all names together; ``Failure`` if there is no run."""
         runs = self.read(self.names)
         if not runs:
             raise self.empty()

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-#: Exit code where the budget ended before every candidate was tried, as of a gate without verdict.
+#: Exit code if the budget ended before every candidate was tried; a gate has the same.
 INCONCLUSIVE = 3
 
 
@@ -64,7 +64,7 @@ def _several(
 @_several(
     "--image-size",
     "PIXELS",
-    "side of the input to try (default: own and smaller)",
+    "input side to try (default: the backbone's own and smaller)",
     click.IntRange(1),
 )
 @_several("--engine", "NAME", "engine to try (default: all that are installed)")
@@ -92,8 +92,8 @@ def select(
     """Find the best backbone, image size, engine and precision for PICTURES.
 
     PICTURES is photo-patches, digits, cifar10, or a folder of class/image files, with or without
-    train/ and test/; test images are not used. The best is the fastest candidate on this machine
-    that is shown to lose at most --accuracy-margin beside the most accurate one.
+    train/ and test/; test images are not used. The best candidate is the fastest one on this
+    machine that is shown to lose at most --accuracy-margin against the most accurate one.
 
     Exit code 0: found; 2: bad input; 3: the budget ended before every candidate was tried; 4:
     nothing could be measured.

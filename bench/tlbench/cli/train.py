@@ -80,8 +80,8 @@ def train(
     train/ and test/.
 
     By default, a fifth of the training images is held out to find the number of epochs after which
-    their loss no longer falls. The head is then trained on all training images for that many. Test
-    images are never used to choose.
+    their loss no longer falls. The head is then trained for so many epochs on all training images.
+    Test images are never used to choose anything.
 
     Exit code 0: trained; 1: accuracy below --min-accuracy; 2: bad input.
     """
@@ -111,7 +111,8 @@ def _written(
 ) -> tuple[dict[str, Any], list[str]]:
     """Write model and page, and return what is printed as JSON, with what couldn't be written.
 
-    The model comes first, and neither takes the result along: a training may have taken hours.
+    The model is written first. If either can't be written, the result is still returned, because
+    the training may have taken hours.
     """
     from tlbench.suite.training_record import page_text, record
 

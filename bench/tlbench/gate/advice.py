@@ -1,4 +1,4 @@
-"""What would decide the benchmarks of a gate that are inconclusive."""
+"""What would decide the inconclusive benchmarks of a gate."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Advice:
-    """What would decide unchanged benchmarks that are inconclusive for their speed.
+    """What would decide benchmarks whose speed is inconclusive, if it is unchanged.
 
     Attributes:
-        detectable: The smallest slowdown, as a share, that would have been detected: of the
-            benchmark with the least, and of that with the largest.
-        confidence: Of the least sure interval, 0 to 1.
-        by_budget: Benchmarks that more pairs would decide, in a budget of about ``budget_s``.
-        by_tolerance: Benchmarks that would take more pairs than a gate has; with as many,
-            ``tolerance`` would decide them.
+        detectable: The smallest slowdown, as a share, that would have been detected: the least and
+            the largest over the benchmarks.
+        confidence: The lowest confidence of an interval, 0 to 1.
+        by_budget: Number of benchmarks that a budget of about ``budget_s`` would decide.
+        by_tolerance: Number of benchmarks that would take more pairs than a gate has; with the
+            gate's most pairs, ``tolerance`` would decide them.
     """
 
     detectable: tuple[float, float] | None = None
@@ -57,5 +57,5 @@ def advice_on(report: Report) -> Advice:
 
 
 def _tolerance(share: float, times: float) -> float:
-    """The tolerance that takes so many times fewer pairs: they grow with its inverse square."""
+    """The tolerance for which pairs are divided by ``times``: they grow with its inverse square."""
     return math.expm1(math.log1p(share) * math.sqrt(times))

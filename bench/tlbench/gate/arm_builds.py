@@ -1,4 +1,4 @@
-"""The arms' own project, built where a checkout alone lacks something."""
+"""The build of the arms' own project, if a checkout lacks files that a build creates."""
 
 from __future__ import annotations
 
@@ -21,10 +21,9 @@ if TYPE_CHECKING:
 
 
 def maker_of(trees: Sequence[Tree], belows: Iterable[Interpreter], cwd: Path) -> str | None:
-    """What makes files of the project that a checkout lacks, in any of the arms; None if nothing.
+    """What creates files of the project that a checkout lacks, in any of the arms; None if nothing.
 
-    The user, who stands in the folder ``cwd``, may have a built copy of them: in the working tree
-    or installed.
+    Built files may be in the user's working tree, whose current folder is ``cwd``, or installed.
     """
     for tree in trees:
         project = project_of(tree.folder, tree.root)
@@ -36,13 +35,13 @@ def maker_of(trees: Sequence[Tree], belows: Iterable[Interpreter], cwd: Path) ->
 
 
 def top_of(cwd: Path, tree: Tree) -> Path:
-    """Top folder of the user's own checkout, who stands in its folder ``cwd``."""
+    """Top folder of the user's own checkout, whose current folder is ``cwd``."""
     within = tree.folder.relative_to(tree.root)
     return cwd.parents[len(within.parts) - 1] if within.parts else cwd
 
 
 def own_requirement(pip: Iterable[str], tree: Tree) -> str | None:
-    """The path with which pip builds an arm's own project; None where ``pip`` has it already."""
+    """The path with which pip builds an arm's own project; None if ``pip`` already has it."""
     project = project_of(tree.folder, tree.root)
     if project is None:
         return None
@@ -59,7 +58,7 @@ def own_requirement(pip: Iterable[str], tree: Tree) -> str | None:
 def arm_environment(
     spec: EnvironmentSpec, store: Path, arm: str, maker: str | None
 ) -> Iterator[Environment]:
-    """As ``environment``, with a line where the arm's own project is built, or why it can't be.
+    """As ``environment``, with a line if the arm's own project is built, or the reason why not.
 
     Lines begin with the text ``arm``.
     """
@@ -72,8 +71,8 @@ def arm_environment(
             if not spec.own:
                 raise
             raise ArmError(
-                f"{arm}the project has to be built ({maker}), and that failed: {error}; expected "
-                "a compiler and what the project requires for building, or an arm with pip= and a "
-                "built wheel"
+                f"{arm}the project has to be built ({maker}), and the build failed: {error}; "
+                "expected a compiler and the project's build requirements, or an arm with pip= "
+                "and a built wheel"
             ) from error
         yield built

@@ -20,20 +20,20 @@ if TYPE_CHECKING:
 
 #: Name under which an arm imports ``tlbench.gate.arm``, from a folder where nothing else lies.
 PLUGIN = "tlbench_arm"
-#: How variables begin that make a process measure coverage, leave benchmarks to pytest-codspeed, or
-#: be a worker of pytest-xdist.
+#: Prefixes of variables that are removed: they make a process measure coverage, leave benchmarks to
+#: pytest-codspeed, or be a worker of pytest-xdist.
 OTHERS = ("CODSPEED_ENV", "COVERAGE_PROCESS_", "COV_CORE_", "PYTEST_XDIST_")
-#: What to do about what pytest printed last.
+#: What to do, by a text in pytest's last output.
 HINTS = {
-    "tlbench[suite]": "that is for the built-in suite: name benchmark files of your own after --",
+    "tlbench[suite]": "only the built-in suite needs this: name your benchmark files after --",
 }
 #: Lines of a dead process's output that an error shows.
 SHOWN_LINES = 15
-#: Seconds that a process has to end after it was asked to.
+#: Seconds in which a process must end after it was asked to.
 GRACE_S = 5.0
-#: Seconds between looks whether a silent process still lives: its children may hold its pipe.
+#: Seconds between checks that a silent process is alive: its children may hold its pipe open.
 LOOK_S = 1.0
-#: Seconds that a round, and all else, may take at least, however small the budget is.
+#: Smallest limits in seconds of a round, and of all else, however small the budget is.
 LEAST_ROUND_S, LEAST_REST_S = 60.0, 120.0
 #: Share of the budget that a round may take. Six pairs have at least 24 rounds.
 ROUND_SHARE = 0.1
@@ -42,9 +42,10 @@ TIMEOUT = re.compile(r"(?m)^\++ Timeout \++$")
 
 
 def limits(budget_s: float, slower: float = 1.0) -> dict[str, float]:
-    """Seconds that a process may be silent, in a round and in all the rest, with this budget.
+    """Seconds that a process may be silent: in a round, and in all the rest.
 
-    What takes longer can't be judged within the budget; ``slower`` processes may take longer.
+    Anything that takes longer can't be judged within the budget. ``slower`` is a factor for
+    processes that are known to be slow.
     """
     return {
         "round": slower * max(LEAST_ROUND_S, ROUND_SHARE * budget_s),
@@ -53,15 +54,15 @@ def limits(budget_s: float, slower: float = 1.0) -> dict[str, float]:
 
 
 class ArmDied(Exception):  # noqa: N818 - the name is the event
-    """An arm's process ended before its work was done; the message has what it printed last."""
+    """An arm's process ended before its work was done; the message has its last output."""
 
 
 class ArmProcess:
-    """A pytest process of one arm, in whose benchmarks every round waits for its turn.
+    """A pytest process of one arm. Every round of its benchmarks waits for an order of the gate.
 
-    ``plugin`` is the folder with the package ``tlbench_arm``; ``log`` takes what the process
-    prints. ``environ`` are variables of this pair, the same for both arms; ``prefix`` is a command
-    that runs the interpreter, such as valgrind.
+    ``plugin`` is the folder with the package ``tlbench_arm``; ``log`` gets the process's output.
+    ``environ`` are variables of this pair, the same for both arms; ``prefix`` is a command that
+    runs the interpreter, such as valgrind.
 
     Attributes:
         took_s: Seconds of the longest round of the present benchmark, and of the longest rest.
@@ -83,7 +84,7 @@ class ArmProcess:
         theirs_in, ours_out = os.pipe()
         ours_in, theirs_out = os.pipe()
         path = os.pathsep.join(filter(None, (str(plugin), arm.environ.get("PYTHONPATH"))))
-        # Of one length for both arms, as where the stack begins depends on it.
+        # Of equal length in both arms: the stack's start depends on it.
         pipes = f"{theirs_in:03},{theirs_out:03}"
         variables = {**environ, **arm.environ, "PYTHONPATH": path, "TLBENCH_ARM": pipes}
         for name in [name for name in variables if name.startswith(OTHERS)]:
@@ -110,8 +111,8 @@ class ArmProcess:
     def hear(self, *events: str) -> dict[str, Any]:
         """Wait for the next message, which must be of one of these kinds.
 
-        Where ``died`` is one of them, a process that ended sends it, with how it ended; one that
-        is silent for too long is ended.
+        If ``died`` is one of them, it stands for a process that ended, and says how. A process
+        that is silent for too long is ended.
 
         Raises:
             ArmDied: The process ended instead, or sent something else.
@@ -133,7 +134,7 @@ class ArmProcess:
         raise ArmDied(f"{self.arm.label}: sent {message['event']}, expected {expected}")
 
     def _line(self, limit_s: float) -> bytes | None:
-        """The next line; empty where the process ended, None where it takes longer than this."""
+        """The next line; empty if the process ended, None if it takes longer than the limit."""
         end, ready = monotonic() + limit_s, select.poll()
         ready.register(self._in, select.POLLIN)
         while b"\n" not in self._heard:
@@ -151,7 +152,7 @@ class ArmProcess:
         return line
 
     def _died(self, silent: str | None, events: Sequence[str]) -> dict[str, Any]:
-        """The message of a process that ended, or is ended as it was silent for too long."""
+        """The message for a process that ended, or is ended because it was silent for too long."""
         if silent:
             self.close()
         if "died" not in events:
@@ -164,7 +165,7 @@ class ArmProcess:
         return {"event": "died", "outcome": "died", "message": self._ending()}
 
     def tell(self, **message: Any) -> None:  # noqa: ANN401 - JSON
-        """Send a message; that a process has ended is seen when it is heard next."""
+        """Send a message; if the process has ended, the next ``hear`` says so."""
         if self._out.closed:
             return
         with contextlib.suppress(BrokenPipeError):
@@ -176,7 +177,7 @@ class ArmProcess:
         for pipe in (self._out, self._in):
             with contextlib.suppress(BrokenPipeError):
                 pipe.close()
-        # Its group is signalled even when it has ended: its children may not have.
+        # Its group is signalled even if the process has ended: its children may be alive.
         for number in (signal.SIGTERM, signal.SIGKILL):
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self._process.pid, number)

@@ -1,8 +1,8 @@
 """Arms ready to run: the checkout, its interpreter, its environment variables.
 
-Where files lie and how large the environment is moves the stack and with it speed by some percent
-(Mytkowicz et al., Producing Wrong Data Without Doing Anything Obviously Wrong!, ASPLOS 2009). So
-both arms get paths of equal lengths where both are made here, and environments of equal size.
+The paths of files and the size of the environment move the stack, which changes speed by a few
+percent (Mytkowicz et al., Producing Wrong Data Without Doing Anything Obviously Wrong!, ASPLOS
+2009). So both arms get paths of equal length, if possible, and environments of equal size.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 #: Variable that fills an environment up.
 FILLER = "TLBENCH_FILLER"
-#: Bytes that an arm's environment is larger than the user's, in all: as many as filled up to.
+#: Bytes by which an arm's environment is larger than the user's, after it is filled up.
 ROOM = 4096
 #: Bytes of a variable beside its name and value: "=", the final NUL, and the pointer to it. An
 #: argument has no "=".
@@ -44,17 +44,17 @@ class ReadyArm:
     """An arm that can be run.
 
     Attributes:
-        folder: Working directory for pytest: where the user stands, in the arm's own checkout.
+        folder: Working directory for pytest: the user's current folder, in the arm's own checkout.
         options: Of the suite, such as ``--engine=litert``.
-        identity: What is really compared: equal for arms that are the same, whatever they were
-            called. Only text and None, for JSON.
-        pip: Requirements that were asked for.
+        identity: What is really compared: equal for equal arms, whatever the user called them.
+            Only text and None, for JSON.
+        pip: The requirements of ``pip=``.
         top: Top folder of the user's own checkout.
         tree: The arm's checkout.
         below: The interpreter, without what ``pip=`` installs.
-        own: The environment of what ``pip=`` installs; None where it installs nothing.
+        own: The environment of what ``pip=`` installs; None if it installs nothing.
         project: Name of the project's distribution, empty if unknown.
-        notes: What else is to be known.
+        notes: Lines for the user.
     """
 
     label: str
@@ -81,20 +81,20 @@ def ready_arms(
     store: Path,
     say: Callable[[str], None] = lambda _: None,
 ) -> Iterator[tuple[ReadyArm, ReadyArm]]:
-    """Make both arms ready; what belongs to them alone is removed at the end of the block.
+    """Make both arms ready; their temporary files are removed at the end of the block.
 
-    Where one of them is a ref of a project that has to be built, it is built for both, so that
-    both are of one kind.
+    If one arm is a ref of a project that has to be built, the project is built for both arms, so
+    that both sides are of the same kind.
 
     Args:
         base: Reference side.
         candidate: Side under test.
-        cwd: Where the user stands; a path in ``python=`` is relative to it.
-        store: Where worktrees and environments lie.
+        cwd: The user's current folder; a path in ``python=`` is relative to it.
+        store: Folder for worktrees and environments.
         say: Called with a line when something that takes long begins.
 
     Raises:
-        ArmError: The ref, the interpreter or the requirements can't be had, or the project can't
+        ArmError: The ref, the interpreter or a requirement isn't available, or the project can't
             be built; why, in one line.
     """
     cwd, arms = cwd.resolve(), (base, candidate)  # as git does
@@ -120,7 +120,7 @@ def _trees(
     stack: contextlib.ExitStack,
     say: Callable[[str], None],
 ) -> list[Tree]:
-    """The arms' checkouts: of equal length and depth, also where one is the working tree."""
+    """The arms' checkouts; paths have equal length and depth, also if one is the working tree."""
     mine = working_tree(cwd)
     model = mine.root if None in {arm.ref for arm in arms} else None
     return [
@@ -171,17 +171,18 @@ def _unequal_paths(arms: list[ReadyArm]) -> tuple[str, ...]:
     if len(set(sizes)) == len(set(depths)) == 1:
         return ()
     note = (
-        f"the checkouts' paths are unlike ({arms[0].tree.root} and {arms[1].tree.root}), which "
-        "can change speed by some percent: use a clone with a longer path, or ref= on both sides"
+        f"the checkouts' paths differ in length or depth ({arms[0].tree.root} and "
+        f"{arms[1].tree.root}), which can change speed by a few percent: use a clone with a longer "
+        "path, or ref= on both sides"
     )
     return (note,)
 
 
 def _sources(below: Interpreter, tree: Tree, cwd: Path) -> list[str]:
-    """Where the arm's checkout has packages: near the user, at its top, in ``src``, and editable.
+    """Folders of packages in the arm's checkout: current, top, ``src``, and editable ones.
 
-    What is installed editable the environment imports from the user's own checkout; the arm has
-    its own one.
+    The environment imports editable packages from the user's own checkout; the arm imports them
+    from its checkout.
     """
     top = top_of(cwd, tree)
     editable = [each.relative_to(top) for each in below.sources if each.is_relative_to(top)]
@@ -191,11 +192,11 @@ def _sources(below: Interpreter, tree: Tree, cwd: Path) -> list[str]:
 
 
 def _environ(arm: Arm, sources: list[str], arguments: Iterable[str]) -> dict[str, str]:
-    """The user's variables and the arm's, with its checkout first among what is imported.
+    """The user's variables and the arm's, with the arm's checkout first on the import path.
 
-    First, so that a checkout that is installed editable doesn't win over the arm's own. What
-    ``pip=`` installs wins over both: the arm's environment starts with a finder of it. With these
-    arguments of the process, the environment takes as much of the stack for each arm.
+    So it comes before a checkout that is installed editable. What ``pip=`` installs comes before
+    both: the arm's environment starts with a finder of it. Environment and ``arguments`` together
+    take as much of the stack in each arm.
     """
     environ = {key: text for key, text in os.environ.items() if key not in HOOK_VARIABLES}
     environ |= dict(arm.env)

@@ -19,14 +19,14 @@ _LOOKS_LIKE_KEY = re.compile(r",\s*([A-Za-z_][\w.-]*)=")
 
 
 class ArmError(InputError):
-    """An arm that can't be: what was received, what was expected, in one line."""
+    """An arm that can't be used: what was received and what was expected, in one line."""
 
 
 @dataclass(frozen=True)
 class SuiteOptions:
     """The options of a suite that arms may set: their names, with underscores.
 
-    ``check`` is called with values by name; it raises ``OptionError`` where one can't be.
+    ``check`` is called with values by name; it raises ``OptionError`` for an invalid one.
     """
 
     names: tuple[str, ...] = ()
@@ -39,9 +39,9 @@ class Arm:
 
     Attributes:
         text: As the user wrote it; empty for the checkout and environment as they are.
-        ref: Git ref that is checked out in a worktree; None takes the working tree.
-        python: Interpreter of another environment; None takes this one.
-        pip: Requirements that are installed over that environment.
+        ref: Git ref that is checked out in a worktree; None for the working tree.
+        python: Interpreter of another environment; None for this one.
+        pip: Requirements that are installed on top of that environment.
         options: Of the suite, such as ``("image_size", "160")``.
     """
 
@@ -54,17 +54,17 @@ class Arm:
 
     @property
     def label(self) -> str:
-        """What to call it where both arms are shown."""
+        """Its name in messages and reports."""
         return self.text or "the working tree"
 
 
 def parse_arm(text: str, suite: SuiteOptions) -> Arm:
-    """Read an arm: ``key=value``, several joined by commas; empty or ``.`` is the present state.
+    """Read an arm: ``key=value``, several joined by commas; empty or ``.`` is the working tree.
 
-    A comma followed by a known key and ``=`` ends a value, any other is part of it.
+    A comma followed by a known key and ``=`` ends a value; any other comma is part of the value.
 
     Raises:
-        ArmError: An unknown or repeated key, or a value that can't be.
+        ArmError: An unknown or repeated key, or an invalid value.
     """
     text = text.strip()
     if text in {"", "."}:
@@ -77,7 +77,7 @@ def parse_arm(text: str, suite: SuiteOptions) -> Arm:
     keys = [key for key, _ in pairs if key != "pip"]
     for key in keys:
         if keys.count(key) > 1:
-            raise ArmError(f"arm {text!r}: {key}= stands twice; expected it once")
+            raise ArmError(f"arm {text!r}: {key}= is given twice; expected it once")
     options = tuple(pair for pair in pairs if pair[0] in suite.names)
     try:
         suite.check(dict(options))
@@ -117,12 +117,12 @@ def _pair(text: str, part: str, names: tuple[str, ...]) -> tuple[str, str]:
 
 
 def _check_value(text: str, key: str, value: str) -> None:
-    """Refuse what would be swallowed as part of a value, or be taken for an option by a program."""
+    """Refuse a value that contains a mistyped key, or that a program would take for an option."""
     typo = _LOOKS_LIKE_KEY.search(value)
     if typo:
         raise ArmError(f"arm {text!r}: unknown key {typo[1]!r}; expected {EXPECTED}")
     if value.endswith(","):
-        raise ArmError(f"arm {text!r}: {key}={value} ends with a comma; expected key=value after")
+        raise ArmError(f"arm {text!r}: {key}={value} ends with a comma; expected key=value next")
     if key == "ref" and value.startswith("-"):
         raise ArmError(f"arm {text!r}: ref={value} isn't a ref; expected a branch, tag or commit")
     if key == "pip" and value.startswith("-"):

@@ -1,9 +1,8 @@
 """A baseline: several whole runs of the same benchmarks on the same machine, in one file.
 
-One run would say nothing of how much runs differ, and without that a slowdown can't be
-distinguished from noise. The file is JSON: ``{"tlbench_baseline": 1, "command": [...], "runs":
-[...]}``, each run as pytest-benchmark writes it, every round included, with the machine in
-``machine_info["tlbench"]``.
+One run doesn't show how much runs differ, which must be known to distinguish a slowdown from noise.
+The file is JSON: ``{"tlbench_baseline": 1, "command": [...], "runs": [...]}``. Each run is as
+pytest-benchmark writes it, with every round, and with the machine in ``machine_info["tlbench"]``.
 """
 
 from __future__ import annotations
@@ -22,25 +21,25 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
     from pathlib import Path
 
-#: What two rows of this suite must have in common: their job.
+#: Fields that must be equal in two rows of this suite: their job.
 JOB = (
     *("workload", "model", "data_fingerprint", "engine", "precision", "device", "threads"),
     *("batch_size", "image_size", "train_size", "test_size", "images"),
 )
-#: What they must have in common where both have it, which rows of earlier versions don't.
+#: Fields that must be equal if both rows have them; rows of earlier versions don't.
 IF_KNOWN = ("model_fingerprint",)
 #: The format that is written, and the only one that is read.
 FORMAT = 1
-#: Fewer runs don't tell how much runs differ.
+#: Fewer runs don't show how much runs differ.
 LEAST_RUNS = 3
-#: What of a row's ``extra_info`` a gate needs.
+#: The fields of a row's ``extra_info`` that a gate needs.
 INFO = (*JOB, *IF_KNOWN, "stage", "accuracy", "correct")
 
 StoredRun = dict[str, Any]
 
 
 class BaselineError(InputError):
-    """A baseline that can't be read: which, where in it, what was expected."""
+    """A baseline that can't be read: the file, the place in it, what was expected."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +59,7 @@ class StoredBenchmark:
 
 @dataclass(frozen=True)
 class Baseline:
-    """What is in the file: pytest's arguments that made the runs, and these, oldest first."""
+    """The contents of the file: pytest's arguments, and the runs that they made, oldest first."""
 
     command: tuple[str, ...]
     runs: tuple[StoredRun, ...]
@@ -78,7 +77,7 @@ def read_baseline(path: Path) -> Baseline:
     """Read a file that ``write_baseline`` wrote.
 
     Raises:
-        BaselineError: Absent, no JSON, another file, or one that lacks something.
+        BaselineError: The file is missing, isn't JSON, isn't a baseline, or is incomplete.
     """
     try:
         whole = json.loads(path.read_text(encoding="utf-8"))
@@ -89,8 +88,8 @@ def read_baseline(path: Path) -> Baseline:
     version = whole.get("tlbench_baseline") if isinstance(whole, dict) else None
     if version != FORMAT or isinstance(version, bool):
         raise BaselineError(
-            f"{path}: tlbench_baseline: {version!r}, expected {FORMAT}; one run's own file is no "
-            "baseline: make one of several runs with tlbench baseline"
+            f"{path}: tlbench_baseline: {version!r}, expected {FORMAT}; the file of a single run "
+            "is not a baseline: make one of several runs with tlbench baseline"
         )
     runs, command = whole.get("runs"), whole.get("command")
     if not isinstance(runs, list) or not isinstance(command, list):
@@ -109,12 +108,12 @@ def write_baseline(path: Path, baseline: Baseline) -> None:
 
 
 def run_problem(run: object) -> str | None:
-    """What a run lacks to be part of a baseline; None where nothing."""
+    """Why a run can't be part of a baseline; None if it can."""
     if not isinstance(run, dict) or not isinstance(run.get("benchmarks"), list):
         return "no list under 'benchmarks'; expected pytest-benchmark's JSON"
     machine = run.get("machine_info")
     if not isinstance(machine, dict) or not isinstance(machine.get("tlbench"), dict):
-        return "machine_info.tlbench: absent, so the machine isn't known; use tlbench baseline"
+        return "machine_info.tlbench: missing, so the machine is unknown; use tlbench baseline"
     for number, row in enumerate(run["benchmarks"]):
         if not _is_row(row):
             return f"benchmarks[{number}]: expected fullname, extra_info and stats.data in seconds"
@@ -158,13 +157,13 @@ def is_isolated(run: StoredRun) -> bool:
 
 
 def disagreement(old: StoredRun, new: StoredRun) -> str | None:
-    """Why two runs can't be in one baseline; None where they can."""
+    """Why two runs can't be in one baseline; None if they can."""
     reason = other_machine(facts_of(old), facts_of(new))
     if reason:
         return reason
     before, now = rows_of(old), rows_of(new)
     if set(before) != set(now):
-        return f"other benchmarks ({', '.join(sorted(set(before) ^ set(now)))} in one of them only)"
+        return f"other benchmarks ({', '.join(sorted(set(before) ^ set(now)))} in only one of them)"
     jobs = (other_job(before[name]["extra_info"], now[name]["extra_info"]) for name in before)
     return other_isolation(is_isolated(old), is_isolated(new)) or next(filter(None, jobs), None)
 
@@ -190,10 +189,10 @@ def _accuracy(info: dict[str, Any]) -> float:
 def other_machine(
     old: Mapping[str, Any], new: Mapping[str, Any], allowed: Collection[str] = (), *, hint: str = ""
 ) -> str | None:
-    """Why speeds of two machines' fingerprints can't be compared; None where they can.
+    """Why speeds of two machines' fingerprints can't be compared; None if they can.
 
-    Software facts that are ``allowed`` may differ: names such as ``packages.numpy``, or of groups,
-    such as ``packages``. Hardware may not.
+    ``allowed`` names software facts that may differ, such as ``packages.numpy``, or groups of them,
+    such as ``packages``. Hardware may not differ.
     """
     difference = compare_fingerprints(old, new)
     if difference.machine:
@@ -208,7 +207,7 @@ def other_machine(
 
 
 def other_job(old: Mapping[str, Any], new: Mapping[str, Any]) -> str | None:
-    """Why two rows' ``extra_info`` aren't of the same job; None where they are, or aren't ours."""
+    """Why the ``extra_info`` of two rows isn't of one job; None if it is, or isn't tlbench's."""
     if "stage" not in old and "stage" not in new:
         return None
     known = (key for key in IF_KNOWN if old.get(key) and new.get(key))

@@ -1,4 +1,4 @@
-"""From one new run of a benchmark and its baseline to a verdict: no pytest, no files, no clocks."""
+"""The verdict on one new run of a benchmark against its baseline: no pytest, files or clocks."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def against_baseline(
 
 
 def baseline_verdicts(measurements: Iterable[Measurement], total: int) -> dict[str, Verdict]:
-    """Verdicts by benchmark, of the ``total`` that there will be."""
+    """Verdicts by benchmark; the run will have ``total`` benchmarks."""
     so_far = list(measurements)
     alone = {each.name: each.prediction.p for each in so_far if each.prediction}
     adjusted = holm(alone, total)
@@ -75,7 +75,7 @@ def _problem(seconds: list[float], info: Mapping[str, Any], stored: StoredBenchm
     if not usable(seconds):
         return "its rounds have a median of 0 seconds, or there are none"
     if stored.info.get("accuracy") is not None and info.get("accuracy") is None:
-        return "the baseline has its accuracy, this run has none"
+        return "the baseline has an accuracy for it, this run has none"
     return other_job(stored.info, info)
 
 
@@ -101,5 +101,5 @@ def _verdict(measurement: Measurement, p: float, total: int) -> Verdict:
 def _remedy(prediction: Prediction, tolerance: float) -> str:
     more = runs_to_pass(prediction, tolerance)
     if more is None:
-        return "more baseline runs would not decide it: use tlbench gate, which measures both"
+        return "more baseline runs would not decide it: use tlbench gate, which measures both sides"
     return f"unchanged code would pass with {more} more baseline run{'s' * (more > 1)}"

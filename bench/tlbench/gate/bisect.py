@@ -1,10 +1,10 @@
 """The search for the commit that made a benchmark slower; answers may be wrong or missing.
 
-Every commit has a weight: the chance that it is the culprit, given the answers so far. It starts
-equal for all. A question divides the commits into two parts, and its answer moves weight from one
-to the other by the error rates of the gate (Waeber, Frazier and Henderson, Bisection Search with
-Noisy Responses, SIAM J. Control Optim. 2013). A wrong answer is therefore outweighed by later ones.
-A commit is named after it was gated against the one before it.
+Every commit has a weight: the probability that it is the culprit, given the answers so far. At the
+start, all weights are equal. A question divides the commits into two parts. Its answer moves weight
+from one part to the other, by the error rates of the gate (Waeber, Frazier and Henderson, Bisection
+Search with Noisy Responses, SIAM J. Control Optim. 2013). So later answers can correct a wrong one.
+A commit is named only after it was gated against the commit before it.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from tlbench.stats.estimate import ALARM, MISS
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-#: ``slow`` and ``same`` compare a commit with its base; ``skip``: one of both can't be measured.
+#: ``slow`` and ``same`` compare a commit with its base; ``skip``: one of them can't be measured.
 Answer = Literal["slow", "same", "inconclusive", "skip"]
-#: Weight of what is named: of a commit, or of a range where there is no more to ask.
+#: Weight of a commit that is named, or of a range if no further question helps.
 SURE = 0.95
 #: How often a question without an answer is asked, each time with twice the budget.
 EFFORTS = 2
@@ -36,9 +36,9 @@ class Question:
 
     Attributes:
         base, commit: Positions: 0 is the good commit, the last one is the bad one.
-        asked: How many answers there were before to the same question.
-        effort: How often the budget is doubled.
-        left: How many commits could be the culprit when it was asked.
+        asked: How many times the same question was answered before.
+        effort: How many times the budget is doubled.
+        left: How many commits could be the culprit when the question was asked.
     """
 
     base: int
@@ -54,7 +54,7 @@ class Found:
 
     Attributes:
         confirmed: The question whose answer was that this commit is slower than the one before;
-            None where several commits remain, or that one couldn't be measured.
+            None if several commits remain, or if the one before couldn't be measured.
     """
 
     first: int
@@ -63,10 +63,10 @@ class Found:
 
 
 def search(commits: int, oracle: Callable[[Question], Answer]) -> Found:
-    """Find which of the commits 1 to ``commits`` made a benchmark slower, the last one being slow.
+    """Find which of the commits 1 to ``commits`` made a benchmark slower; the last one is slow.
 
-    Where one commit did, a wrong one is confirmed with at most the gate's chance of a false alarm
-    each time that one is gated against its predecessor.
+    If one commit did, a wrong commit can be confirmed only by a false alarm, each time that it is
+    gated against the commit before it.
     """
     state = _State(commits)
     most = 2 * math.ceil(math.log2(commits + 1)) + SPARE
@@ -98,10 +98,10 @@ class _State:
         self.weights = np.full(self.commits, 1 / self.commits)
 
     def question(self, best: int, *, sure: bool) -> Question | None:
-        """The most informative question: the one whose answer is least certain; None if none is.
+        """The most informative question: the one whose answer is least certain; None if none helps.
 
-        A commit that is sure is to be confirmed. Of equally informative questions the one comes
-        first that may confirm.
+        A commit that is sure is confirmed first. Of equally informative questions, the one that may
+        confirm comes first.
         """
         direct = (best - 1, best)
         if sure and self._can_ask(direct):
@@ -110,15 +110,15 @@ class _State:
         doubts = {pair: self._doubt(pair) for pair in pairs if self._can_ask(pair)}
         if sure or not doubts:
             return None
-        # Rounded, as sums that are equal differ in their last digits.
+        # Rounded, because equal sums may differ in their last digits.
         pair = max(doubts, key=lambda each: round(doubts[each], 9))
         return self._asking(pair) if doubts[pair] >= 1 - SURE else None
 
     def learn(self, question: Question, answer: Answer) -> None:
-        """Move weight to where the answer is likelier."""
+        """Move weight to the commits for which the answer is more likely."""
         pair = (question.base, question.commit)
         if answer == "skip":
-            # Of two commits that aren't the good one, it doesn't say which can't be measured.
+            # If neither commit is the good one, either of them may be the one to blame.
             self._efforts[pair] = EFFORTS
             self._broken.update({question.commit} if question.base == 0 else ())
         elif answer == "inconclusive":
@@ -137,7 +137,7 @@ class _State:
     def range(self) -> tuple[int, int]:
         """The first and last commit of the shortest range that has the weight ``SURE``.
 
-        Commits beside it that are as likely as its end belong to it.
+        Neighbouring commits that are as likely as the range's end belong to it, too.
         """
         sums = np.concatenate(([0.0], np.cumsum(self.weights)))
         ends = np.searchsorted(sums, sums[:-1] + SURE - 1e-12)

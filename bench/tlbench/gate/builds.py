@@ -1,8 +1,7 @@
 """Whether a project has to be built before its packages can be imported from a checkout.
 
-That is: whether something is made of its files, such as extension modules or a version file, which
-a fresh checkout lacks. What is seen from its build backend and the backend's settings is decided
-by these; the rest by compiled files that are there already.
+A build may create files that a fresh checkout lacks, such as extension modules or a version file.
+The build backend and its settings decide if they can; otherwise compiled files that already exist.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
 
 #: Backend of a project that names none.
 LEGACY = "setuptools.build_meta"
-#: Backends, by the first part of their names, that only copy files, but for these settings.
+#: Backends, by the first part of their names, that only copy files unless one of these is set.
 COPIES: dict[str, tuple[str, ...]] = {
     "flit_core": (),
     "uv_build": (),
@@ -41,7 +40,7 @@ COPIES: dict[str, tuple[str, ...]] = {
 COMPILERS = re.compile(
     r"(cython|cffi|mypy|pybind11|nanobind|scikit-build|setuptools-rust)\b", re.IGNORECASE
 )
-#: What of a ``setup.py`` makes files.
+#: Names in a ``setup.py`` whose use creates files.
 SETUP = re.compile(
     r"\b(ext_modules|cythonize|Extension|mypycify|cffi_modules|rust_extensions|write_to"
     r"|version_file)\b"
@@ -66,7 +65,7 @@ class Project:
 
 
 def project_of(folder: Path, root: Path) -> Project | None:
-    """The project that a folder of a checkout belongs to: the nearest one upwards, if any."""
+    """The project to which a folder of a checkout belongs: the nearest one upwards, if any."""
     for each in (folder, *folder.parents):
         if not each.is_relative_to(root):
             return None
@@ -80,7 +79,7 @@ def project_of(folder: Path, root: Path) -> Project | None:
 
 
 def source_folders(folder: Path, root: Path) -> list[Path]:
-    """Where a checkout has packages: a folder, its project and the top, and ``src`` in each."""
+    """Folders of a checkout's packages: a folder, its project, the top, and ``src`` in each."""
     project = project_of(folder, root)
     near = dict.fromkeys((folder, project.folder if project else root, root))
     return [inner for each in near for inner in (each, each / "src") if inner.is_dir()]
@@ -92,7 +91,7 @@ def canonical(name: str) -> str:
 
 
 def made_by(project: Project) -> str | None:
-    """What makes files when this project is built, such as ``maturin``; None where nothing does."""
+    """What creates files when this project is built, such as ``maturin``; None if nothing does."""
     system = project.settings.get("build-system", {})
     backend = system.get("build-backend", LEGACY)
     if system.get("backend-path"):
@@ -113,10 +112,10 @@ def made_by(project: Project) -> str | None:
 
 
 def compiled_files(project: Project, sites: Sequence[Path]) -> str | None:
-    """A compiled file of this project that a fresh checkout lacks; None where there is none.
+    """A compiled file of this project that a fresh checkout lacks; None if there is none.
 
-    It lies in a package of the working tree, where git doesn't track it, or is installed in one of
-    the folders ``sites``.
+    It is in a package of the working tree and not tracked by git, or is installed in one of the
+    folders ``sites``.
     """
     for path in _untracked(project.folder):
         if (
@@ -134,7 +133,7 @@ def compiled_files(project: Project, sites: Sequence[Path]) -> str | None:
 
 
 def _untracked(folder: Path) -> list[Path]:
-    """Extension modules that git doesn't track, ignored ones too, not those of environments."""
+    """Extension modules that git doesn't track, also ignored ones, but not of environments."""
     patterns = [f"*{ending}" for ending in (".so", ".pyd")]
     try:
         names = git(folder, "ls-files", "--others", "-z", "--", *patterns).split("\0")
@@ -146,7 +145,7 @@ def _untracked(folder: Path) -> list[Path]:
 
 
 def _has(settings: dict[str, Any], key: str) -> bool:
-    """Whether a table has something at a dotted key; of ``tool.pdm.version``, a file to write."""
+    """Whether a table has a value at a dotted key; ``tool.pdm.version`` must name a file."""
     value: Any = settings
     for part in key.split("."):
         value = value.get(part) if isinstance(value, dict) else None

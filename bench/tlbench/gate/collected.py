@@ -1,4 +1,4 @@
-"""Which benchmarks both sides of a pair have, and what couldn't be imported."""
+"""Which benchmarks both sides of a pair have, and which files couldn't be imported."""
 
 from __future__ import annotations
 
@@ -15,19 +15,21 @@ if TYPE_CHECKING:
 
     #: Processes by side, in the order of the first turn.
     Processes = Mapping[str, ArmProcess]
-    #: By side, how files ended processes that imported them; they are left out from then on.
+    #: By side and file: how a process ended that imported the file, which is left out from then on.
     Fatal = dict[str, dict[str, BenchmarkOutcome]]
 
 
 @dataclass(frozen=True)
 class Benchmarks:
-    """Ids of benchmarks that both sides have, only the base, only the candidate; in its order.
+    """The benchmarks of both sides.
 
     Attributes:
+        both, vanished, new: Ids of benchmarks that both sides have, in the candidate's order; that
+            only the base has; that only the candidate has.
         tolerances: Arguments of the candidate's markers ``tolerance``, by id.
-        errors: By side, how what couldn't be imported ended, by id.
-        notes: What the user is to know of how they run.
-        loaded: By side, packages that were imported by the end, if they were asked for.
+        errors: By side and id, the outcome of files and tests that couldn't be imported.
+        notes: Lines for the user about how they run.
+        loaded: By side, packages that were imported by the end, if the gate asked for them.
         starts: How many times both processes were started.
     """
 
@@ -42,13 +44,13 @@ class Benchmarks:
 
 
 def collect(processes: Processes, wanted: Callable[[str], bool], fatal: Fatal) -> Benchmarks | None:
-    """Ask both sides for their benchmarks, and make them run those of both that are wanted.
+    """Ask both sides for their benchmarks, and make them run the wanted ones that both have.
 
     Returns:
-        None where importing a file ended a process; then the file is in ``fatal``.
+        None if importing a file ended a process; then the file is in ``fatal``.
 
     Raises:
-        InputError: An argument that leads to nothing in either side.
+        InputError: An argument of pytest that names nothing in either side.
         ArmDied: A process ended before it had collected its benchmarks.
     """
     messages = {}
@@ -59,8 +61,8 @@ def collect(processes: Processes, wanted: Callable[[str], bool], fatal: Fatal) -
     nowhere = [each for each in messages[BASE]["missing"] if each in messages[CANDIDATE]["missing"]]
     if nowhere:
         raise InputError(
-            f"{', '.join(nowhere)}: neither side has it; expected files, folders or tests that are "
-            "in the base, in the candidate, or in both"
+            f"{', '.join(nowhere)}: neither side has it; expected files, folders or tests that the "
+            "base or the candidate has"
         )
     old, new = (messages[key]["tolerances"] for key in (BASE, CANDIDATE))
     both = [name for name in new if name in old and wanted(name)]
@@ -84,10 +86,10 @@ def collect(processes: Processes, wanted: Callable[[str], bool], fatal: Fatal) -
 
 
 def _collected(process: ArmProcess, fatal: dict[str, BenchmarkOutcome]) -> dict[str, Any]:
-    """What a side has collected, or its end while it imported a file."""
+    """The message with a side's benchmarks, or with its end while it imported a file."""
     file = None
     while True:
-        # Where no file is being imported, or one that was to be left out, that is an error.
+        # A process that ends at any other moment is an error.
         fresh = file is not None and file not in fatal
         message = process.hear("importing", "collected", *(["died"] if fresh else []))
         if message["event"] == "collected":

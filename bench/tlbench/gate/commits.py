@@ -1,4 +1,4 @@
-"""The commits between two refs, as a bisection walks them."""
+"""The commits between two refs that a bisection searches."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tlbench.gate.git import git
 if TYPE_CHECKING:
     from pathlib import Path
 
-#: Letters of a shortened sha.
+#: Digits of a shortened sha.
 SHORT = 10
 #: sha, author date, parents and subject, as git prints them.
 _FORMAT = "--format=%H%x00%as%x00%P%x00%s"
@@ -28,7 +28,7 @@ class Commit:
 
     @property
     def short(self) -> str:
-        """As much of its sha as is shown."""
+        """The shortened sha, as it is shown."""
         return self.sha[:SHORT]
 
     @property
@@ -38,13 +38,13 @@ class Commit:
 
 
 def commits_between(cwd: Path, good: str, bad: str) -> tuple[Commit, ...]:
-    """The commits from ``good`` to ``bad``, both among them, the oldest first.
+    """The commits from ``good`` to ``bad``, including both, the oldest first.
 
-    They are those on the first-parent line of ``bad`` that have ``good`` in their history. So a
-    merge is one step: from the state before it to the state with all that it brought.
+    They are the first-parent commits of ``bad`` that have ``good`` in their history. So a merge is
+    one step, with all commits that it merged.
 
     Raises:
-        ArmError: No such ref, twice the same commit, or ``good`` isn't an ancestor of ``bad``.
+        ArmError: No such ref, both are the same commit, or ``good`` isn't an ancestor of ``bad``.
     """
     first, last = (_commit(cwd, option, ref) for option, ref in (("good", good), ("bad", bad)))
     if first == last:
@@ -64,10 +64,10 @@ def _unrelated(cwd: Path, good: Commit, bad: Commit) -> str:
         base = git(cwd, "merge-base", good.sha, bad.sha)
     except ArmError:
         return (
-            f"{what}, and they have no commit in common; expected an older state of the same line"
+            f"{what}, and they have no commit in common; expected two commits of one history"
         )
     if base == bad.sha:
-        return f"{what}, but the other way round; exchange the two"
+        return f"{what}, but a later commit; exchange the two"
     return f"{what}; expected an ancestor, such as their merge base {base[:SHORT]}"
 
 

@@ -1,4 +1,4 @@
-"""Whether both arms measured what they are called, from the files that they imported."""
+"""Whether both arms imported the packages that they should, from the files that they imported."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
     #: What an arm imported, by the names of packages.
     Packages = Mapping[str, Loaded]
 
-#: Folders of what is installed, which is no part of a checkout that it lies in.
+#: Folders of installed packages, which aren't part of the checkout around them.
 INSTALLED = frozenset({"site-packages", "dist-packages"})
 
 
 def incomparable(
     base: ReadyArm, candidate: ReadyArm, of_base: Packages, of_candidate: Packages
 ) -> str | None:
-    """Why the arms can't be compared, naming a file, and what to do; None where they can."""
+    """Why the arms can't be compared, with a file and what to do; None if they can."""
     arms = (base, candidate)
     for arm, packages in zip(arms, (of_base, of_candidate), strict=True):
         if reason := _elsewhere(arm, packages):
@@ -35,12 +35,12 @@ def incomparable(
 
 
 def incomparable_verdicts(verdicts: Iterable[Verdict], reason: str) -> tuple[Verdict, ...]:
-    """The same for every benchmark, whatever became of it."""
+    """The verdict ``not comparable`` for every benchmark."""
     return tuple(Verdict(each.name, "not comparable", reason) for each in verdicts)
 
 
 def _elsewhere(arm: ReadyArm, packages: Packages) -> str | None:
-    """Where something of what ``pip=`` installed was imported from elsewhere."""
+    """The reason if a package that ``pip=`` installed was imported from another place."""
     if arm.own is None:
         return None
     for names in arm.own.packages.values():
@@ -49,8 +49,8 @@ def _elsewhere(arm: ReadyArm, packages: Packages) -> str | None:
             if file and not Path(file).is_relative_to(arm.own.site):
                 return (
                     f"{arm.label}: {name} is imported from {file}, not from {arm.own.site}, where "
-                    "it was installed for this arm; expected benchmarks that lie outside the "
-                    "package, or no --import-mode=importlib"
+                    "it was installed for this arm; move the benchmarks out of the package, or "
+                    "don't use --import-mode=importlib"
                 )
     return None
 
@@ -58,7 +58,7 @@ def _elsewhere(arm: ReadyArm, packages: Packages) -> str | None:
 def _same_file(
     arms: tuple[ReadyArm, ReadyArm], of_base: Packages, of_candidate: Packages
 ) -> str | None:
-    """Where both imported the same file of what should differ."""
+    """The reason if both arms imported the same file of a package that should differ."""
     same = {
         name: each
         for name, each in of_base.items()
@@ -69,16 +69,16 @@ def _same_file(
         project = {name for arm in arms for name in _of_project(arm, same)}
         for name in sorted(project):
             return (
-                f"both sides import {name} from {same[name].file}, so that the same code runs in "
-                "both; expected each side's own checkout: add pip=. to both arms"
+                f"both sides import {name} from {same[name].file}, so both run the same code; "
+                "expected each side's own checkout: add pip=. to both arms"
             )
     for distribution in sorted(_differing(arms)):
         for name in _modules(distribution, arms):
             if name in same:
                 version = f" {same[name].version}" if same[name].version else ""
                 return (
-                    f"both sides import {name}{version} from {same[name].file}, though pip= says "
-                    "otherwise; expected versions that differ from each other"
+                    f"both sides import {name}{version} from {same[name].file}, although their "
+                    "pip= differ; expected two different versions"
                 )
     return None
 
@@ -86,10 +86,10 @@ def _same_file(
 def _kinds(
     arms: tuple[ReadyArm, ReadyArm], of_base: Packages, of_candidate: Packages
 ) -> str | None:
-    """Where one side ran compiled code of a package, and the other pure Python.
+    """The reason if one side ran compiled code of a package, and the other pure Python.
 
-    That may be meant: by a variable that turns an extension off, or by PyPy, which has no use for
-    most of them.
+    It is no reason if the user wants that: by a variable that turns an extension off, or by PyPy,
+    which rarely needs one.
     """
     by_variable = len({(_state(arm), arm.pip, arm.python) for arm in arms}) == 1
     if by_variable or len({arm.below.version.partition(" ")[0] for arm in arms}) > 1:
@@ -110,7 +110,7 @@ def _kinds(
             name = next((each for each in both if module.startswith(each)), both[0])
             return (
                 f"{name} is compiled in the {which} ({module}) and pure Python in the other "
-                f"({other[name].file}); expected one kind: add pip=. to both arms"
+                f"({other[name].file}); expected the same kind: add pip=. to both arms"
             )
     return None
 
@@ -120,7 +120,7 @@ def _state(arm: ReadyArm) -> tuple[str | None, str | None]:
 
 
 def _of_project(arm: ReadyArm, packages: Packages) -> Iterator[str]:
-    """Packages of the project itself: from a checkout, or of the distribution of its name."""
+    """Packages of the project itself: from a checkout, or from the distribution with its name."""
     installed = _modules(canonical(arm.project), (arm,)) if arm.project else ()
     checkouts = (arm.tree.root, arm.top)
     for name, each in packages.items():
@@ -131,7 +131,7 @@ def _of_project(arm: ReadyArm, packages: Packages) -> Iterator[str]:
 
 
 def _differing(arms: tuple[ReadyArm, ReadyArm]) -> set[str]:
-    """Distributions that ``pip=`` names in one arm, and otherwise or not at all in the other."""
+    """Distributions whose requirement in ``pip=`` differs between the arms, or is only in one."""
     requirements = [{(distribution_of(each), each) for each in arm.pip} for arm in arms]
     return {name for name, _ in requirements[0] ^ requirements[1] if name}
 

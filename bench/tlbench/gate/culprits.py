@@ -1,7 +1,7 @@
-"""Which commit made which benchmark slower: gates as the oracle of the search.
+"""Which commit made which benchmark slower: gates answer the questions of the search.
 
-One gate answers for all benchmarks that are looked for, so that what became slower by the same
-commit costs no gate twice.
+One gate answers for all benchmarks that are searched for. So benchmarks that became slower by the
+same commit need no gate twice.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Culprit:
     Attributes:
         whole: Its verdict for the bad commit against the good one.
         found: The positions of the commits of which one is the culprit.
-        step: Its verdict for the culprit against the commit before; None where not confirmed.
+        step: Its verdict for the culprit against the commit before; None if not confirmed.
     """
 
     benchmark: str
@@ -58,7 +58,7 @@ class Bisection:
         culprits: One for each benchmark that fails there, the largest slowdown first.
         skipped: By position, why a commit can't be measured.
         gates: How many were run.
-        seconds: All of it, with what had to be built.
+        seconds: Of the whole bisection, with builds.
     """
 
     commits: tuple[Commit, ...]
@@ -85,9 +85,9 @@ def kind_of(verdict: Verdict) -> Kind:
 
 
 def answer_of(verdict: Verdict, kind: Kind) -> Answer:
-    """What a verdict says about a benchmark that fails by ``kind`` in the bad commit.
+    """The answer of a verdict, for a benchmark that fails by ``kind`` in the bad commit.
 
-    A commit in which it fails by something else can't say anything.
+    A commit in which it fails by something else gives no answer.
     """
     if verdict.status == "not comparable":
         return "skip"
@@ -95,14 +95,14 @@ def answer_of(verdict: Verdict, kind: Kind) -> Answer:
         if kind_of(verdict) == kind:
             return "slow"
         return "skip" if kind == "speed" or verdict.estimate is None else "same"
-    # That it ran is all that is asked of a check.
+    # A check has passed if the benchmark ran.
     if verdict.status == "pass" or kind == "check":
         return "same"
     return "inconclusive"
 
 
 def half_way(verdict: Verdict, tolerances: Tolerances) -> Tolerances:
-    """Tolerances with half of a slowdown for its benchmark: slow and not are equally far."""
+    """Tolerances with half of the slowdown for its benchmark: equally far from slow and same."""
     if kind_of(verdict) != "speed" or verdict.estimate is None or verdict.estimate.ratio <= 1:
         return tolerances
     share = math.expm1(math.log(verdict.estimate.ratio) / 2)
@@ -121,14 +121,14 @@ class _Oracle:
     skipped: dict[int, str] = field(default_factory=dict)
 
     def verdict(self, question: Question, benchmark: str) -> Verdict | str:
-        """The verdict on a benchmark, or why there is none; its gate is run if it wasn't."""
+        """The verdict on a benchmark, or why there is none; runs the gate if needed."""
         if question not in self.reports:
             self.reports[question] = self._run(question)
         report = self.reports[question]
         if isinstance(report, str):
             return report
         there = (each for each in report.verdicts if each.name == benchmark)
-        return next(there, "the benchmark isn't there")
+        return next(there, "the benchmark is missing")
 
     def ask(self, question: Question, whole: Verdict) -> Answer:
         """The answer for a benchmark whose verdict in the bad commit is ``whole``."""
@@ -137,7 +137,7 @@ class _Oracle:
         answer = "skip" if isinstance(said, str) else answer_of(said, kind_of(whole))
         if answer == "skip":
             said = said if isinstance(said, str) else said.reason
-            if question.base == 0:  # else it may be the base that can't be measured
+            if question.base == 0:  # otherwise the base may be the one that can't be measured
                 self.skipped.setdefault(question.commit, said)
         if fresh:
             self.say(question, said)
@@ -160,15 +160,14 @@ def bisect(
     run: RunGate,
     say: Callable[[Question, Verdict | str], None],
 ) -> Bisection:
-    """Gate the last commit against the first, and find where each benchmark that fails began to.
+    """Gate the last commit against the first, and find since when each benchmark fails.
 
     Args:
         commits: From the good to the bad one.
-        settings: Of the first gate, whose tolerances say what is a regression; in the others, half
-            of the slowdown that it found is tolerated.
+        settings: Of the first gate. The tolerance of later gates is half of the slowdown.
         run: Gates a commit against a base.
-        say: Called after each further gate with what it says on the benchmark looked for, or why
-            it says nothing.
+        say: Called after each further gate with the verdict on the benchmark that is searched for,
+            or with the reason why there is none.
 
     Raises:
         ArmDied, ArmError: The first gate couldn't be run.
@@ -193,5 +192,5 @@ def bisect(
 
 
 def _severity(verdict: Verdict) -> float:
-    """Sorts what fails outright first, then the largest slowdown."""
+    """Sort key: first benchmarks without times, then the largest slowdowns."""
     return -math.inf if verdict.estimate is None else -verdict.estimate.ratio

@@ -1,4 +1,4 @@
-"""Which modules a distribution brings, from what its installer left."""
+"""Which modules a distribution has, from the files that its installer wrote."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tlbench.gate.builds import canonical
 if TYPE_CHECKING:
     from pathlib import Path
 
-#: Names that checkouts need for themselves, and that careless distributions install too.
+#: Names of a checkout's own folders that some distributions install by mistake.
 SHARED = re.compile(
     r"(bench|benchmarks?|conftest|docs?|examples?|scripts|setup|testing|tests?|tools)$|test_|bench_"
 )
@@ -30,7 +30,7 @@ def packages(site: Path) -> dict[str, tuple[str, ...]]:
 
 
 def modules_of(name: str, site: Path) -> tuple[str, ...]:
-    """Modules of one distribution in a folder of packages; none where it isn't there."""
+    """Modules of one distribution in a folder of packages; none if it isn't installed there."""
     for each in metadata.distributions(name=name, path=[str(site)]):
         return _modules(canonical(name), each)
     return ()
@@ -51,7 +51,7 @@ def _modules(name: str, distribution: metadata.Distribution) -> tuple[str, ...]:
 
 
 def _root(path: PurePosixPath, regular: set[PurePosixPath]) -> str:
-    """The outermost regular package that a file lies in, or the module that it is."""
+    """The outermost regular package that has a file, or the file's own module."""
     outer = [each for each in (path.parent, *path.parent.parents) if each in regular]
     if outer:
         return ".".join(outer[-1].parts)

@@ -1,8 +1,8 @@
-"""Environments for ``pip=``: requirements installed over another environment, built once.
+"""Environments for ``pip=``: requirements installed on top of another environment, built once.
 
-Such an environment is a virtual one of its own that finds the packages of the one below after its
-own. So only what differs is installed, what is installed wins, and what is installed editable
-below still works.
+Each is a virtual environment that also finds the packages of the environment below, after its own.
+So only the packages that differ are installed, they come first on the import path, and packages
+that are installed editable below still work.
 """
 
 from __future__ import annotations
@@ -33,16 +33,16 @@ if TYPE_CHECKING:
     from tlbench.gate.interpreters import Interpreter
     from tlbench.gate.worktrees import Tree
 
-#: Written last, with what was installed: an environment without it is half built, or temporary.
+#: Written last, with what was installed: an environment without it is incomplete, or temporary.
 MARKER = "tlbench-whole.json"
-#: Digits of an environment's name; all have as many, so that paths have equal lengths.
+#: Digits of an environment's name; always as many, so that paths have equal lengths.
 DIGITS = 16
-#: What comes with Python's own pip, depending on its version; the environment below has its own.
+#: Comes with Python's own pip, depending on its version; the environment below has its own.
 BUNDLED = "setuptools"
-#: File with which an environment starts, under the name that it has there.
+#: File that an environment imports at its start, and its module's name there.
 FINDER = Path(__file__).with_name("arm") / "installed.py"
 FINDER_NAME = "tlbench_installed"
-#: Lines of pip's that name what went wrong, and those of them that only say that something did.
+#: Lines of pip's output that name an error, and those of them that say nothing about its cause.
 _ERROR = re.compile(r"(error\b|\w+Error: |.*: (fatal )?error: )", re.IGNORECASE)
 _VAGUE = re.compile(
     r"exited-with-error|legacy-install-failure|exit code \d|building wheel|wheel-build|"
@@ -53,10 +53,10 @@ _VAGUE = re.compile(
 
 @dataclass(frozen=True)
 class EnvironmentSpec:
-    """Requirements over an interpreter's packages; paths are relative to ``tree.folder``.
+    """Requirements on top of an interpreter's packages; paths are relative to ``tree.folder``.
 
     Attributes:
-        own: Path of the arm's own project, which is built and installed without what it requires.
+        own: Path of the arm's own project, which is built and installed without its requirements.
         say: Called with a line when something that takes long begins.
     """
 
@@ -77,9 +77,9 @@ class Environment:
     """An environment that is ready, with the digest of its specification.
 
     Attributes:
-        installed: What lies over what is below, such as ``numpy==2.3.1, six==1.17.0``.
+        installed: Its own distributions, such as ``numpy==2.3.1, six==1.17.0``.
         site: Folder of its own packages.
-        packages: Modules of each distribution in it; they are imported from there.
+        packages: Modules of each distribution in this folder; they are imported from there.
     """
 
     python: Path
@@ -91,15 +91,15 @@ class Environment:
 
 @contextlib.contextmanager
 def environment(spec: EnvironmentSpec, store: Path) -> Iterator[Environment]:
-    """Requirements over another environment's packages, from the folder ``store`` or built now.
+    """Requirements on top of another environment's packages, cached in ``store`` or built now.
 
-    What interrupted builds left is removed first. An environment is cached if the same
-    requirements mean the same files: with a folder that git doesn't know, or knows to have
-    changed, it is removed after the block. A requirement without a version is what it was when
-    first built. pip runs with the user's own variables and configuration.
+    Remains of interrupted builds are removed first. An environment is cached if the same
+    requirements always mean the same files. It is removed after the block if a requirement is a
+    folder that git doesn't track, or that has uncommitted changes. A requirement without a version
+    stays at the version of the first build. pip uses the user's own variables and configuration.
 
     Raises:
-        ArmError: The environment can't be made, or pip failed: its last error.
+        ArmError: The environment can't be made, or pip failed; with its last error.
     """
     states = [state_of(requirement, spec.tree) for requirement in spec.requirements]
     parts = [
@@ -127,7 +127,7 @@ def environment(spec: EnvironmentSpec, store: Path) -> Iterator[Environment]:
 
 
 def _cached(spec: EnvironmentSpec, place: Path, digest: str) -> Environment:
-    """The environment at a place, built where it isn't whole; another's build is waited for."""
+    """The environment at a place, built if incomplete; waits for a build by another process."""
     marker = place / MARKER
     with locks.lock(place, wait=False) as lock:
         busy = lock is None
@@ -151,15 +151,15 @@ def _environment(place: Path, digest: str, installed: str) -> Environment:
 
 
 def _build(spec: EnvironmentSpec, place: Path, lock: int | None) -> None:
-    """Make the environment at its final path, as virtual environments can't be moved."""
+    """Make the environment at its final path, because virtual environments can't be moved."""
     below, folder = spec.below, spec.tree.folder
     spec.say(f"installing {', '.join(spec.requirements)} over {below.path}")
     shutil.rmtree(place, ignore_errors=True)
     try:
         _run([str(below.path), "-Im", "venv", "--without-pip", str(place)], folder, lock)
-        # After the environment's own packages, and with what is installed editable below.
-        # The set of paths is that of the caller, Python's own reading of this file: pip, when it
-        # isolates a build, reads the file once more with an empty set, and removes what that adds.
+        # After the environment's own packages, and with editable packages of the one below.
+        # The set of known paths is the caller's, Python's own reading of this file. When pip
+        # isolates a build, it reads the file again with an empty set, and removes what that adds.
         lines = [
             f"import site; site.addsitedir({str(site)!a}, locals().get('known_paths'))"
             for site in below.sites
@@ -179,7 +179,7 @@ def _build(spec: EnvironmentSpec, place: Path, lock: int | None) -> None:
 
 
 def _add_pip(place: Path, folder: Path, lock: int | None) -> None:
-    """Pip is that of the environment below; where that has none, the one that Python brings."""
+    """Use the pip of the environment below; if it has none, the one that comes with Python."""
     python = str(_python(place))
     try:
         _run([python, "-m", "pip", "--version"], folder, lock)
@@ -194,8 +194,7 @@ def _install(spec: EnvironmentSpec, place: Path, lock: int | None) -> None:
     pip = [str(_python(place)), "-m", "pip", "install", "--disable-pip-version-check", "--no-input"]
     if spec.pip:
         _run([*pip, *spec.pip], folder, lock)
-    # Once more: pip passes over a wheel whose version the environment below has, such as another
-    # build of it.
+    # Again: pip skips a wheel if the environment below has this version, even of another build.
     wheels = [each for each in spec.pip if (local_path(each, folder) or folder).suffix == ".whl"]
     if wheels:
         _run([*pip, "--force-reinstall", "--no-deps", *wheels], folder, lock)
@@ -204,7 +203,7 @@ def _install(spec: EnvironmentSpec, place: Path, lock: int | None) -> None:
 
 
 def _import_first(site: Path) -> None:
-    """Make the environment import what is installed in it from there, whatever the path says."""
+    """Make the environment import its own packages first, whatever the import path is."""
     names = sorted({name for modules in packages(site).values() for name in modules})
     if names:
         shutil.copy(FINDER, site / f"{FINDER_NAME}.py")
@@ -215,7 +214,7 @@ def _import_first(site: Path) -> None:
 def _run(command: list[str], folder: Path, lock: int | None) -> None:
     """Run a command that ends when this process is interrupted, with all that it started.
 
-    It holds the lock too: were this process killed, the next one waits until it no longer writes.
+    The command holds the lock, too: if this process is killed, others wait until it has ended.
     """
     with subprocess.Popen(  # noqa: S603 - no shell reads the arguments
         command,
@@ -239,7 +238,7 @@ def _run(command: list[str], folder: Path, lock: int | None) -> None:
 
 
 def last_error(output: str) -> str:
-    """The last line of pip's output that names what went wrong, or just the last one."""
+    """The last line of pip's output that names the cause of an error, or else the last line."""
     lines = [line.strip() for line in output.splitlines() if line.strip()]
     errors = [line for line in lines if _ERROR.match(line)]
     clear = [line for line in errors if not _VAGUE.search(line)]
@@ -255,6 +254,6 @@ def _site(place: Path) -> Path:
 
 
 def _installed(place: Path) -> str:
-    """Name and version of each distribution that isn't below, without pip itself."""
+    """Name and version of each of the environment's own distributions, without pip."""
     there = metadata.distributions(path=[str(_site(place))])
     return ", ".join(sorted(f"{each.name}=={each.version}" for each in there if each.name != "pip"))

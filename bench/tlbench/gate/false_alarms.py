@@ -16,9 +16,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class FalseAlarms:
-    """Gates of unchanged code: how many ran, failed any benchmark, neither failed nor passed all.
+    """Numbers of gates of unchanged code.
 
-    ``low`` and ``high`` are the exact 95 % interval of the rate of false alarms.
+    Attributes:
+        gates, alarms, undecided: How many ran, how many failed, how many were inconclusive.
+        low, high: The exact 95 % interval of the rate of false alarms.
     """
 
     gates: int

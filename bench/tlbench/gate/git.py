@@ -1,4 +1,4 @@
-"""Run git, as it is on the user's path, whatever hook this process was started by."""
+"""Run the user's git, also if a git hook started this process."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tlbench.gate.arms import ArmError
 if TYPE_CHECKING:
     from pathlib import Path
 
-#: Variables that a git hook has, which would point every git at the hook's own checkout.
+#: Variables of a git hook, which would make every git use the hook's checkout.
 HOOK_VARIABLES = frozenset(
     f"GIT_{name}"
     for name in ("DIR", "WORK_TREE", "INDEX_FILE", "PREFIX", "COMMON_DIR", "OBJECT_DIRECTORY")
@@ -21,10 +21,10 @@ NO_HOOKS = ("-c", f"core.hooksPath={os.devnull}")
 
 
 def git(folder: Path, *arguments: str) -> str:
-    """What git prints, without the line's end.
+    """The output of git, without the line's end.
 
     Raises:
-        ArmError: git isn't there, or failed: its first error, or what it said last.
+        ArmError: git isn't installed, or failed; with its last fatal error, or its last line.
     """
     environ = {key: text for key, text in os.environ.items() if key not in HOOK_VARIABLES}
     try:
@@ -47,7 +47,7 @@ def git(folder: Path, *arguments: str) -> str:
 
 
 def _command(arguments: tuple[str, ...]) -> str:
-    """The name of git's command, which options of git itself may precede."""
+    """The name of git's command, without options of git itself."""
     rest = list(arguments)
     while rest[0] == "-c":
         del rest[:2]

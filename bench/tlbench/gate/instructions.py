@@ -1,8 +1,8 @@
-"""Instructions per call in both arms, counted by valgrind's callgrind: a second witness.
+"""Instructions per call in both arms, counted by valgrind's callgrind.
 
-A count of instructions hardly varies, and shows changes that time can't. But it isn't time: it
-knows nothing of caches, of waiting, or of what the processor does at once. So it never changes a
-verdict.
+A count of instructions hardly varies, so it shows changes that are too small for times. But it
+doesn't include the effects of caches, of waiting, and of instructions that run at the same time.
+So it never changes a verdict.
 """
 
 from __future__ import annotations
@@ -31,31 +31,32 @@ if TYPE_CHECKING:
     from tlbench.gate.verdict import Report
     from tlbench.gate.visit import Visit
 
-#: Program that counts once it is asked to.
+#: Program that starts to count when it is asked to.
 VALGRIND = ("valgrind", "-q", "--tool=callgrind", "--instr-atstart=no")
-#: Processors on which ``tlbench.gate.arm.instructions`` can ask valgrind for something.
+#: Processors on which ``tlbench.gate.arm.instructions`` can send requests to valgrind.
 PROCESSORS = ("x86_64", "aarch64")
-#: Times as long as a call takes under callgrind, roughly; warm-up and count are a call each.
+#: Time to count a call, as a multiple of the call's time, at most. Under callgrind a call takes 20
+#: to 50 times as long, and each counted call runs twice: to warm up and to be counted.
 SLOWER = 100
-#: Times as long as all else may take, such as imports, and as a benchmark may.
+#: Factor by which time limits are longer under valgrind: of imports and all else, and of a round.
 SLOWER_START = 10.0
-#: Calls that are counted at most: more change nothing.
+#: Most calls that are counted: more would not change the result.
 CALLS = 50
-#: Parts at most where a benchmark has arguments made for each: to start counting is dear.
+#: Most parts of a benchmark whose arguments are made for each part: to start counting takes long.
 PARTS = 8
 #: Seconds for one benchmark, unless a single call takes longer, and at most.
 SHARE_S, MOST_S = 5.0, 60.0
-#: Seconds after which no other benchmark is begun.
+#: Seconds after which no further benchmark is started.
 LIMIT_S = 300.0
-#: Share of the time that others than the timed thread may work.
+#: Largest share of the work that other threads and processes may do.
 OTHERS = 0.05
-#: How an error says that a signal ended a process that imported, and what that signal means here.
+#: How an error says that this signal ended a process during imports, and what the signal means.
 KILLED = "(exit -4)"
-ILLEGAL = "valgrind doesn't know an instruction of its code; AVX-512, for one, it doesn't know"
+ILLEGAL = "valgrind doesn't know an instruction of its code, such as those of AVX-512"
 
 
 def check_countable() -> None:
-    """Refuse to count where that can't be done.
+    """Check that instructions can be counted on this machine.
 
     Raises:
         InputError: Another system or processor, or no valgrind; why, and what to do.
@@ -73,13 +74,13 @@ def check_countable() -> None:
 
 
 def with_instructions(gate: Gate, report: Report) -> Report:
-    """The report with ``instructions`` in its verdicts; what can't be counted is a note."""
+    """The report with ``instructions`` in its verdicts; notes say what can't be counted."""
     names = [each.name for each in report.verdicts if each.estimate]
     if not names:
         return report
     gate.say(
-        f"counting instructions of {len(names)} benchmark{'s' * (len(names) != 1)} by valgrind, "
-        f"about {LIMIT_S:.0f} s at most; Ctrl-C leaves it out"
+        f"counting instructions of {len(names)} benchmark{'s' * (len(names) != 1)} with valgrind, "
+        f"about {LIMIT_S:.0f} s at most; Ctrl-C skips this"
     )
     with plugin_folder() as scratch:
         counter = _Counter(gate, scratch, perf_counter() + LIMIT_S)
@@ -116,8 +117,8 @@ class _Counter:
         others = max(answer["others"] for answer in answers.values())
         if others > OTHERS:
             raise Unanswered(
-                f"other threads or processes do {100 * others:.0f} % of its work; expected one "
-                "thread, whose count is the same each time"
+                f"other threads or processes do {100 * others:.0f} % of its work; expected a "
+                "benchmark that works in one thread"
             )
         base, candidate = (
             self._count(answers[key]["pid"], parts) / (parts * each) for key in (BASE, CANDIDATE)
@@ -125,7 +126,7 @@ class _Counter:
         return Instructions(base, candidate)
 
     def _count(self, pid: int, parts: int) -> int:
-        """Instructions of all calls of a process, from files that are then deleted."""
+        """Instructions of all calls of a process; the files that have them are deleted."""
         files = list(self.folder.glob(f"{pid}.*"))
         counts = read_counts(file.read_text(encoding="utf-8", errors="replace") for file in files)
         for file in files:
@@ -136,22 +137,22 @@ class _Counter:
 
 
 def calls_to_count(seconds: float) -> int:
-    """How many calls are counted, given the seconds of one.
+    """How many calls are counted, if one takes so many seconds.
 
     Raises:
-        Unanswered: A single one takes too long.
+        Unanswered: A single call takes too long.
     """
     each = SLOWER * seconds
     if each > MOST_S:
         raise Unanswered(
-            f"a call takes {seconds:.2g} s; counting it would take about {each:.0f} s, and at most "
-            f"{MOST_S:.0f} s are meant for a benchmark"
+            f"a call takes {seconds:.2g} s; counting it could take {each:.0f} s, and the limit per "
+            f"benchmark is {MOST_S:.0f} s"
         )
     return min(CALLS, max(1, int(SHARE_S / each)))
 
 
 def read_counts(texts: Iterable[str]) -> Mapping[str, int]:
-    """From files of callgrind: by the name of the request that wrote them, instructions in all."""
+    """All instructions in files of callgrind, by the name of the request that wrote the file."""
     counts: Counter[str] = Counter()
     for text in texts:
         name = None

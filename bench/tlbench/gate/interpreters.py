@@ -1,4 +1,4 @@
-"""The Python that an arm runs with: where it is, what it is, and whether it has pytest."""
+"""The Python interpreter of an arm: its path, its environment, and whether it has pytest."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from tlbench.gate.arms import ArmError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-#: Seconds that an interpreter has to answer; importing pytest from a cold disk is slow.
+#: Seconds in which an interpreter must answer; importing pytest from a cold disk is slow.
 PATIENCE_S = 120.0
-#: Endings of what installers leave in site-packages for each distribution.
+#: Endings of the files that installers write to site-packages for each distribution.
 INSTALLED = (".dist-info", ".egg-info", ".egg-link", ".pth")
 
 #: The oldest versions with which ``tlbench.gate.arm`` works.
@@ -57,12 +57,12 @@ class Interpreter:
     """A Python and its environment.
 
     Attributes:
-        path: As it is started; a link into a virtual environment stays one.
-        digest: Of the environment: its place and what is installed, with when that was. Packages
-            that are installed editable count as installed; changes of their files aren't seen.
+        path: As it is started; a link into a virtual environment is not followed.
+        digest: Of the environment: its path, and what was installed when. Changes in the files of
+            editable packages don't change it.
         lacks: Which of pytest and pytest_benchmark can't be imported.
-        old: What is older than ``OLDEST``, with its version.
-        sources: Other folders that it imports from, such as those of what is installed editable.
+        old: Programs and packages older than ``OLDEST``, with their versions.
+        sources: Other folders that it imports from, such as those of editable packages.
     """
 
     path: Path
@@ -75,10 +75,10 @@ class Interpreter:
 
 
 def interpreter(python: str | None, cwd: Path) -> Interpreter:
-    """Ask an interpreter what it is: a path, maybe relative, or a command's name; None is this one.
+    """Examine an interpreter: an absolute or relative path, a command's name, or None for this one.
 
     Raises:
-        ArmError: It isn't there, can't be run, or isn't a Python.
+        ArmError: It doesn't exist, can't be run, or isn't a Python interpreter.
     """
     path = _path(python, cwd) if python else Path(sys.executable)
     version, prefix, sites, lacks, sources, versions = _answers(path)
@@ -96,7 +96,7 @@ def _old(versions: dict[str, str]) -> Iterator[str]:
 
 
 def check_pytest(python: Interpreter, arm: str) -> None:
-    """Raise an ``ArmError`` where an arm's environment lacks what runs benchmarks, or it is old."""
+    """Raise an ``ArmError`` if an arm's environment lacks pytest, or a version is too old."""
     if python.lacks:
         missing = " and ".join(name.replace("_", "-") for name in python.lacks)
         raise ArmError(
@@ -124,7 +124,7 @@ def _path(python: str, cwd: Path) -> Path:
 def _answers(
     path: Path,
 ) -> tuple[str, str, list[str], list[str], list[str], dict[str, str]]:
-    """What ``_QUESTION`` prints; whatever site hooks print comes before."""
+    """The last line that ``_QUESTION`` prints; site hooks may print before it."""
     try:
         done = subprocess.run(  # noqa: S603 - the user's own interpreter
             [str(path), "-c", _QUESTION],
@@ -148,7 +148,7 @@ def _answers(
 
 
 def _installed(sites: list[str]) -> list[tuple[str, str, int]]:
-    """What is installed, and when: not what importing changes, such as compiled files."""
+    """Installed distributions, and when they were installed."""
     return sorted(
         (site, entry.name, entry.stat().st_mtime_ns)
         for site in sites

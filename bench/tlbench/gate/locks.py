@@ -1,8 +1,8 @@
 """Locks that end with the processes that hold them, however these end; POSIX only.
 
-``flock`` belongs to an open file: the kernel drops it with the last process that has the file
-open. So after ``kill -9`` or a power cut nothing has to be guessed from process numbers, which are
-reused, and mean nothing from inside another container.
+``flock`` belongs to an open file: the kernel releases it when the last process that has the file
+open ends, also after ``kill -9`` or a power cut. Process ids would not do: they are reused, and
+differ between containers.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-#: Ending of the lock file beside what it stands for.
+#: Ending of the lock file, which is beside the locked file or folder.
 SUFFIX = ".lock"
 
 
@@ -24,11 +24,11 @@ SUFFIX = ".lock"
 def lock(path: Path, *, wait: bool = True) -> Iterator[int | None]:
     """Hold the lock of a file or folder, which needn't exist.
 
-    The lock file lies beside it as long as it is held, or until ``leftovers`` comes across it.
+    The lock file is removed with the lock; that of a killed process, by ``leftovers``.
 
     Yields:
-        The lock's file descriptor: a child that gets it holds the lock too, until it ends. None
-        where another has it and ``wait`` is false.
+        The lock's file descriptor: a child process that gets it also holds the lock, until it
+        ends. None if another process has the lock and ``wait`` is false.
     """
     file = path.with_name(path.name + SUFFIX)
     file.parent.mkdir(parents=True, exist_ok=True)
@@ -44,7 +44,7 @@ def lock(path: Path, *, wait: bool = True) -> Iterator[int | None]:
 
 
 def leftovers(folder: Path) -> Iterator[Path]:
-    """What nobody holds in a folder of locked things, each with its lock held while it is yielded.
+    """Paths in a folder whose lock nobody holds; the lock is held while a path is yielded.
 
     A path that is yielded may be gone, with only its lock file left.
     """
@@ -56,7 +56,7 @@ def leftovers(folder: Path) -> Iterator[Path]:
 
 
 def _locked(file: Path, *, wait: bool) -> int | None:
-    """Open and lock the file; None where another has the lock and ``wait`` is false."""
+    """Open and lock the file; None if another process has the lock and ``wait`` is false."""
     while True:
         descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
         try:
@@ -73,7 +73,7 @@ def _locked(file: Path, *, wait: bool) -> int | None:
 
 
 def _is_still(file: Path, descriptor: int) -> bool:
-    """Whether the locked file is the one at this path: who had the lock may have removed it."""
+    """Whether the locked file is still at this path: the last holder may have removed it."""
     with suppress(FileNotFoundError):
         return os.path.samestat(file.stat(), os.fstat(descriptor))
     return False

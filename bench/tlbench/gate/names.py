@@ -1,4 +1,4 @@
-"""Names of benchmarks as they are shown: as short as tells them apart, within a width."""
+"""Names of benchmarks as they are shown: short, distinct, and within a width."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def id_parts(name: str) -> tuple[str, tuple[str, ...], str]:
 
 
 def short_names(ids: Iterable[str]) -> dict[str, str]:
-    """For each test's id as much of its end as no other has: name, class, file, folders."""
+    """The shortest end of each test's id that no other has: name, class, file, folders."""
     ends = {each: _ends(each) for each in ids}
     uses = Counter(end for name_ends in ends.values() for end in set(name_ends))
     return {
@@ -44,12 +44,12 @@ def short_names(ids: Iterable[str]) -> dict[str, str]:
 
 
 def fitted_names(names: Mapping[str, str], width: int) -> dict[str, str]:
-    """Distinct names within ``width`` columns, cut where need be; by the same keys.
+    """Distinct names within ``width`` columns, cut if necessary; by the same keys.
 
-    What is left of a name fits no other. Where that takes more columns, the name stays whole, and
+    A cut name can't be read as another one. A name that can't be cut like this stays whole, and is
     wider.
     """
-    # In order: what is kept of a name depends on which other is looked at first.
+    # In order: how a name is cut depends on which other name comes first.
     everyone = list(dict.fromkeys(names.values()))
     wide = [name for name in everyone if cell_len(name) > width]
     cut = _cut_once(wide, everyone, width)
@@ -68,7 +68,7 @@ def _ends(name: str) -> tuple[str, ...]:
 
 
 def _cut_once(wide: Collection[str], names: Collection[str], width: int) -> dict[str, str]:
-    """Names with one cut each, if that tells them from all: between words, near the middle."""
+    """Names with one cut each, if they remain distinct: between words, near the middle."""
     best: dict[str, tuple[int, int, str]] = {}
     for head in range(1, width - 1):
         tail = width - 1 - head
@@ -85,7 +85,7 @@ def _cut_once(wide: Collection[str], names: Collection[str], width: int) -> dict
 
 
 def _cut_often(name: str, others: Collection[str], width: int) -> str | None:
-    """What is left with more than one cut, or None if it takes too many columns."""
+    """A name with more than one cut, or None if it takes too many columns."""
     tail = len(name) - _fitting(name[::-1], width // 4)
     runs = first = [(0, _fitting(name, width // 3)), (tail, len(name))]
     rivals = [each for each in others if _matches(_parts(name, runs), each)]
@@ -161,7 +161,7 @@ def _filled(name: str, runs: Runs, width: int) -> str:
 
 
 def _with_length(name: str, runs: Runs, others: Collection[str], width: int) -> str | None:
-    """For a name like another but for how often something is repeated: how much is cut."""
+    """A cut with its length, for names that differ only in how often something is repeated."""
     head, tail = _parts(name, runs)
     text = f"{head}{CUT}{len(name) - len(head) - len(tail):,} more{CUT}{tail}"
     alike = any(len(each) == len(name) and _matches([head, tail], each) for each in others)

@@ -1,4 +1,4 @@
-"""Absolute paths among pytest's arguments, which mean each arm's own checkout."""
+"""Absolute paths in pytest's arguments, which stand for paths in each arm's own checkout."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ _BEFORE = re.compile(r"(?:--?[\w-]+=|[\w-]+=|-[a-zA-Z])?(?=/)")
 
 
 def own_arguments(arguments: Iterable[str], arm: ReadyArm) -> list[str]:
-    """Arguments of pytest for an arm, as the user gave them for both."""
+    """Arguments of pytest for one arm, from the user's arguments for both."""
     return [own_path(each, arm.top, arm.tree.root) for each in arguments]
 
 
 def own_path(argument: str, top: Path, root: Path) -> str:
-    """An argument in whose path the user's checkout ``top`` is replaced by an arm's, ``root``.
+    """An argument in whose path the user's checkout ``top`` is replaced by the arm's, ``root``.
 
-    Other arguments are left as they are, paths outside of the checkout among them: these are the
-    same for both arms. Links to the checkout are followed.
+    Other arguments stay as they are, also paths outside the checkout, which are the same for both
+    arms. Links to the checkout are followed.
     """
     before = _BEFORE.match(argument)
     if before is None or top == root:

@@ -1,4 +1,4 @@
-"""A process pair: both sides alive at once, taking turns round by round, as many as planned."""
+"""A process pair: both sides are alive at once, and their rounds alternate or run at once."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 #: What a process may send when a benchmark is due.
 BEGINNINGS = ("ready", "done", "died", "finished")
-#: A side that doesn't end is broken only where the other one took at most this share of the limit.
+#: A side that doesn't end is broken only if the other side took at most this share of the limit.
 CLEARLY = 1 / 3
 
 
@@ -33,16 +33,16 @@ def time_benchmarks(
     turns: Callable[[str, int], Turns],
     step: Callable[[str, int, Sequence[str]], None],
 ) -> tuple[Benchmarks, dict[str, PairedRounds]]:
-    """Run all benchmarks that are wanted; where a process dies, new ones go on with what is left.
+    """Run all wanted benchmarks; if a process dies, two new ones continue with the others.
 
     Args:
         start: Starts both processes without these files, and ends them after the block.
         wanted: Whether a benchmark of this id is run.
-        turns: What a benchmark gets, of so many.
+        turns: The turns of a benchmark, by its id and the number of benchmarks.
         step: Called with a benchmark that begins, how many are done, and all of them.
 
     Raises:
-        InputError: An argument that leads to nothing in either side.
+        InputError: An argument of pytest that names nothing in either side.
         ArmDied: A process ended before it had collected its benchmarks.
     """
     first: Benchmarks | None = None
@@ -58,7 +58,7 @@ def time_benchmarks(
                 step(name, len(timed), first.both)
                 allowed = turns(name, len(first.both))
                 rounds, alive = time_benchmark(processes, allowed)
-                # Where it didn't begin, those before may be why: new processes begin with it.
+                # If it didn't begin, earlier ones may be the cause: new processes begin with it.
                 if name == there.both[0] or _began(rounds):
                     timed[name] = rounds
                 if not alive:
@@ -76,10 +76,10 @@ def _began(rounds: PairedRounds) -> bool:
 
 
 def time_benchmark(processes: Processes, turns: Turns) -> tuple[PairedRounds, bool]:
-    """Run the next benchmark in both processes, turn by turn; who begins alternates.
+    """Run the next benchmark in both processes, turn by turn; the side that begins alternates.
 
     Returns:
-        The rounds, and whether both processes can go on.
+        The rounds, and whether both processes can continue.
     """
     start = perf_counter()
     messages = {key: process.hear(*BEGINNINGS) for key, process in processes.items()}
@@ -117,7 +117,7 @@ def _outcome(
     if message["event"] == "died":
         return BenchmarkOutcome(message["outcome"], message["message"])
     if message["event"] == "finished":
-        return BenchmarkOutcome("ended", "pytest ended before it")
+        return BenchmarkOutcome("ended", "pytest ended before this benchmark")
     outcome = "stopped" if stopped else message["outcome"]
     error = raised["message"] if raised else ""
     return BenchmarkOutcome(outcome, message["message"], message["info"], error)
@@ -126,7 +126,7 @@ def _outcome(
 def _excuse(
     processes: Processes, messages: Messages, outcomes: dict[str, BenchmarkOutcome]
 ) -> None:
-    """Call a side that didn't end too long, not hung, where the other one is nearly as long."""
+    """Call a side ``too long``, not ``hung``, if the other side also took long."""
     for key, message in messages.items():
         if silent := message.get("silent"):
             (other,) = processes.keys() - {key}
@@ -138,8 +138,8 @@ def _excuse(
 class _Timing:
     """The rounds of one benchmark in both processes.
 
-    ``raised`` has the messages of sides whose function raised, or whose process died; ``alone``
-    is whether each side had one thread and no children at work.
+    ``raised`` has the messages of sides whose function raised, or whose process died. ``alone`` is
+    whether each side had one thread, and no child process worked.
     """
 
     processes: Processes
@@ -148,7 +148,7 @@ class _Timing:
     alone: bool = True
 
     def run(self, turns: Turns, iterations: int | None) -> None:
-        """Warm up, then take turns; where a side raises, forget the times and stop."""
+        """Warm up, then time the turns; if a side raises, drop the times and stop."""
         each = self._warm_up(iterations)
         self.rounds.iterations, self.rounds.parts = each.iterations, each.parts
         if not turns.pilot:
@@ -161,7 +161,7 @@ class _Timing:
             self.rounds.base, self.rounds.candidate = [], []
 
     def _try_both(self, turns: Turns, each: Round) -> None:
-        """Keep the way of timing whose turns differ less; that doesn't depend on who is slower."""
+        """Time in both ways, and keep the one whose turns differ less, whichever side is slower."""
         ways = (turns, replace(turns, processors=()))
         tried = [PairedRounds() for _ in ways]
         for rounds, way in zip(tried, ways, strict=True):
@@ -191,10 +191,10 @@ class _Timing:
         rounds.wall_s = perf_counter() - start
 
     def _warm_up(self, iterations: int | None) -> Round:
-        """Untimed rounds of each side: two of a call, or one where that is long; then a whole one.
+        """Run untimed rounds of each side: two of one call, one if that is long; then a whole one.
 
-        The last shows what a round is to be like. It is the same for both sides, chosen by the
-        slower one; where the benchmark itself says how many calls are timed at once, so many are.
+        The slower side determines the round, which is the same for both. If the benchmark itself
+        sets how many calls are timed together, a round has parts of so many.
         """
         order, once = list(self.processes), Round(iterations or 1, 1, timed=False)
         seconds = max(self._turn(order, once).values())
@@ -202,13 +202,13 @@ class _Timing:
             seconds = max(self._turn(order, once).values())
         chosen = round_for(seconds, iterations)
         if not self.raised and chosen.iterations > once.iterations:
-            # A single short call is mostly the clock's own time.
+            # The time of a single short call is mostly that of reading the clock.
             whole = Round(chosen.iterations, chosen.parts, timed=False)
             chosen = round_for(max(self._turn(order, whole).values()), iterations)
         return chosen
 
     def _turn(self, order: list[str], each: Round) -> dict[str, float]:
-        """Seconds per call of a round of each side, also where the first one raises."""
+        """Seconds per call of a round of each side, also if the first side raises."""
         seconds = {}
         for key in order:
             self._tell(key, each)
@@ -216,7 +216,7 @@ class _Timing:
         return seconds
 
     def _duet(self, order: list[str], processors: Sequence[int], each: Round) -> dict[str, float]:
-        """The same of rounds at once."""
+        """The same for rounds that run at once."""
         for key, processor in zip(order, processors, strict=True):
             self._tell(key, each, processor=processor)
         return {key: self._hear(key) for key in order}
@@ -232,5 +232,5 @@ class _Timing:
             self.raised[key] = message
             return math.nan
         self.alone = self.alone and message["alone"]
-        # A clock that didn't move has no ratio to another; a nanosecond is its tick.
+        # No ratio exists for 0 seconds; the clock's resolution is a nanosecond.
         return max(float(message["seconds"]), 1e-9)

@@ -1,4 +1,4 @@
-"""What a process pair measured, as it is written to a journal and saved."""
+"""The result of a process pair, as it is written to a journal and saved."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from tlbench.runs.files import write_file
 if TYPE_CHECKING:
     from pathlib import Path
 
-#: The sides' keys in files, in messages, and in paths, for which they are of one length.
+#: The sides' keys in files, messages and paths; of equal length for the paths.
 BASE, CANDIDATE = "base", "head"
-#: Share of a pair's turns that are faster than what counts.
+#: Quantile of a pair's turns that counts: the lower decile.
 DECILE = 0.1
 
 
@@ -28,12 +28,12 @@ class BenchmarkOutcome(msgspec.Struct, frozen=True):
     """How one side's benchmark test ended.
 
     Attributes:
-        outcome: ``passed``, ``failed``, ``skipped``; ``died`` with its process; ``hung`` where that
-            was silent for too long, or ``too long`` where the other one nearly was; ``ended`` where
-            pytest didn't come to it; ``stopped`` as the other couldn't time it; ``unreached`` where
-            there was no time for it.
-        info: Its ``extra_info``, without what is long.
-        raised: The first line of the error that its rounds ended with, which its test may expect.
+        outcome: ``passed``, ``failed`` or ``skipped``; ``died``: its process died; ``hung``: its
+            process was silent for too long; ``too long``: so it was, but the other side also took
+            long; ``ended``: pytest ended before it; ``stopped``: the other side couldn't time it;
+            ``unreached``: there was no time for it.
+        info: Its ``extra_info``, without long values.
+        raised: The first line of the error in its rounds, which its test may expect.
     """
 
     outcome: str
@@ -46,12 +46,12 @@ class PairedRounds(msgspec.Struct, rename={"candidate": CANDIDATE}):
     """One benchmark in one pair.
 
     Attributes:
-        base, candidate: Seconds per call, turn by turn; empty where it wasn't timed.
+        base, candidate: Seconds per call, turn by turn; empty if it wasn't timed.
         duet: Whether both sides ran at once in a turn, rather than one after the other.
         iterations, parts: Calls of a part, and parts of a round, whose lower decile counts.
-        wall_s: Seconds of all turns, with what benchmarks do untimed between rounds.
+        wall_s: Seconds of all turns, with the benchmark's untimed work between rounds.
         overhead_s: Seconds of all else: warm-up, and the test around the rounds.
-        trial_s: Seconds of the other way of timing, which the first pair tries.
+        trial_s: Seconds of the way of timing that the first pair tried and didn't keep.
         outcomes: By side, ``BASE`` and ``CANDIDATE``.
     """
 
@@ -67,28 +67,28 @@ class PairedRounds(msgspec.Struct, rename={"candidate": CANDIDATE}):
 
     @property
     def log_ratios(self) -> list[float]:
-        """log(candidate / base) of each turn, whose two rounds ran one after the other."""
+        """log(candidate / base) of each turn, which is one round of each side."""
         return [math.log(c / b) for b, c in zip(self.base, self.candidate, strict=True)]
 
     @property
     def log_ratio(self) -> float:
-        """The pair's evidence: log(candidate / base) of the lower deciles of their turns.
+        """The pair's observation: log(candidate / base) of the lower deciles of their rounds.
 
-        Other programs only ever add to a turn, and to some turns more than to others.
+        Other programs only add time to a round, and to some rounds more than to others.
         """
         base, candidate = (np.quantile(each, DECILE) for each in (self.base, self.candidate))
         return math.log(candidate / base)
 
     @property
     def usable(self) -> bool:
-        """Whether the times say something: both sides were timed, and passed."""
+        """Whether the times count: both sides were timed, and passed."""
         return bool(self.base) and all(end.outcome == "passed" for end in self.outcomes.values())
 
 
 class Loaded(msgspec.Struct, frozen=True):
-    """A package that an arm imported: from where, and which of its modules are compiled.
+    """A package that an arm imported: its file, and which of its modules are compiled.
 
-    ``version`` is None where it isn't known.
+    ``version`` is None if unknown.
     """
 
     file: str
@@ -100,14 +100,14 @@ class Pair(msgspec.Struct, frozen=True, rename={"candidate_first": "head_first"}
     """A process pair that was run.
 
     Attributes:
-        candidate_first: Whether the candidate started first and began the first turn.
+        candidate_first: Whether the candidate started first and had the first round.
         vanished, new: Benchmarks that only the base, or only the candidate, has.
         tolerances: Arguments of the candidate's markers ``tolerance``, by id.
-        errors: By side, how what couldn't be imported ended, by id.
-        notes: What the user is to know of how they ran.
+        errors: By side and id, the outcome of files and tests that couldn't be imported.
+        notes: Lines for the user about how they ran.
         lost: Benchmarks that both sides had, in this pair or in earlier ones, until a process
             lacked them.
-        starts: How many times both processes were started: again where one had died.
+        starts: How many times both processes were started: again after one had died.
     """
 
     candidate_first: bool
@@ -124,7 +124,7 @@ class Pair(msgspec.Struct, frozen=True, rename={"candidate_first": "head_first"}
 
     @property
     def counted_s(self) -> float:
-        """Seconds that count against the budget: not those of what didn't end."""
+        """Seconds that count against the budget, without benchmarks that didn't end."""
         return self.seconds - sum(
             each.overhead_s + each.trial_s + each.wall_s
             for each in self.benchmarks.values()
@@ -133,27 +133,27 @@ class Pair(msgspec.Struct, frozen=True, rename={"candidate_first": "head_first"}
 
     @property
     def unusable(self) -> frozenset[str]:
-        """Benchmarks whose times say nothing, or that have none."""
+        """Benchmarks whose times don't count, or that have none."""
         bad = (name for name, each in self.benchmarks.items() if not each.usable)
         return frozenset((*bad, *self.lost))
 
     @property
     def all_new(self) -> bool:
-        """Whether there is nothing to compare, as the base has none of the benchmarks."""
+        """Whether there is nothing to compare, because the base has none of the benchmarks."""
         ends = (end.outcome for errors in self.errors.values() for end in errors.values())
         broken = any(outcome != "skipped" for outcome in ends)
         return bool(self.new) and not (self.benchmarks or self.lost or self.vanished or broken)
 
 
 class JournalError(InputError):
-    """A journal that can't be read: which line, what was expected."""
+    """A journal that can't be resumed: its path, the reason, what to do."""
 
 
 @dataclass(frozen=True)
 class Journal:
-    """A file of JSON lines: what is compared, then a line per pair.
+    """A file of JSON lines: what is compared, then one line per pair.
 
-    A journal of anything else than ``what`` isn't resumed.
+    It is resumed only if it compares the same ``what``.
     """
 
     path: Path
@@ -161,7 +161,7 @@ class Journal:
 
     @classmethod
     def of(cls, folder: Path, what: dict[str, Any]) -> Journal:
-        """The journal of these arms and arguments; the same ones have the same file."""
+        """The journal of these arms and arguments; equal ones have the same file."""
         text = json.dumps(what, sort_keys=True, default=str)
         digest = hashlib.sha256(text.encode()).hexdigest()[:16]
         return cls(folder / f"{digest}.jsonl", json.loads(text))
@@ -177,10 +177,10 @@ class Journal:
         self._append(msgspec.to_builtins(pair))
 
     def resume(self) -> list[Pair]:
-        """The pairs of the file, from which a last line that was cut off is dropped.
+        """The pairs of the file; an incomplete last line is dropped.
 
         Raises:
-            JournalError: A line isn't one of ours.
+            JournalError: A line isn't a pair, or the journal belongs to another gate.
         """
         if not self.path.exists():
             self.start()
@@ -191,15 +191,15 @@ class Journal:
                 write_file(self.path, whole)
             first, *rest = map(json.loads, whole.splitlines())
             if first != {"what": self.what}:
-                raise ValueError("it is another gate's")
+                raise ValueError("it belongs to another gate")
             return [msgspec.convert(line, Pair) for line in rest]
         except (ValueError, msgspec.ValidationError) as error:
             raise JournalError(
-                f"{self.path}: not a gate's journal ({error}); delete it to start over"
+                f"{self.path}: can't be resumed ({error}); delete it to start over"
             ) from error
 
     def end(self) -> None:
-        """Delete the journal of a gate that has come to its end."""
+        """Delete the journal of a gate that has ended."""
         self.path.unlink(missing_ok=True)
 
     def _append(self, line: dict[str, Any]) -> None:

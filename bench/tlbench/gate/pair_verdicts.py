@@ -60,7 +60,7 @@ class _Evidence:
         infos = (each.outcomes[CANDIDATE].info for each in first.benchmarks.values())
         judged = sum(info.get("accuracy") is not None for info in infos)
         allowed = self.tolerances.of(name, first.tolerances.get(name)).accuracy
-        # Of the first pair: the same images, so that more pairs are no more evidence.
+        # Of the first pair: later pairs classify the same images, and add no evidence.
         return with_accuracy(self._speed(name), change, allowed, ALARM / max(1, judged))
 
     def _speed(self, name: str) -> Verdict:

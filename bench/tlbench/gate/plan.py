@@ -1,4 +1,4 @@
-"""What a pair times: calls of a round and turns, planned so that enough pairs have room."""
+"""The plan of a pair: calls per round, and turns, so that the budget has room for enough pairs."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
     from tlbench.gate.pair_result import Pair, PairedRounds
 
-#: A round of so many seconds warms up by itself.
+#: A round of so many seconds needs no second warm-up.
 LONG_S = 0.5
-#: Seconds that a part of a round takes at least, with several calls if need be, and a round. Parts
-#: are shorter than what a scheduler lets a program run, so that most of them are undisturbed
+#: Least seconds of a part of a round, with several calls if necessary, and of a round. Parts are
+#: shorter than a scheduler's time slice, so that most of them are undisturbed
 #: (``bench.studies.pair_noise``).
 PART_S, ROUND_S = 0.0005, 0.025
 #: Parts of a round at most.
@@ -27,12 +27,12 @@ PARTS = 50
 PILOT, MOST = 5, 25
 #: Seconds that the pilot may take, whatever the budget is.
 PILOT_S = 60.0
-#: Seconds of turns that a benchmark gets in a pair at least, if there is time.
+#: Least seconds of a benchmark's turns in a pair, if there is time.
 TURNS_S = 0.4
 #: Noise that a pair's own rounds may leave in its log-ratio, as a share of the tolerance. More
-#: rounds would make a pair dearer and, beside what differs from pair to pair, hardly better.
+#: rounds would take longer and hardly help, because pairs differ from each other anyway.
 SHARE = 0.5
-#: Pairs that have room in the budget before any benchmark gets more turns than one.
+#: Pairs for which the budget must have room before any benchmark gets more than one turn.
 PAIRS_TO_FIT = 12
 #: Variance of a median as a multiple of a mean's, for normal noise.
 MEDIAN_VARIANCE = math.pi / 2
@@ -40,7 +40,7 @@ MEDIAN_VARIANCE = math.pi / 2
 
 @dataclass(frozen=True)
 class Round:
-    """So many parts of so many calls; its seconds are the lower decile of the parts."""
+    """``parts`` of ``iterations`` calls each; its seconds are the lower decile of the parts."""
 
     iterations: int
     parts: int
@@ -48,9 +48,9 @@ class Round:
 
 
 def round_for(seconds: float, iterations: int | None = None) -> Round:
-    """A round that is long enough, given the seconds of a call.
+    """A round that is long enough, if a call takes so many seconds.
 
-    ``iterations`` is how many calls the benchmark itself wants to be timed at once.
+    ``iterations`` is how many calls are timed together, if the benchmark itself sets this.
     """
     if math.isnan(seconds):
         return Round(iterations or 1, 1)
@@ -61,13 +61,13 @@ def round_for(seconds: float, iterations: int | None = None) -> Round:
 
 @dataclass(frozen=True)
 class Turns:
-    """How many turns a benchmark gets; fewer, but one, once so many seconds have passed.
-
-    None at all where the time for all benchmarks is up.
+    """The turns of a benchmark in a pair. A turn is one round of each side.
 
     Attributes:
-        processors: Two on which both sides may run at once, exchanged from turn to turn; none
-            where they take turns.
+        count: How many turns; 0 if the time for all benchmarks is up.
+        limit_s: After so many seconds no further turn begins; the first one runs in any case.
+        processors: Two on which both sides run at once, exchanged after each turn; none if the
+            sides alternate.
         pilot: Whether both ways are tried, and the steadier one is kept.
     """
 
@@ -79,11 +79,11 @@ class Turns:
 
 @dataclass(frozen=True)
 class Costs:
-    """What pairs take, from one that ran.
+    """How long pairs take, from one that ran.
 
     Attributes:
         start_s: Seconds of start and end.
-        overhead_s, turn_s: By benchmark, seconds beside its turns, and of one turn.
+        overhead_s, turn_s: By benchmark, seconds outside its turns, and of one turn.
         wanted: By benchmark, turns that make their own noise small against the tolerance.
     """
 
@@ -111,9 +111,9 @@ def costs(pair: Pair, tolerances: Mapping[str, float]) -> Costs:
 
 
 def plan_turns(costs: Costs, names: Iterable[str], left_s: float, pairs: int) -> dict[str, int]:
-    """Turns of these benchmarks in the next pair, when so many pairs have run.
+    """Turns of these benchmarks in the next pair, after ``pairs`` pairs.
 
-    As many as are wanted, or, where too few such pairs would fit into the seconds that are left,
+    Each gets its wanted turns. If too few such pairs would fit into ``left_s`` seconds, all get
     fewer by the same factor, at least one.
     """
     wanted = {name: costs.wanted[name] for name in names}
@@ -138,7 +138,7 @@ class Outlook:
 
 
 def outlook(costs: Costs, pilot_s: float, budget_s: float) -> Outlook:
-    """After the pilot, with as few turns as can be."""
+    """The outlook after the pilot, with the fewest turns possible."""
     least_s = costs.pair_s(dict.fromkeys(costs.wanted, 1))
     pairs = 1 + max(0, math.floor((budget_s - pilot_s) / least_s))
     enough_s = pilot_s + least_s * (LEAST_TO_FAIL - 1)
@@ -146,13 +146,13 @@ def outlook(costs: Costs, pilot_s: float, budget_s: float) -> Outlook:
 
 
 def spread(rounds: PairedRounds) -> float:
-    """How much a benchmark's turns differ: the same whoever of both sides is the candidate."""
+    """How much a benchmark's turns differ; exchanging the sides doesn't change it."""
     return float(stats.median_abs_deviation(rounds.log_ratios, scale="normal"))
 
 
 def _wanted(rounds: PairedRounds, tolerance: float) -> int:
     allowed = SHARE * math.log1p(tolerance)
-    # By the median deviation: one disturbed turn of the pilot's would ask for far too many.
+    # By the median deviation: otherwise one disturbed turn of the pilot would ask for far too many.
     sd = spread(rounds)
     quiet = math.ceil(MEDIAN_VARIANCE * (sd / allowed) ** 2)
     long_enough = math.ceil(TURNS_S * len(rounds.base) / max(rounds.wall_s, 1e-9))

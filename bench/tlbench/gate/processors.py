@@ -12,7 +12,7 @@ TOPOLOGY = Path("/sys/devices/system/cpu")
 
 @functools.cache
 def two_processors() -> tuple[int, ...]:
-    """Two that this process may use, of two cores if there are; none where that can't be.
+    """Two processors that this process may use, of different cores if possible; else none.
 
     Two threads of one core would slow each other down.
     """

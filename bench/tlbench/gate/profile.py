@@ -1,4 +1,4 @@
-"""What got slower in benchmarks that fail: each is profiled once in both arms."""
+"""Which functions became slower: each benchmark that fails is profiled once in both arms."""
 
 from __future__ import annotations
 
@@ -28,26 +28,26 @@ if TYPE_CHECKING:
 
 #: Benchmarks that are profiled at most: those with the largest slowdowns.
 MOST = 3
-#: Seconds for which each side of a benchmark is profiled, or a call where that is longer.
+#: Seconds for which each side of a benchmark is profiled; at least one call.
 PROFILE_S = 4.0
-#: Seconds of a call that is too long to be profiled.
+#: A benchmark whose call takes more seconds is not profiled.
 TOO_LONG_S = 60.0
 #: Samples per second.
 RATE = 250
-#: Samples that are too few: what is done untimed between short calls takes the most time.
+#: With fewer samples cProfile is used: untimed work between short calls took most of the time.
 FEW = 50
 #: Why there is no py-spy, and what to do.
 MISSING = "isn't installed (pip install 'tlbench[profile]')"
-#: Seconds that py-spy may take to attach, and to write what it saw.
+#: Seconds that py-spy may take to attach, and to write its file.
 PATIENCE_S = 20.0
 
 
 class SamplerError(Exception):
-    """py-spy can't look into a process; why, in one line."""
+    """py-spy can't trace a process; why, in one line."""
 
 
 def with_profiles(gate: Gate, report: Report) -> Report:
-    """The report with ``profile`` in verdicts that fail by speed; what can't be had is a note."""
+    """The report with ``profile`` in verdicts that fail by speed; notes name missing profiles."""
     slow = [
         each
         for each in report.verdicts
@@ -58,7 +58,7 @@ def with_profiles(gate: Gate, report: Report) -> Report:
     if not chosen:
         return report
     bound = 2 * PROFILE_S * len(chosen)
-    gate.say(f"profiling what fails in both sides, about {bound:.0f} s; Ctrl-C leaves it out")
+    gate.say(f"profiling slower benchmarks in both sides, about {bound:.0f} s; Ctrl-C skips this")
     profiler = _Profiler(gate)
     with plugin_folder() as scratch:
         changes, notes = ask_all(
@@ -68,10 +68,10 @@ def with_profiles(gate: Gate, report: Report) -> Report:
             "not profiled",
         )
     if profiler.fallback:
-        notes.append(f"profiled by cProfile, as py-spy {profiler.fallback}")
+        notes.append(f"profiled by cProfile, because py-spy {profiler.fallback}")
     if len(slow) > MOST:
         others = ", ".join(each.name for each in slow[MOST:])
-        notes.append(f"not profiled, as only the {MOST} largest slowdowns are: {others}")
+        notes.append(f"not profiled, because only the {MOST} largest slowdowns are: {others}")
     verdicts = (replace(each, profile=changes.get(each.name)) for each in report.verdicts)
     return replace(report, verdicts=tuple(verdicts), notes=(*report.notes, *notes))
 
@@ -101,7 +101,7 @@ class _Profiler:
         return ProfileChange(tool, growth(profiles[0], profiles[1], seconds))
 
     def _samples(self, one: Visit, order: dict[str, object]) -> list[Profile]:
-        """By py-spy of both sides; empty ones where it can't look."""
+        """Profiles of both sides by py-spy; empty ones if it can't trace them."""
         if not self.fallback:
             try:
                 return [self._sampled(one, key, order) for key in SIDES]
@@ -127,7 +127,7 @@ class _Profiler:
 
 
 def sampler() -> str | None:
-    """Where py-spy is: what pip installed, also where that isn't on the path."""
+    """The path of py-spy: the one that pip installed, even outside the PATH, or another."""
     with contextlib.suppress(metadata.PackageNotFoundError):
         for file in metadata.files("py-spy") or ():
             if file.name == "py-spy":
@@ -137,10 +137,10 @@ def sampler() -> str | None:
 
 @contextlib.contextmanager
 def sampling(pid: int, file: Path) -> Iterator[None]:
-    """py-spy looks into a process in the block; stacks are in the file after it.
+    """Sample a process with py-spy during the block; the stacks are in the file afterwards.
 
     Raises:
-        SamplerError: It can't attach, or writes nothing.
+        SamplerError: py-spy can't attach, or writes nothing.
     """
     command = [str(sampler()), "record", "--pid", str(pid), "--rate", str(RATE), "--idle"]
     command += ["--format", "raw", "--function", "--full-filenames", "--output", str(file)]
@@ -162,10 +162,10 @@ def sampling(pid: int, file: Path) -> Iterator[None]:
 
 
 def _wait_until_it_looks(process: subprocess.Popen[str]) -> None:
-    """Until py-spy says so.
+    """Wait until py-spy samples.
 
     Raises:
-        SamplerError: It ends instead, or takes too long; its last line.
+        SamplerError: py-spy ended or took too long; with its last line.
     """
     timer, lines = Timer(PATIENCE_S, process.kill), ["it ended"]
     timer.start()
@@ -176,4 +176,4 @@ def _wait_until_it_looks(process: subprocess.Popen[str]) -> None:
             lines += filter(None, [line.strip()])
     finally:
         timer.cancel()
-    raise SamplerError(f"can't look into the arm's process: {lines[-1]}")
+    raise SamplerError(f"can't trace the arm's process: {lines[-1]}")

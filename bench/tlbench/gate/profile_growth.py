@@ -1,4 +1,4 @@
-"""From two profiles of a benchmark to the functions that take more of its time than before."""
+"""The functions of a benchmark that became slower, from a profile of each side."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
-#: Function whose callees are the benchmark's, and the end of its file, in ``tlbench.gate.arm``.
+#: The function of ``tlbench.gate.arm`` that calls the benchmark, with the end of its file's path.
 ANCHOR = re.compile(r"timed_calls \(.*/tlbench_arm/profiled\.py:\d+\)")
 #: A frame of py-spy: name, file, line.
 FRAME = re.compile(r"(?P<name>.*) \((?P<file>.*?)(?::(?P<line>\d+))?\)")
-#: Folders of packages, and of the standard library, which arms may have in different places.
+#: Folders of packages and of the standard library, whose places may differ between arms.
 PACKAGES = re.compile(r".*/(?:site|dist)-packages/|.*/lib/python\d+\.\d+/")
-#: Functions that are named at most.
+#: Most functions that are named.
 NAMED = 3
-#: What grew by a smaller share of all that was lost isn't named.
+#: A function is named only if it grew by this share of the whole slowdown,
 LEAST_SHARE = 0.1
-#: Nor is what grew by a smaller share of a call.
+#: and by this share of a call.
 LEAST = 0.01
 #: Standard errors by which a sampled share must have grown.
 CLEAR = 3.0
 
-#: A function in both arms: its file relative to a folder that both have, and its name.
+#: A function: its file, relative to a folder that both arms have, and its name.
 Function = tuple[str, str]
 
 
@@ -36,7 +36,7 @@ class Profile:
     """Own time of each function of a benchmark, in any unit.
 
     Attributes:
-        samples: How many samples that is; infinite where it was measured call by call.
+        samples: How many samples; infinite if every call was measured.
         lines: Where functions begin.
     """
 
@@ -56,11 +56,11 @@ class Profile:
 
 @dataclass(frozen=True)
 class SlowerFunction:
-    """A function that takes more time per call of the benchmark than it did.
+    """A function that takes more time per call of the benchmark than in the base.
 
     Attributes:
-        file, line: Relative to the arm's checkout; empty and 0 for what isn't written in Python.
-        base, candidate: Its share of the benchmark's time, without what it calls.
+        file, line: Relative to the arm's checkout; empty and 0 if it isn't written in Python.
+        base, candidate: Its share of the benchmark's time, without functions that it calls.
         seconds: How much longer it takes per call of the benchmark.
     """
 
@@ -74,7 +74,7 @@ class SlowerFunction:
 
 @dataclass(frozen=True)
 class ProfileChange:
-    """What got slower in a benchmark, as seen by a profiler, the worst first; maybe nothing."""
+    """Functions that became slower, by a profiler, the largest slowdown first; may be empty."""
 
     tool: str
     functions: tuple[SlowerFunction, ...]
@@ -86,7 +86,7 @@ def sampled(text: str, root: Path, target: str) -> Profile:
     Args:
         text: Lines such as ``main (a.py:1);work (b.py:7) 31``.
         root: The arm's checkout.
-        target: Name of what the benchmark calls, for samples in which it isn't written in Python.
+        target: Name of the function that the benchmark calls, used if it isn't written in Python.
     """
     profile = Profile(samples=0)
     for line in text.splitlines():
@@ -114,7 +114,7 @@ def measured(functions: Iterable[tuple[str, int, str, float]], root: Path) -> Pr
 
 
 def relative(file: str, root: Path) -> str:
-    """A file in terms of the checkout, of installed packages, or of the standard library."""
+    """A file's path relative to the checkout, a folder of packages, or the standard library."""
     inside = PACKAGES.sub("", file, count=1)
     if inside != file:
         return inside
@@ -124,9 +124,9 @@ def relative(file: str, root: Path) -> str:
 def growth(
     base: Profile, candidate: Profile, seconds: tuple[float, float]
 ) -> tuple[SlowerFunction, ...]:
-    """Functions whose time per call grew most and clearly, at most three, the worst first.
+    """Functions whose time per call clearly grew, at most three, the largest growth first.
 
-    A function whose share grew only as others' shrank isn't among them.
+    A function whose share grew only because others became faster isn't among them.
 
     ``seconds`` are of a call, in the base and in the candidate.
     """
@@ -151,7 +151,7 @@ def growth(
 def _counterparts(
     base: Mapping[Function, float], candidate: Mapping[Function, float]
 ) -> Iterable[tuple[Function, Function]]:
-    """A function of the candidate's alone, and what it was in the base: only its file moved."""
+    """Pairs of a function that only the candidate has, and its counterpart in another file."""
     gone = [each for each in base if each not in candidate]
     came = [each for each in candidate if each not in base]
     names = Counter(name for _, name in came)
@@ -165,5 +165,5 @@ def _counterparts(
 
 
 def _end_alike(file: str, other: str) -> bool:
-    """Whether one is the other within a folder, such as one installed and one in ``src``."""
+    """Whether one path ends with the other, such as one installed and one in ``src``."""
     return f"/{file}".endswith(f"/{other}") or f"/{other}".endswith(f"/{file}")

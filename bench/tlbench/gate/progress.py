@@ -1,4 +1,4 @@
-"""What a gate says while it runs: lines of at most 80 columns, however many benchmarks it has."""
+"""The progress of a gate: lines of at most 80 columns, however many benchmarks it has."""
 
 from __future__ import annotations
 
@@ -24,30 +24,29 @@ if TYPE_CHECKING:
     from tlbench.gate.plan import Outlook
     from tlbench.stats.pair_decisions import Decisions
 
-#: Columns of a line; of a benchmark's name in it, at most; and of a change, with what parts them.
+#: Most columns of a line; of a benchmark's name in it; and of a change, with separators.
 WIDTH, NAME_WIDTH, CHANGE_WIDTH = 80, 32, 16
-#: Changes that a pair's line has at most.
+#: Most changes in a pair's line.
 NOTABLE = 4
-#: Seconds between lines within a pair where stderr is no terminal: in the first pair, of which
-#: nothing else is known yet, and in others.
+#: Seconds between lines within a pair, if stderr is no terminal: in the first pair, and in others.
 FIRST_S, LATER_S = 10.0, 60.0
-#: A bar's text, without its picture: a benchmark's name takes the room.
+#: A progress bar's text, with a benchmark's name in place of the bar.
 BAR = "{desc}: {percentage:.0f} %, {n_fmt}/{total_fmt} [{elapsed}<{remaining}{postfix}]"
 START = "starting both sides; the first pair shows how many rounds are needed"
 
 
 def plan_line(outlook: Outlook) -> str:
-    """How many pairs have room, or that too few have, and the budget that it takes."""
+    """How many pairs the budget has room for; if too few, the budget that is needed."""
     if outlook.can_pass:
         return f"plan: room for up to {outlook.pairs} pairs; verdicts from pair {LOOKS[0].pairs}"
     room = f"room for {outlook.pairs} of at least {LOOKS[0].pairs} pairs"
-    return f"too short a budget: {room}; use --budget {math.ceil(outlook.budget_s)}"
+    return f"the budget is too short: {room}; use --budget {math.ceil(outlook.budget_s)}"
 
 
 def pair_line(pairs: Sequence[Pair], decisions: Decisions) -> str:
     """The last pair, how many benchmarks are decided, and the largest changes over all pairs.
 
-    Those that are still open come first.
+    Benchmarks that are still open come first.
     """
     judged, is_open = list(decisions.tolerances), set(decisions.open)
     failed = sum(decisions.decided.get(name) == "fail" for name in judged)
@@ -74,9 +73,10 @@ def resumed_line(pairs: int) -> str:
 def steps(
     pair: int, say: Callable[[str], None], clock: Callable[[], float] = perf_counter
 ) -> Iterator[Callable[[str, int, Sequence[str]], None]]:
-    """Show how far a pair is: call what this gives with a benchmark, how many are done, and all.
+    """Show the progress of a pair: a bar on a terminal, elsewhere a line from time to time.
 
-    A bar on a terminal; elsewhere a line now and then.
+    Yields:
+        A function to be called with a benchmark, how many are done, and all of them.
     """
     every_s, said_s = FIRST_S if pair == 1 else LATER_S, clock()
     bar: tqdm[None] | None = None
@@ -114,7 +114,7 @@ def _mean(pairs: Sequence[Pair], name: str) -> float:
 
 
 def _names(ids: Sequence[str], width: int = NAME_WIDTH) -> Mapping[str, str]:
-    """Short names, without the function or the ``test_`` that all begin with."""
+    """Short names, without a function's name or a ``test_`` with which all begin."""
     names = short_names(ids)
     heads = {name.partition("[")[:2] for name in names.values()}
     if len(names) > 1 and len(heads) == 1:

@@ -1,4 +1,4 @@
-"""How a ratio of the candidate's seconds to the base's is written."""
+"""Texts for a ratio of the candidate's seconds to the base's."""
 
 from __future__ import annotations
 
@@ -20,8 +20,9 @@ def change_text(ratio: float) -> str:
 def interval_text(ratio: float, low: float, high: float) -> str:
     """The interval of a change, in the same unit.
 
-    ``-0.8 .. +2.1 %`` has signs, of which plus is slower; ``3.02 .. 3.41x`` is slower or faster as
-    the ratio is. An end beyond a factor of two is a factor beside percent, too.
+    ``-0.8 .. +2.1 %`` has signs, and plus is slower. ``3.02 .. 3.41x`` has no signs: it is slower
+    or faster like the ratio. An end beyond a factor of two is a factor, even if the other end is in
+    percent.
     """
     if _is_factor(ratio):
         least, most = sorted(_turned(end, ratio) for end in (low, high))
@@ -34,7 +35,7 @@ def interval_text(ratio: float, low: float, high: float) -> str:
 
 
 def short_change(ratio: float) -> str:
-    """In few letters: ``+1.3 %``, where plus is slower, or ``3.2x faster``."""
+    """A short text: ``+1.3 %``, where plus is slower, or ``3.2x faster``."""
     return change_text(ratio) if _is_factor(ratio) else f"{signed_percent(ratio)} %"
 
 
@@ -55,7 +56,7 @@ def _is_factor(ratio: float) -> bool:
 
 
 def _turned(ratio: float, change: float) -> float:
-    """A ratio as a multiple of the slower of both sides' seconds, as ``change`` says which."""
+    """The ratio, or its inverse if ``change`` says that the candidate is faster."""
     if change > 1:
         return ratio
     return 1 / ratio if ratio else math.inf

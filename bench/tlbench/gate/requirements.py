@@ -1,4 +1,4 @@
-"""What a requirement of ``pip=`` is: a name that pip looks up, or a file or folder."""
+"""Requirements of ``pip=``: a name that pip looks up, or a file or folder."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ ARCHIVES = (".whl", ".zip", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar")
 
 @dataclass(frozen=True)
 class State:
-    """What tells one state of a requirement from another.
+    """The state of a requirement: whether its files are the same as before.
 
     Attributes:
-        digest: Empty for what is looked up: its text is all that is known.
-        reusable: Whether the same digest always means the same files, so that what is built from
-            them may be used again.
+        digest: Empty if pip looks the requirement up: only its text is known.
+        reusable: Whether the same digest always means the same files, so that a build of them can
+            be used again.
     """
 
     digest: str
@@ -37,9 +37,9 @@ class State:
 
 
 def local_path(requirement: str, folder: Path) -> Path | None:
-    """The file or folder that a requirement names; None for one that pip looks up.
+    """The file or folder that a requirement names; None if pip looks it up.
 
-    It is as pip takes it: ``numpy>=2``, ``.[extra]``, ``dist/a.whl``, ``a @ file:///b``.
+    Requirements have pip's forms: ``numpy>=2``, ``.[extra]``, ``dist/a.whl``, ``a @ file:///b``.
     """
     text = re.sub(r"^[\w.-]+(\[[^\]]*\])?\s*@\s*", "", requirement)
     text = re.sub(r"\[[^\]]*\]$", "", text)
@@ -52,7 +52,7 @@ def local_path(requirement: str, folder: Path) -> Path | None:
 
 
 def distribution_of(requirement: str) -> str:
-    """The canonical name of the distribution that a requirement names; empty for a mere path."""
+    """The canonical name of the distribution that a requirement names; empty for a path."""
     if requirement.endswith(".whl"):
         return canonical(PurePath(requirement).name.partition("-")[0])
     name = re.match(r"[A-Za-z0-9][\w.-]*(?=\s*(\[[^\]]*\]\s*)?($|[=<>!~;@]))", requirement)
@@ -60,10 +60,10 @@ def distribution_of(requirement: str) -> str:
 
 
 def state_of(requirement: str, tree: Tree) -> State:
-    """What is known of a requirement of an arm with this checkout, in whose folder pip runs.
+    """The state of a requirement of the arm with this checkout, in whose folder pip runs.
 
     Raises:
-        ArmError: It names a file or folder that isn't there.
+        ArmError: The requirement names a file or folder that doesn't exist.
     """
     path = local_path(requirement, tree.folder)
     if path is None:

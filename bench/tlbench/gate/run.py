@@ -59,7 +59,7 @@ class Settings:
 
 @dataclass
 class Gate:
-    """A gate as it runs: ``random`` decides who is first in a pair, ``say`` gets progress."""
+    """A gate: ``random`` decides which side is first in a pair, ``say`` gets lines of progress."""
 
     base: ReadyArm
     candidate: ReadyArm
@@ -164,7 +164,7 @@ class Gate:
         if not self.pairs:
             self.say(START)
         start, candidate_first = perf_counter(), bool(self.random.integers(2))
-        # Both processes of a pair hash alike, those of the next one otherwise.
+        # The hash seed is the same for both processes of a pair, and differs between pairs.
         environ = {"PYTHONHASHSEED": f"{self.random.integers(2**32):010}"}
         with steps(len(self.pairs) + 1, self.say) as step:
             there, timed = time_benchmarks(
@@ -185,13 +185,13 @@ class Gate:
         )  # fmt: skip
 
     def _wanted(self, name: str) -> bool:
-        """Whether the next pair runs a benchmark: not if it can't be timed, or is decided."""
+        """Whether the next pair runs a benchmark; not if it can't be timed, or is decided."""
         if self.pairs:
             return name in self._decisions.timed
         return name in (self.settings.only or (name,))
 
     def _allowed(self) -> Callable[[str, int], Turns]:
-        """What a benchmark of so many gets in the next pair; the first one is bounded, too."""
+        """Turns of a benchmark in the next pair, by its id and the number of benchmarks."""
         budget_s = self.settings.budget_s
         if not self.pairs:
             share_s, end_s = budget_s / PAIRS_TO_FIT, perf_counter() + max(PILOT_S, budget_s)
@@ -215,10 +215,10 @@ class Gate:
         prefix: Sequence[str] = (),
         slower: float = 1.0,
     ) -> Iterator[dict[str, ArmProcess]]:
-        """Both processes by side, the first one first; they end with the block.
+        """Both processes by side, started with the side ``first``; they end with the block.
 
-        ``scratch`` has the plugin, and takes what they print. ``prefix`` is a command that runs
-        another one, so many times as slowly.
+        ``scratch`` has the plugin, and gets the processes' output. ``prefix`` is a command that
+        runs the interpreter, ``slower`` times as slowly as usual.
         """
         sides = {BASE: self.base, CANDIDATE: self.candidate}
         with ExitStack() as stack:
@@ -226,7 +226,7 @@ class Gate:
             for key, side in sorted(sides.items(), key=lambda item: item[0] != first):
                 arguments = own_arguments(self.settings.arguments, side)
                 if "--benchmark" in arguments:
-                    # Our own suite's result files go where they are deleted: the gate itself stores
+                    # The suite's result files go to a temporary folder: the gate itself stores
                     # pairs.
                     arguments += [f"--results={scratch / key}", "--no-isolate"]
                 log = scratch / f"{key}.log"
@@ -249,7 +249,7 @@ class Gate:
 def plugin_folder() -> Iterator[Path]:
     """A folder for arms' processes, with the plugin.
 
-    For all of them, so that its compiled files are there for all but the first.
+    All processes share it, so that only the first one compiles the plugin.
     """
     with tempfile.TemporaryDirectory(prefix="tlbench-") as scratch:
         shutil.copytree(Path(arm.__file__).parent, Path(scratch, PLUGIN), ignore=_CACHES)

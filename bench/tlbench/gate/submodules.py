@@ -1,4 +1,4 @@
-"""Submodules of a worktree, from the user's own clones of them: without network."""
+"""Submodules of a worktree, from the user's own clones of them, without a network."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ _COMMIT_MODE = "160000"
 def populate(
     tree: Path, source: Path, say: Callable[[str], None], modules: Path | None = None
 ) -> None:
-    """Check out the submodules of a fresh checkout, and theirs.
+    """Check out the submodules of a fresh checkout, and their submodules.
 
-    Clones share their files with the user's, so that this is quick. What the user's own checkout
-    hasn't populated is left out, with a line.
+    It is fast, because clones share their files with the user's clones. Submodules that are empty
+    in the user's own checkout stay empty; a line names them.
 
     Args:
         tree: The checkout, whose submodules are empty folders.
         source: The user's checkout of the same repository.
-        say: Gets a line for each submodule that is left out.
-        modules: Where the repository keeps clones of submodules.
+        say: Gets a line for each submodule that stays empty.
+        modules: Folder in which the repository keeps clones of submodules.
 
     Raises:
         ArmError: The user's clone of a submodule lacks the commit.
@@ -38,13 +38,13 @@ def populate(
     for path, commit in commits:
         clone = _clone(source / path, modules / path if modules else None)
         if clone is None:
-            say(f"submodule {path}: left empty, as it is in {source}")
+            say(f"submodule {path}: empty, because it is empty in {source}")
             continue
         try:
             git(clone, "cat-file", "-e", f"{commit}^{{commit}}")
         except ArmError as error:
             raise ArmError(
-                f"submodule {path}: {clone} lacks the commit {commit[:12]}; expected it: "
+                f"submodule {path}: {clone} lacks the commit {commit[:12]}; get it by: "
                 f"git -C {source / path} fetch"
             ) from error
         git(tree, *NO_HOOKS, "clone", "--quiet", "--shared", "--no-checkout", str(clone), path)
@@ -62,10 +62,10 @@ def _commits(tree: Path) -> list[tuple[str, str]]:
 
 
 def _clone(checkout: Path, kept: Path | None) -> Path | None:
-    """Where the user's clone of a submodule has its objects; None where there is none.
+    """The git folder of the user's clone of a submodule; None if there is none.
 
-    A submodule that the user's checkout no longer has is still kept by the repository, under the
-    name that it was added by, which is its path unless it was moved.
+    The repository keeps clones of submodules that the user's checkout no longer has, under the name
+    by which they were added. This is the path, unless the submodule was moved.
     """
     if (checkout / ".git").exists():
         return Path(git(checkout, "rev-parse", "--absolute-git-dir"))

@@ -1,7 +1,7 @@
-"""Paths for worktrees: of as many characters and as deep as the other arm's checkout.
+"""Paths for worktrees, with as many characters and folders as the other arm's checkout.
 
-Paths are in memory many times over: in ``sys.path``, in every module's ``__file__``, on the stack.
-Of another length, they shift what comes after them, and with that speed by some percent.
+Paths are in memory many times: in ``sys.path``, in every module's ``__file__``, on the stack. Paths
+of another length move the data after them, which changes speed by a few percent.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-#: Characters that make a name unique outside of a folder of our own.
+#: Characters that make a name unique outside tlbench's own folder.
 UNIQUE = 4
 #: Most bytes of one name on common file systems.
 LONGEST = 255
 
 
 def equal_path(model: Path, place: Path) -> tuple[Path, Path] | None:
-    """A free path as long and as deep as ``model``, and its first folder that isn't there yet.
+    """A free path as long and as deep as ``model``, and its first folder that doesn't exist yet.
 
-    It lies in ``place``, a folder of our own, else in a folder for temporary files, else beside
-    the model: in the first of these that is on the model's file system, or in the first at all.
-    None where nothing fits, such as for ``/x``.
+    It is in ``place``, a folder of tlbench's own, in a folder for temporary files, or beside the
+    model: in the first of these on the model's file system, or else in the first one. None if no
+    such path is possible, such as for ``/x``.
     """
     device = model.stat().st_dev
     folders = [each for each in _folders(model, place) if os.access(each, os.W_OK | os.X_OK)]
@@ -38,7 +38,7 @@ def equal_path(model: Path, place: Path) -> tuple[Path, Path] | None:
 
 
 def _folders(model: Path, place: Path) -> Iterator[Path]:
-    """Where a worktree may lie, without doubles; never within the model itself."""
+    """Folders for a worktree, each once; never inside the model itself."""
     temporary = (Path(each).resolve() for each in (tempfile.gettempdir(), "/var/tmp", "/tmp"))  # noqa: S108 - names in them are random
     for folder in dict.fromkeys((place, *temporary, model.parent)):
         if folder.is_dir() and not folder.is_relative_to(model):
@@ -46,10 +46,10 @@ def _folders(model: Path, place: Path) -> Iterator[Path]:
 
 
 def _names(model: Path, folder: Path, unique: int) -> list[str]:
-    """Names of folders that make ``folder`` a path like ``model``; none where that can't be.
+    """Names of folders that make ``folder`` a path like ``model``; none if that is impossible.
 
-    The first one is random, with as many characters as ``unique`` at least. The last one is the
-    model's own where it fits, for projects in which the checkout itself is a package.
+    The first one is random, with at least ``unique`` characters. The last one is the model's own
+    name if it fits, for projects whose checkout is itself a package.
     """
     depth = len(model.parts) - len(folder.parts)
     size = len(os.fsencode(model)) - len(os.fsencode(folder).rstrip(b"/")) - depth
@@ -66,7 +66,7 @@ def _names(model: Path, folder: Path, unique: int) -> list[str]:
 
 
 def _shares(size: int, count: int, first: int) -> list[int]:
-    """So many characters for so many names, about equal; the first has so many at least."""
+    """Lengths of ``count`` names, ``size`` in all, about equal; the first is at least ``first``."""
     if count == 1:
         return [size]
     other = min(size // count, (size - first) // (count - 1))

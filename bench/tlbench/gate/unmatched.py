@@ -1,4 +1,4 @@
-"""Tolerances that are for no benchmark, such as one with a misspelled name."""
+"""Tolerances that match no benchmark, such as one with a misspelled name."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ if TYPE_CHECKING:
 
     from tlbench.gate.verdict import Tolerances
 
-#: Benchmarks that are named.
+#: Most benchmarks that are named.
 MOST = 5
 
 
 def unmatched(tolerances: Tolerances, names: Iterable[str]) -> list[str]:
-    """A note on each name or pattern that none of these benchmarks has, with the closest names."""
+    """A note on each name or pattern that matches no benchmark, with the closest names."""
     ids = list(names)
     short = list(short_names(ids).values())
     return [
@@ -28,7 +28,7 @@ def unmatched(tolerances: Tolerances, names: Iterable[str]) -> list[str]:
 
 def _there(pattern: str, names: list[str]) -> str:
     if not names:
-        return "there is none"
+        return "there are no benchmarks"
     closest = get_close_matches(pattern.rpartition("::")[2], names, MOST, cutoff=0.0)
     rest = len(names) - len(closest)
-    return f"there are {', '.join(closest)}" + (f" and {rest} more" if rest else "")
+    return f"the benchmarks are {', '.join(closest)}" + (f" and {rest} more" if rest else "")

@@ -1,4 +1,4 @@
-"""Why benchmarks have no times: what raised, died, was skipped, vanished or is new, as verdicts."""
+"""Verdicts on benchmarks without times: they raised, died, were skipped, vanished or are new."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 
 #: Sides in words.
 NAMES = {BASE: "base", CANDIDATE: "candidate"}
-#: Said where no test has what is timed, and what to do then.
+#: What is said if no test is a benchmark, and what to do then.
 NO_BENCHMARK = "no test uses pytest-benchmark's fixture 'benchmark'"
 EXPECTED = "expected tests that do, in files that pytest collects; name the files after --"
-#: Outcomes of what is broken: what to say of a side that has it.
+#: By the outcome of a broken benchmark, the text about a side that has it.
 BROKEN = {
     "failed": "raises in the {side}: {message}",
     "died": "the {side}'s process {message}",
@@ -26,7 +26,7 @@ BROKEN = {
 
 
 def note(rounds: PairedRounds) -> str | None:
-    """Why there is no verdict on a benchmark, where both sides agree on it."""
+    """Why there is no verdict on a benchmark, if the reason is the same in both sides."""
     ends = rounds.outcomes.values()
     outcomes = {end.outcome for end in ends}
     if outcomes == {"skipped"}:
@@ -43,7 +43,7 @@ def note(rounds: PairedRounds) -> str | None:
 
 
 def verdict(name: str, rounds: PairedRounds) -> Verdict:
-    """On a benchmark that wasn't timed in one side, or in both."""
+    """The verdict on a benchmark that wasn't timed in one side, or in both."""
     ends = rounds.outcomes
     base, candidate = ends[BASE], ends[CANDIDATE]
     if "unreached" in {base.outcome, candidate.outcome}:
@@ -79,7 +79,7 @@ def _raises(key: str, end: BenchmarkOutcome) -> str:
 
 
 def of_collection(pair: Pair) -> tuple[list[Verdict], list[str]]:
-    """Verdicts and notes on benchmarks and files that not both sides have."""
+    """Verdicts and notes on benchmarks and files that only one side has, or could import."""
     verdicts = [_lacking(name, pair, CANDIDATE) for name in pair.vanished]
     notes = []
     for name in pair.new:
@@ -102,7 +102,7 @@ def of_collection(pair: Pair) -> tuple[list[Verdict], list[str]]:
 
 
 def lost(name: str, pair: Pair) -> Verdict:
-    """On a benchmark that both sides had, until this pair."""
+    """The verdict on a benchmark that both sides had before this pair."""
     for key in (BASE, CANDIDATE):
         if _error(name, pair, key):
             return _lacking(name, pair, key)
@@ -110,7 +110,7 @@ def lost(name: str, pair: Pair) -> Verdict:
 
 
 def _lacking(name: str, pair: Pair, key: str) -> Verdict:
-    """On a benchmark that one side doesn't have: was there an error?"""
+    """The verdict on a benchmark that one side lacks, by the error that it had, if any."""
     error = _error(name, pair, key)
     if error is None:
         return Verdict(name, "not comparable", "vanished: only the base has it")
@@ -122,7 +122,7 @@ def _lacking(name: str, pair: Pair, key: str) -> Verdict:
 
 
 def _error(name: str, pair: Pair, key: str) -> BenchmarkOutcome | None:
-    """What kept a side from collecting a benchmark."""
+    """The error with which a side failed to collect a benchmark, if any."""
     errors = pair.errors.get(key, {})
     return next((end for file, end in errors.items() if _within(name, file)), None)
 

@@ -1,4 +1,4 @@
-"""What may be lost, and what a gate says: a verdict for each benchmark, and one for all."""
+"""Tolerances, and the verdicts of a gate: one for each benchmark, and one for all."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     from tlbench.stats.proportions import AccuracyChange
 
 Status = Literal["pass", "fail", "inconclusive", "not comparable"]
-#: Exit codes of ``tlbench`` by status, from the least to the most severe, which counts.
+#: Exit codes of ``tlbench`` by status, from the least to the most severe; the most severe counts.
 EXIT_CODES: dict[Status, int] = {"pass": 0, "inconclusive": 3, "not comparable": 4, "fail": 1}
-#: A slowdown beyond this share fails, unless a marker or an option says otherwise.
+#: A slowdown beyond this share fails, unless a marker or an option sets another.
 TOLERANCE = 0.05
-#: A loss of top-1 accuracy beyond this fails, in points of 1.
+#: A loss of top-1 accuracy beyond this share fails, unless a marker or an option sets another.
 ACCURACY_TOLERANCE = 0.01
 
 
@@ -46,19 +46,18 @@ class Verdict:
 
     Attributes:
         status: ``pass``: a slowdown as large as the tolerance is ruled out; ``fail``: a slowdown is
-            confirmed, and it is beyond the tolerance or may be; or accuracy was lost, or the
-            candidate raises, dies or doesn't end;
-            ``inconclusive``: neither could be shown; ``not comparable``: nothing can be said, such
-            as for one that vanished.
-        estimate: None where nothing could be timed.
-        detectable: The smallest slowdown, as a share, that would have been detected nine times in
-            ten; for an inconclusive verdict.
-        more: How many more process pairs it would probably take; for an inconclusive verdict.
+            significant, and is beyond the tolerance or may be; or accuracy was lost, or the
+            candidate raises, dies or doesn't end; ``inconclusive``: neither could be confirmed;
+            ``not comparable``: the benchmark can't be judged, for instance because it vanished.
+        estimate: None if nothing could be timed.
+        detectable: The smallest slowdown, as a share, that would have been detected (power 90 %);
+            for an inconclusive verdict.
+        more: How many more process pairs would probably decide it; for an inconclusive verdict.
         faster: Whether the candidate is faster by more than the tolerance, at the level at which a
             slowdown fails.
-        accuracy_lost: Whether it fails for its accuracy, whatever its speed.
-        profile: What got slower, for one that fails by its speed.
-        instructions: If they were counted.
+        accuracy_lost: Whether it fails by its accuracy, whatever its speed.
+        profile: The functions that became slower, if it fails by its speed.
+        instructions: None if they weren't counted.
     """
 
     name: str
@@ -77,11 +76,14 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Report:
-    """All verdicts of a gate on two sides, as the user wrote them, in the order of benchmarks.
+    """All verdicts of a gate, in the order of benchmarks.
 
-    ``notes`` are what else is to be known, such as benchmarks that are new; where all are, there is
-    no verdict on any. ``loaded`` is what each side imported: by side, ``base`` and ``head``, and by
-    package its ``file``, ``version`` and ``compiled`` modules.
+    Attributes:
+        base, candidate: Names of the sides, as the user wrote them.
+        notes: Other lines for the user, such as new benchmarks.
+        all_new: Whether only the candidate has benchmarks; then there are no verdicts.
+        loaded: The packages that each side imported: by side, ``base`` and ``head``, and by
+            package its ``file``, ``version`` and ``compiled`` modules.
     """
 
     base: str
@@ -94,14 +96,14 @@ class Report:
 
     @property
     def status(self) -> Status:
-        """The most severe verdict's; without any benchmark, none but new ones passes."""
+        """The most severe status of a verdict; without verdicts, a pass only if all are new."""
         nothing: Status = "pass" if self.all_new else "not comparable"
         statuses = {each.status for each in self.verdicts} or {nothing}
         return next(each for each in reversed(EXIT_CODES) if each in statuses)
 
     @property
     def exit_code(self) -> int:
-        """What ``tlbench gate`` exits with."""
+        """The exit code of ``tlbench gate``."""
         return EXIT_CODES[self.status]
 
 
@@ -132,9 +134,9 @@ def undecided(tolerance: float) -> str:
 def with_accuracy(
     verdict: Verdict, change: AccuracyChange | None, tolerance: float, alpha: float
 ) -> Verdict:
-    """A verdict on speed, made more severe where accuracy was lost, or may have been.
+    """A verdict on speed, made more severe if accuracy was lost, or may have been lost.
 
-    A loss of more than ``tolerance``, in points of 1, fails if its p is at most ``alpha``.
+    A loss of more than ``tolerance``, a share, fails if its p is at most ``alpha``.
     """
     verdict = replace(verdict, accuracy=change)
     if change is None or not change.exceeds(tolerance):
@@ -155,7 +157,7 @@ def with_accuracy(
 
 @dataclass(frozen=True)
 class Allowed:
-    """What one benchmark may lose: 0.05 is 5 % more seconds, or 5 points of accuracy of 100."""
+    """The tolerances of one benchmark: 0.05 is 5 % more seconds, or 5 percentage points."""
 
     share: float = TOLERANCE
     accuracy: float = ACCURACY_TOLERANCE
@@ -163,11 +165,12 @@ class Allowed:
 
 @dataclass(frozen=True)
 class Tolerances:
-    """What benchmarks may lose where nothing else says so, as in ``Allowed``.
+    """The tolerances of a gate.
 
     Attributes:
-        named: Pairs of a benchmark's name, or a pattern with ``*``, and its share; the last one
-            that matches counts, before any marker.
+        share, accuracy: For benchmarks without a value of their own, as in ``Allowed``.
+        named: Pairs of a benchmark's name, or a pattern with ``*``, and its share. The last match
+            counts, and overrides a marker.
     """
 
     share: float = TOLERANCE
@@ -188,7 +191,7 @@ class Tolerances:
         return Allowed(share, shares.get("accuracy", self.accuracy))
 
     def unmatched(self, names: Collection[str]) -> list[str]:
-        """Names and patterns that are none of these benchmarks'."""
+        """Names and patterns that match none of these benchmarks."""
         patterns = dict.fromkeys(pattern for pattern, _ in self.named)
         return [each for each in patterns if not any(_matches(name, each) for name in names)]
 
@@ -202,7 +205,7 @@ class Tolerances:
 
 
 def _matches(name: str, pattern: str) -> bool:
-    # A bracket belongs to a test's parameters; only * and ? stand for anything else.
+    # A bracket belongs to a test's parameters; only * and ? are wildcards.
     literal = pattern.replace("[", "[[]")
     return fnmatchcase(name, literal) or fnmatchcase(name.rpartition("::")[2], literal)
 
@@ -211,7 +214,7 @@ def parse_share(value: object) -> float:
     """A share from 0 to 1, written as ``5%`` or ``0.05``, or a number such as 0.05.
 
     Raises:
-        OptionError: Anything else; a bare 5 could be either.
+        OptionError: Anything else, such as 5, which could mean 5 % or 500 %.
     """
     text = str(value).strip()
     percent = text.endswith("%")
@@ -219,7 +222,7 @@ def parse_share(value: object) -> float:
         share = float(text.removesuffix("%")) / (100 if percent else 1)
     except ValueError:
         share = math.nan
-    # 1 without a sign could be meant as one percent.
+    # 1 without a percent sign may be meant as 1 %.
     if isinstance(value, bool) or not 0 <= share <= 1 or (share == 1 and not percent):
         raise OptionError(f"{value}: expected a share such as 5% or 0.05")
     return share
@@ -229,7 +232,7 @@ def parse_tolerances(texts: Iterable[str], accuracy: str | None) -> Tolerances:
     """From options: ``5%`` for all, ``test_sort=10%`` for some.
 
     Raises:
-        OptionError: No share.
+        OptionError: A value isn't a share.
     """
     share, named = TOLERANCE, []
     for text in texts:

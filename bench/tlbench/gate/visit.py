@@ -1,4 +1,4 @@
-"""After the pairs: some benchmarks once more in both arms, to learn more than their times."""
+"""After the pairs: run some benchmarks again in both arms, for a profile or a count."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ if TYPE_CHECKING:
 
     from tlbench.gate.collected import Fatal, Processes
 
-#: What an arm is called in a sentence.
+#: Names of the sides in sentences.
 SIDES = {BASE: "base", CANDIDATE: "candidate"}
-#: Variables of both processes: they hash alike each time.
+#: Variables of both processes: the hash seed is always the same.
 HASHES = {"PYTHONHASHSEED": f"{0:010}"}
 
 T = TypeVar("T")
 
 
 class Unanswered(Exception):  # noqa: N818 - the name is the event
-    """A question that has no answer; why, in one sentence."""
+    """An order that has no answer; why, in one sentence."""
 
 
 @dataclass
@@ -43,7 +43,7 @@ class Visit:
     over: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def ask(self, *sides: str, **order: Any) -> dict[str, dict[str, Any]]:  # noqa: ANN401 - JSON
-        """What these sides answer to an order, at which they work at the same time.
+        """The answers of these sides to an order, on which they work at the same time.
 
         Raises:
             Unanswered: The function raised, or a process died.
@@ -68,13 +68,13 @@ def ask_all(
     ask: Callable[[str, Visit], T],
     failure: str,
 ) -> tuple[dict[str, T], list[str]]:
-    """Run these benchmarks again; by name what ``ask`` returned, and notes on what it didn't.
+    """Run these benchmarks again. Returns what ``ask`` returned, by name, and notes on the others.
 
     Args:
         start: Starts both processes without these files, and ends them after the block.
         names: Ids of benchmarks.
         ask: Gives orders to a benchmark that is ready in both processes.
-        failure: What a note says before the reason.
+        failure: The text of a note before the reason.
     """
     answers, notes = {}, []
     try:
@@ -95,10 +95,10 @@ def visit(
     names: Iterable[str],
     ask: Callable[[str, Visit], T],
 ) -> Iterator[tuple[str, T | Unanswered]]:
-    """As ``ask_all``, one after the other; where a process dies, new ones go on with the rest.
+    """As ``ask_all``, one after the other; if a process dies, two new ones continue.
 
     Raises:
-        InputError: An argument that leads to nothing in either side.
+        InputError: An argument of pytest that names nothing in either side.
         ArmDied: A process ended before it had collected its benchmarks.
     """
     left = set(names)
@@ -122,7 +122,7 @@ def visit(
 def _visit_one(
     name: str, processes: Processes, ask: Callable[[str, Visit], T]
 ) -> tuple[T | Unanswered, bool]:
-    """The answer, and whether both processes can go on."""
+    """The answer, and whether both processes can continue."""
     answer: T | Unanswered = Unanswered("it isn't timed any more")
     ends = {key: process.hear(*BEGINNINGS) for key, process in processes.items()}
     one = Visit(processes, dict(ends))

@@ -1,4 +1,4 @@
-"""Checkouts of other refs: git worktrees that go when the gate does."""
+"""Checkouts of other refs: git worktrees that are removed when the gate ends."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ class Tree:
     """A checkout.
 
     Attributes:
-        folder: Where in it pytest starts: where the user stands in their own checkout.
+        folder: Where pytest starts: the user's current folder, in this checkout.
         commit: sha of the commit; None outside a git repository.
-        changes: Digest of what isn't committed; None where all is.
+        changes: Digest of uncommitted changes; None if there are none.
     """
 
     root: Path
@@ -43,17 +43,17 @@ class Tree:
     changes: str | None
 
     def tracks(self, path: Path) -> bool:
-        """Whether ``commit`` and ``changes`` say what is in a folder; not of one git ignores."""
+        """Whether ``commit`` and ``changes`` cover a folder; not if git ignores it."""
         if self.commit is None or not path.resolve().is_relative_to(self.root.resolve()):
             return False
         return bool(git(self.root, "ls-files", "--", str(path.resolve())))
 
 
 def working_tree(cwd: Path) -> Tree:
-    """The checkout as it is. What git ignores isn't seen; a submodule's commit is.
+    """The checkout as it is. ``changes`` includes commits of submodules, but no ignored files.
 
-    Outside a git repository ``changes`` is another for every process: nothing tells whether files
-    changed from one process to the next.
+    Outside a git repository, ``changes`` differs for every process, because changes of files can't
+    be recognised.
     """
     try:
         root = Path(git(cwd, "rev-parse", "--show-toplevel"))
@@ -63,7 +63,7 @@ def working_tree(cwd: Path) -> Tree:
         return Tree(cwd, cwd, None, changes)
     with contextlib.suppress(ArmError):
         return Tree(root, cwd, git(root, "rev-parse", "--verify", "HEAD"), _changes(root))
-    raise ArmError(f"{root}: the repository has no commit; expected one, to tell states apart")
+    raise ArmError(f"{root}: the repository has no commit; expected one: commit your files first")
 
 
 @contextlib.contextmanager
@@ -78,17 +78,16 @@ def worktree(
 ) -> Iterator[Tree]:
     """A ref in a fresh checkout, removed after the block.
 
-    Worktrees that killed processes left are removed first; those of living ones are left alone.
-    Submodules are populated from the user's own clones of them, and no hooks run.
+    Worktrees of killed processes are removed first. Submodules are populated from the user's own
+    clones of them, and no hooks run.
 
     Args:
-        cwd: A folder in the repository; the same one of the checkout is yielded as
-            ``Tree.folder``.
+        cwd: A folder in the repository; the same folder of the checkout is ``Tree.folder``.
         ref: A branch, tag or commit.
-        name: The checkout's in ``store``, where no ``model`` is to be matched.
-        store: Folder of all worktrees, or of what is known of those that lie elsewhere.
+        name: The checkout's name in ``store``, if there is no ``model``.
+        store: Folder of all worktrees, or of records of those in other places.
         model: The checkout's path has as many characters and folders as this one, if possible.
-        say: Gets a line where something is left out.
+        say: Gets a line if a submodule stays empty.
 
     Raises:
         ArmError: No git, no repository, or no such ref.
@@ -108,7 +107,7 @@ def worktree(
             git(top, *NO_HOOKS, "worktree", "add", "--detach", "--quiet", str(root), commit)
             folder = root / cwd.resolve().relative_to(top.resolve())
             populate(root, top, say)
-            folder.mkdir(parents=True, exist_ok=True)  # where a ref lacks it, nothing is in it
+            folder.mkdir(parents=True, exist_ok=True)  # empty if the ref lacks it
             yield Tree(root, folder, commit, None)
         finally:
             _remove(place)
@@ -121,12 +120,12 @@ def remove_leftovers(store: Path) -> None:
 
 
 def _remove(place: Path) -> None:
-    """Remove a worktree, and what its repository knows of it, as far as both are there."""
+    """Remove a worktree and the repository's record of it, if they exist."""
     with contextlib.suppress(OSError, ValueError):  # nothing was made yet
         record = json.loads((place / RECORD).read_text(encoding="utf-8"))
         common, root, first = (Path(record[key]) for key in ("repository", "root", "first"))
-        # Files first: git refuses to remove a half-made worktree, but forgets a missing one. Where
-        # git was killed while it made the worktree, that is locked: hence force, twice.
+        # Files first: git refuses to remove an incomplete worktree, but forgets a missing one. If
+        # git was killed while it made the worktree, the worktree is locked: hence force, twice.
         if root.is_relative_to(place) or _is_worktree(root, common):
             shutil.rmtree(root, ignore_errors=True)
         with contextlib.suppress(ArmError):
@@ -134,7 +133,7 @@ def _remove(place: Path) -> None:
         for folder in (root, *root.parents):
             if not folder.is_relative_to(first):
                 break
-            with contextlib.suppress(OSError):  # never what has anything in it
+            with contextlib.suppress(OSError):  # only empty folders
                 folder.rmdir()
         with contextlib.suppress(ArmError):
             git(common, "worktree", "prune")
@@ -142,9 +141,9 @@ def _remove(place: Path) -> None:
 
 
 def _is_worktree(root: Path, common: Path) -> bool:
-    """Whether it is one of this repository still, and nothing that came to lie there since.
+    """Whether the folder is still a worktree of this repository, and nothing newer.
 
-    The worktree says so, or the repository: git may have been killed, or the repository be gone.
+    Either the worktree or the repository says so: the other may be missing or incomplete.
     """
     with contextlib.suppress(OSError):
         if (root / ".git").read_text(encoding="utf-8").startswith(f"gitdir: {common}/"):
@@ -161,14 +160,14 @@ def _commit(cwd: Path, ref: str) -> str:
     except ArmError as error:
         expected = "expected a branch, tag or commit that git rev-parse knows"
         if git(cwd, "rev-parse", "--is-shallow-repository") == "true":
-            expected = "this clone is shallow: expected git fetch --unshallow first"
+            expected = "this clone is shallow: run git fetch --unshallow first"
         elif "/" not in ref:
-            expected += f" (in a clone of a single branch: git fetch origin {ref}:{ref} first)"
+            expected += f" (in a single-branch clone, run git fetch origin {ref}:{ref} first)"
         raise ArmError(f"ref={ref}: no such commit in {cwd}; {expected}") from error
 
 
 def _changes(root: Path) -> str | None:
-    """Digest of differences from the commit, and of files that git neither tracks nor ignores."""
+    """Digest of differences from the commit, with files that git neither tracks nor ignores."""
     diff = git(root, "diff", "HEAD", "--binary", "--no-ext-diff", "--no-textconv", "--no-color")
     names = git(root, "ls-files", "--others", "--exclude-standard", "-z").split("\0")
     new = [root / name for name in sorted(names) if name]

@@ -24,7 +24,7 @@ from tlbench.plugin.options import option, setting
 
 @dataclass(frozen=True)
 class Origin:
-    """Where a run of the baseline is from.
+    """How a run of the baseline was made.
 
     Attributes:
         facts: The machine's fingerprint.
@@ -41,12 +41,12 @@ class GateSettings:
 
     Attributes:
         path: The baseline's file.
-        explicit: Whether an option named it, rather than an ini setting that counts for every
-            run in its folder, unit tests included.
-        stored: What is stored of each benchmark, by full name; not the runs themselves, which
-            would take memory from the benchmarks.
-        origins: Of each run, at least ``LEAST_RUNS``.
-        tolerances: Of benchmarks without a marker.
+        explicit: Whether an option named it. An ini setting holds for every run in its folder,
+            unit tests included.
+        stored: What a gate needs of each benchmark, by full name. The runs themselves would take
+            memory from the benchmarks.
+        origins: How each run was made; at least ``LEAST_RUNS``.
+        tolerances: For benchmarks without a marker.
         allowed: Versions and settings that may differ.
         allow_new: Whether benchmarks that the baseline lacks are skipped.
     """
@@ -64,7 +64,7 @@ def gate_settings(config: pytest.Config) -> GateSettings:
     """Read options and ini settings.
 
     Raises:
-        UsageError: A baseline that can't be used, or a bad share.
+        UsageError: A baseline that can't be used, or an invalid share.
     """
     path, explicit = _path(config)
     names = str(setting(config, "allow_changed")).split(",")
@@ -129,7 +129,7 @@ def _baseline(path: Path) -> Baseline:
         raise pytest.UsageError(f"--gate {error}") from error
     if len(baseline.runs) < LEAST_RUNS:
         raise pytest.UsageError(
-            f"--gate {path}: {len(baseline.runs)} run(s), expected at least {LEAST_RUNS}, or "
-            f"nothing is known of how runs differ; add some with tlbench baseline -o {path} --add"
+            f"--gate {path}: {len(baseline.runs)} run(s), expected at least {LEAST_RUNS} to know "
+            f"how much runs differ; add runs with tlbench baseline -o {path} --add"
         )
     return baseline

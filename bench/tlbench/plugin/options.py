@@ -1,10 +1,10 @@
-"""Command-line options that yield to everybody else's.
+"""Command-line options that never conflict with another plugin's.
 
-pytest registers a plugin's options in every session of the environment, and a second option of
-the same name ends that session. So ours are registered late, when those of all plugins and first
-conftests are known, and only those that the session is about: the ones that were typed, the
-suite's in a run of the suite, all for ``--help``. A name that somebody else has stays theirs.
-Every option has a second name that begins with ``--tlbench``.
+pytest registers a plugin's options in every session of the environment, and two options of one name
+end the session. So our options are registered late, when the options of all plugins and initial
+conftests are known. Only those that the session needs are registered: the typed ones, the suite's
+in a run of the suite, and all for ``--help``. A name that another plugin has is left to it. Every
+option has a second name that begins with ``--tlbench``.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ class Flag(NamedTuple):
     """An option.
 
     Attributes:
-        name: With underscores; also of the ini setting after ``tlbench_``.
+        name: With underscores; the ini setting is ``tlbench_`` and this name.
         help: What it is or does.
-        metavar: What stands for its value in help; None for one that takes none.
-        const: What one without a value stores.
+        metavar: Stands for its value in the help; None for an option without a value.
+        const: What an option without a value stores.
         dest: Where the value is stored after ``tlbench_``, if not under the name.
         ini: Whether there is an ini setting.
     """
@@ -42,12 +42,12 @@ class Flag(NamedTuple):
 
     @property
     def names(self) -> tuple[str, str]:
-        """As typed: the short name, and the one that nobody else has."""
+        """As typed: the short name, and the name that no other plugin has."""
         name = self.name.replace("_", "-")
         return f"--{name}", "--tlbench" if name == "benchmark" else f"--tlbench-{name}"
 
 
-#: Options whose short name is somebody else's in this session.
+#: Options whose short name belongs to another plugin in this session.
 LEFT_OUT = pytest.StashKey[list[Flag]]()
 BENCHMARK = Flag("benchmark", "run the benchmark suite (with --help: list its options)", ini=False)
 SUITE = (
@@ -95,13 +95,13 @@ def expand_files(args: list[str]) -> None:
 
 
 def typed(args: Sequence[str]) -> dict[str, Flag]:
-    """Those of ``ALWAYS`` that stand in the arguments, by the name that was typed."""
+    """Options of ``ALWAYS`` that are in the arguments, by the typed name."""
     names = {arg.partition("=")[0] for arg in args}
     return {name: flag for flag in ALWAYS for name in flag.names if name in names}
 
 
 def split(args: Sequence[str], valued: dict[str, bool]) -> tuple[list[str], list[str]]:
-    """Arguments of some options, each followed by its value, and all others.
+    """Split arguments into those of some options, each followed by its value, and all others.
 
     Args:
         args: As typed.
@@ -119,12 +119,12 @@ def split(args: Sequence[str], valued: dict[str, bool]) -> tuple[list[str], list
 
 
 def valued(flags: Iterable[Flag], others: Container[str]) -> dict[str, bool]:
-    """Whether each of our names takes a value, but for those that are others'."""
+    """Whether each of our names takes a value, without the names of other plugins."""
     return {name: bool(flag.metavar) for flag in flags for name in flag.names if name not in others}
 
 
 def register(parser: pytest.Parser, flags: Iterable[Flag]) -> list[Flag]:
-    """Add options under those of their names that are free; returns those whose short one isn't."""
+    """Add options under their free names; returns the options whose short name isn't free."""
     others = taken(parser)
     group = parser.getgroup("tlbench", "transfer learning benchmark, and gate")
     left_out = []

@@ -1,4 +1,4 @@
-"""What beside time is known of a gate's benchmarks, in words: functions, instructions."""
+"""A gate's evidence besides time, as text: functions that became slower, instructions."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from tlbench.gate.profile_growth import SlowerFunction
     from tlbench.gate.verdict import Report, Verdict
 
-#: Share from which on a profile tells no function from another.
+#: From this share on, a profile consists of one function.
 WHOLE = 0.995
 
 
@@ -26,26 +26,26 @@ def instructions_text(verdict: Verdict) -> str:
 
 
 def instructions_counted(verdicts: Iterable[Verdict]) -> bool:
-    """Whether any benchmark's were."""
+    """Whether instructions were counted for any benchmark."""
     return any(each.instructions for each in verdicts)
 
 
 def functions_text(verdict: Verdict) -> str:
-    """What got slower: ``time grew most in parse (scanner.py:61): 12 % -> 41 % (py-spy)``.
+    """What became slower: ``time grew most in parse (scanner.py:61): 12 % -> 41 % (py-spy)``.
 
-    Empty where there is no profile.
+    Empty if there is no profile.
     """
     if verdict.profile is None:
         return ""
     tool = f"({verdict.profile.tool})"
     if not verdict.profile.functions:
-        return f"no function's time grew clearly in its profile {tool}"
+        return f"no function became clearly slower in its profile {tool}"
     functions = ", ".join(map(_function, verdict.profile.functions))
     return f"time grew most in {functions} {tool}"
 
 
 def function_texts(report: Report) -> dict[str, str]:
-    """By id, of the benchmarks that were profiled."""
+    """``functions_text`` of each benchmark that was profiled, by id."""
     texts = {each.name: functions_text(each) for each in report.verdicts}
     return {name: text for name, text in texts.items() if text}
 
@@ -54,5 +54,5 @@ def _function(function: SlowerFunction) -> str:
     place = f" ({printable(function.file)}:{function.line})" if function.file else ""
     shares = f"{100 * function.base:.0f} % -> {100 * function.candidate:.0f} %"
     if min(function.base, function.candidate) > WHOLE:
-        shares = "all of it in both sides, with the compiled code that it calls"
+        shares = "all time in both sides, including the compiled code that it calls"
     return f"{printable(function.name)}{place}: {shares}"

@@ -14,7 +14,7 @@ from tlbench.report.gate_words import NOTHING, explanation, numbers
 if TYPE_CHECKING:
     from tlbench.gate.verdict import Report, Status, Verdict
 
-#: Name of the suite, and of the class of what belongs to no file.
+#: Name of the suite, and class name of benchmarks without a file.
 SUITE = "tlbench gate"
 #: Element by verdict; one that passes has none.
 ELEMENTS: dict[Status, str] = {
@@ -27,10 +27,10 @@ COUNTERS = {"failure": "failures", "error": "errors", "skipped": "skipped"}
 
 
 def gate_junit(report: Report) -> str:
-    """One testcase a benchmark; a gate without any has one with an error.
+    """One testcase per benchmark; a gate without benchmarks has one testcase with an error.
 
-    The suite's time is the gate's; testcases have none, as all benchmarks share process pairs.
-    To be written as UTF-8.
+    The suite's time is the gate's. Testcases have no time, because all benchmarks share process
+    pairs. The text must be written as UTF-8.
     """
     cases = [_case(each) for each in report.verdicts]
     if not cases and not report.all_new:
@@ -60,7 +60,7 @@ def _case(verdict: Verdict) -> ET.Element:
     case = ET.Element("testcase", {key: printable(text) for key, text in attributes.items()})
     tag, details = ELEMENTS.get(verdict.status, "system-out"), {}
     if tag != "system-out":
-        # GitLab shows of a skipped test nothing but its message.
+        # Of a skipped test, GitLab shows only the message.
         reason = explanation(verdict) if tag == "skipped" else printable(verdict.reason)
         details = {"message": reason, "type": verdict.status}
     lines = filter(None, [explanation(verdict), numbers(verdict), functions_text(verdict)])

@@ -33,27 +33,27 @@ if TYPE_CHECKING:
 
     from tlbench.gate.verdict import Report, Status, Verdict
 
-#: First line of a summary, not shown: by it a workflow finds the comment that it updates.
+#: First line of a summary, not shown: a workflow finds the comment that it updates by this line.
 MARKER = "<!-- tlbench gate -->"
 #: Most characters of a summary; a comment on GitHub has at most 65,536.
 LIMIT = 60_000
-#: Characters that each of the tables and lists has at most; there are four.
+#: Most characters of each of the tables and lists; there are four.
 ROOM = 12_000
-#: Columns of a name, and characters of another text, before they are written for Markdown.
+#: Most columns of a name, and characters of another text, before they are written for Markdown.
 NAME_WIDTH, TEXT_WIDTH = 100, 400
-#: So many notes are not folded.
+#: Most notes that are not folded.
 FEW_NOTES = 5
-#: Of the tables.
+#: Headings of the tables.
 HEADINGS = ("benchmark", "change", "interval", "n", "tolerance", "top-1", "verdict")
 ALIGNMENTS = ("---", *["---:"] * 5, "---")
 MARKS: dict[Status, str] = {"pass": "✓", "fail": "✗", "inconclusive": "?", "not comparable": "?"}
 
 
 def gate_markdown(report: Report) -> str:
-    """The verdict, the benchmarks that matter, and folded what passes, notes and meanings.
+    """The verdict and the benchmarks that matter; folded: those that pass, notes and meanings.
 
     At most ``LIMIT`` characters; a sentence says what is left out. The first line is ``MARKER``.
-    Nothing that a file, an arm or a test says is taken for Markdown or HTML.
+    No text from a file, an arm or a test is interpreted as Markdown or HTML.
     """
     names = {key: as_code(name) for key, name in _names(report).items()}
     ordered = by_gravity(report.verdicts)
@@ -113,7 +113,7 @@ def _row(cells: Sequence[str]) -> str:
 
 
 def _fitting(lines: Sequence[str], before_rest: str = "") -> str:
-    """As many of the first lines as have room, and how many are left out."""
+    """As many of the first lines as fit, and how many are left out."""
     ends = list(accumulate(len(line) + 1 for line in lines))
     shown = bisect_right(ends, ROOM)
     rest = len(lines) - shown

@@ -1,4 +1,4 @@
-"""In which order a gate's verdicts are shown, and which of them are folded into a line."""
+"""The order in which a gate's verdicts are shown, and which of them are folded into a line."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ if TYPE_CHECKING:
 
     from tlbench.gate.verdict import Status, Verdict
 
-#: Rows of a table, beyond which those that say little are folded.
+#: Rows of a table beyond which less important ones are folded.
 ROWS = 20
-#: From the most to the least grave; what became faster comes before the rest of what passes.
+#: From the most to the least severe; of passes, those that became faster come first.
 GRAVITY: tuple[Status, ...] = ("fail", "not comparable", "inconclusive", "pass")
 
 
 def by_gravity(verdicts: Iterable[Verdict]) -> list[Verdict]:
-    """The gravest verdicts first, and within them the largest changes; without one comes first."""
+    """The most severe verdicts first; of equal ones, those without a change, then the largest."""
     return sorted(
         verdicts, key=lambda each: (GRAVITY.index(each.status), not each.faster, -_size(each))
     )
 
 
 def folded(verdicts: Iterable[Verdict]) -> tuple[list[Verdict], list[Verdict]]:
-    """Verdicts by gravity: those that are shown, and those beyond ``ROWS`` that are folded.
+    """Verdicts by severity: those that are shown, and those beyond ``ROWS`` that are folded.
 
-    What fails, or doesn't pass and has figures, is always shown.
+    A fail is always shown, and so is a verdict with figures that isn't a pass.
     """
     ordered = by_gravity(verdicts)
     quiet = [each for each in ordered if each.status == "pass" or not _has_news(each)]
@@ -41,7 +41,7 @@ def folded(verdicts: Iterable[Verdict]) -> tuple[list[Verdict], list[Verdict]]:
 
 
 def folded_texts(verdicts: Iterable[Verdict]) -> list[str]:
-    """What is folded, in a line per verdict: ``and 116 more pass: -0.8 % to +1.2 %``."""
+    """Folded benchmarks, one line per verdict: ``and 116 more pass: -0.8 % to +1.2 %``."""
     hidden = list(verdicts)
     counts = Counter(each.status for each in hidden)
     ratios = [each.estimate.ratio for each in hidden if each.estimate]

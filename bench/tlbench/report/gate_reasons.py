@@ -1,4 +1,4 @@
-"""Below a gate's table: why, what to do about it, and what else is to be known."""
+"""The lines below a gate's table: reasons, what would decide it, and notes."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
     from tlbench.gate.advice import Advice
     from tlbench.gate.verdict import Report, Verdict
 
-#: Benchmarks that are named of those with the same reason, and reasons of the same verdict.
+#: Most benchmarks that are named per reason, and most reasons per verdict.
 MOST = 10
 #: How a slowdown's reason begins.
 _SIZE = re.compile(r"^(slower by \S+ %|\S+x slower)(?=[,;])")
 
 
 def report_names(report: Report) -> dict[str, str]:
-    """Short names of a report's benchmarks, those that notes are about among them."""
+    """Short names of a report's benchmarks, including those in notes."""
     noted = (name for name, text in map(_note_parts, report.notes) if text)
     return short_names(dict.fromkeys([*(each.name for each in report.verdicts), *noted]))
 
@@ -39,15 +39,15 @@ def reason_lines(
     *,
     everything: bool = False,
 ) -> list[str]:
-    """Why benchmarks don't pass, the gravest first, and what would decide the inconclusive ones.
+    """Why benchmarks don't pass, most severe first, and what would decide inconclusive ones.
 
     Benchmarks with the same reason share a line.
 
     Args:
-        report: A gate's.
-        names: How benchmarks' names are written, by id.
-        as_text: How any other text is written.
-        everything: Say all reasons and name all benchmarks, however many.
+        report: A gate's report.
+        names: Names of benchmarks as they are written, by id.
+        as_text: Makes the written form of any other text.
+        everything: Show all reasons and name all benchmarks, however many.
     """
     most = len(report.verdicts) if everything else MOST
     by_status: dict[str, dict[str, list[Verdict]]] = {}
@@ -72,7 +72,7 @@ def note_lines(
     *,
     everything: bool = False,
 ) -> list[str]:
-    """A report's notes, where benchmarks of which the same is said share one; as above."""
+    """A report's notes; benchmarks with the same note share a line. Arguments as above."""
     kinds: dict[str, list[str]] = {}
     for note in report.notes:
         kinds.setdefault(_note_parts(note)[1] or note, []).append(note)
@@ -87,7 +87,7 @@ def note_lines(
 
 
 def _note_parts(note: str) -> tuple[str, str]:
-    """What a note is about, such as a benchmark, and what it says of it, if it has both."""
+    """The subject of a note, such as a benchmark, and its text; empty if it has no subject."""
     name, _, text = note.partition(": ")
     return name, text
 
@@ -101,18 +101,18 @@ def _reason_line(
 ) -> str:
     first = verdicts[0]
     reason = kind if len(verdicts) > 1 else first.reason
-    # Of what was timed the table has the names and the figures.
+    # The table has the names and figures of benchmarks that were timed.
     named = 0 if first.status == "inconclusive" or kind != first.reason else most
     return _line([names[each.name] for each in verdicts], as_text(printable(reason)), named)
 
 
 def _kind(verdict: Verdict) -> str:
-    """The reason, of a slowdown without its size."""
+    """The reason, without the size of a slowdown."""
     return _SIZE.sub("slower", verdict.reason)
 
 
 def _line(names: list[str], text: str, most: int) -> str:
-    """One benchmark and what is said of it, or how many, with so many of their names at most."""
+    """A text about one benchmark, or about several, with at most ``most`` of their names."""
     if len(names) == 1:
         return f"{names[0]}: {text}"
     rest = ", …" if len(names) > most else ""
@@ -120,7 +120,7 @@ def _line(names: list[str], text: str, most: int) -> str:
 
 
 def _advice(advice: Advice) -> list[str]:
-    """In one paragraph, or none."""
+    """The advice in one paragraph, or none."""
     sentences = []
     if advice.detectable:
         ends = dict.fromkeys(map(slowdown_text, advice.detectable))
@@ -150,6 +150,6 @@ def _benchmarks(count: int) -> str:
 
 
 def _rounded_up(seconds: float) -> int:
-    """To two digits."""
+    """Rounded up to two digits."""
     unit: int = 10 ** max(0, math.floor(math.log10(max(seconds, 1))) - 1)
     return math.ceil(seconds / unit) * unit

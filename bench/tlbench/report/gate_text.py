@@ -36,18 +36,18 @@ if TYPE_CHECKING:
 
     from tlbench.gate.verdict import Report, Verdict
 
-#: Of the table on the terminal.
+#: Headings of the table on the terminal.
 COLUMN_NAMES = ("benchmark", "change", "interval", "n", "tol.", "verdict")
-#: Columns of a name in a sentence, so that it isn't broken.
+#: Most columns of a name in a sentence, so that it isn't broken.
 NAME_WIDTH = WIDTH - 8
-#: Of statuses in capitals.
+#: Colours of statuses.
 COLOURS = {"PASS": "green", "FAIL": "red", "INCONCLUSIVE": "yellow", "NOT COMPARABLE": "yellow"}
 
 
 def gate_table(report: Report, fold: str | None = None) -> list[str]:
     """Lines of at most 80 columns: the sides, benchmarks, reasons, notes, and the verdict.
 
-    ``fold`` is the option that shows everything, where much of what passes is folded without it.
+    ``fold`` is the option that shows everything; None folds nothing.
     """
     shown, hidden = folded(report.verdicts) if fold else (by_gravity(report.verdicts), [])
     whole = report_names(report)
@@ -71,7 +71,7 @@ def gate_table(report: Report, fold: str | None = None) -> list[str]:
 
 
 def _rows(verdicts: Sequence[Verdict], names: Mapping[str, str]) -> list[str]:
-    """The table; a name that is too wide for its column has a line of its own before its row."""
+    """The table; a name that is too wide for its column has its own line before its row."""
     counted = instructions_counted(verdicts)
     heading_cells = (*COLUMN_NAMES[:-1], *["instructions"] * counted, COLUMN_NAMES[-1])
     rows = [
@@ -97,7 +97,7 @@ def gate_explanation() -> list[str]:
 
 
 def gate_json(report: Report) -> dict[str, Any]:
-    """The report as JSON; what isn't known, or no finite number, is null.
+    """The report as JSON; an unknown value, or a number that isn't finite, is null.
 
     Keys: ``verdict``, ``exit_code``, ``base``, ``head``, ``seconds``, ``notes`` (texts), and
     ``benchmarks``, each with ``name``, ``verdict``, ``reason``, ``tolerance`` (a share),
@@ -107,8 +107,8 @@ def gate_json(report: Report) -> dict[str, Any]:
     ``head``, per call) and ``profile`` (``tool`` and ``functions``, each with ``name``, ``file``,
     ``line``, ``base`` and ``head`` (shares), ``seconds`` per call that were added); and
     ``loaded``, by side the packages that were imported, each with ``file``, ``version`` and
-    ``compiled`` (names of modules). ``head`` is of the candidate; else they mean what the
-    attributes of ``tlbench.gate.verdict``'s types of these names do.
+    ``compiled`` (names of modules). ``head`` is the candidate's value. The other keys mean the same
+    as the attributes of these names in ``tlbench.gate.verdict``.
     """
     whole: dict[str, Any] = _finite(dataclasses.asdict(report))
     for each in whole["verdicts"]:

@@ -21,35 +21,34 @@ MEANINGS: dict[Status, str] = {
     "pass": "a slowdown as large as the tolerance is ruled out; the chance that such a slowdown "
     f"passes is at most {100 * MISS:.0f} %.",
     "inconclusive": "a slowdown, or a loss of accuracy, could be neither confirmed nor ruled out "
-    "in the time that there was.",
-    "not comparable": "nothing can be said: for instance, the benchmark vanished, is broken in the "
-    "base, or its accuracy is of other images.",
-    "fail": "a slowdown is significant, and its estimate is larger than the tolerance, or, at the "
-    "end, a slowdown as large as the tolerance could not be ruled out; or accuracy was lost; or "
-    "the benchmark is broken in the candidate only: it raises, its process dies, or it doesn't "
+    "in the available time.",
+    "not comparable": "the benchmark can't be judged: for instance, the candidate lacks it, it is "
+    "broken in the base, or its accuracy is of other images.",
+    "fail": "a slowdown is significant, and its estimate is larger than the tolerance, or, when "
+    "the gate ends, a slowdown as large as the tolerance is still possible; or accuracy was lost; "
+    "or the benchmark is broken in the candidate only: it raises, its process dies, or it doesn't "
     "end. If nothing changed, the chance that any benchmark is called slower is at most "
     f"{100 * ALARM:.0f} %.",
 }
 #: How to read the table.
 COLUMNS = (
     "The change is how much longer the candidate takes than the base, in percent, or as a factor "
-    "(3.2x) beyond a factor of two; a positive end of its interval is slower. n counts "
-    "independent pieces of evidence: process pairs, or the baseline's runs. The gate's verdict "
-    "is the most severe of its benchmarks'. Instructions are per call, counted by valgrind; they "
-    "change no verdict."
+    "(3.2x) beyond a factor of two. In its interval, + is slower. n is the number of process "
+    "pairs, or of the baseline's runs. Instructions are per call, counted by valgrind; they never "
+    "change a verdict. The gate's verdict is the most severe one of its benchmarks."
 )
-#: Confidence below which an interval is said to have less.
+#: An interval with less confidence than this is reported.
 USUAL_COVERAGE = 0.95
-#: Said in place of a table.
-NOTHING = "no benchmark could be measured in both arms"
-#: Said in place of it where that is why.
+#: In place of a table without benchmarks.
+NOTHING = "no benchmark could be measured in both sides"
+#: In place of a table if this is the reason.
 ALL_NEW = "all benchmarks are new: the base has none of them"
 
 
 def figures(verdict: Verdict) -> tuple[str, str, str, str]:
     """Change, interval, n and tolerance, such as ``1.3 % slower``, ``-0.8 .. +2.1 %``, 8, 5 %.
 
-    Dashes stand for what isn't known.
+    A dash stands for an unknown value.
     """
     estimate, tolerance = verdict.estimate, f"{100 * verdict.tolerance:.3g} %"
     if estimate is None:
@@ -74,7 +73,7 @@ def numbers(verdict: Verdict) -> str:
 
 
 def paragraph(verdict: Verdict) -> str:
-    """A verdict in a line, for the report of the test that it turned red."""
+    """A verdict in a line, for the report of the test that fails by it."""
     (name,) = short_names([verdict.name]).values()
     estimate = verdict.estimate
     p = "" if estimate is None or estimate.p is None else f", p = {estimate.p:.2g}"
@@ -88,7 +87,7 @@ def accuracies(verdict: Verdict) -> str:
 
 
 def accuracy_change(verdict: Verdict) -> str:
-    """Both accuracies, and on how many images if known; empty where there are none."""
+    """Both accuracies, and the number of images if known; empty if there are no accuracies."""
     change = verdict.accuracy
     if change is None:
         return ""
@@ -97,7 +96,7 @@ def accuracy_change(verdict: Verdict) -> str:
 
 
 def explanation(verdict: Verdict) -> str:
-    """Why, and for an inconclusive verdict what was detectable and what it would take."""
+    """The reason; if inconclusive, also what was detectable, and what would decide it."""
     parts, estimate = [printable(verdict.reason)], verdict.estimate
     if verdict.detectable is not None and math.isfinite(verdict.detectable):
         least = slowdown_text(verdict.detectable)
@@ -111,13 +110,13 @@ def explanation(verdict: Verdict) -> str:
 
 
 def counts(report: Report) -> str:
-    """How many benchmarks have which verdict, the most severe first; empty where there are none."""
+    """The number of benchmarks per verdict, the most severe first; empty without benchmarks."""
     count = Counter(each.status for each in report.verdicts)
     return ", ".join(f"{count[status]} {status}" for status in reversed(MEANINGS) if count[status])
 
 
 def duration(report: Report) -> str:
-    """How long the gate took, or nothing where that isn't known."""
+    """How long the gate took; empty if unknown."""
     return f"took {seconds(report.seconds)}" if math.isfinite(report.seconds) else ""
 
 

@@ -136,7 +136,7 @@ def test_an_option_of_two_commands_is_the_same_in_both():
     ("arguments", "message"),
     [
         (("trian",), "Error: No such command 'trian'. Did you mean 'train'? See 'tlbench --help'."),
-        (("zzz",), "Known are baseline, bisect, check"),
+        (("zzz",), "Expected baseline, bisect, check"),
         (("train", "digits", "--epoch", "2"), "'--epochs'"),
         (("train", "a", "b"), "extra argument (b). See 'tlbench train --help'."),
         (("train",), "Missing argument 'DATA'. See 'tlbench train --help'."),

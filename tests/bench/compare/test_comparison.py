@@ -238,7 +238,7 @@ def test_runs_that_no_other_is_compared_with_are_named_within_80_columns(write_r
     write_run("c.json", engine="openvino", batch_size=64)
     lines = compare("a.json", "b.json", "c.json").stderr.splitlines()
     told = " ".join(" ".join(lines).split())
-    assert "left out, since no other run is of the same job: " in told
+    assert "left out, because no other run is of the same job: " in told
     assert "openvino cpu; quick: efficientnet-lite0" in told
     assert "batch 64" in told
     assert max(map(len, lines)) <= 80

@@ -107,8 +107,8 @@ def test_a_project_that_does_not_compile_is_refused_with_the_compilers_words(
     (project / "demo" / "_speed.c").write_text("#include <no_such_header.h>\n")
     commit("broken")
     message = (
-        r"ref=HEAD: the project has to be built \(Extension in setup.py\), and that failed: pip=.: "
-        r".*no_such_header.h.*; expected a compiler and what the project requires for building, or "
+        r"ref=HEAD: the project has to be built \(Extension in setup.py\), and the build failed: "
+        r"pip=.: .*no_such_header.h.*; expected a compiler and the project's build requirements, or"
     )
     with pytest.raises(ArmError, match=message), arms(project, "ref=HEAD", "."):
         pass

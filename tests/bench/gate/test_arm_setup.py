@@ -106,7 +106,8 @@ def test_paths_that_cannot_be_alike_are_noted(both, monkeypatch):
     with both("ref=first", ".") as (base, head):
         (note,) = base.notes
         assert note.startswith(
-            f"the checkouts' paths are unlike ({base.tree.root} and {head.tree.root})"
+            f"the checkouts' paths differ in length or depth ({base.tree.root} and "
+            f"{head.tree.root}), "
         )
 
 

@@ -71,7 +71,7 @@ def broken(run, *keys, value=None):
     ("whole", "message"),
     [
         ([], "tlbench_baseline: None, expected 1"),
-        ({"benchmarks": []}, "one run's own file is no baseline"),
+        ({"benchmarks": []}, "the file of a single run is not a baseline"),
         ({"tlbench_baseline": 2, "command": [], "runs": []}, "tlbench_baseline: 2, expected 1"),
         ({"tlbench_baseline": True, "command": [], "runs": []}, "True, expected 1"),
         ({"tlbench_baseline": 1, "command": []}, "expected lists under 'command' and 'runs'"),
@@ -87,8 +87,8 @@ def test_another_file_is_no_baseline(tmp_path, whole, message):
 @pytest.mark.parametrize(
     ("keys", "value", "message"),
     [
-        (("machine_info", "tlbench"), None, "machine_info.tlbench: absent"),
-        (("machine_info",), None, "machine_info.tlbench: absent"),
+        (("machine_info", "tlbench"), None, "machine_info.tlbench: missing"),
+        (("machine_info",), None, "machine_info.tlbench: missing"),
         (("benchmarks",), {}, "no list under 'benchmarks'"),
         (("benchmarks", 0), 7, r"benchmarks\[0\]: expected fullname"),
         (("benchmarks", 0, "fullname"), None, r"benchmarks\[0\]: expected fullname"),
@@ -229,7 +229,7 @@ def test_without_arguments_it_is_our_suite_isolated(tmp_path, baseline, run):
 def test_few_runs_are_stored_with_a_warning(baseline, run):
     done, _ = baseline(run, options=("--runs", "1"))
     assert done.exit_code == 0
-    assert "a gate needs at least 3" in done.output
+    assert "a gate needs at least 3 runs" in done.output
 
 
 @pytest.mark.parametrize(
@@ -242,7 +242,7 @@ def test_few_runs_are_stored_with_a_warning(baseline, run):
         ((5, "no tests ran"), (4, "pytest found no tests")),
         (None, (4, "nothing was measured")),
         ({"benchmarks": []}, (4, "nothing was measured")),
-        ({"benchmarks": [7]}, (4, "can't be compared: machine_info")),
+        ({"benchmarks": [7]}, (4, "can't be part of a baseline: machine_info")),
         (KeyboardInterrupt, (130, "interrupted: nothing was written")),
     ],
 )
@@ -265,7 +265,7 @@ def test_a_run_of_other_software_does_not_fit(tmp_path, baseline, make_run, run)
     facts = run["machine_info"]["tlbench"] | {"python": "3.99"}
     done, _ = baseline(run, make_run({NAME: [1.0]}, facts=facts))
     assert done.exit_code == 4
-    assert "doesn't fit the first: other software (python:" in done.stderr
+    assert "doesn't match the first: other software (python:" in done.stderr
     assert not (tmp_path / "b.json").exists()
 
 

@@ -79,7 +79,7 @@ def test_it_names_the_commit_and_how_much_slower_it_is(repo, shas, tmp_path):
         ((), "Missing option '--good'"),
         (("--good", "HEAD"), "expected two"),
         (("--good", "nothing"), "--good nothing: no such commit"),
-        (("--good", "first", "--arm", "ref=main"), "ref= stands twice"),
+        (("--good", "first", "--arm", "ref=main"), "ref= is given twice"),
         (("--good", "first", "--arm", "pipe=."), "pipe"),
         (("--good", "first", "--tolerance", "5"), "expected a share"),
     ],

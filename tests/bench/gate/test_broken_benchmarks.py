@@ -122,7 +122,7 @@ BROKEN = {
     **dict.fromkeys(("dies before", "dies", "dies after"), DIES),
     **dict.fromkeys(("hangs before", "hangs", "hangs after"), HANGS),
     "expects": "raises in the {}, and its test passes: ValueError: no",
-    "never begins": "isn't run in the {}: pytest ended before it",
+    "never begins": "isn't run in the {}: pytest ended before this benchmark",
 }
 UNTIMED = {
     "skips": "skipped in the {} only: Skipped: not today",

@@ -61,7 +61,7 @@ def test_they_have_the_authors_date(repo, git, monkeypatch):
     ("good", "bad", "says"),
     [
         ("HEAD", "main", "expected two"),
-        ("HEAD", "first", "the other way round"),
+        ("HEAD", "first", "a later commit; exchange"),
         ("c", "d", "expected an ancestor, such as their merge base"),
         ("nothing", "HEAD", "--good nothing: no such commit"),
         ("first", "--all", "--bad --all: no such commit"),

@@ -116,7 +116,7 @@ TRAPS = {
     ),
     "both refs from the user's checkout": Case(
         arm("1", TREE), arm("2", Path("/tmp/abc12345")), at(TOP / "lib"), at(TOP / "lib"),
-        "both sides import demo from /home/u/demo/lib/demo/__init__.py, so that the same code",
+        "both sides import demo from /home/u/demo/lib/demo/__init__.py, so both run the same code",
     ),
     "changes that aren't seen": Case(
         arm("1", TREE), arm("1", changes="x"), at(TOP), at(TOP), "both sides import demo from"
@@ -128,7 +128,7 @@ TRAPS = {
     "built in place on one side": Case(
         arm("1", TREE), arm("2"), at(TREE), at(TOP, "demo", SPEED),
         "demo is compiled in the candidate (demo._speed) and pure Python in the other "
-        "(/tmp/xyz12345/demo/__init__.py); expected one kind: add pip=. to both arms",
+        "(/tmp/xyz12345/demo/__init__.py); expected the same kind: add pip=. to both arms",
     ),
     "a build that fell back on one side": Case(
         arm("1", TREE, own=BUILT), arm("2", own=BUILT, site=OWN[1]),

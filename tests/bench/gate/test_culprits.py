@@ -176,7 +176,7 @@ def test_a_commit_in_which_the_benchmark_raises_or_is_missing_is_passed_over():
 
     result = run(gates, 4)
     assert (result.culprits[0].found.first, result.culprits[0].found.last) == (1, 3)
-    assert result.skipped == {1: "fails in the candidate", 2: "the benchmark isn't there"}
+    assert result.skipped == {1: "fails in the candidate", 2: "the benchmark is missing"}
 
 
 def test_a_check_that_fails_is_followed_too():

@@ -179,7 +179,7 @@ def test_a_fail_names_the_function_that_became_slower(gate):
         assert each["verdict"] == "fail"
         assert each["profile"]["functions"][0]["name"] == "work"
         assert each["profile"]["functions"][0]["file"] == "bench_words.py"
-    assert "profiling what fails in both sides, about 16 s" in done.stderr
+    assert "profiling slower benchmarks in both sides, about 16 s" in done.stderr
 
 
 def test_unchanged_code_passes_after_six_pairs_in_which_arms_take_turns(gate, suite, tmp_path):
@@ -298,7 +298,7 @@ def test_too_small_a_budget_is_inconclusive_and_says_what_it_takes(gate):
         (("--base", "env.A=1", "--tolerance", "test_plain=-1%"), "-1%"),
         (("--head", "colour=red"), "colour"),
         (("--head", "threads=0"), "threads"),
-        (("--engine", "tensorflow"), "give pytest's options after --"),
+        (("--engine", "tensorflow"), "put pytest's options after --"),
     ],
 )
 def test_bad_input_is_one_line(suite, monkeypatch, arguments, message):
@@ -409,7 +409,7 @@ def test_outside_a_repository_an_interrupted_gate_cannot_be_resumed(start, suite
     process = start()
     err = interrupted(process, suite, signal.SIGTERM)
     assert process.returncode == 128 + signal.SIGTERM
-    assert "it can't be resumed" in err
+    assert "resuming needs a git repository" in err
 
 
 def test_without_sides_a_gate_says_what_it_compares():

@@ -69,7 +69,7 @@ def test_starting_over_forgets_pairs_and_the_end_leaves_no_file(journal):
 def test_a_line_that_is_none_of_ours_is_named(journal, line):
     journal.start()
     journal.path.write_text(journal.path.read_text() + line + "\n")
-    with pytest.raises(JournalError, match=r"not a gate's journal .*; delete it to start over"):
+    with pytest.raises(JournalError, match=r"can't be resumed .*; delete it to start over"):
         journal.resume()
 
 
@@ -80,7 +80,7 @@ def test_other_arms_or_options_have_another_file(tmp_path, journal):
     assert other.path != journal.path
     journal.start()
     journal.path.rename(other.path)
-    with pytest.raises(JournalError, match="another gate's"):
+    with pytest.raises(JournalError, match="belongs to another gate"):
         other.resume()
 
 

@@ -150,7 +150,7 @@ def gate(tmp_path, monkeypatch):
         done = CliRunner().invoke(main, ["gate", "--json", "--budget=0.01", *arguments])
         report = json.loads(done.stdout or "{}")
         # One pair is too few for a verdict, as a note says.
-        notes = [each for each in report.get("notes", []) if "too short a budget" not in each]
+        notes = [each for each in report.get("notes", []) if "budget is too short" not in each]
         return done, {**report, "notes": notes}
 
     return run

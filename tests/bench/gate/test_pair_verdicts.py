@@ -183,7 +183,7 @@ def test_benchmarks_that_vanish_are_verdicts_and_new_ones_notes():
 
 def test_a_tolerance_for_no_benchmark_is_noted():
     _, notes = judge(passed(), passed(), tolerances=Tolerances(named=(("b", 0.1), ("a", 0.2))))
-    assert notes == ("no benchmark matches the tolerance of b; there are a",)
+    assert notes == ("no benchmark matches the tolerance of b; the benchmarks are a",)
     _, notes = judge(passed(), passed(), tolerances=Tolerances(named=(("b", 0.1),)), new=("b",))
     assert not any("tolerance" in note for note in notes)
 

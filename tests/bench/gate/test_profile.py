@@ -82,8 +82,8 @@ def test_the_function_that_became_slower_is_named_first(arms, monkeypatch, tool)
     assert failed == (
         "bench_it.py::test_raises: not profiled: in the candidate: ValueError: not today"
     )
-    wanted = [f"profiled by cProfile, as py-spy {profile.MISSING}"] if tool == "cProfile" else []
-    assert fallback == wanted
+    why = f"profiled by cProfile, because py-spy {profile.MISSING}"
+    assert fallback == ([why] if tool == "cProfile" else [])
     assert report.status == arms[1].status
 
 
@@ -111,7 +111,7 @@ def test_where_py_spy_cannot_attach_cprofile_is_used_and_the_report_says_why(arm
     assert report.verdicts[0].profile.tool == "cProfile"
     assert report.verdicts[0].profile.functions[0].name == "parse"
     assert report.notes[-1].startswith(
-        "profiled by cProfile, as py-spy can't look into the arm's process: "
+        "profiled by cProfile, because py-spy can't trace the arm's process: "
     )
 
 
@@ -163,7 +163,7 @@ def test_the_three_largest_slowdowns_are_profiled_and_others_are_named(monkeypat
     done = profile.with_profiles(FakeGate(None), report)
     assert asked == ["e", "b", "c"]
     assert [each.name for each in done.verdicts if each.profile] == ["b", "c", "e"]
-    assert done.notes == ("not profiled, as only the 3 largest slowdowns are: a, d",)
+    assert done.notes == ("not profiled, because only the 3 largest slowdowns are: a, d",)
 
 
 @pytest.mark.parametrize(

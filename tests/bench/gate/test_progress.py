@@ -83,7 +83,7 @@ def test_of_many_the_largest_change_has_room():
         (Outlook(14, 500.0), "plan: room for up to 14 pairs; verdicts from pair 6"),
         (
             Outlook(3, 1234.5),
-            "too short a budget: room for 3 of at least 6 pairs; use --budget 1235",
+            "the budget is too short: room for 3 of at least 6 pairs; use --budget 1235",
         ),
     ],
 )

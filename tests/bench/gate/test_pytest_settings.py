@@ -213,8 +213,9 @@ def test_the_same_options_count_from_the_environment_and_the_command_line(run, p
     flags = ("--benchmark-skip", "--gate=missing.json")
     session = run(project(), *flags, "test_a.py", **environ)
     assert outcomes(session)[NAMES[1]] == "passed"
-    note = "pytest options that are switched off in a gate: -n (benchmarks take turns), {}"
-    assert session.notes == [note.format("--gate, --benchmark-skip")]
+    reason = "benchmarks run one after the other"
+    note = f"pytest options that the gate overrides: -n ({reason}), --gate, --benchmark-skip"
+    assert session.notes == [note]
 
 
 def test_plugins_that_are_not_loaded_by_themselves_are(run, project):
@@ -378,7 +379,7 @@ def test_benchmarks_for_codspeed_alone_are_noted(run, project):
     session = run(project({"test_c.py": CODSPEED}), "test_c.py")
     assert outcomes(session) == {"test_c.py::test_timed": "passed"}
     (note,) = session.notes
-    assert note.startswith("2 tests aren't timed, such as test_marked: pytest-codspeed's marker")
+    assert note.startswith("2 tests aren't timed, such as test_marked: the gate ignores pytest-cod")
 
 
 #: A plugin that runs each failed test again, and one that nobody has heard of.
@@ -462,7 +463,7 @@ def test_a_whole_gate_says_what_it_switched_off(project, tmp_path):
     )  # fmt: skip
     report = json.loads(done.stdout)
     assert [each["verdict"] for each in report["benchmarks"]].count("inconclusive") == 2
-    end = ": -n (benchmarks take turns), --cov, -x, --benchmark-json"
+    end = ": -n (benchmarks run one after the other), --cov, -x, --benchmark-json"
     assert [note.endswith(end) for note in report["notes"]].count(True) == 1
     assert {each.name for each in folder.iterdir()} <= {*PROJECT, "pytest.ini", "__pycache__"}
 

@@ -106,9 +106,10 @@ def test_a_name_that_no_benchmark_has_is_known(texts, missing):
 def test_a_note_names_the_closest_benchmarks_that_there_are():
     names = [f"a.py::test_{name}" for name in ("find", "sort", "a", "b", "c", "d", "e", "f")]
     (note,) = unmatched(parse_tolerances(["test_srot=1%"], None), names)
-    assert note.startswith("no benchmark matches the tolerance of test_srot; there are test_sort, ")
+    start = "no benchmark matches the tolerance of test_srot; the benchmarks are test_sort, "
+    assert note.startswith(start)
     assert note.endswith(" and 3 more")
     (note,) = unmatched(parse_tolerances(["test_srot=1%"], None), names[:2])
-    assert note.endswith("; there are test_sort, test_find")
+    assert note.endswith("; the benchmarks are test_sort, test_find")
     (note,) = unmatched(parse_tolerances(["test_srot=1%"], None), [])
-    assert note.endswith("; there is none")
+    assert note.endswith("; there are no benchmarks")

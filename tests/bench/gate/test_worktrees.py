@@ -97,13 +97,13 @@ def test_a_submodule_that_the_user_has_not_populated_is_left_empty(nested, repo,
     said = []
     with worktree(repo, "main", "base", store, say=said.append) as tree:
         assert list((tree.root / "vendor" / "outer").iterdir()) == []
-    assert said == [f"submodule vendor/outer: left empty, as it is in {repo}"]
+    assert said == [f"submodule vendor/outer: empty, because it is empty in {repo}"]
 
 
 def test_a_submodules_commit_that_is_not_there_is_named(nested, repo, git, store):
     git("update-index", "--cacheinfo", f"160000,{'1' * 40},vendor/outer")
     git("commit", "-qm", "a commit that nobody has")
-    expected = f"vendor/outer: .* lacks the commit 111111111111; expected it: git -C {nested} fetch"
+    expected = f"vendor/outer: .* lacks the commit 111111111111; get it by: git -C {nested} fetch"
     with pytest.raises(ArmError, match=expected), worktree(repo, "HEAD", "base", store):
         pass
     assert trees(git) == [str(repo)]

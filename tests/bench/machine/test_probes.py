@@ -172,7 +172,7 @@ def test_the_tables_fit_the_terminal_and_end_with_the_peak(monkeypatch):
 
 def test_a_probe_that_did_not_get_its_cpus_is_said_to_be_too_low():
     (line,) = peak_lines([Probe("matmul", "tensorflow", 2, 50.0, 40.0, 9, 1.0, 2048)])
-    assert line == "peak with 2 threads: 50.0 GFLOP/s by tensorflow; too low: it got 1.0 CPUs"
+    assert line == "peak with 2 threads: 50.0 GFLOP/s by tensorflow; too low: it got only 1.0 CPUs"
 
 
 def test_a_failed_probe_is_one_line(monkeypatch):

@@ -33,7 +33,7 @@ def test_the_functions_are_named_with_their_shares_and_the_tool():
     assert functions_text(PROFILED) == TEXT
     assert functions_text(FAILED) == ""
     nothing = dataclasses.replace(FAILED, profile=ProfileChange("cProfile", ()))
-    assert functions_text(nothing) == ("no function's time grew clearly in its profile (cProfile)")
+    assert functions_text(nothing) == "no function became clearly slower in its profile (cProfile)"
 
 
 def test_a_function_that_is_all_of_it_has_no_shares():
@@ -43,8 +43,8 @@ def test_a_function_that_is_all_of_it_has_no_shares():
         dataclasses.replace(FAILED, profile=ProfileChange("cProfile", (function,)))
     )
     assert text == (
-        "time grew most in test_find (bench.py:5): all of it in both sides, with the compiled code "
-        "that it calls (cProfile)"
+        "time grew most in test_find (bench.py:5): all time in both sides, including the compiled "
+        "code that it calls (cProfile)"
     )
 
 

@@ -128,7 +128,7 @@ def test_markdown_of_a_gate_without_benchmarks_says_so():
     page = rendered(report_of(notes=("test_x: skipped in both",)))
     assert page.rows == []
     assert "Gate: NOT COMPARABLE" in page.text
-    assert "No benchmark could be measured in both arms." in page.text
+    assert "No benchmark could be measured in both sides." in page.text
     assert "test_x: skipped in both" in page.text
 
 

@@ -83,7 +83,7 @@ def test_a_gate_explains_its_verdicts_and_columns():
     for status in ("PASS", "FAIL", "INCONCLUSIVE", "NOT COMPARABLE"):
         assert f"{status}: " in text
     assert "at most 1 %" in text
-    assert "n counts independent pieces of evidence" in text
+    assert "n is the number of process pairs" in text
 
 
 @pytest.mark.parametrize(
@@ -118,7 +118,7 @@ def test_an_explanation_says_what_it_would_take(verdict, text):
 def test_a_gate_without_benchmarks_says_so():
     assert gate_table(report_of()) == [
         "HEAD against main",
-        "no benchmark could be measured in both arms",
+        "no benchmark could be measured in both sides",
         "verdict: NOT COMPARABLE",
     ]
 

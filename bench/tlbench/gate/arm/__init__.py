@@ -1,9 +1,9 @@
-"""Inside an arm's process: every round of every pytest-benchmark benchmark waits for its turn.
+"""Inside an arm's process: every round of every pytest-benchmark benchmark waits for an order.
 
-A pytest plugin that imports nothing of this project, and runs on Python 3.9 and later, since the
-arm may be another environment, or another version of this project: the gate copies this package
-beside the arm's packages under a name of its own. It talks to the gate over two pipes in lines of
-JSON, whose file descriptors are in ``TLBENCH_ARM``. The gate's side is ``tlbench.gate.pair``.
+This pytest plugin imports nothing of this project and runs on Python 3.9 and later, because the arm
+may be another environment, or another version of this project. The gate copies this package, under
+another name, to a folder on the arm's import path. Plugin and gate exchange lines of JSON over two
+pipes, whose file descriptors are in ``TLBENCH_ARM``. The gate's side is ``tlbench.gate.pair``.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ from .turns import Turns, take_turns
 if TYPE_CHECKING:
     from typing import Any
 
-#: What the plugin is registered as; ``tlbench.suite.session`` looks for it.
+#: Name by which the plugin is registered; ``tlbench.suite.session`` looks for it.
 NAME = "tlbench-turns"
-#: What the overrides are registered as.
+#: Name by which the overrides are registered.
 OVERRIDES = "tlbench-overrides"
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_addoption(pluginmanager: pytest.PytestPluginManager) -> None:
-    """Override the user's settings, from before they are parsed."""
-    ask_first()  # before pytest's own finder, which looks through the path for its plugins
+    """Override the user's settings before they are parsed."""
+    ask_first()  # before pytest's own finder, which searches the path for plugins
     pluginmanager.register(Overrides(), OVERRIDES)
 
 

@@ -1,7 +1,7 @@
-"""What an arm has: its benchmarks, files that can't be imported, arguments that it lacks.
+"""The collection of an arm: its benchmarks, files that can't be imported, missing arguments.
 
-Messages to the gate: ``importing`` before and after each file, since that may end the process;
-``collected``. Then the gate says which benchmarks to ``run``.
+Messages to the gate: ``importing`` before and after each file, because an import may end the
+process; then ``collected``. The gate answers which benchmarks to ``run``.
 """
 
 from __future__ import annotations
@@ -25,8 +25,9 @@ class Collection:
     """The plugin; ``notes`` are lines for the user.
 
     Attributes:
-        broken: Outcome, ``failed`` or ``skipped``, and reason of what couldn't be imported, by id.
-        missing: Arguments that lead to nothing here, relative to where pytest started.
+        broken: By id, outcome (``failed`` or ``skipped``) and reason of a file or test that
+            couldn't be imported.
+        missing: Arguments that name nothing in this arm, relative to the folder of pytest's start.
     """
 
     def __init__(self, line: Line, notes: list[str]) -> None:
@@ -37,12 +38,12 @@ class Collection:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_configure(self, config: pytest.Config) -> None:
-        """What can't be imported in one arm is reported, and doesn't end the session."""
+        """Report files that can't be imported, without ending the session."""
         config.option.continue_on_collection_errors = True
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_collection(self, session: pytest.Session) -> Generator[None, object, object]:
-        """Collect what there is, where an argument names what only the other arm has."""
+        """Collect without arguments that name something that only the other arm has."""
         config = session.config
         if not config.option.pyargs:
             gone = [each for each in config.args if not _path(config, each).exists()]
@@ -60,7 +61,7 @@ class Collection:
     def pytest_make_collect_report(
         self, collector: pytest.Collector
     ) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
-        """Say what is imported, and remember why it can't be."""
+        """Send which file is imported, and remember why it can't be."""
         name, is_file = collector.nodeid, isinstance(collector, pytest.File)
         if name in self.left_out:
             collector.collect = list  # type: ignore[method-assign] # it ended a process before
@@ -85,7 +86,7 @@ class Collection:
     def pytest_collection_modifyitems(
         self, config: pytest.Config, items: list[pytest.Item]
     ) -> None:
-        """Send which benchmarks there are, and run those that the gate wants, in its order."""
+        """Send the list of benchmarks, and run those that the gate wants, in its order."""
         known = {
             each.nodeid: each for each in items if "benchmark" in getattr(each, "fixturenames", ())
         }
@@ -103,7 +104,7 @@ class Collection:
         items[:] = chosen
 
     def _leave_out(self, config: pytest.Config, gone: list[str]) -> None:
-        """Go on without these arguments; those of a file that can't be imported aren't missing."""
+        """Drop these arguments; those in a file that can't be imported aren't missing."""
         config.args = [each for each in config.args if each not in gone]
         broken = [config.rootpath / name.partition("::")[0] for name in self.broken if name]
         for each in gone:
@@ -123,7 +124,7 @@ def _path(config: pytest.Config, argument: str) -> Path:
 
 
 def _lacks(config: pytest.Config, argument: str, error: pytest.UsageError) -> bool:
-    """Whether pytest says that an argument names a test that isn't there."""
+    """Whether pytest says that an argument names a test that doesn't exist."""
     _, *names = _split(argument)
     short = "::".join((str(_path(config, argument)), *names))
     whole = short + argument[len(argument.partition("[")[0]) :]  # as pytest before 9 has it
@@ -136,7 +137,7 @@ def _lacks(config: pytest.Config, argument: str, error: pytest.UsageError) -> bo
 
 
 def _reason(error: BaseException) -> str:
-    """The exception that is behind pytest's own, or what pytest says."""
+    """The cause of pytest's own exception, or else pytest's message."""
     if isinstance(error, pytest.Collector.CollectError):
         if error.__cause__ is None:
             return first_line(error).partition(": ")[2]
@@ -145,14 +146,14 @@ def _reason(error: BaseException) -> str:
 
 
 def _only_marked(items: list[pytest.Item]) -> list[str]:
-    """What to say of tests that pytest-codspeed times and the gate doesn't, in at most a line."""
+    """At most one note, on tests that pytest-codspeed times and the gate doesn't."""
     names = [each.name for each in items if _is_codspeed(each)]
     if not names:
         return []
     tests = "1 test isn't" if len(names) == 1 else f"{len(names)} tests aren't"
     note = (
-        f"{tests} timed, such as {names[0]}: pytest-codspeed's marker and fixture don't count; "
-        "expected the fixture 'benchmark', as in def test_f(benchmark): benchmark(f)"
+        f"{tests} timed, such as {names[0]}: the gate ignores pytest-codspeed's marker and "
+        "fixture; expected the fixture 'benchmark', as in def test_f(benchmark): benchmark(f)"
     )
     return [note]
 

@@ -1,8 +1,8 @@
-"""What pip installed for an arm is imported from there, wherever else such modules lie.
+"""Packages that pip installed for an arm are imported from there, before any other copy.
 
-This file is copied into the arm's environment, which starts with it, and imports nothing but the
+This file is copied into the arm's environment, which imports it at its start; it imports only the
 standard library. pytest puts folders of a checkout first on the path, ``python -m`` the working
-directory, a user's ``PYTHONPATH`` others: all of them may have an unbuilt copy of the same package.
+directory, ``PYTHONPATH`` others: all of them may have an unbuilt copy of the same package.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 
-#: Packages within a package that have what is run, not what is measured.
+#: Packages within a package with tests, which run the code that is measured.
 TESTS = ("bench", "benchmark", "benchmarks", "test", "tests")
 
 
 class InstalledFirst:
     """A finder of exactly these modules, such as ``numpy`` or ``google.protobuf``, in one folder.
 
-    Parents of dotted names are namespace packages, which others may have parts of. Tests within
-    such a package are those of the checkout, if that has them: pytest names files there.
+    Parents of dotted names are namespace packages, which other folders may have parts of. Tests
+    within a package are imported from the checkout, if it has them: pytest's arguments are there.
     """
 
     def __init__(self, site: str, names: Iterable[str]) -> None:

@@ -1,7 +1,7 @@
 """Count instructions of a benchmark's calls, in a process that runs under valgrind's callgrind.
 
-A program asks valgrind for something by instructions that do nothing elsewhere (valgrind.h,
-"client requests"). They are written into a page of memory, as an arm has no compiler.
+A program sends requests to valgrind by instructions that have no effect elsewhere (valgrind.h,
+"client requests"). They are written into a page of memory, because an arm may have no compiler.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ CALLGRIND = ord("C") << 24 | ord("T") << 16
 ZERO, DUMP_AT, START, STOP = (CALLGRIND + number for number in (1, 3, 4, 5))
 #: Names of counts in callgrind's files, also known to ``tlbench.gate.instructions``.
 CALLS, NONE = (ctypes.create_string_buffer(name) for name in (b"calls", b"none"))
-#: Seconds of other threads that are no evidence: clocks of processes tick.
+#: Seconds of other threads that don't count: the clocks of processes are coarse.
 TICK_S = 0.02
 
 
@@ -45,10 +45,10 @@ def count_calls(
 ) -> dict[str, Any]:
     """Count ``parts`` of ``iterations`` calls, after as many to warm up, into files of callgrind.
 
-    Nothing is counted where others than this thread do more than a share ``others`` of the work.
+    Nothing is counted if other threads and processes do more than a share ``others`` of the work.
 
     Returns:
-        This process's id, and the share of the others.
+        This process's id, and the share of other threads and processes.
     """
     request = ClientRequests(CODE[platform.machine()])
     if not request(RUNNING_ON_VALGRIND):
@@ -63,7 +63,7 @@ def count_calls(
 
     def counted(*what: Any) -> None:  # noqa: ANN401
         request(START)
-        request(ZERO)  # which callgrind otherwise has only in part after a start
+        request(ZERO)  # after a start, callgrind's counts are only partly zero
         timed_calls(*what)
         request(DUMP_AT, ctypes.addressof(CALLS if what[-1] else NONE))
         request(STOP)
@@ -75,15 +75,15 @@ def count_calls(
         if others <= order["others"]:
             gc.collect()
             run(counted)
-            counted(target, (), {}, 0)  # what is counted beside the calls, in each part
+            counted(target, (), {}, 0)  # instructions of each part that aren't those of the calls
     return {"pid": os.getpid(), "others": others}
 
 
 class ClientRequests:
-    """Ask valgrind for something.
+    """Send requests to valgrind.
 
     Raises:
-        OSError: There can be no such page, as on some hardened systems.
+        OSError: The system allows no page that is writable and executable.
     """
 
     def __init__(self, code: str) -> None:
@@ -94,7 +94,7 @@ class ClientRequests:
         self._function = ctypes.CFUNCTYPE(ctypes.c_size_t, ctypes.c_void_p)(address)
 
     def __call__(self, number: int, argument: int = 0) -> int:
-        """Valgrind's answer, or 0 where there is no valgrind."""
+        """Valgrind's answer, or 0 outside valgrind."""
         values = (ctypes.c_size_t * 6)(number, argument)
         return int(self._function(ctypes.addressof(values)))
 
@@ -106,7 +106,7 @@ def _clocks() -> tuple[float, float, float]:
 
 
 def _others(before: tuple[float, ...], after: tuple[float, ...]) -> float:
-    """Which share of the time between others than this thread worked."""
+    """The share of the work between two readings that other threads and processes did."""
     spent = (end - start for start, end in zip(before, after))  # noqa: B905 - Python 3.9
     thread, process, children = spent
     others = process - thread + children

@@ -16,7 +16,7 @@ TOOLS = range(6)
 
 @contextmanager
 def paused() -> Iterator[None]:
-    """No tracer, profiler or monitoring tool sees this thread, nor threads that it starts."""
+    """Pause every tracer, profiler and monitoring tool, for this thread and threads it starts."""
     hooks = {
         sys.settrace: sys.gettrace(),
         sys.setprofile: sys.getprofile(),
@@ -39,7 +39,7 @@ def paused() -> Iterator[None]:
 
 
 def _of_threads(kind: str) -> object:
-    """What new threads are traced or profiled by; Python 3.9 has no public way to ask."""
+    """The hook that traces or profiles new threads; Python 3.9 has no public way to ask."""
     return getattr(threading, f"_{kind}_hook", None)
 
 

@@ -1,4 +1,4 @@
-"""The line to the gate."""
+"""The connection to the gate."""
 
 from __future__ import annotations
 
@@ -6,26 +6,26 @@ import json
 import os
 from typing import Any
 
-#: Exit status where the gate is gone.
+#: Exit code if the gate has ended.
 ORPHANED = 70
 
 
 class Line:
-    """Messages to and from the gate: descriptors of pipes to read from and to write to, ``"3,4"``.
+    """Messages to and from the gate, over pipes with descriptors to read and to write: ``"3,4"``.
 
-    The gate's first message, which is there from the start, is ``settings``.
+    The gate's first message is ``settings``; it is sent before this process starts to read.
     """
 
     def __init__(self, descriptors: str) -> None:
         read, write = (int(each) for each in descriptors.split(","))
-        for each in (read, write):  # the end of this process is to be seen while its children live
+        for each in (read, write):  # so that this process's end closes them, not its children's
             os.set_inheritable(each, False)  # noqa: FBT003 - its signature
         self._in = os.fdopen(read, encoding="utf-8")
         self._out = os.fdopen(write, "w", encoding="utf-8")
         self.settings = self.hear()
 
     def tell(self, **message: Any) -> None:  # noqa: ANN401 - JSON
-        """Send a message; where the gate is gone, end at once."""
+        """Send a message; end this process if the gate has ended."""
         try:
             self._out.write(json.dumps(message, default=str) + "\n")
             self._out.flush()
@@ -33,7 +33,7 @@ class Line:
             os._exit(ORPHANED)
 
     def hear(self) -> dict[str, Any]:
-        """Wait for a message; where the gate is gone, end at once."""
+        """Wait for a message; end this process if the gate has ended."""
         text = self._in.readline()
         if not text:
             os._exit(ORPHANED)

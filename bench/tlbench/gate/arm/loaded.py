@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection
     from types import ModuleType
 
-#: Packages that run the benchmarks, and are none of what is measured.
+#: Packages that run the benchmarks and aren't measured.
 RUNNING = {"__main__", "_pytest", "pytest", "pytest_benchmark", "tlbench_arm", "tlbench_installed"}
 #: Modules by which packages that are installed editable are found: ``__editable___x_finder`` of
 #: setuptools, ``_editable_impl_x`` of hatchling, ``_x_editable_loader`` of meson-python.
@@ -31,9 +31,9 @@ _INSTALLED = ("site-packages", "dist-packages")
 def loaded_packages(tests: Collection[str]) -> dict[str, dict[str, Any]]:
     """File, version (None if unknown) and compiled modules of each package that was imported.
 
-    By its name, such as ``numpy``, or ``google.protobuf`` where ``google`` is a namespace package.
-    Neither the standard library is among them, nor what runs the benchmarks, nor files of tests,
-    whose paths are given.
+    By its name, such as ``numpy``, or ``google.protobuf`` if ``google`` is a namespace package.
+    Without the standard library, the packages that run the benchmarks, and files of tests, whose
+    paths are ``tests``.
     """
     files = _files(tests)
     packages: dict[str, dict[str, Any]] = {}
@@ -52,7 +52,7 @@ def loaded_packages(tests: Collection[str]) -> dict[str, dict[str, Any]]:
 
 
 def _files(tests: Collection[str]) -> dict[str, str]:
-    """Of all modules in question."""
+    """Files of these packages' modules, by the module's name."""
     files = {}
     for name, module in list(sys.modules.items()):
         file = vars(module).get("__file__") if hasattr(module, "__dict__") else None
@@ -80,7 +80,7 @@ def _is_test(file: str, tests: Collection[str]) -> bool:
 
 
 def _outermost(name: str) -> str | None:
-    """The outermost package of a module that has a file; None where that isn't imported."""
+    """The outermost package of a module that has a file; None if no such package is imported."""
     parts = name.split(".")
     for count in range(1, len(parts) + 1):
         module = sys.modules.get(".".join(parts[:count]))
@@ -90,7 +90,7 @@ def _outermost(name: str) -> str | None:
 
 
 def _version(name: str, module: ModuleType) -> str | None:
-    """By its installer, where the distribution has the package's name, or by the package itself."""
+    """The installed distribution's version, if it has the package's name, else the package's."""
     depth = name.count(".") + (1 if hasattr(module, "__path__") else 0)
     folder = Path(module.__file__ or "").parents[depth]
     for each in metadata.distributions(name=name, path=[str(folder)]):

@@ -1,4 +1,4 @@
-"""What of the user's pytest settings an arm overrides; docs/gating.md has the same table."""
+"""The pytest settings of the user that an arm overrides; docs/gating.md has the same table."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ import pytest_benchmark.plugin
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
-#: What the options that a note names store, as if nobody had given them. Those that don't exist
-#: in an environment are passed over.
+#: Values of overridden options that a note names, as if they weren't given. Options that don't
+#: exist in an environment are ignored.
 OVERRIDDEN: dict[str, dict[str, Any]] = {
     "-n": {"numprocesses": None, "dist": "no", "distload": False, "tx": [], "looponfail": False},
     "--forked": {"forked": False},
@@ -50,8 +50,8 @@ OVERRIDDEN: dict[str, dict[str, Any]] = {
     "--benchmark-cprofile": {"benchmark_cprofile": None},
     "--benchmark-cprofile-dump": {"benchmark_cprofile_dump": []},
 }
-#: Options that are overridden wherever they exist, and not noted. Without the option, the ini
-#: setting of the same name counts.
+#: Values of options that are overridden without a note. Without the option, the ini setting of the
+#: same name would count.
 QUIETLY: dict[str, Any] = {
     "log_file": os.devnull,
     "session_timeout": float("inf"),
@@ -62,12 +62,12 @@ SETTINGS: dict[str, Any] = {
     "tlbench_gate": "",
     "faulthandler_timeout": 0.0,
 }
-#: Why, where that isn't plain.
-REASONS = {"-n": "benchmarks take turns"}
+#: Reasons that aren't obvious.
+REASONS = {"-n": "benchmarks run one after the other"}
 
 
 class Overrides:
-    """The plugin; ``noted`` has the options that the user gave in vain."""
+    """The plugin; ``noted`` has the user's options that are overridden."""
 
     def __init__(self) -> None:
         self.noted: list[str] = []
@@ -103,21 +103,23 @@ class Overrides:
         return (yield)
 
     def note(self) -> list[str]:
-        """What the user is to know, in at most a line."""
+        """At most one line for the user."""
         if not self.noted:
             return []
         names = (f"{name} ({REASONS[name]})" if name in REASONS else name for name in self.noted)
-        return [f"pytest options that are switched off in a gate: {', '.join(names)}"]
+        return [f"pytest options that the gate overrides: {', '.join(names)}"]
 
 
 def _seed_alike(config: pytest.Config) -> None:
-    """pytest-randomly draws a seed for each process: here both arms of a pair have one."""
+    """Give both arms of a pair the same seed; pytest-randomly draws one for each process."""
     if getattr(config.option, "randomly_seed", None) in ("default", "last"):
         config.option.randomly_seed = int(os.environ.get("PYTHONHASHSEED", "0"))
 
 
 def _open_nothing() -> Callable[[], None]:
-    """Until what is returned is called, parsing opens the null device in place of an output file.
+    """Open the null device in place of output files while options are parsed.
+
+    The returned function ends this.
 
     pytest-benchmark before 5.2 empties the file of ``--benchmark-json`` when it parses the option.
     """

@@ -1,4 +1,4 @@
-"""Where an arm runs, and whether it is alone there."""
+"""The processor on which an arm runs, and whether it has one thread and no child processes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ TASKS = Path("/proc/self/task")
 
 @contextmanager
 def on_processor(number: int | None) -> Iterator[None]:
-    """In the block, this thread runs on this processor; None leaves it to the system."""
+    """Run this thread on this processor during the block; None leaves it to the system."""
     if number is None:
         yield
         return
@@ -35,7 +35,7 @@ def children_s() -> float:
 
 
 def is_alone(children_before_s: float) -> bool:
-    """Whether this process has one thread, and no child has worked since."""
+    """Whether this process has one thread, and no child process has worked since."""
     try:
         threads = sum(1 for _ in TASKS.iterdir())
     except OSError:

@@ -1,7 +1,7 @@
-"""For a profile: a benchmark's calls for some seconds, seen from outside or by cProfile.
+"""For a profile: a benchmark's calls for some seconds, sampled from outside or by cProfile.
 
-A sampler outside takes as the benchmark's what stands below ``timed_calls`` of this file in a
-stack; its name and the file's are known to ``tlbench.gate.profile_growth``.
+For a sampler outside, the benchmark's functions are those that ``timed_calls`` of this file calls.
+``tlbench.gate.profile_growth`` knows this function's name and the file's.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from .instrumentation import paused
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-#: Linux: option of prctl that lets another process than a parent trace this one, and any process.
+#: Linux: option of prctl that allows other processes than a parent to trace this one; its value.
 SET_TRACER, ANY_TRACER = 0x59616D61, ctypes.c_ulong(-1)
 
-#: Times as long as calls are wanted that all may take, with what is done untimed.
+#: Most time of calls and untimed work together, as a multiple of the wanted time of calls.
 UNTIMED = 3
 
 
 @contextlib.contextmanager
 def as_timed(fixture: Any) -> Iterator[None]:  # noqa: ANN401 - pytest-benchmark's
-    """In the block garbage is collected, and nothing else watches, as in a timed round."""
+    """Set garbage collection and pause other tools during the block, as in a timed round."""
     collecting = gc.isenabled()
     gc.collect()
     if fixture._disable_gc:  # noqa: SLF001
@@ -43,7 +43,7 @@ def as_timed(fixture: Any) -> Iterator[None]:  # noqa: ANN401 - pytest-benchmark
 
 
 def allow_tracing(*_: Any) -> dict[str, Any]:  # noqa: ANN401
-    """Let the sampler look, which is a sibling of this process and not its parent.
+    """Allow tracing by the sampler, which isn't the parent of this process.
 
     Returns:
         This process's id.
@@ -61,9 +61,9 @@ def calls_for(
     teardown: Callable[..., Any] | None,
     order: dict[str, Any],
 ) -> dict[str, Any]:
-    """Call the target for so many seconds, and at least once, by cProfile if asked for.
+    """Call the target for ``seconds``, and at least once; under cProfile if the order says so.
 
-    What is done untimed between calls may take twice as long beside.
+    Untimed work between calls may take twice as long in addition.
 
     Returns:
         The target's name; by cProfile, file, line, name and own seconds of each function.
@@ -95,7 +95,7 @@ def timed_calls(
 
 
 def _functions(profiler: cProfile.Profile) -> list[tuple[str, int, str, float]]:
-    """File, line, name and own seconds; those that aren't written in Python have no file."""
+    """File, line, name and own seconds; a function that isn't written in Python has no file."""
     functions = []
     for entry in profiler.getstats():
         code = entry.code

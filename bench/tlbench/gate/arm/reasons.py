@@ -1,4 +1,4 @@
-"""Why something went wrong, in a line."""
+"""Reasons of errors, in one line."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import pytest
 
-#: Characters of a line at most: an exception's message may hold a whole array.
+#: Most characters of a line: an exception's message may contain a whole array.
 LONGEST = 300
 
 
@@ -26,7 +26,7 @@ def why(report: pytest.TestReport) -> str:
     if isinstance(longrepr, tuple):  # skipped
         return _cut(_first(str(longrepr[2])))
     crash = getattr(longrepr, "reprcrash", None)
-    # A fixture that there isn't has no place where it crashed.
+    # The report of a missing fixture has no crash.
     text = crash.message if crash else getattr(longrepr, "errorstring", None) or str(longrepr)
     return _cut(_first(text) or report.outcome)
 

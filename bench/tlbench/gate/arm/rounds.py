@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def steady_memory() -> Iterator[None]:
-    """What is in memory now is left alone by the garbage collector, so that rounds begin alike."""
+    """Exclude present objects from garbage collection, so that all rounds begin alike."""
     freeze = getattr(gc, "freeze", None)  # CPython has it
     if freeze is None:
         yield
@@ -38,9 +38,9 @@ def timed_round(
 ) -> tuple[float, Any]:
     """Seconds per call, and what the last call returned.
 
-    Of so many parts of so many calls the lower decile counts: what disturbs a part only adds to
-    it. ``arguments`` makes those of a part, and ``teardown`` gets them after it, both untimed.
-    The order may name a processor to run on.
+    The lower decile of the parts counts, because disturbances only add time. ``arguments`` makes
+    the arguments of a part, and ``teardown`` gets them after it, both untimed. The order may name a
+    processor to run on.
     """
     seconds, result = [], None
     gc.collect()
@@ -62,7 +62,7 @@ def _timed(
     kwargs: dict[str, Any],
     iterations: int,
 ) -> tuple[float, Any]:
-    """Seconds of so many calls, and what the last returned; without collections if asked for."""
+    """Seconds of the calls, and what the last returned; the fixture may turn collection off."""
     timer, collecting = fixture._timer, gc.isenabled()  # noqa: SLF001
     if fixture._disable_gc:  # noqa: SLF001
         gc.disable()

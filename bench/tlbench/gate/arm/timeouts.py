@@ -1,4 +1,4 @@
-"""pytest-timeout's limit of a test: it stands still while an arm waits for its turn."""
+"""pytest-timeout's limit of a test doesn't count the time while an arm waits for an order."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ if TYPE_CHECKING:
 
 
 class Left(float):
-    """Seconds that are left of a limit; as text they are the limit, which messages name."""
+    """Seconds left of a limit; its text is the whole limit, which messages show."""
 
     limit: float
 
     def __new__(cls, seconds: float, limit: float) -> Left:  # noqa: PYI034 - Self is Python 3.11's
-        """Of these seconds, at least a moment: none would mean no limit."""
+        """Make one of these seconds, at least 0.001: 0 would mean no limit."""
         left = super().__new__(cls, max(seconds, 0.001))
         left.limit = limit
         return left
@@ -29,9 +29,9 @@ class Left(float):
 
 
 class Timeouts:
-    """The plugin. What of a test's limit is left when its first round begins, each round gets.
+    """The plugin. Each round may take the part of the limit that is left when the first begins.
 
-    The gate runs more rounds than the test by itself would, so that their sum says nothing.
+    The sum of all rounds has no limit, because the gate runs more rounds than the test would.
     """
 
     def __init__(self, config: pytest.Config) -> None:
@@ -40,7 +40,7 @@ class Timeouts:
 
     @pytest.hookimpl(tryfirst=True, optionalhook=True)
     def pytest_timeout_set_timer(self, item: pytest.Item, settings: Any) -> None:  # noqa: ANN401
-        """Remember a limit when it begins to count, whoever set it."""
+        """Remember a limit when it begins to count."""
         self._timer = item, settings, monotonic()
 
     @pytest.hookimpl(tryfirst=True, optionalhook=True)
@@ -50,7 +50,7 @@ class Timeouts:
 
     @contextmanager
     def stopped(self) -> Iterator[None]:
-        """While waiting for the gate."""
+        """Stop the limit during the block, in which the arm waits for the gate."""
         if self._timer is None:
             yield
             return

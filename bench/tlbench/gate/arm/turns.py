@@ -1,4 +1,4 @@
-"""What an arm says and does, from its first benchmark to the end of its session.
+"""The messages and work of an arm, from its first benchmark to the end of its session.
 
 Messages to the gate: for each benchmark ``ready``, a ``round`` or ``raised`` for every order, and
 ``done``; ``finished``. Orders from the gate: ``round``, ``finish`` or ``skip``; after the pairs
@@ -28,9 +28,9 @@ if TYPE_CHECKING:
     from .line import Line
     from .timeouts import Timeouts
 
-#: What else than rounds the gate orders, once the pairs have been timed.
+#: Orders of the gate after the pairs have been timed.
 AFTERWARDS = {"trace": allow_tracing, "for": calls_for, "count": count_calls}
-#: What of ``extra_info`` isn't sent: long, and of no use for a verdict.
+#: Keys of ``extra_info`` that aren't sent: their values are long, and no verdict needs them.
 LONG = ("rounds", "noise")
 
 
@@ -47,12 +47,12 @@ class Turns:
         self.began = 0.0
 
     def pytest_itemcollected(self, item: pytest.Item) -> None:
-        """Remember where tests lie."""
+        """Remember the files of tests."""
         self.files.add(str(getattr(item, "path", None) or item.fspath))  # before pytest 7
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
-        """Send how a test ended, in any case."""
+        """Send how a test ended, also if the session ends with it."""
         self.test, self.timed, self.reports, self.info = item.nodeid, False, [], {}
         self.began = perf_counter()
         outcome, ends = None, False
@@ -79,7 +79,7 @@ class Turns:
         return report
 
     def pytest_sessionfinish(self) -> None:
-        """Say that all is done, and what was imported, if the gate asked for it."""
+        """Send that all is done, and which packages were imported, if the gate asked for it."""
         loaded = loaded_packages(self.files) if self.line.settings.get("loaded") else {}
         self.line.tell(event="finished", loaded=loaded)
 
@@ -93,8 +93,8 @@ class Turns:
     ) -> Any:  # noqa: ANN401 - what the target returns
         """Run rounds of the target as the gate orders them, and send seconds per call.
 
-        ``arguments`` makes those of a call, and ``teardown`` gets them after it, both untimed.
-        Without ``iterations`` the gate chooses how many calls a part of a round has.
+        ``arguments`` makes the arguments of a part, and ``teardown`` gets them after it, both
+        untimed. Without ``iterations`` the gate chooses how many calls a part of a round has.
         """
         if self.timed:
             raise RuntimeError("a plugin ran this test again; the gate times a benchmark once")
@@ -128,7 +128,7 @@ class Turns:
 
 
 def _plain(info: dict[Any, Any]) -> dict[str, Any]:
-    """What of ``extra_info`` can be sent as JSON."""
+    """The values of ``extra_info`` that can be sent as JSON."""
     plain = {}
     for key, value in info.items():
         if isinstance(key, str) and key not in LONG:
@@ -138,17 +138,17 @@ def _plain(info: dict[Any, Any]) -> dict[str, Any]:
 
 
 def _outcome(reports: list[pytest.TestReport]) -> dict[str, str]:
-    """How a test ended: its first failure counts, else its first phase that didn't pass."""
+    """How a test ended: by its first failure, or else its first phase that didn't pass."""
     bad = [report for report in reports if not report.passed]
     bad.sort(key=lambda report: report.skipped)
     if not bad:
         return {"outcome": "passed", "message": ""}
-    # Plugins that run tests again have outcomes of their own.
+    # Plugins that run tests again have other outcomes, such as "rerun".
     return {"outcome": "skipped" if bad[0].skipped else "failed", "message": why(bad[0])}
 
 
 def take_turns(turns: Turns) -> None:
-    """Replace what pytest-benchmark does once it is asked to time."""
+    """Replace pytest-benchmark's timing by the gate's turns."""
 
     def raw(self: Any, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
         return turns.time(self, function, lambda: (args, kwargs), None, None)
