@@ -136,7 +136,7 @@ def _environ(here: Path) -> dict[str, str]:
 
 
 def _check_ended(status: int, output: str) -> None:
-    """Stop where pytest didn't end well: 2 is an interruption, 4 bad options, 5 no tests."""
+    """Raise an error by pytest's exit code: 2 is an interruption, 4 bad options, 5 no tests."""
     if status == 0:
         return
     if status == 2 and "KeyboardInterrupt" in output:

@@ -80,8 +80,8 @@ def train(
     train/ and test/.
 
     By default, a fifth of the training images is held out to find the number of epochs after which
-    their loss no longer falls. The head is then trained for so many epochs on all training images.
-    Test images are never used to choose anything.
+    their loss no longer falls. The head is then trained for this number of epochs on all training
+    images. Test images are never used to choose anything.
 
     Exit code 0: trained; 1: accuracy below --min-accuracy; 2: bad input.
     """
@@ -109,7 +109,7 @@ def train(
 def _written(
     job: TrainingJob, training: Training, save: Path | None, page: Path | None
 ) -> tuple[dict[str, Any], list[str]]:
-    """Write model and page, and return what is printed as JSON, with what couldn't be written.
+    """Write model and page, and return the result for JSON, and the problems of writing.
 
     The model is written first. If either can't be written, the result is still returned, because
     the training may have taken hours.

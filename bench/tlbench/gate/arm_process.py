@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from tlbench.gate.arm_setup import ReadyArm
 
-#: Name under which an arm imports ``tlbench.gate.arm``, from a folder where nothing else lies.
+#: Name by which an arm imports the copy of ``tlbench.gate.arm``, from a folder of its own.
 PLUGIN = "tlbench_arm"
 #: Prefixes of variables that are removed: they make a process measure coverage, leave benchmarks to
 #: pytest-codspeed, or be a worker of pytest-xdist.

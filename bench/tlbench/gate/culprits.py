@@ -70,7 +70,7 @@ class Bisection:
 
     @property
     def exit_code(self) -> int:
-        """1 where a culprit is confirmed, 3 where none is, else that of the first gate."""
+        """If the first gate fails: 1 if a culprit is confirmed, else 3. Otherwise that gate's."""
         if self.whole.status != "fail":
             return self.whole.exit_code
         confirmed = any(each.step for each in self.culprits)

@@ -13,10 +13,10 @@ from tlbench.escapes import printable
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
-    #: Where what is kept of a name begins and ends, in order.
+    #: Start and end of each part of a name that isn't cut, in order.
     Runs = Sequence[tuple[int, int]]
 
-#: Stands for what is cut from a name, at least one character.
+#: Stands for the cut part of a name, at least one character.
 CUT = "…"
 #: Between the words of a name.
 SEPARATORS = frozenset("[-_:/. ,")
@@ -124,7 +124,7 @@ def _shown(name: str, runs: Runs) -> str:
 
 
 def _merged(runs: Runs) -> list[tuple[int, int]]:
-    """In order, and as one where they touch."""
+    """The runs in order; touching ones are merged."""
     merged: list[tuple[int, int]] = []
     for start, end in sorted(runs):
         if merged and start <= merged[-1][1]:

@@ -35,7 +35,7 @@ class Visit:
 
     Attributes:
         ready: What each side sent when it was ready.
-        over: How it ended, by side, where it did.
+        over: By side that ended, its last message.
     """
 
     processes: Processes

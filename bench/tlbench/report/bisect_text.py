@@ -124,7 +124,7 @@ def _named(commit: Commit) -> str:
 def _merge(commit: Commit) -> list[str]:
     first, second = f"{commit.short}^1", f"{commit.short}^2"
     look = f"--good $(git merge-base {first} {second}) --bad {second}"
-    return [f"{INDENT}a merge; to bisect what it brought:", f"{INDENT}{look}"]
+    return [f"{INDENT}a merge; to search the commits that it merged:", f"{INDENT}{look}"]
 
 
 def _commit(commit: Commit) -> dict[str, str]:
