@@ -1,6 +1,7 @@
-"""Transfer learning on TensorFlow Hub image models: the thing that is measured.
+"""Transfer learning on TensorFlow Hub image models: the library that is measured.
 
-Everything public is here, and loaded when it is first used; TensorFlow when a model is.
+All public names are here. A name's module is imported when the name is first used, TensorFlow when
+a model is first used.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ __all__ = [
     "load_image",
     "resize_batch",
 ]
-#: The modules that public names are from.
+#: Public names by module.
 _MODULES = {
     "classifier": ("ImageClassifier", "Prediction"),
     "convergence": ("Convergence",),
@@ -59,7 +60,7 @@ _HOMES = {name: module for module, names in _MODULES.items() for name in names}
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401 - whatever is public
-    """A public name's module, so that programs that need one don't wait for the others."""
+    """Import a public name's module on first use, so that nobody waits for the others."""
     if name not in _HOMES:
         raise AttributeError(f"module 'tl_core' has no attribute '{name}'")
     return getattr(importlib.import_module(f"tl_core.{_HOMES[name]}"), name)

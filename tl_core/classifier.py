@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Prediction:
-    """One class that a picture may show: name, probability (0 to 1), place in the outputs."""
+    """A possible class of an image: label, probability (0 to 1), index among the outputs."""
 
     label: str
     probability: float
@@ -37,10 +37,10 @@ class ImageClassifier:
     Args:
         handle: As for ``FeatureExtractor``; Hub calls this form ``classification``.
         labels: Class names in output order; None takes ImageNet's, with "background" first where
-            the model has 1001 outputs. With labels, a model of any number of outputs will do.
+            the model has 1001 outputs. With labels, the model may have any number of outputs.
         engine, image_size, device, threads, precision, workers, chunk, input_range, layer: As for
             ``FeatureExtractor``.
-        fallback_size: Side of the square input where the model has none of its own.
+        fallback_size: Side of the square input in pixels if the model has none of its own.
 
     Raises:
         ModelError: The handle can't be resolved, names a feature extractor, or the labels are not
@@ -90,7 +90,7 @@ class ImageClassifier:
         """
         source, network = as_source(images), self.network
         outputs = run_network(network, source, batch_size=batch_size, description="classify")
-        # A second softmax, after a model's own, would flatten them unnoticed.
+        # If the model has a softmax, a second one would flatten the probabilities unnoticed.
         return outputs if are_probabilities(outputs) else softmax(outputs)[0]
 
     def classify(

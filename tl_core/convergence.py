@@ -1,4 +1,4 @@
-"""Training a head until it has converged, as images held out of training show."""
+"""Train a head until it converges: held-out images decide the number of epochs."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ if TYPE_CHECKING:
 
 #: Share of each class's training images that is held out.
 HELD_OUT = 0.2
-#: Training ends where the loss of held-out images hasn't fallen for so many epochs and steps: with
-#: few images an epoch has few steps. By less than so many nats isn't fallen: what is easily told
-#: apart would be trained on for ever.
+#: Training ends if the loss of held-out images hasn't fallen for this many epochs and steps (with
+#: few images, an epoch has few steps). A fall of less than ``LEAST_GAIN`` nats doesn't count: on
+#: easy data, the loss falls for ever.
 PATIENCE_EPOCHS, PATIENCE_STEPS, LEAST_GAIN = 10, 200, 1e-3
-#: It ends after so many epochs at the latest; with few images, after so many steps.
+#: The most epochs, or with few images, the most steps.
 MOST_EPOCHS, MOST_STEPS = 100, 10_000
 
 
 @dataclass(frozen=True)
 class Convergence:
-    """How a head was trained until it had converged.
+    """How a head was trained until it converged.
 
     Attributes:
         losses: Mean loss of each epoch on all training images, in nats.
-        held_out: Images by which the number of epochs was found.
+        held_out: Number of held-out images, which decided the number of epochs.
         held_out_loss: Their mean loss at the best epoch, in nats.
-        converged: Whether it had stopped falling; else the limit of epochs ended the search.
+        converged: Whether that loss stopped falling; False if the limit of epochs was reached.
     """
 
     losses: list[float]
@@ -109,7 +109,7 @@ def _trainer(head: Head) -> ArrayTrainer:
 def held_out_split(
     labels: NDArray[np.int64], seed: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Places of the images to train on and of those held out: both all where none can be."""
+    """Positions of training and held-out images; both are all images if none can be held out."""
     counts = np.bincount(labels)
     several = np.flatnonzero(counts[labels] > 1)
     if not len(several):

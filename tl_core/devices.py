@@ -1,4 +1,4 @@
-"""Where a network runs. A device that isn't there is an error, never a fallback."""
+"""Select devices and threads. A missing device is an error, never a fallback."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tl_core.errors import DeviceError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-#: TensorFlow's threads should something need it, or None for its default.
+#: Threads of TensorFlow if it is loaded later; None for its default.
 _LATER: ContextVar[tuple[int | None] | None] = ContextVar("later", default=None)
 #: Of the libraries that TensorFlow opens by name: the one that isn't on the search path of the file
 #: that opens it, as packages install it (TensorFlow 2.21: libtensorflow_framework.so's RUNPATH
@@ -42,9 +42,9 @@ def select_devices(spec: str = "cpu") -> Devices:
     """Resolve a device specification.
 
     Args:
-        spec: ``cpu``, which also hides GPUs from TensorFlow where it doesn't run yet, so that it
-            takes none of their memory; ``gpu``, all GPUs with one replica of the network on each;
-            or ``gpu:N``, only GPU number N.
+        spec: ``cpu``; ``gpu``, all GPUs with one replica of the network on each; or ``gpu:N``, only
+            GPU number N. If TensorFlow hasn't started, ``cpu`` also hides the GPUs from it, so that
+            it takes none of their memory.
 
     Raises:
         DeviceError: The specification isn't one of these, the machine has no such GPU, or GPUs
@@ -71,11 +71,11 @@ def _gpus(spec: str, number: int | None) -> tuple[str, ...]:
     if not physical:
         raise DeviceError(
             f"device {spec!r}: TensorFlow sees no GPU on this machine. Install the [gpu] extra and "
-            "the driver, look at `nvidia-smi`; if these are there, put the folders nvidia/*/lib of "
-            "the environment's packages into LD_LIBRARY_PATH; or use the device cpu"
+            "the driver, and check `nvidia-smi`. If that lists the GPU, add the folders "
+            "nvidia/*/lib of the environment's packages to LD_LIBRARY_PATH. Or use the device cpu"
         )
     if number is not None and number >= len(physical):
-        raise DeviceError(f"device {spec!r}: this machine has {len(physical)} GPU(s), from gpu:0")
+        raise DeviceError(f"device {spec!r}: this machine has gpu:0 to gpu:{len(physical) - 1}")
     _show_gpus(spec, physical)
     _grow_memory(physical)
     chosen = range(len(physical)) if number is None else [number]
@@ -83,7 +83,7 @@ def _gpus(spec: str, number: int | None) -> tuple[str, ...]:
 
 
 def gpu_names(spec: str) -> list[str]:
-    """What the GPUs of this machine are called, which TensorFlow has to say; none for ``cpu``."""
+    """TensorFlow's names of this machine's GPUs; none for ``cpu``."""
     if spec == "cpu":
         return []
     import tensorflow as tf
@@ -93,9 +93,9 @@ def gpu_names(spec: str) -> list[str]:
 
 
 def load_libraries() -> list[Path]:
-    """Load what TensorFlow would look for in vain; a library that is loaded already is found.
+    """Load the libraries that TensorFlow wouldn't find; it finds a library that is already loaded.
 
-    Returns the files that were loaded; none where NVIDIA's packages aren't installed.
+    Returns the files that were loaded; none if NVIDIA's packages aren't installed.
     """
     loaded = []
     for folder in dict.fromkeys(sys.path):
@@ -116,13 +116,13 @@ def _show_gpus(spec: str, physical: list[object]) -> None:
         tf.config.set_visible_devices(physical, "GPU")
     except RuntimeError as error:
         raise DeviceError(
-            f"device {spec!r}: GPUs were hidden when TensorFlow started in this process, as the "
-            "device cpu does; start a new process for the GPU"
+            f"device {spec!r}: TensorFlow started without GPUs in this process, since the device "
+            "cpu was selected first; start a new process for the GPU"
         ) from error
 
 
 def _grow_memory(physical: list[object]) -> None:
-    """Let TensorFlow take GPU memory as needed, so that its peak means something."""
+    """Let TensorFlow take GPU memory as needed, so that its peak is that of the work."""
     import tensorflow as tf
 
     for gpu in physical:
@@ -132,20 +132,20 @@ def _grow_memory(physical: list[object]) -> None:
             tf.config.experimental.set_memory_growth(gpu, True)  # noqa: FBT003 - TensorFlow's order
         except RuntimeError as error:
             raise DeviceError(
-                f"{gpu}: memory growth can't be set once TensorFlow runs ({error}); select the "
-                "device before anything else uses TensorFlow"
+                f"{gpu}: memory growth can't be set after TensorFlow has started ({error}); select "
+                "the device before anything else uses TensorFlow"
             ) from error
 
 
 def usable_cpus() -> int:
-    """CPUs that this process may run on, which can be fewer than the machine has."""
+    """Number of CPUs that this process may use, which can be fewer than the machine has."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
 def cpu_flags() -> str:
-    """Digest of the CPU's name and instruction sets: what differs in it computes differently."""
+    """Digest of the CPU's name and instruction sets, on which results can depend."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:
@@ -165,7 +165,8 @@ def check_threads(threads: int | None) -> None:
 def tensorflow_later(threads: int | None) -> Iterator[None]:
     """Defer loading TensorFlow until something has to be converted.
 
-    ``ready_tensorflow`` then sets the threads, at least 1, else DeviceError; None: its default.
+    ``ready_tensorflow`` then sets the threads; None is TensorFlow's default. Numbers below 1 are a
+    DeviceError.
     """
     check_threads(threads)
     token = _LATER.set((threads,))
@@ -176,28 +177,27 @@ def tensorflow_later(threads: int | None) -> Iterator[None]:
 
 
 def ready_tensorflow() -> None:
-    """Set TensorFlow up as ``tensorflow_later`` said; called before it makes what is cached."""
+    """Apply the settings of ``tensorflow_later``; called before TensorFlow converts anything."""
     later = _LATER.get()
     if later is None:
         return
     select_devices("cpu")
     if later[0] is not None:
-        # Where it runs already: what is cached doesn't depend on threads.
+        # If it runs already: cached results don't depend on threads.
         with suppress(DeviceError):
             set_threads(later[0])
 
 
 def set_threads(threads: int) -> None:
-    """Set the threads that one TensorFlow operation may use, or check them where it runs already.
+    """Set the threads of one TensorFlow operation, or check them if TensorFlow runs already.
 
     Args:
-        threads: At least 1. Operations run one after the other (inter-op 1), since the networks
-            here are chains: a second pool would only take turns with the first. Both numbers win
-            over ``TF_NUM_INTRAOP_THREADS`` and ``TF_NUM_INTEROP_THREADS`` in the environment.
+        threads: At least 1. Operations run one after the other (inter-op 1), since these networks
+            are chains: a second pool would not help. Both numbers take precedence over
+            ``TF_NUM_INTRAOP_THREADS`` and ``TF_NUM_INTEROP_THREADS`` in the environment.
 
     Raises:
-        DeviceError: Below 1, or TensorFlow already runs with other numbers, be they set, from the
-            environment, or as many as CPUs.
+        DeviceError: Below 1, or TensorFlow already runs with other numbers.
     """
     check_threads(threads)
     import tensorflow as tf
@@ -211,7 +211,7 @@ def set_threads(threads: int) -> None:
         if running != (threads, 1):
             raise DeviceError(
                 f"{threads} threads: TensorFlow already runs in this process with {running[0]} "
-                f"threads per operation and {running[1]} for operations side by side, expected "
+                f"threads per operation and {running[1]} parallel operations, expected "
                 f"{threads} and 1; set the threads before anything else uses TensorFlow, or start "
                 "a new process"
             ) from error
@@ -230,6 +230,6 @@ def _running_threads() -> tuple[int, int]:
 
 
 def _threads_from(variable: str) -> int:
-    """The variable's number as TensorFlow reads it: 0, as many as CPUs, where it is none."""
+    """The variable's number as TensorFlow reads it; 0, one per CPU, if it isn't a number."""
     value = os.environ.get(variable, "").strip()
     return max(int(value), 0) if re.fullmatch(r"[+-]?\d+", value) else 0

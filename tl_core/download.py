@@ -1,4 +1,4 @@
-"""Fetching one file over HTTP: whole and with the expected checksum, or not at all."""
+"""Download one file over HTTP, complete and with the expected checksum, or not at all."""
 
 from __future__ import annotations
 
@@ -20,24 +20,24 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import BinaryIO
 
-#: Seconds of silence, while connecting or between two pieces, after which a host counts as gone.
+#: Seconds without data, while connecting or reading, after which a download fails.
 TIMEOUT_S = 30.0
 #: Bytes read at a time.
 PIECE_BYTES = 1 << 18
 #: What to do next, by HTTP status; other statuses get ``OTHER_STATUS``.
 ADVICE = {
-    401: "the host wants a login: fetch the file with a browser and put it in place by hand",
-    403: "the host refuses: fetch the file with a browser (some hosts ask to accept terms first)"
+    401: "the host requires a login: download the file with a browser and put it in place by hand",
+    403: "the host refuses: download the file with a browser (some ask to accept terms first)"
     " and put it in place by hand",
     404: "the file has moved: look for its new address",
-    410: "the file was taken down: look for another copy with the same checksum",
+    410: "the file was removed: look for another copy with the same checksum",
     429: "too many requests: wait some minutes and try again",
 }
-OTHER_STATUS = "try again later, or fetch the file by hand and put it in place"
+OTHER_STATUS = "try again later, or download the file by hand and put it in place"
 
 
 def downloads_allowed(*, requested: bool = False) -> bool:
-    """Whether data may be fetched: on the caller's request, or by ``TLBENCH_DOWNLOAD=1``."""
+    """Whether downloads are allowed: on the caller's request, or by ``TLBENCH_DOWNLOAD=1``."""
     return requested or os.environ.get("TLBENCH_DOWNLOAD") == "1"
 
 
@@ -46,9 +46,9 @@ def fetch(url: str, target: Path, sha256: str, *, timeout_s: float = TIMEOUT_S) 
 
     Args:
         url: An http or https address.
-        target: The file, which is returned; an older one is replaced only by a verified one.
+        target: The path to write, which is returned. Only a verified file replaces an older one.
         sha256: The expected checksum, 64 hexadecimal digits.
-        timeout_s: Seconds of silence after which to give up.
+        timeout_s: Seconds without data after which the download fails.
 
     Raises:
         DownloadError: Another scheme, a host that can't be reached or goes silent, an HTTP error
@@ -61,8 +61,8 @@ def fetch(url: str, target: Path, sha256: str, *, timeout_s: float = TIMEOUT_S) 
             received = _copy(url, response, file)
         if received != sha256.lower():
             raise DownloadError(
-                f"{url}: sha256 {received}, expected {sha256.lower()}: damaged on the way, or the "
-                "file was replaced at its source; try again, and do not use it if it stays so"
+                f"{url}: sha256 {received}, expected {sha256.lower()}: damaged, or replaced at its "
+                "source. Try again; if the sha256 still differs, do not use the file"
             )
     return target
 
@@ -122,7 +122,7 @@ def _copy(url: str, response: http.client.HTTPResponse, file: BinaryIO) -> str:
 
 
 def _pieces(url: str, response: http.client.HTTPResponse) -> Iterator[bytes]:
-    """The body in pieces; only the reading is guarded, so that a full disk says so itself."""
+    """The body in pieces. Only read errors become DownloadErrors: a full disk has its own."""
     while True:
         try:
             piece = response.read(PIECE_BYTES)

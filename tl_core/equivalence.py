@@ -1,4 +1,4 @@
-"""Whether another engine computes the same: its outputs beside the reference's, on real images."""
+"""Whether an engine is equivalent: compare its outputs with the reference's on real images."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 IMAGES = 60
 #: Classes of the fixed head, whose weights come from a fixed seed.
 CLASSES, SEED = 10, 20180307
-#: Smallest and largest side of the squares that are cut out, as shares of a photograph's shorter.
+#: Smallest and largest side of the crops, as shares of a photograph's shorter side.
 SIDES = (0.1, 1.0)
 
 
@@ -37,9 +37,9 @@ class Tolerance:
     agreement: float
 
 
-#: By precision. In single precision, sums in another order may turn one image that lies between two
-#: classes. What lower precision costs is decided by accuracy on the job's own data; here it must
-#: only not be nonsense.
+#: By precision. In single precision, sums in another order may change the class of one image near a
+#: boundary. Lower precisions are judged by accuracy on the job's own data; here, only a broken
+#: conversion must be detected.
 TOLERANCES: dict[str, Tolerance] = {
     "fp32": Tolerance(0.9999, 1 - 1.5 / IMAGES),
     "bf16": Tolerance(0.95, 0.85),
@@ -49,7 +49,7 @@ TOLERANCES: dict[str, Tolerance] = {
 
 @dataclass(frozen=True)
 class Equivalence:
-    """How near an engine is to the reference.
+    """How close an engine is to the reference.
 
     ``cosine`` is the smallest of all images, ``agreement`` the share of the images to which a fixed
     head gives the same class.
@@ -62,11 +62,11 @@ class Equivalence:
 
 @functools.lru_cache(maxsize=4)
 def real_images(size: int, first: int = 0, count: int = IMAGES) -> NDArray[np.uint8]:
-    """Squares cut out of photographs at many scales, the same for everybody, read-only.
+    """Square crops of photographs at many scales, always the same, read-only.
 
     Args:
         size: Their side in pixels.
-        first: Number of the first; each number is another square.
+        first: Number of the first; each number is another crop.
         count: How many: uint8 RGB ``(count, size, size, 3)``.
     """
     photos = [load_image(path) for path in photographs().values()]
@@ -77,7 +77,7 @@ def real_images(size: int, first: int = 0, count: int = IMAGES) -> NDArray[np.ui
 
 
 def images_digest(images: NDArray[np.uint8]) -> str:
-    """The sha256 of pixels, in the cache keys of what depends on them."""
+    """The sha256 of pixels, for cache keys of results that depend on them."""
     return hashlib.sha256(images.data).hexdigest()
 
 
@@ -117,7 +117,7 @@ def verify(
     engine: str,
     precision: str,
 ) -> Equivalence:
-    """Compare an engine with the reference, and refuse one that computes something else.
+    """Compare an engine with the reference, and refuse one that isn't equivalent.
 
     Args:
         run: The engine's network.

@@ -8,20 +8,20 @@ class TransferLearningError(ValueError):
 
 
 class ImageError(TransferLearningError):
-    """A picture or a batch of pixels that can't be used."""
+    """A picture or a batch of images that can't be used."""
 
 
 class DataError(TransferLearningError):
-    """A data set that is absent, incomplete or not what it says."""
+    """A data set that is absent, incomplete or invalid."""
 
 
 class ModelError(TransferLearningError):
-    """A model handle, file or module that can't be used so."""
+    """A model, its handle or its settings that can't be used."""
 
 
 class DownloadError(TransferLearningError):
-    """A file that could not be fetched, or came with other content than expected."""
+    """A file that could not be downloaded, or whose content is not the expected one."""
 
 
 class DeviceError(TransferLearningError):
-    """A device that this machine doesn't have or can't use so."""
+    """A device or number of threads that this machine doesn't have or can't use."""

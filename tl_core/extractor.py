@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 
 #: The embedded backbone, whose weights come as a package.
 DEFAULT_MODEL = "efficientnet-lite0"
-#: Settings on which no feature depends: how the work is shared out, what classifiers need, and what
-#: the model's digest stands for.
+#: Settings on which no feature depends: those of workers and of classifiers, and those that the
+#: model's digest includes.
 INDIFFERENT = (
     *("threads", "workers", "chunk", "classes", "fallback_size"),
     *("input_range", "layer"),
@@ -54,11 +54,12 @@ class FeatureExtractor:
         workers: Replicas that share the threads; None lets a pilot choose.
         chunk: Images that a worker runs at once; None lets a pilot choose.
         input_range: The pixel values that the model takes: ``0-1``, ``-1-1``, ``0-255``,
-            ``imagenet`` or ``caffe``; None finds it out, and logs what has to be assumed.
+            ``imagenet`` or ``caffe``; None determines it, and logs an assumed one.
         layer: Of a ``.keras`` or ``.h5`` file or a Keras Hub preset, the layer whose output is
-            taken; None takes the pooled features. Of a SavedModel with several outputs, one's name.
+            taken; None takes the pooled features. Of a SavedModel with several outputs, the name of
+            one.
         cache: Keep features on disk, and read those that are there. On the CPU, a network that was
-            opened before is then opened only where features are absent.
+            opened before is then opened only if features are absent.
 
     Attributes:
         engine: The engine's name; of ``auto``, the one that it chose.
@@ -112,12 +113,12 @@ class FeatureExtractor:
 
     @property
     def is_open(self) -> bool:
-        """Whether the network was opened; else all features so far were in the cache."""
+        """Whether the network was opened; False if all features so far were in the cache."""
         return "opened" in vars(self)
 
     @cached_property
     def opened(self) -> Opened:
-        """The network, and what is known of it."""
+        """The opened network with its properties."""
         handle, engine = self._asked
         return open_model(handle, "features", engine, self.settings)
 
@@ -156,7 +157,7 @@ class FeatureExtractor:
 
     @property
     def facts(self) -> dict[str, object]:
-        """What its features depend on besides images and versions, as JSON."""
+        """All that its features depend on besides images and versions, as JSON."""
         settings = asdict(self.settings)
         return {name: value for name, value in settings.items() if name not in INDIFFERENT} | {
             "model": self.digest,
@@ -183,7 +184,7 @@ class FeatureExtractor:
 
     @cached_property
     def module(self) -> HubModule:
-        """The model itself, whichever engine runs it: to be saved, counted or fine-tuned."""
+        """The model in TensorFlow, whichever engine runs it: to save, count or fine-tune it."""
         return self.network.module or self.opened.model.load()
 
     def batches(

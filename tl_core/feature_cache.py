@@ -1,13 +1,13 @@
-"""Extracted features on disk: read again at once, resumed after any interruption.
+"""Extracted features on disk, image by image; an interrupted extraction resumes.
 
-A store is a folder named after all that features depend on besides the image: model, engine,
-precision, size, filter, decoder, machine. In it lies one file of records: an image's digest, its
-features, and a checksum. A folder of pictures to which ten are added is extracted ten times more.
+A store is a folder. Its name is a digest of all that features depend on besides the image: model,
+engine, precision, size, filter, decoder, machine. It has one file of records: an image's digest,
+its features, and a checksum. If ten pictures are added to a folder, only these are extracted.
 
 Records are appended block by block under a lock, and never changed. A process that is killed loses
-at most the blocks under way, and leaves at most a part of a record, which the next one cuts off. A
-record that doesn't have its checksum counts as absent: its image is extracted again. Processes that
-extract the same at once do so twice, and both are right.
+at most the blocks in progress. It leaves at most a part of a record, which the next process cuts
+off. A record with a wrong checksum counts as absent: its image is extracted again. If two processes
+extract the same image at once, both append a valid record.
 """
 
 from __future__ import annotations
@@ -39,9 +39,9 @@ if TYPE_CHECKING:
     from tl_core.sources import ImageSource
     from tl_core.streaming import OutputBatches
 
-#: Blocks per batch. Up to three are under way at once, so that less than a batch is ever lost.
+#: Blocks per batch. Up to three are in progress at once, so that less than a batch can be lost.
 BLOCKS_PER_BATCH = 4
-#: Raised when the same key would stand for other features: of resizing, freezing, converting.
+#: Part of the key; raised when resizing, freezing or converting changes the features.
 VERSION = 4
 #: Distributions whose versions may change features.
 PACKAGES = (
@@ -57,7 +57,7 @@ class Store:
     """Features on disk by the digests of their images.
 
     Attributes:
-        folder: Where they lie.
+        folder: Its folder.
         record: Its dtype: key, checksum of key and features, features.
     """
 
@@ -69,13 +69,13 @@ class Store:
         self.refresh()
 
     def refresh(self) -> None:
-        """Find the records that were added since, by this process or another."""
+        """Find the records that this process or another one has added since."""
         file, before = self.folder / RECORDS, len(self._records)
         count = file.stat().st_size // self.record.itemsize if file.is_file() else 0
         if count > before:
             self._records = np.memmap(file, self.record, "r", shape=(count,))
             keys = self._records["key"][before:].tobytes()
-            # Of two with one key the later counts: it was made since the earlier was damaged.
+            # Of two with one key the later counts: the earlier one was damaged.
             self._places |= {
                 keys[i * KEY : (i + 1) * KEY]: before + i for i in range(count - before)
             }
@@ -88,7 +88,7 @@ class Store:
         return bool(record["sum"] == _checksum(record))
 
     def features(self, digests: Sequence[str]) -> NDArray[np.float32]:
-        """Features of images that are there, float32 ``(n, width)``, read-only; else KeyError."""
+        """Features of stored images, float32 ``(n, width)``, read-only; KeyError if absent."""
         places = [self._places[bytes.fromhex(digest)] for digest in digests]
         rows: NDArray[np.float32] = self._records["features"][places]
         rows.flags.writeable = False
@@ -101,9 +101,9 @@ class Store:
         records["key"] = np.frombuffer(keys, self.record["key"])
         records["features"] = features
         records["sum"] = [_checksum(record) for record in records]
-        # Written, not through a memory map: a full disk is an error then, and not a crash.
+        # Not through a memory map: a full disk is then an error, not a crash.
         with FileLock(f"{self.folder}.lock"), (self.folder / RECORDS).open("ab") as file:
-            # Without the part of a record that a process left which was killed.
+            # Cut off the partial record of a process that was killed.
             file.truncate(file.tell() // self.record.itemsize * self.record.itemsize)
             file.write(records.tobytes())
 
@@ -113,9 +113,9 @@ def _checksum(record: np.void) -> int:
 
 
 def open_store(facts: Mapping[str, object], width: int) -> Store:
-    """The store of exactly these facts, see ``feature_facts``, with ``width`` features per image.
+    """The store of exactly these ``feature_facts``, with ``width`` features per image.
 
-    Made where it is absent.
+    It is made if it is absent.
     """
     text = json.dumps(facts, sort_keys=True)
     folder = cache_dir() / "features" / hashlib.sha256(text.encode()).hexdigest()[:32]
@@ -134,14 +134,14 @@ def cached_features(
 ) -> NDArray[np.float32]:
     """Features from the store; those that are absent or damaged are extracted and added.
 
-    Each image is looked at once, in order: a file is read, and decoded only if it has to be.
+    Each image is read once, in order. A file is decoded only if its features are absent.
 
     Args:
-        store: Where they are kept.
+        store: The store.
         source: The images.
-        extract: From positions, block by block, to their features, in this order. Called only where
+        extract: Maps positions, block by block, to their features, in this order. Called only if
             features are absent.
-        batch_size: Images that may be lost at most where it is interrupted.
+        batch_size: The most images that an interruption loses.
 
     Returns:
         float32 ``(n, width)`` in the images' order, read-only.
@@ -169,7 +169,7 @@ def _absent(
     block: int,
     update: Callable[[int], object],
 ) -> Iterator[NDArray[np.int64]]:
-    """Positions of images without features, block by block; every image's digest is noted."""
+    """Positions of images without features, block by block; records every image's digest."""
     under_way: set[str] = set()
 
     def is_new(digest: str) -> bool:
@@ -198,5 +198,5 @@ def feature_facts(extractor: Mapping[str, object], source: ImageSource) -> dict[
 
 
 def machine_facts() -> dict[str, object]:
-    """Versions and instruction sets, with which features may change."""
+    """Versions and instruction sets, on which features can depend."""
     return {"versions": {name: version_of(name) for name in PACKAGES}, "cpu": cpu_flags()}

@@ -1,8 +1,8 @@
-"""EXIF's orientation, read and undone inside a graph, from the bytes of a JPEG or PNG file.
+"""Read and undo the EXIF orientation inside a graph, from the bytes of a JPEG or PNG file.
 
-TensorFlow's decoders pass it over. Here the file's segments are walked until the EXIF data, a TIFF
-header with a directory of entries, of which one may be the orientation. Damaged data are as good as
-none: reading past an end gives zeros.
+TensorFlow's decoders ignore it. This module searches the file's segments for the EXIF data: a TIFF
+header with a directory of entries, of which one may be the orientation. Damaged data count as no
+data: reading beyond the end gives zeros.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 
     from tl_core.models.untyped import Tensor
 
-#: The tag of the orientation, and the types of which it may be.
+#: The tag of the orientation, and its possible types.
 ORIENTATION, SHORT, LONG = 0x0112, 3, 4
 #: Bytes of a directory's entry: tag, type, count, value.
 ENTRY = 12
-#: What stands before the TIFF header in JPEG files, in some twice, and in some PNG files.
+#: The bytes before the TIFF header in JPEG files (in some twice) and in some PNG files.
 EXIF = b"Exif\0\0"
 #: JPEG's markers of an application's data, of the pixels, and of padding before another marker.
 APP1, SCAN, FILL = 0xE1, 0xDA, 0xFF
@@ -29,7 +29,7 @@ AFTER_JPEG_START, AFTER_PNG_START = 2, 8
 def upright(pixels: Tensor, orientation: Tensor) -> Tensor:
     """Pixels ``(h, w, 3)`` as a person sees them; ``(w, h, 3)`` for the orientations 5 to 8.
 
-    Of an orientation that is none of 2 to 8, the pixels themselves.
+    For orientations other than 2 to 8, the pixels are returned unchanged.
     """
     import tensorflow as tf
 
@@ -42,7 +42,7 @@ def upright(pixels: Tensor, orientation: Tensor) -> Tensor:
 
 
 def jpeg_orientation(file: Tensor) -> Tensor:
-    """The orientation that a JPEG file's bytes, a string scalar, say: int64, 1 where they don't."""
+    """The orientation in a JPEG file's bytes, a string scalar: int64, 1 if there is none."""
     data = _bytes(file)
 
     def look(at: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -51,7 +51,7 @@ def jpeg_orientation(file: Tensor) -> Tensor:
         marker = data[at + 1]
         end = at + 2 + _number(data, at + 2, 2, big=True)
         following = tf.where(marker == FILL, at + 1, end)
-        # Not where a marker should be, or pixels: what follows has no segments.
+        # No marker, or the pixels: no segments follow.
         last = (data[at] != FILL) | (marker == SCAN)
         found = (marker == APP1) & _starts_with(data, at + 4, EXIF) & ~last
         begin = at + 4 + len(EXIF)
@@ -75,10 +75,10 @@ def png_orientation(file: Tensor) -> Tensor:
 def _segment(
     data: Tensor, first: int, look: Callable[[Tensor], tuple[Tensor, Tensor, Tensor, Tensor]]
 ) -> Tensor:
-    """The content of the first segment that ``look`` finds, else nothing: uint8 ``(n,)``.
+    """The content of the first segment that ``look`` accepts: uint8 ``(n,)``, empty if none.
 
-    Of the segment at a position, ``look`` says whether it is the one, where its content begins and
-    ends, and where the next segment is.
+    For the segment at a position, ``look`` returns whether to accept it, where its content begins
+    and ends, and where the next segment is.
     """
     import tensorflow as tf
 
@@ -98,10 +98,10 @@ def _segment(
 
 
 def _tiff_orientation(segment: Tensor) -> Tensor:
-    """The orientation in EXIF data, uint8 ``(n,)``; 1 where there is none."""
+    """The orientation in EXIF data, uint8 ``(n,)``; 1 if there is none."""
     import tensorflow as tf
 
-    # A zero for all that lies behind the end.
+    # A zero for all positions beyond the end.
     data = tf.concat([segment, tf.zeros(1, tf.uint8)], axis=0)
     start = tf.where(_starts_with(data, 0, EXIF), tf.constant(len(EXIF), tf.int64), 0)
     big = _starts_with(data, start, b"MM")
@@ -111,7 +111,7 @@ def _tiff_orientation(segment: Tensor) -> Tensor:
     tags, types = (_number(data, entries + place, 2, big=big) for place in (0, 2))
     short, long = (_number(data, entries + 8, size, big=big) for size in (2, 4))
     counts = _number(data, entries + 4, 4, big=big)
-    # Two short numbers, of which the first counts, fit into an entry; more stand elsewhere.
+    # Up to two short numbers fit into an entry, and the first counts; more are stored elsewhere.
     right = ((types == SHORT) & ((counts == 1) | (counts == 2))) | ((types == LONG) & (counts == 1))
     fits = known & right & (tags == ORIENTATION)
     values = tf.boolean_mask(tf.where(types == SHORT, short, long), fits)
@@ -126,14 +126,14 @@ def _bytes(file: Tensor) -> Tensor:
 
 
 def _at(data: Tensor, places: Tensor) -> Tensor:
-    """Bytes, int64; of places behind the end the last one, a zero."""
+    """Bytes at these positions, int64; beyond the end, a zero."""
     import tensorflow as tf
 
     return tf.cast(tf.gather(data, tf.minimum(places, tf.size(data, tf.int64) - 1)), tf.int64)
 
 
 def _number(data: Tensor, places: Tensor, size: int, *, big: Tensor | bool) -> Tensor:
-    """Unsigned numbers of ``size`` bytes at places of any shape, int64; big-endian or little."""
+    """Unsigned numbers of ``size`` bytes at positions of any shape, int64; either endianness."""
     import tensorflow as tf
 
     weights = tf.constant([256**place for place in range(size)], tf.int64)
@@ -143,7 +143,7 @@ def _number(data: Tensor, places: Tensor, size: int, *, big: Tensor | bool) -> T
 
 
 def _starts_with(data: Tensor, place: Tensor | int, text: bytes) -> Tensor:
-    """Whether this text stands at a place."""
+    """Whether this text is at a position."""
     import tensorflow as tf
 
     places = tf.cast(place, tf.int64) + tf.range(len(text), dtype=tf.int64)

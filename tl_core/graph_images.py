@@ -1,4 +1,4 @@
-"""Picture files inside a graph: decoded and resized by TensorFlow, nearly as training does it."""
+"""Decode and resize picture files inside a graph, close to what training does."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 #: tf.image's counterparts of Pillow's filters. Greatest differences found, in grey levels of 255,
 #: enlarging to 64 to 224 pixels: bilinear 1; bicubic 25 on noise (the worst case: 1.1 % of values
 #: off by more than 2), 5 on photographs; lanczos 46 on noise (4.3 %), 9 on photographs (0.4 %).
-#: Pillow rounds after each of two passes and keeps taps that TensorFlow drops. "nearest" isn't
-#: here: the two choose other pixels when shrinking.
+#: Pillow rounds after each of two passes and keeps taps that TensorFlow drops. "nearest" is
+#: absent: the two choose different pixels when shrinking.
 GRAPH_METHODS = {"bilinear": "bilinear", "bicubic": "bicubic", "lanczos": "lanczos3"}
 PNG_START = b"\x89PNG\r\n\x1a\n"
 #: Where a PNG file says its bit depth and, next to it, its colour type.
@@ -31,10 +31,9 @@ def decode(file: Tensor) -> Tensor:
 
     Inside a graph, the same as ``load_image`` gives: upright by the EXIF orientation of JPEG and
     PNG, transparency of PNG over white, grey repeated, first frame; JPEG by the accurate inverse
-    cosine transform, as Pillow does (TensorFlow's default is up to 20 grey levels off). What
-    TensorFlow can't do stays different: transparent pixels of GIF aren't white, 16-bit grey may be
-    1 level off, and a BMP with a palette is taken for grey. An orientation that stands in XMP data
-    only isn't read.
+    cosine transform, as Pillow does (TensorFlow's default is up to 20 grey levels off). Some
+    differences remain: transparent pixels of GIF aren't white, 16-bit grey may be 1 level off, and
+    a BMP with a palette is read as grey. An orientation only in XMP data isn't read.
     """
     import tensorflow as tf
 
@@ -72,7 +71,7 @@ def over_background(rgba: Tensor) -> Tensor:
 def graph_resize(method: str, size: int) -> Callable[[Tensor], Tensor]:
     """uint8 images of any size to uint8 at the model's, inside a graph.
 
-    ModelError where TensorFlow has no such filter: another would cost accuracy unnoticed.
+    ModelError if TensorFlow has no such filter: another one could cost accuracy unnoticed.
     """
     import tensorflow as tf
 

@@ -1,4 +1,4 @@
-"""The trained head, one Dense layer with softmax: its training in NumPy, and how right it is."""
+"""The head, one Dense layer with softmax: its training in NumPy, and its evaluation."""
 
 from __future__ import annotations
 
@@ -14,10 +14,9 @@ if TYPE_CHECKING:
 
 #: Keras's default for Adam, which the tutorial uses.
 LEARNING_RATE = 1e-3
-#: Keras's defaults for Adam: decay of the mean gradient and of its square, and what keeps the
-#: quotient finite.
+#: Keras's defaults for Adam: decay of the mean gradient and of its square, and epsilon.
 BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-7
-#: Of the ridge penalty, for standardised features; recipes choose their own on held-out images.
+#: Ridge penalty for standardised features; recipes choose their own on held-out images.
 STRENGTH = 0.3
 
 
@@ -27,7 +26,7 @@ class Head:
     Args:
         features: Inputs.
         classes: Outputs, at least 2; else ModelError.
-        seed: Of the Glorot uniform kernel (Keras's default); the bias starts at 0.
+        seed: Random seed of the Glorot uniform kernel (Keras's default); the bias starts at 0.
 
     Attributes:
         kernel: float32 ``(features, classes)``.
@@ -43,7 +42,7 @@ class Head:
         self.bias = np.zeros(classes, np.float32)
 
     def assign(self, kernel: NDArray[np.float32], bias: NDArray[np.float32]) -> None:
-        """Take other weights, of the same shapes."""
+        """Replace the weights by others of the same shapes."""
         self.kernel[:], self.bias[:] = kernel, bias
 
     def predict(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -80,7 +79,7 @@ class ArrayTrainer:
         return loss
 
     def store(self) -> None:
-        """Nothing to do: the head has every step's weights already."""
+        """Do nothing: the head has every step's weights already."""
 
 
 def _update(
@@ -101,7 +100,7 @@ def ridge_head(
     classes: int,
     strength: float = STRENGTH,
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Kernel and bias of the linear map that is nearest to each image's class, penalised.
+    """Kernel and bias of a linear classifier by ridge regression on one-hot targets.
 
     Minimises the squared distance to one-hot targets plus ``strength * n`` times the kernel's
     squared size, on standardised features. Solved in the smaller space, of features or of images.
@@ -114,7 +113,7 @@ def ridge_head(
 
     Returns:
         Kernel float32 ``(d, classes)`` and bias ``(classes,)``: logits are ``features @ kernel +
-        bias``, whose largest names the class. They are no log-probabilities.
+        bias``, whose largest names the class. They are not log-probabilities.
 
     Raises:
         ModelError: A strength of 0 or below, or no images.
@@ -142,7 +141,7 @@ def ridge_head(
 def _solved(
     gram: NDArray[np.float32], penalty: np.float32, right: NDArray[np.float32]
 ) -> NDArray[np.float32]:
-    from scipy import linalg  # not before it is needed: it takes a while
+    from scipy import linalg  # imported late: it takes a while
 
     gram[np.diag_indices_from(gram)] += penalty
     solved = linalg.solve(gram, right, assume_a="pos", overwrite_a=True)
@@ -151,7 +150,7 @@ def _solved(
 
 @dataclass(frozen=True)
 class Evaluation:
-    """A model's answers on labelled images.
+    """A model's predictions on labelled images, with accuracy and loss.
 
     Attributes:
         accuracy: Top-1, 0 to 1.
@@ -167,7 +166,7 @@ class Evaluation:
 
 
 def evaluation(probabilities: NDArray[np.float32], labels: NDArray[np.int64]) -> Evaluation:
-    """Judge probabilities ``(n, classes)`` against labels ``(n,)``."""
+    """Compare probabilities ``(n, classes)`` with labels ``(n,)``."""
     right = probabilities[np.arange(len(labels)), labels].astype(np.float64)
     predictions = probabilities.argmax(axis=1).astype(np.int64)
     return Evaluation(

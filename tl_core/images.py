@@ -1,4 +1,4 @@
-"""Any picture that people have, as upright 8-bit RGB pixels."""
+"""Read pictures of many formats as upright 8-bit RGB pixels."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
     Pixels = NDArray[np.uint8]
 
-#: Pillow's names of the formats that are read. It knows many more, which are no photographs and
-#: whose readers are old.
+#: Pillow's names of the formats that are read. Its other formats are not photographs, and their
+#: readers are old.
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP", "PPM", "AVIF")
 #: File name endings that a folder of pictures is searched for, lower case.
 IMAGE_SUFFIXES = frozenset(
@@ -36,18 +36,18 @@ IMAGE_SUFFIXES = frozenset(
         *(".pgm", ".pnm", ".ppm", ".tif", ".tiff", ".webp"),
     }
 )
-#: The endings of what phones save, which needs a package of its own.
+#: The endings of the format that phones save, which needs an extra package.
 HEIF_SUFFIXES = frozenset({".heic", ".heif"})
 HEIF_PACKAGE = "pillow-heif"
 #: The colour behind transparent pixels, as in a browser or on paper.
 BACKGROUND = (255, 255, 255)
-#: The most pixels that a picture may have: phones make 200 million.
+#: The most pixels that a picture may have: phones take pictures of 200 million.
 MOST_PIXELS = 400_000_000
-#: The most pixels that are decoded at once, on however many threads; one picture always is.
+#: The most pixels that all threads together decode at once; one picture is always allowed.
 PIXELS_AT_ONCE = 256_000_000
-#: Pictures of more pixels come at a fraction of their size where that is enough, in any format.
+#: Pictures of more pixels are reduced to a fraction of their size if that is enough, in any format.
 LARGE = 32_000_000
-#: What undoes each EXIF orientation; 1 is upright.
+#: The operation that undoes each EXIF orientation; 1 is upright.
 TURNS: dict[int, Callable[[Pixels], Pixels]] = {
     2: lambda stored: stored[:, ::-1],
     3: lambda stored: stored[::-1, ::-1],
@@ -81,16 +81,16 @@ def load_image(
 
     Args:
         source: A path, a file's bytes, a file opened for reading bytes, or a Pillow image.
-        size: The side in pixels that the picture will be resized to. A much larger JPEG, or other
-            picture of more than ``LARGE`` pixels, then comes at a fraction of its size, each side
-            at least ``LEAST_RATIO`` times this one. None: at its own size.
-        name: What errors call it; None takes the path.
+        size: The side in pixels to which the picture will be resized. A much larger JPEG, or other
+            picture of more than ``LARGE`` pixels, is then read at a fraction of its size; each side
+            keeps at least ``LEAST_RATIO`` times ``size``. None reads it at its own size.
+        name: Its name in errors; None takes the path.
 
     Returns:
         uint8 pixels ``(height, width, 3)``, RGB, 0 to 255.
 
     Raises:
-        ImageError: The file is absent, is no picture of the formats in ``FORMATS``, or is damaged.
+        ImageError: The file is absent, not a picture of one of ``FORMATS``, or damaged.
     """
     name = name or _name_of(source)
     try:
@@ -108,7 +108,7 @@ def load_image(
 
 
 def decoder_facts() -> dict[str, object]:
-    """What pixels depend on besides the file and the size asked for, as JSON."""
+    """All that pixels depend on besides the file and the requested size, as JSON."""
     return {
         "jpeg": decoder_name(),
         "pillow": PIL.__version__,
@@ -167,7 +167,7 @@ def _upright(stored: Pixels, image: Image.Image) -> Pixels:
     """Undo the EXIF orientation of ``image``, after Pillow has loaded it or instead."""
     try:
         turn = TURNS.get(image.getexif().get(ExifTags.Base.Orientation, 1))
-    except Exception:  # noqa: BLE001 - damaged EXIF can raise anything, and then says nothing
+    except Exception:  # noqa: BLE001 - damaged EXIF can raise anything, and is then ignored
         turn = None
     return np.ascontiguousarray(turn(stored)) if turn else stored
 
@@ -196,7 +196,7 @@ def _to_8_bit(image: Image.Image) -> Image.Image:
 
 
 class _Room:
-    """How many pixels are decoded at once: memory is bounded, however many threads decode."""
+    """Limits the pixels that all threads decode at once, so that memory is bounded."""
 
     def __init__(self, pixels: int) -> None:
         self._all = self._free = pixels
@@ -204,7 +204,7 @@ class _Room:
 
     @contextmanager
     def taken(self, pixels: int) -> Iterator[None]:
-        """Wait until there is room for a picture of so many pixels, then hold it."""
+        """Wait until this many pixels are within the limit, and count them in the block."""
         share = min(pixels, self._all)
         with self._changed:
             self._changed.wait_for(lambda: self._free >= share)

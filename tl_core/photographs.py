@@ -1,4 +1,4 @@
-"""Photographs that ship with packages which are installed anyway: always there."""
+"""Photographs that come with installed packages: always available."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from tl_core.errors import DataError
 from tl_core.labels import CLASSES, imagenet_labels
 
-#: What ImageNet calls the portrait, matplotlib's sample of Grace Hopper in uniform.
+#: ImageNet's label for the portrait, matplotlib's sample of Grace Hopper in uniform.
 PORTRAIT_LABEL = "military uniform"
 #: scikit-image's colour and grey photographs.
 _SCIKIT_IMAGE = (
@@ -17,7 +17,7 @@ _SCIKIT_IMAGE = (
     *("hubble_deep_field.jpg", "ihc.png", "retina.jpg", "motorcycle_left.png"),
 )
 
-#: What ImageNet's classes may call some photographs, with the packages that they come with.
+#: Right ImageNet labels of some photographs, with the packages that contain them.
 _NAMED = {
     ("matplotlib", "mpl-data/sample_data/grace_hopper.jpg"): {PORTRAIT_LABEL},
     ("skimage", "data/chelsea.png"): {"tabby", "tiger cat", "Egyptian cat"},
@@ -28,12 +28,12 @@ _NAMED = {
 
 
 def portrait() -> Path:
-    """The photograph that classifiers are checked with, out of matplotlib; else DataError."""
+    """matplotlib's photograph with which classifiers are checked; DataError if it is missing."""
     return _packaged("matplotlib", "mpl-data/sample_data/grace_hopper.jpg")
 
 
 def photographs() -> dict[str, Path]:
-    """Ten photographs by their names' first words, in a fixed order; else DataError."""
+    """Ten photographs by the first word of their names, in a fixed order; else DataError."""
     return {
         re.split(r"[._]", file)[0]: _packaged("skimage", f"data/{file}") for file in _SCIKIT_IMAGE
     }
@@ -55,4 +55,4 @@ def _packaged(package: str, file: str) -> Path:
         path = Path(folder, file)
         if path.is_file():
             return path
-    raise DataError(f"{package} has no {file}: expected it installed whole; install it again")
+    raise DataError(f"{package}: its file {file} is missing; install the package again")

@@ -1,17 +1,17 @@
-"""One progress bar for everything that can take longer than a few seconds."""
+"""A progress bar for all work that can take longer than a few seconds."""
 
 from __future__ import annotations
 
 from tqdm import tqdm
 
-#: Seconds before a bar appears: short work stays silent.
+#: Seconds before a bar appears; shorter work shows none.
 DELAY_S = 2.0
 
 
 def progress(total: int | None, description: str, unit: str = "img") -> tqdm[None]:
-    """A bar on stderr with rate and time left, silent where stderr is no terminal.
+    """A bar on stderr with rate and time left; none if stderr isn't a terminal.
 
-    ``total`` is None where unknown; the unit ``"B"`` is scaled to kB and MB.
+    ``total`` is None if unknown; the unit ``"B"`` is scaled to kB and MB.
     """
     return tqdm(
         total=total,

@@ -19,14 +19,14 @@ if TYPE_CHECKING:
     Weights = NDArray[np.int32]
 
 
-#: Fractional bits of the weights: 32, less 8 of a pixel and 2 for weights' sums above 1.
+#: Fractional bits of the weights: 32, less 8 for a pixel and 2 for sums of weights above 1.
 FRACTION_BITS = 22
 #: Half a grey level.
 HALF = 1 << (FRACTION_BITS - 1)
 
 
 def _compiled(function: Kernel) -> Kernel:
-    """Without Python's lock, and cached for later processes where a folder can be written."""
+    """Compile without Python's lock; cache it for later processes if a folder is writable."""
     try:
         return cast("Kernel", njit(nogil=True, cache=True)(function))
     except RuntimeError:  # neither beside this file nor in the user's cache folder
@@ -42,7 +42,7 @@ def _combine(rows: Pixels, first: Places, count: Places, weights: Weights, out: 
         sums[:] = HALF
         start, number = first[place], count[place]
         tap = 0
-        # Two at a time: half as often are the sums read and written.
+        # Two at a time, so that the sums are read and written half as often.
         while tap + 1 < number:
             weight, other = weights[place, tap], weights[place, tap + 1]
             for i in range(length):
@@ -72,7 +72,7 @@ def down(image: Pixels, first: Places, count: Places, weights: Weights, out: Pix
 def across(image: Pixels, first: Places, count: Places, weights: Weights, out: Pixels) -> None:
     """Resample rows: uint8 ``(h, w, 3)`` to ``(h, outputs, 3)``.
 
-    Columns become rows, so that a weight is multiplied with pixels that lie side by side.
+    Columns become rows, so that a weight is multiplied with neighbouring pixels in memory.
     """
     height, width, outputs = image.shape[0], image.shape[1], out.shape[1]
     turned = np.empty((width, height * 3), np.uint8)

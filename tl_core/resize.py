@@ -71,13 +71,13 @@ def resize_batch(
 def checked_pixels(images: object, dimensions: int) -> NDArray[np.uint8]:
     """The array itself if it holds uint8 RGB pixels in ``dimensions`` axes; else ImageError.
 
-    Most often pixels were scaled to [0, 1] too early.
+    The most common mistake: pixels already scaled to [0, 1].
     """
     array = np.asarray(images)
     if array.dtype != np.uint8:
         raise ImageError(
-            f"pixels of dtype {array.dtype}: expected uint8, 0 to 255, unscaled (models get "
-            "[0, 1] from them inside the graph)"
+            f"pixels of dtype {array.dtype}: expected uint8, 0 to 255, unscaled (the network "
+            "scales them itself)"
         )
     if array.ndim != dimensions or array.shape[-1] != 3 or 0 in array.shape[-3:]:
         shape = "(n, h, w, 3)" if dimensions == 4 else "(h, w, 3)"
@@ -86,7 +86,7 @@ def checked_pixels(images: object, dimensions: int) -> NDArray[np.uint8]:
 
 
 def tensorflow_resize(images: Tensor, height: int, width: int, method: str) -> Tensor:
-    """uint8 images in any number to uint8 at another size, by a method of tf.image."""
+    """Any number of uint8 images to uint8 of another size, by a method of tf.image."""
     import tensorflow as tf
 
     resized = tf.image.resize(images, (height, width), method=method, antialias=True)

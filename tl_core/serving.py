@@ -1,8 +1,8 @@
 """A trained model as a SavedModel that plain TensorFlow serves, without this package.
 
-The folder is three things at once: a served classifier (signatures ``serving_default`` for pixels
-and ``serving_bytes`` for files), a Hub-style reusable extractor (calling it gives features, so the
-folder is itself a model handle), and what ``TransferModel.load`` needs.
+The folder has three uses. It is a served classifier, with the signatures ``serving_default`` for
+pixels and ``serving_bytes`` for files. It is a Hub-style reusable extractor: calling it returns
+features, so that the folder is itself a model handle. And ``TransferModel.load`` reads it.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from tl_core.models import HubModule
     from tl_core.models.untyped import Loaded, Tensor, Variable
 
-#: Of the notes; raised when their meaning changes.
+#: Version of the notes; raised when their meaning changes.
 VERSION = 1
 
 
@@ -33,7 +33,7 @@ VERSION = 1
 class Trained:
     """A trained head, with its extractor's handle, image size in pixels and resize method.
 
-    Class names are in label order; the seed is that of training.
+    Class names are in label order; the seed is the random seed of training.
     """
 
     handle: str
@@ -53,26 +53,26 @@ def save_model(
     ``probabilities`` float32 ``(n, classes)`` and ``label``, the most probable class's name,
     string ``(n,)``. ``serving_bytes`` takes ``files``, the bytes of JPEG, PNG, BMP or GIF pictures.
 
-    One thing differs from ``predict``: tf.image resizes in the graph, not Pillow. Images that have
-    the model's size already get the same answers, for others see ``graph_images.GRAPH_METHODS``.
+    One thing differs from ``predict``: tf.image resizes in the graph, not Pillow. Images of the
+    model's size get the same results; for others see ``graph_images.GRAPH_METHODS``.
     ``serving_bytes`` decodes as ``load_image`` does, EXIF orientation and transparent PNG included;
     see ``graph_images.decode``.
 
     Raises:
         ModelError: The folder exists and ``overwrite`` is off, or TensorFlow has no filter that is
-            near the model's.
+            close to the model's.
     """
     target = Path(folder)
     if target.exists() and not overwrite and (not target.is_dir() or any(target.iterdir())):
-        raise ModelError(f"{target}: exists; name a new folder or allow it to be overwritten")
-    # Without the saved model around it, which would otherwise nest at every saving.
+        raise ModelError(f"{target}: the folder exists; choose a new one or allow overwriting")
+    # Without the saved model around it, which would otherwise nest with every save.
     saved_by_us = read_notes(module.path).get("version") == VERSION
     with atomic_dir(target) as part:
         _write(model, module.member("backbone") if saved_by_us else module, part)
 
 
 def saved_class_names(folder: str | PathLike[str]) -> tuple[str, ...] | None:
-    """Class names of a model that ``save_model`` wrote; None for what it didn't."""
+    """Class names of a model that ``save_model`` wrote; None for other folders."""
     facts = read_notes(Path(folder))
     return tuple(facts["class_names"]) if facts.get("version") == VERSION else None
 
@@ -80,7 +80,7 @@ def saved_class_names(folder: str | PathLike[str]) -> tuple[str, ...] | None:
 def load_model(folder: str | PathLike[str]) -> Trained:
     """Read a model that ``save_model`` wrote; the folder is also its extractor's handle.
 
-    ModelError where it holds no such model.
+    ModelError if it has no such model.
     """
     import tensorflow as tf
 
@@ -89,7 +89,7 @@ def load_model(folder: str | PathLike[str]) -> Trained:
     if facts.get("version") != VERSION:
         raise ModelError(
             f"{path}: not a model that `TransferModel.save` wrote (no {NOTES_FILE} of version "
-            f"{VERSION}); a SavedModel of another origin is a handle for FeatureExtractor"
+            f"{VERSION}); pass other SavedModels to FeatureExtractor as its handle"
         )
     values = tf.train.load_checkpoint(str(path / "variables" / "variables"))
     kernel, bias = (

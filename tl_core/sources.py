@@ -1,4 +1,4 @@
-"""Images by number: in memory or in files, uint8 at their own size until they are used."""
+"""Images by position, in memory or in files: uint8 at their own size until they are used."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class ImageSource(Protocol):
-    """What every consumer of images needs: how many there are, and some of them."""
+    """What every user of images needs: their number, and the images at some positions."""
 
     def __len__(self) -> int:
         """Number of images."""
@@ -32,8 +32,8 @@ class ImageSource(Protocol):
     ) -> list[NDArray[np.uint8]]:
         """The images at these positions, each uint8 RGB ``(h, w, 3)`` at its own size.
 
-        ``size`` is the side in pixels that they will be resized to; much larger files may come at a
-        fraction of their size.
+        ``size`` is the side in pixels to which they will be resized; much larger files may be read
+        at a fraction of their size.
         """
 
     def head(self, n: int) -> ImageSource:
@@ -72,9 +72,9 @@ class ArraySource:
 
 
 class FileReader:
-    """Reads files, and remembers the sha256 of what was read of each.
+    """Reads files, and remembers the sha256 of each.
 
-    A training opens each file once: bytes that were read for their digest can be held until they
+    Training opens each file once: bytes that were read for their digest can be held until they
     are decoded.
     """
 
@@ -83,7 +83,7 @@ class FileReader:
         self._held: dict[Path, bytes] = {}
 
     def read(self, path: Path) -> bytes:
-        """The file's bytes, those that are held first; ImageError where it can't be read."""
+        """The file's bytes, from memory if they are held; ImageError if it can't be read."""
         blob = self._held.pop(path, None)
         if blob is None:
             try:
@@ -98,9 +98,9 @@ class FileReader:
         return blob
 
     def digest(self, path: Path, hold: Callable[[str], bool] = lambda _: False) -> str:
-        """The sha256 of the file as it was read last, 64 hexadecimal digits; now if never.
+        """The sha256 of the file as last read, 64 hexadecimal digits; reads it if necessary.
 
-        ``hold`` says from the digest whether its bytes, if they are at hand, are held for ``read``.
+        ``hold`` decides from the digest whether bytes that were just read are held for ``read``.
         """
         if path not in self._digests:
             self._held[path] = self.read(path)
@@ -112,9 +112,9 @@ class FileReader:
 
 @dataclass(frozen=True)
 class FileSource:
-    """Picture files in any format that ``load_image`` reads, decoded each time they are asked for.
+    """Picture files in any format that ``load_image`` reads, decoded each time they are taken.
 
-    Sources that were made of one another share their reader.
+    A source and its parts share their reader.
     """
 
     paths: tuple[Path, ...]
@@ -156,9 +156,10 @@ def digest_of(
 
 
 def as_source(images: object) -> ImageSource:
-    """An ``ImageSource`` of whatever images are in; else ImageError.
+    """An ``ImageSource`` of images in any supported form; else ImageError.
 
-    That is a source; uint8 RGB ``(n, h, w, 3)`` or one ``(h, w, 3)``; a path; or paths in sequence.
+    The forms are a source; uint8 RGB ``(n, h, w, 3)`` or one ``(h, w, 3)``; a path; or a sequence
+    of paths.
     """
     if isinstance(images, np.ndarray):
         return ArraySource(images[None] if images.ndim == 3 else images)

@@ -1,4 +1,4 @@
-"""The cache folder, and how files are written: whole or not at all."""
+"""The cache folder, and atomic writing: a file or folder is written completely or not at all."""
 
 from __future__ import annotations
 
@@ -39,9 +39,9 @@ def tree_digest(folder: Path) -> str:
 
 @contextmanager
 def atomic_file(target: Path) -> Iterator[Path]:
-    """A temporary path beside ``target`` that takes its place only if the block ends well.
+    """A temporary path beside ``target`` that replaces it only if the block succeeds.
 
-    In the same folder, which is made where absent, so that the final rename is atomic.
+    It is in the same folder, which is made if absent, so that the final rename is atomic.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".part", dir=target.parent)
@@ -57,10 +57,10 @@ def atomic_file(target: Path) -> Iterator[Path]:
 
 @contextmanager
 def atomic_dir(target: Path) -> Iterator[Path]:
-    """A temporary folder beside ``target`` that takes its place only if the block ends well.
+    """A temporary folder beside ``target`` that replaces it only if the block succeeds.
 
-    An older folder at ``target`` is set aside, and put back if the rename fails or is interrupted.
-    Where another process wrote there in between, one of the two stays, whole.
+    An older folder at ``target`` is moved away, and restored if the rename fails or is interrupted.
+    If another process wrote there in between, one of the two folders remains, complete.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     part = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".part", dir=target.parent))
@@ -75,9 +75,9 @@ def atomic_dir(target: Path) -> Iterator[Path]:
 def cached_dir(
     target: Path, is_whole: Callable[[Path], bool], write: Callable[[Path], object]
 ) -> Path:
-    """The folder itself, which ``write`` fills now where it is absent or not whole.
+    """The folder itself, which ``write`` fills now if it is absent or incomplete.
 
-    Where another process is filling it, this one waits.
+    If another process is filling it, this one waits.
     """
     if not is_whole(target):
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -89,7 +89,7 @@ def cached_dir(
 
 
 def _swap_in(part: Path, target: Path) -> None:
-    """Rename ``part`` to ``target``; no file system call exchanges two folders everywhere."""
+    """Rename ``part`` to ``target``; no call exchanges two folders on every file system."""
     old = part.with_suffix(".old")
     try:
         with suppress(FileNotFoundError):

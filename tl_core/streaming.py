@@ -1,4 +1,4 @@
-"""Images through a network batch by batch: the next are read and resized while this one runs."""
+"""Run images through a network batch by batch, while the next ones are read and resized."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-#: Batches ready ahead: two hide a slow one, more would only hold memory.
+#: Batches that are ready ahead: two hide a slow one, more would only use memory.
 AHEAD = 2
 #: Images of a batch that are held at their own size at once.
 GROUP = 4
@@ -47,11 +47,11 @@ def resized_batches(
 ) -> Generator[tuple[NDArray[np.int64], NDArray[np.uint8]], None, None]:
     """Batches of ``source`` in the given order, read, decoded and resized ahead.
 
-    Each usable CPU has a thread for it, which works on a batch of its own.
+    Each usable CPU has a thread, which works on its own batch.
 
     Args:
         source: The images.
-        order: int64 positions ``(n,)`` in ``source``, or batches of them as they come.
+        order: int64 positions ``(n,)`` in ``source``, or an iterable of batches of them.
         size: Side of the square, in pixels.
         batch_size: Images per batch, at least 1; the last may be smaller.
         method: One of ``RESIZE_METHODS``.
@@ -82,7 +82,7 @@ def decoded_batches(
     *,
     batch_size: int = BATCH_SIZE,
 ) -> Generator[tuple[NDArray[np.int64], list[NDArray[np.uint8]]], None, None]:
-    """As ``resized_batches`` without resizing: images as ``source.take(..., size)`` has them."""
+    """As ``resized_batches`` without resizing: images as from ``source.take(..., size)``."""
     parts = [order[i : i + batch_size] for i in range(0, len(order), batch_size)]
     return _on_all_cpus(parts, lambda part: source.take(part, size))
 
@@ -119,7 +119,7 @@ def output_batches(
 def _ahead(
     items: Iterable[Item], function: Callable[[Item], Result], threads: int, depth: int
 ) -> Generator[tuple[Item, Result], None, None]:
-    """Each item with its result, in order; while one is used, ``depth`` more are under way."""
+    """Each item with its result, in order; while one is used, ``depth`` more are in progress."""
     running: deque[tuple[Item, Future[Result]]] = deque()
     with ThreadPoolExecutor(threads, thread_name_prefix="batch") as pool:
         try:

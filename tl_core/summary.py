@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Layer:
-    """One line of a summary: the shape of an output without the batch, and counts of numbers."""
+    """One line of a summary: output shape without the batch, and parameter counts."""
 
     name: str
     output: tuple[int, ...]
@@ -38,7 +38,7 @@ class Summary:
 
     @property
     def frozen(self) -> int:
-        """Parameters that stay as they came."""
+        """Parameters that training doesn't change."""
         return sum(layer.parameters for layer in self.layers) - self.trainable
 
     def __str__(self) -> str:
@@ -51,7 +51,7 @@ class Summary:
 
 
 def summarize(extractor: FeatureExtractor, head: Head, *, fine_tune: bool) -> Summary:
-    """Count a model's parameters, layer by layer; a backbone's are counted once, and cached."""
+    """Count a model's parameters, layer by layer; the backbone's counts are cached."""
     size = extractor.image_size
     facts = {"model": extractor.digest, "format": "parameters"}
     backbone, trainable = cached_json(facts, lambda: _counts(extractor))

@@ -1,7 +1,7 @@
-"""Training in TensorFlow: a head beside a network that runs there, and fine-tuning.
+"""Training in TensorFlow: a head whose network TensorFlow runs, and fine-tuning.
 
-A head alone trains in NumPy to the same accuracies, several times as fast (``head.ArrayTrainer``).
-Beside TensorFlow it trains here, as in the tutorial, so that what is measured stays the same.
+NumPy trains a head to the same accuracies, several times as fast (``head.ArrayTrainer``). If
+TensorFlow runs the network, it also trains the head, as the tutorial does.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ if TYPE_CHECKING:
 
 
 class TensorFlowTrainer:
-    """One Adam step at a time on a head, and on the backbone where it is unfrozen.
+    """One Adam step at a time on a head, and on the backbone if it is unfrozen.
 
-    The step is traced here, so that the first batch costs as much as the others.
+    The step is traced when it is made, so that the first batch takes as long as the others.
 
     Args:
         head: The head to train; it has the trained weights after ``store``.
         learning_rate: Adam's step size; its other constants are Keras's defaults.
         device: TensorFlow's name of the device that computes, such as ``GPU:0``.
-        backbone: Where fine-tuning: a module that maps float32 [0, 1] images to features, in
-            training mode. None: the inputs of a step are features already.
-        image_size: Where fine-tuning: side of the images in pixels.
+        backbone: For fine-tuning: a module that maps float32 [0, 1] images to features, in
+            training mode. None: the inputs of a step are features.
+        image_size: For fine-tuning: side of the images in pixels.
     """
 
     def __init__(
@@ -49,8 +49,8 @@ class TensorFlowTrainer:
             self._kernel = tf.Variable(head.kernel, name="kernel")
             self._bias = tf.Variable(head.bias, name="bias")
             self._variables = [self._kernel, self._bias, *unfrozen]
-            # Where there is a GPU, Keras would have XLA compile each variable's update, anew for
-            # every model: its first step would wait for that.
+            # With a GPU, Keras would let XLA compile each variable's update again for every model:
+            # its first step would wait for that.
             self._optimizer = tf_keras.optimizers.Adam(learning_rate, jit_compile=False)
             self._optimizer.build(self._variables)
         inputs = (

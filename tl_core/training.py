@@ -1,4 +1,4 @@
-"""Epochs of steps in shuffled order, whoever takes them, and what is checked before the first."""
+"""Run the epochs of a trainer in shuffled order, after checking its inputs."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 #: ``recompute`` runs the extractor on every image in every epoch, as the tutorial does;
-#: ``cached`` runs it once and trains on the stored features. Never to be compared in one column.
+#: ``cached`` runs it once and trains on the stored features. The two are never compared.
 Track = Literal["recompute", "cached"]
 
 
@@ -42,7 +42,7 @@ class Trainer(Protocol):
 def rows_of(
     features: NDArray[np.float32], batch_size: int, places: NDArray[np.int64] | None = None
 ) -> Inputs:
-    """Features ``(n, d)``, or those at some places, as inputs, ``batch_size`` rows per step."""
+    """Features ``(n, d)``, or those at some positions, as inputs, ``batch_size`` rows per step."""
 
     def inputs(
         order: NDArray[np.int64],
@@ -65,7 +65,7 @@ def train(
 ) -> list[float]:
     """Train; the mean loss of each epoch, in nats.
 
-    ``is_done`` is asked after each epoch whether it was the last; else all ``epochs`` are run.
+    ``is_done`` is called after each epoch and ends the training early if it returns True.
     """
     rng = np.random.default_rng(seed)
     losses = []
@@ -83,12 +83,12 @@ def train(
 
 
 def checked_class_names(names: Sequence[str]) -> tuple[str, ...]:
-    """The names as a tuple; ModelError where two classes have one name."""
+    """The names as a tuple; ModelError if two classes have the same name."""
     twice = sorted(name for name, n in Counter(names).items() if n > 1)
     if twice:
         raise ModelError(
-            f"class names {', '.join(map(repr, twice))} more than once: expected one name for each "
-            "class, else predictions are ambiguous. Rename or merge the classes"
+            f"class names {', '.join(map(repr, twice))} more than once: expected a different name "
+            "for each class. Rename or merge the classes"
         )
     return tuple(names)
 
@@ -113,7 +113,7 @@ def check_options(
 
 
 def check_trains(extractor: FeatureExtractor) -> None:
-    """Raise ModelError where the engine runs a fixed network, or the module can't be trained."""
+    """Raise ModelError if the engine runs a fixed network, or the module can't be trained."""
     module = extractor.network.module
     if module is None:
         raise ModelError(
@@ -128,12 +128,12 @@ def check_trains(extractor: FeatureExtractor) -> None:
     if lack:
         raise ModelError(
             f"{extractor.handle}: the module {lack}, so it can't be fine-tuned; train the head "
-            "only, or take a reusable TF2 module"
+            "only, or use a reusable TensorFlow 2 module"
         )
 
 
 def checked_learning_rate(rate: float) -> float:
-    """The step size itself; ModelError where it isn't a positive number."""
+    """The step size itself; ModelError if it isn't a positive number."""
     if not 0 < rate < math.inf:
         raise ModelError(f"learning rate {rate}: expected a number above 0, such as 0.001")
     return float(rate)
@@ -153,7 +153,7 @@ def checked_features(features: object, width: int) -> NDArray[np.float32]:
 def checked_labels(
     labels: NDArray[np.integer] | Sequence[int], images: int, classes: int
 ) -> NDArray[np.int64]:
-    """The labels as int64 ``(images,)``; DataError unless each image has one number of a class."""
+    """The labels as int64 ``(images,)``; DataError unless each image has one class number."""
     array = np.asarray(labels)
     if array.shape != (images,) or images == 0:
         raise DataError(

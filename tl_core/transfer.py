@@ -51,7 +51,7 @@ __all__ = [
     "evaluation",
 ]
 
-#: Adam's step size once the extractor is unfrozen: large ones undo what it learned.
+#: Adam's step size for fine-tuning: large steps destroy what the extractor has learned.
 FINE_TUNE_LEARNING_RATE = 1e-4
 
 
@@ -62,8 +62,8 @@ class TransferModel:
         extractor: The backbone; frozen unless ``fine_tune``. It isn't copied: models that
             have the same extractor share it, fine-tuned weights included.
         class_names: Names in label order, at least 2, all different.
-        seed: Of the head's starting weights.
-        fine_tune: Unfreeze the extractor as well; see ``unfreeze``.
+        seed: Random seed of the head's initial weights, the shuffling and the split.
+        fine_tune: Also unfreeze the extractor; see ``unfreeze``.
 
     Attributes:
         head: The trained layer. Beside a network that TensorFlow runs, TensorFlow trains it;
@@ -72,8 +72,8 @@ class TransferModel:
         fine_tune: Whether the extractor is trained too.
 
     Raises:
-        ModelError: Fewer than two class names, a name twice, or an extractor that ``fine_tune``
-            can't train.
+        ModelError: Fewer than two class names, a repeated name, or an extractor that can't be
+            fine-tuned.
     """
 
     def __init__(
@@ -94,21 +94,21 @@ class TransferModel:
             self.unfreeze()
 
     def unfreeze(self) -> None:
-        """Train the extractor too from the next ``fit`` on; best after the head was trained.
+        """Train the extractor too from the next ``fit`` on; best after the head is trained.
 
-        Its weights then change under every other model that shares it: give a model that is
-        fine-tuned an extractor of its own.
+        This also changes every other model that shares the extractor: give a fine-tuned model its
+        own extractor.
 
         Raises:
             ModelError: The engine runs a fixed network, or the module can't be trained.
         """
         check_trains(self.extractor)
         self.fine_tune = True
-        self.extractor.cache = False  # the features on disk are those of before
+        self.extractor.cache = False  # the features on disk are those of the old weights
         self._trainer = None
 
     def compile(self, *, learning_rate: float | None = None) -> Trainer:
-        """Prepare the training step with a fresh Adam; ``fit`` does where it wasn't done.
+        """Prepare the training step with a fresh Adam; else the first ``fit`` does this.
 
         A learning rate must be above 0, else ModelError; None takes 1e-3, or 1e-4 when fine-tuning.
         """
@@ -139,7 +139,7 @@ class TransferModel:
             labels: Class numbers ``(n,)``, from 0 in ``class_names``' order.
             epochs: Passes over the images, at least 1.
             batch_size: Images per step, at least 1.
-            seed: Of the shuffling; None takes the model's.
+            seed: Random seed of the shuffling; None takes the model's.
             track: ``recompute`` or ``cached``.
 
         Returns:
@@ -184,9 +184,9 @@ class TransferModel:
         batch_size: int = BATCH_SIZE,
         seed: int | None = None,
     ) -> Convergence:
-        """Train a new head, in place of whatever it was, for as many epochs as it gains by.
+        """Replace the head by a new one, trained until it converges.
 
-        Their number is found on a fifth of the images, held out; see ``tl_core.convergence``.
+        Held-out images, a fifth, decide the number of epochs; see ``tl_core.convergence``.
         Features and labels as for ``fit_features``.
         """
         rows, targets = self._checked(features, labels, batch_size=batch_size)
@@ -202,14 +202,14 @@ class TransferModel:
         *,
         strength: float = STRENGTH,
     ) -> None:
-        """Solve for the head in closed form, in place of whatever it was; see ``ridge_head``.
+        """Replace the head by the closed-form solution; see ``ridge_head``.
 
         Features and labels as for ``fit_features``; a strength of 0 or below is a ModelError. Its
-        probabilities are no calibrated ones: only which is largest has a meaning.
+        probabilities are not calibrated: only the largest one has a meaning.
         """
         rows, targets = self._checked(features, labels)
         self.head.assign(*ridge_head(rows, targets, len(self.class_names), strength))
-        self._trainer = None  # its optimizer has followed another head
+        self._trainer = None  # its optimizer belongs to the old head
 
     def predict(self, images: object, *, batch_size: int = BATCH_SIZE) -> NDArray[np.float32]:
         """Class probabilities, float32 ``(n, classes)``, of images as for ``fit``."""
@@ -249,7 +249,8 @@ class TransferModel:
     ) -> TransferModel:
         """Read a model that ``save`` wrote, ready to predict or to train on.
 
-        Engine, device and threads as for ``FeatureExtractor``; ModelError where it has none.
+        Engine, device and threads as for ``FeatureExtractor``; ModelError if the folder has no such
+        model.
         """
         trained = load_model(folder)
         extractor = FeatureExtractor(

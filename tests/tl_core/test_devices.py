@@ -82,7 +82,7 @@ def test_gpu_memory_grows_as_needed(two_gpus):
 
 
 def test_a_gpu_that_the_machine_lacks_is_an_error(two_gpus):
-    with pytest.raises(DeviceError, match=r"gpu:2.*has 2 GPU"):
+    with pytest.raises(DeviceError, match=r"gpu:2.*has gpu:0 to gpu:1"):
         select_devices("gpu:2")
 
 

@@ -121,7 +121,7 @@ def test_a_fine_tuned_extractor_is_saved_as_it_became(tmp_path, patches, tiny_mo
 
 
 def test_an_existing_folder_is_kept_unless_asked(folder, trained, tmp_path):
-    with pytest.raises(ModelError, match="exists; name a new folder"):
+    with pytest.raises(ModelError, match="exists; choose a new one"):
         trained.save(folder)
     (tmp_path / "old").touch()
     trained.save(tmp_path, overwrite=True)

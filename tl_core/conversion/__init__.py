@@ -1,4 +1,4 @@
-"""Models in other engines' formats, made once and cached by content."""
+"""Convert models to other engines' formats, once, cached by content."""
 
 from tl_core.conversion.cache import cached, cached_json
 from tl_core.conversion.opening import freeze

@@ -1,4 +1,4 @@
-"""Where conversions are cached: by the content of the model and all else that they depend on."""
+"""Cache conversions by the content of the model and all else on which they depend."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-#: The file with the facts and checksums; written last, so that a folder without it is none.
+#: The file with the facts and checksums; written last, so that a folder without it is incomplete.
 KEY_FILE = "made-of.json"
 VALUE = "value.json"
 
 
 def version_of(distribution: str) -> str | None:
-    """The installed version; None where it isn't installed."""
+    """The installed version; None if it isn't installed."""
     try:
         return version(distribution)
     except PackageNotFoundError:
@@ -27,7 +27,7 @@ def version_of(distribution: str) -> str | None:
 
 
 def cached(facts: Mapping[str, object], write: Callable[[Path], None]) -> Path:
-    """The folder that ``write`` filled for exactly these facts, made where absent or damaged.
+    """The folder that ``write`` filled for exactly these facts, made if absent or damaged.
 
     Facts are all that its content depends on, as JSON: model, format, size, versions.
     """
@@ -52,7 +52,7 @@ def cached_json(facts: Mapping[str, object], compute: Callable[[], object]) -> A
 
 
 def known_json(facts: Mapping[str, object]) -> Any | None:  # noqa: ANN401
-    """The value that ``cached_json`` has for these facts; None where it has none yet."""
+    """The value that ``cached_json`` stored for these facts; None if there is none yet."""
     target = _target(facts)
     return json.loads((target / VALUE).read_text("utf-8")) if _is_whole(target) else None
 

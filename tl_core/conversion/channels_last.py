@@ -1,4 +1,4 @@
-"""Images stay as they lie in memory: OpenVINO's graph is changed where it begins."""
+"""Keep images in channels-last order: change the beginning of OpenVINO's graph."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ ARITHMETIC = {"Add", "Subtract", "Multiply", "Divide"}
 def keep_channels_last(model: Any) -> bool:  # noqa: ANN401 - OpenVINO's
     """Move the transposition of the images behind the arithmetic that scales them.
 
-    OpenVINO's reader of TensorFlow's graphs puts it first, so that bytes are transposed, scaled
-    and brought back to the order that the convolution wants. Behind the arithmetic, a network of
-    fixed size needs none of that: the transposition is another name for the same memory.
+    OpenVINO's reader of TensorFlow's graphs puts it first: the bytes are transposed, scaled, and
+    transposed back into the order of the convolution. Behind the arithmetic, a network of fixed
+    size moves no data: the transposition is only another view of the same memory.
 
     Changes an ``openvino.Model`` with one input in place; returns whether it did.
     """
@@ -44,13 +44,13 @@ def keep_channels_last(model: Any) -> bool:  # noqa: ANN401 - OpenVINO's
 
 
 def only_consumer(output: Any) -> Any:  # noqa: ANN401 - OpenVINO's
-    """The node that uses an output, where it is the only one; else None."""
+    """The node that uses an output, if it is the only one; else None."""
     consumers = output.get_target_inputs()
     return next(iter(consumers)).get_node() if len(consumers) == 1 else None
 
 
 def _arithmetic_behind(node: Any) -> list[Any]:  # noqa: ANN401
-    """The operations that follow, one after the other, and work on each value by itself."""
+    """The chain of elementwise operations that follows a node."""
     chain: list[Any] = []
     following = only_consumer(node.output(0))
     while following is not None and _is_by_value(following):
@@ -69,7 +69,7 @@ def _is_by_value(node: Any) -> bool:  # noqa: ANN401
 
 
 def _to_channels_last(node: Any) -> None:  # noqa: ANN401
-    """A constant by channel is one by channel of the other order."""
+    """Change a constant per channel to the other order of axes."""
     if node.get_type_name() == "Convert":
         return
     from openvino import opset13
@@ -81,6 +81,6 @@ def _to_channels_last(node: Any) -> None:  # noqa: ANN401
 
 
 def constant_of(node: Any, number: int) -> Any:  # noqa: ANN401 - OpenVINO's
-    """An input's array, where it is a constant; else None."""
+    """An input's array if it is a constant; else None."""
     source = node.input_value(number).get_node()
     return source.get_data() if source.get_type_name() == "Constant" else None

@@ -1,4 +1,4 @@
-"""A model in another format, with what an engine must know of it to run it."""
+"""Convert a model to another format, with the facts that an engine needs to run it."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ class Conversion:
 def model_facts(model: Model, size: int | None, packages: Iterable[str] = ()) -> dict[str, object]:
     """All that a model's conversions and measurements depend on.
 
-    The size is that of its square input in pixels, None for its own; packages are the distributions
-    whose versions matter, besides TensorFlow.
+    ``size`` is the side of its square input in pixels, None for its own; ``packages`` are the
+    distributions whose versions matter, besides TensorFlow.
     """
     return {
         "model": model.digest,
@@ -89,11 +89,11 @@ def convert(
 
     Args:
         model: The model.
-        settings: Its image size, or the labels that there are.
-        form: The format's name, with all that it depends on besides packages.
-        packages: Distributions whose versions decide what is written, besides TensorFlow.
+        settings: They decide its image size and the expected number of classes.
+        form: The format's name, with all that the conversion depends on besides packages.
+        packages: Distributions on whose versions the conversion depends, besides TensorFlow.
         write: Gets the frozen function (see ``freeze``) and an empty folder.
-        scaled: Whether the frozen function takes images that are scaled already.
+        scaled: Whether the frozen function takes images that are already scaled.
     """
     size = size_for(model.handle, settings.image_size or own_size(model), settings)
 
@@ -107,13 +107,13 @@ def convert(
 
     folder = cached({**model_facts(model, size, packages), "format": form}, make)
     notes = json.loads((folder / NOTES).read_text(encoding="utf-8"))
-    if model.kind == "logits":  # a conversion doesn't depend on the labels at hand
+    if model.kind == "logits":  # a conversion doesn't depend on the labels
         require_classes(model.handle, notes["output_size"], settings.classes)
     return Conversion(folder, int(size), notes["output_size"], notes.get("batch"))
 
 
 def own_size(model: Model) -> int | None:
-    """The image size that the model names, cached so that the model needn't be loaded for it."""
+    """The image size that the model states, cached so that it isn't loaded only for this."""
     facts = {**model_facts(model, None), "format": "image size, 2"}
     size: int | None = cached_json(facts, lambda: model.load().image_size)
     return size

@@ -24,10 +24,10 @@ __all__ = ["DataSet", "Split", "data_names", "load_data"]
 
 
 class Loader(Protocol):
-    """What a data set's module offers as ``load``."""
+    """The function ``load`` of a data set's module."""
 
     def __call__(self, *, download: bool, seed: int) -> DataSet:
-        """Make the data set; ``seed`` matters only where the split isn't given by its source."""
+        """Make the data set; ``seed`` matters only if its source doesn't define the split."""
 
 
 def load_data(
@@ -37,11 +37,11 @@ def load_data(
 
     Args:
         name_or_path: One of ``data_names()``, or a folder of ``class/image`` files with or
-            without ``train/`` and ``test/`` above the classes. A name wins over a folder of the
-            same name; ``./name``, or a ``Path``, is always the folder.
-        download: Allow fetching a data set that isn't on this machine; ``TLBENCH_DOWNLOAD=1``
+            without ``train/`` and ``test/`` above the classes. A name takes precedence over a
+            folder of the same name; ``./name``, or a ``Path``, is always the folder.
+        download: Allow downloading a data set that isn't on this machine; ``TLBENCH_DOWNLOAD=1``
             in the environment does the same.
-        seed: For splits that the source doesn't fix.
+        seed: Random seed of the split, if the source doesn't define it.
 
     Raises:
         DataError: Unknown name, no such folder, or data that is absent, incomplete or damaged.
@@ -68,7 +68,7 @@ def data_names() -> tuple[str, ...]:
 
 
 def _modules() -> Mapping[str, str]:
-    """Full module names by what a data set in them would be called; nothing is imported."""
+    """Full module names by the name of their data set; nothing is imported."""
     return {
         module.name.replace("_", "-"): f"{__name__}.{module.name}"
         for module in pkgutil.iter_modules(__path__)
@@ -76,6 +76,6 @@ def _modules() -> Mapping[str, str]:
 
 
 def _loader(module: str) -> Loader | None:
-    """The module's ``load``, or None for the modules that only help."""
+    """The module's ``load``; None for helper modules."""
     loader: Loader | None = getattr(importlib.import_module(module), "load", None)
     return loader

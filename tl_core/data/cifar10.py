@@ -1,4 +1,4 @@
-"""CIFAR-10 from wherever it already is on this machine, or downloaded when allowed."""
+"""CIFAR-10, found on this machine or, if allowed, downloaded."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 #: The official address, and the checksum that Keras has for it (keras/src/datasets/cifar10.py).
 URL = "https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz"
 SHA256 = "6d958be074577803d12ecdefd02955f39262c83c16fe9348329d7fe0b5c001ce"
-#: Folders that are looked into, one or two levels below where data sets are kept.
+#: Folders that are searched, one or two levels below the folder of data sets.
 FOLDERS = (
     "cifar10",
     "cifar-10",
@@ -36,7 +36,7 @@ FOLDERS = (
     "cifar-10-batches-py",
     "cifar-10-batches-py-target",
 )
-#: Archives by name; the last two are how Keras calls the python archive, before and since 3.6.
+#: Archives by name; the last two are Keras's names of the python archive, before and since 3.6.
 ARCHIVES = {
     "cifar-10-binary.tar.gz": BINARY,
     "cifar-10-python.tar.gz": PYTHON,
@@ -49,11 +49,11 @@ NPZ_FILES = ("cifar10.npz", "cifar-10.npz")
 def load(*, download: bool, seed: int, records: int = RECORDS) -> DataSet:
     """The data set ``cifar10``: 50,000 train and 10,000 test images, uint8 32 x 32 RGB.
 
-    Looked for in the folder that ``TLBENCH_DATA`` names (else in the cache folder's ``data``),
+    Searched for in the folder that ``TLBENCH_DATA`` names (else in the cache folder's ``data``),
     then in Keras's own cache. Source: Krizhevsky, 2009, https://www.cs.toronto.edu/~kriz/cifar.html.
 
     Args:
-        download: Fetch 170 MB from the official address where there is none.
+        download: Download 170 MB from the official address if it isn't found.
         seed: Not used: the split and the order are the official ones.
         records: Images per batch file; other than 10,000 only in tests.
 
@@ -87,7 +87,7 @@ def _found(root: Path) -> Iterator[Callable[[int], DataSet]]:
     folders = [root, *(root / name for name in FOLDERS), *nested]
     for folder in folders:
         for layout in (BINARY, PYTHON):
-            # One file is enough: an incomplete copy is better reported than passed over.
+            # One file is enough: an incomplete copy is reported, not skipped.
             if any((folder / name).is_file() for name in layout.batches):
                 yield partial(read_folder, folder, layout)
     for folder in folders:

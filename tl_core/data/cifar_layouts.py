@@ -1,4 +1,4 @@
-"""The files that CIFAR-10 comes in, and how to read each of them."""
+"""The file formats of CIFAR-10, and how to read each of them."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ RECORDS = 10_000
 #: Bytes of an image: three planes (red, green, blue) of 32 x 32, row by row.
 PIXELS = 3 * 32 * 32
 
-#: What reading a damaged or another .npz can raise; DataError and ImageError are ValueErrors.
+#: Errors of reading a damaged or different .npz; DataError and ImageError are ValueErrors.
 _NPZ_ERRORS = (
     *(KeyError, TypeError, ValueError, EOFError, OSError, zipfile.BadZipFile, zlib.error),
 )
@@ -42,9 +42,9 @@ class Layout:
     """One official layout: six batch files, the test file last, and one of class names, if any.
 
     Attributes:
-        parse: From a batch file's bytes, its name for errors and its number of images to planes,
-            uint8 ``(n, 3072)``, and labels, int64 ``(n,)``.
-        names: From the meta file's bytes and its name to the class names.
+        parse: Takes a batch file's bytes, its name for errors and its number of images; returns
+            planes, uint8 ``(n, 3072)``, and labels, int64 ``(n,)``.
+        names: Takes the meta file's bytes and its name; returns the class names.
     """
 
     batches: tuple[str, ...]
@@ -54,7 +54,7 @@ class Layout:
 
 
 def read_folder(folder: Path, layout: Layout, records: int = RECORDS) -> DataSet:
-    """Read the unpacked files of one layout; DataError where one is missing or damaged."""
+    """Read the unpacked files of one layout; DataError if one is missing or damaged."""
     paths = (folder / name for name in (*layout.batches, layout.meta))
     files = ((path.name, path.read_bytes()) for path in paths if path.is_file())
     return _assembled(folder, files, layout, records)
@@ -75,7 +75,7 @@ def read_archive(path: Path, layout: Layout, records: int = RECORDS) -> DataSet:
 def read_npz(path: Path, records: int = RECORDS) -> DataSet:
     """Read an ``.npz`` with x_train, y_train, x_test and y_test, as Keras returns them."""
     try:
-        # Opened here: np.load leaves a file open that turns out to be no zip.
+        # Opened here: np.load leaves a file open that is not a zip.
         with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
             splits = [
                 _npz_split(file[f"x_{kind}"], file[f"y_{kind}"], n)

@@ -1,4 +1,4 @@
-"""Files of identical content: a test picture that was trained on, one picture many times."""
+"""Find files of identical content: test pictures that are training pictures, and repeats."""
 
 from __future__ import annotations
 
@@ -14,35 +14,35 @@ if TYPE_CHECKING:
     from tl_core.data.survey import Picture, Survey
     from tl_core.sources import FileReader
 
-#: Bytes of files that were compared and are held until they are decoded, so that they are opened
-#: once; of a folder in which more have their size in common, the rest is opened a second time.
+#: The most bytes of compared files that are held until they are decoded, so that these files are
+#: opened only once. Further compared files are opened a second time.
 ROOM = 256 * 2**20
 
 
 def check_leak(train: list[Picture], test: list[Picture], reader: FileReader) -> None:
-    """Raise DataError where a test picture is the same file as a training picture."""
+    """Raise DataError if a test picture is the same file as a training picture."""
     trained = {picture.path for picture in train}
     for same in _same_content([*train, *test], reader):
         first, last = same[0].path, same[-1].path
         if first in trained and last not in trained:
             raise DataError(
-                f"{first} and {last} are the same file: a test picture that was trained on makes "
-                "accuracy look better than it is; remove it from one of the two"
+                f"{first} and {last} are the same file: a test picture that is also a training "
+                "picture makes the accuracy too high; remove one of the two"
             )
 
 
 def without_copies(pictures: list[Picture], survey: Survey, reader: FileReader) -> list[Picture]:
-    """The first picture of each content; the others are noted.
+    """The first picture of each content; the survey records the others.
 
-    DataError where one is in two classes.
+    DataError if one content is in two classes.
     """
     copies = set()
     for first, *rest in _same_content(pictures, reader):
         for copy in rest:
             if copy.label != first.label:
                 raise DataError(
-                    f"{first.path} and {copy.path} are the same file in two classes; keep the one "
-                    "in the class it belongs to"
+                    f"{first.path} and {copy.path} are the same file in two classes; keep only the "
+                    "one in the right class"
                 )
             reader.digest(copy.path)  # holds it no longer
             copies.add(copy.path)

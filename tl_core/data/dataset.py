@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from tl_core.sources import ImageSource
 
-#: Hexadecimal digits of a fingerprint: 64 bits, far more than data sets will ever be compared.
+#: Hexadecimal digits of a fingerprint: 64 bits, enough to avoid collisions.
 FINGERPRINT_DIGITS = 16
 
 
@@ -72,8 +72,8 @@ class DataSet:
 
     Attributes:
         class_names: One name for each label, in label order.
-        train: What the head learns from.
-        test: What its accuracy is measured on; never used to choose anything.
+        train: The images on which the head is trained.
+        test: The images on which accuracy is measured; never used to choose anything.
 
     Raises:
         DataError: A label that has no class name.
@@ -100,11 +100,11 @@ class DataSet:
 
     @property
     def majority_rate(self) -> float:
-        """Top-1 test accuracy, 0 to 1, of always answering the most common test class."""
+        """Top-1 test accuracy, 0 to 1, of always predicting the majority class of the test."""
         return float(np.bincount(self.test.labels).max() / len(self.test))
 
     def head(self, train_size: int | None = None, test_size: int | None = None) -> DataSet:
-        """The first train and test images only; None takes all, too many are a DataError."""
+        """The first train and test images; None takes all, more than there are is a DataError."""
         splits = {"train": (self.train, train_size), "test": (self.test, test_size)}
         heads = []
         for kind, (split, size) in splits.items():
@@ -116,17 +116,17 @@ class DataSet:
 
     @property
     def fingerprint(self) -> str:
-        """16 hexadecimal digits that stand for names, labels, order, split and every image.
+        """A digest of class names, labels, order, split and every image: 16 hexadecimal digits.
 
-        Of images in memory each pixel counts, whatever file it came from; of files each byte. The
-        name of the data set doesn't. Computed once, together with ``leaked``; nothing is decoded,
-        and files that were read before aren't read again. ImageError for a file that is absent.
+        It includes the pixels of images in memory and the bytes of files, not the data set's name.
+        Computed once, together with ``leaked``. Nothing is decoded, and files that were read before
+        aren't read again. ImageError for a file that is absent.
         """
         return self._content[0]
 
     @property
     def leaked(self) -> int:
-        """Number of test images that equal a training image, labels aside: in pixels, or bytes."""
+        """Number of test images that equal a training image in pixels or bytes."""
         return self._content[1]
 
     @cached_property
@@ -161,8 +161,8 @@ def _digest_images(split: Split, whole: _Hash, update: Callable[[], object]) -> 
 def permutation(n: int, bits: np.random.BitGenerator) -> NDArray[np.int64]:
     """The numbers 0 to n - 1 in random order, int64 ``(n,)``.
 
-    NumPy promises that a bit generator's raw stream never changes; ``Generator.permutation`` it
-    may change with any release. A stable sort settles the (2^-64) chance of a tie.
+    NumPy promises that a bit generator's raw stream never changes; ``Generator.permutation`` may
+    change with any release. A stable sort decides ties, whose probability is 2^-64.
     """
     return np.argsort(bits.random_raw(n), kind="stable")
 
@@ -178,7 +178,7 @@ def stratified_split(
     Args:
         labels: int64 ``(n,)``, at least two of each class.
         test_share: Share of each class that goes to test, 0 to 1, rounded to whole images.
-        seed: Of split and order.
+        seed: Random seed of split and order.
 
     Returns:
         Positions of the train and of the test images, int64, both shuffled.

@@ -1,4 +1,4 @@
-"""scikit-learn's handwritten digits: tiny, always at hand, for trying things out."""
+"""scikit-learn's handwritten digits: small and always available, for trials."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ TEST_SHARE = 0.2
 def load(*, download: bool, seed: int) -> DataSet:
     """The data set ``digits``: 1,797 images of ten digits, uint8 8 x 8 RGB.
 
-    Grey 0 to 16 is scaled to 0 to 255 and repeated over three channels; one in five of each
-    digit is test, another one with another seed. Source: UCI's Optical Recognition of Handwritten
+    Grey 0 to 16 is scaled to 0 to 255 and repeated over three channels. The seed decides the test
+    images, one in five of each digit. Source: UCI's Optical Recognition of Handwritten
     Digits, as shipped with scikit-learn, so that nothing is downloaded.
     """
     del download

@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-#: Share of each class that goes to test where the folder doesn't say.
+#: Share of each class that goes to test if the folder has no split.
 TEST_SHARE = 0.2
 TRAIN, TEST = "train", "test"
-#: Names that mean a split, not a class, where only sub-folders are in them. Only train/ and test/
-#: are used: a validation set is for choosing, and a test set is what nothing was chosen on.
+#: Names of splits, not of classes, if the folders have only sub-folders. Only train/ and test/ are
+#: used: a validation set is for choosing, and nothing may be chosen on a test set.
 SPLIT_NAMES = frozenset({TRAIN, TEST, "training", "testing", "val", "valid", "validation", "dev"})
 LAYOUT = "class/image files, or train/class/image and test/class/image"
 
@@ -32,11 +32,11 @@ def load_folder(folder: Path, *, seed: int = 0) -> DataSet:
     """A data set from ``class/image`` files, with or without ``train/`` and ``test/`` above.
 
     Classes are numbered by sorted name; the data set is named like the folder. Pictures in folders
-    within a class count, linked ones too. What is left out is said in one warning, with counts:
-    files of other types, hidden and empty ones, and what systems leave behind (``survey.LITTER``).
-    Without ``train/`` and ``test/``, a fifth of each class goes to test, files of identical content
-    count once. The seed decides the order and the split, the same on every machine. Pictures stay
-    in their files.
+    within a class count, linked ones too. One warning lists what is left out, with counts: files of
+    other types, hidden and empty files, and folders of the system (``survey.LITTER``). Without
+    ``train/`` and ``test/``, a fifth of each class goes to test, and files of identical content
+    count once. The seed decides the order and the split, the same on every machine. Pictures are
+    read only when they are used.
 
     Raises:
         DataError: Fewer than two classes, or a class with too few pictures. With ``train/`` and
@@ -59,9 +59,9 @@ def _loaded(survey: Survey, seed: int) -> DataSet:
     strays = [name for name in names if _is_split(survey, name)]
     if strays:
         raise DataError(
-            f"{folder}: {', '.join(strays)} look like splits, not classes; expected both train/ "
-            "and test/, named so, or neither. A validation set doesn't stand in for a test set: "
-            "rename it only if nothing is chosen on it"
+            f"{folder}: {', '.join(strays)} look like splits, not classes; expected two folders "
+            "named train/ and test/, or neither. A validation set is not a test set: rename it to "
+            "test/ only if nothing is chosen on it"
         )
     return _own_split(survey, seed)
 
@@ -84,7 +84,7 @@ def _given_split(survey: Survey, others: list[str], seed: int) -> DataSet:
     absent = sorted(set(range(len(classes))) - {picture.label for picture in test})
     if absent:
         log.warning(
-            "%s: no pictures of %s: how often these are recognised isn't measured",
+            "%s: no pictures of %s: the accuracy of these classes isn't measured",
             folder / TEST,
             ", ".join(classes[label] for label in absent),
         )
@@ -132,7 +132,7 @@ def _classes(survey: Survey, folder: Path) -> list[str]:
 
 
 def _is_split(survey: Survey, name: str) -> bool:
-    """Whether a folder is named like a split, and only sub-folders hold its pictures."""
+    """Whether a folder is named like a split, and all its pictures are in sub-folders."""
     inside = survey.folder / name
     return (
         name.casefold() in SPLIT_NAMES
@@ -142,7 +142,7 @@ def _is_split(survey: Survey, name: str) -> bool:
 
 
 def _pictures(survey: Survey, folder: Path, classes: list[str]) -> list[Picture]:
-    """All pictures of all classes, a class after the other."""
+    """All pictures of all classes, class by class."""
     survey.leave_out_files(folder)
     return [
         Picture(path, label)

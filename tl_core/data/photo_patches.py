@@ -1,8 +1,8 @@
-"""Which photograph is this from? 32 x 32 patches of ten photographs, always at hand.
+"""32 x 32 patches of ten photographs, always available; the class is the photograph.
 
-The photographs ship with scikit-image, so this needs no network and has the shape of CIFAR-10:
-ten classes of 32 x 32 RGB. Of each photograph the right-hand quarter is kept for test, then comes
-a gap of one patch, and train has the rest: no pixel, and no neighbouring pixel, is in both.
+The photographs come with scikit-image, so no network is needed. The shape is that of CIFAR-10: ten
+classes of 32 x 32 RGB. The right quarter of each photograph is for test, then there is a gap of one
+patch, and the rest is for train: no pixel, and no neighbouring pixel, is in both.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ if TYPE_CHECKING:
 
 #: Side of a patch in pixels: CIFAR-10's.
 PATCH = 32
-#: Share of a photograph's width that is kept for test.
+#: Share of a photograph's width that is for test.
 TEST_SHARE = 0.25
 #: Patches of each photograph: 5,000 and 1,000 in all.
 TRAIN_EACH, TEST_EACH = 500, 100
-#: Least range of values in a patch. Retina has black corners: patches of them alone would be the
-#: same in train and test.
+#: Least range of values in a patch. The photograph retina has black corners: all-black patches
+#: would be the same in train and test.
 CONTRAST = 16
-#: The data set is fixed: whoever changes this makes another one.
+#: The data set is fixed: another seed makes another data set.
 SEED = 20180307
 
 Columns = tuple[int, int]
@@ -40,9 +40,9 @@ Columns = tuple[int, int]
 def load(*, download: bool, seed: int) -> DataSet:
     """The data set ``photo-patches``: 5,000 train and 1,000 test patches, uint8 32 x 32 RGB.
 
-    Each run of ten images from the start has every class once, so that any prefix is balanced. The
-    patches are always the same, installed with scikit-image: nothing is downloaded, the seed not
-    used. DataError where a photograph is missing or damaged.
+    Each group of ten images has every class once, so that the first n images are balanced for any
+    n. The patches are always the same and need no download; the seed is not used. DataError if a
+    photograph is missing or damaged.
     """
     del download, seed
     bits = np.random.PCG64(SEED)
@@ -64,8 +64,8 @@ def patches(
 ) -> NDArray[np.uint8]:
     """Cut ``n`` patches, uint8 RGB ``(n, 32, 32, 3)``, at random positions, without flat ones.
 
-    They may overlap. The photograph is uint8 RGB ``(h, w, 3)``; columns are the first and the
-    past-the-last to cut from; ``bits`` decides the positions.
+    They may overlap. The photograph is uint8 RGB ``(h, w, 3)``; ``columns`` are the first and the
+    past-the-last column; ``bits`` decides the positions.
     """
     band = photo[:, columns[0] : columns[1]]
     height, width = band.shape[0] - PATCH + 1, band.shape[1] - PATCH + 1
@@ -81,7 +81,7 @@ def patches(
 
 
 def _dealt(parts: list[NDArray[np.uint8]], bits: np.random.BitGenerator) -> Split:
-    """Deal the classes' patches out in rounds of one each, every round in its own order."""
+    """Order the patches in groups with one patch per class, each group in random order."""
     n, classes = len(parts[0]), len(parts)
     labels = np.concatenate([permutation(classes, bits) for _ in range(n)])
     rounds = np.repeat(np.arange(n), classes)

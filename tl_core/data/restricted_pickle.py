@@ -1,8 +1,8 @@
-"""Pickled dictionaries of NumPy arrays, read without letting the file run anything.
+"""Read pickled dictionaries of NumPy arrays without running code from the file.
 
-A pickle is a program. This reader gives it four stand-ins for what NumPy's pickles call, and
-refuses every other name; the stand-ins only note their arguments, so that not even
-NumPy's own code runs on what a stranger's file says.
+A pickle is a program. This reader replaces the four functions that NumPy's pickles call by
+stand-ins, and refuses every other name. The stand-ins only record their arguments, so that not
+even NumPy's own code runs on the contents of an untrusted file.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
 
 def read_pickle(blob: bytes, name: str) -> dict[str, object]:
-    """Read a dictionary from a pickle that isn't trusted, of Python 2 or 3.
+    """Read a dictionary from an untrusted pickle of Python 2 or 3.
 
     Its keys are str; integer arrays are ndarray, other values Python's own numbers, strings, bytes
-    and lists. DataError where it is damaged or asks for anything but integer arrays.
+    and lists. DataError if it is damaged or asks for anything but integer arrays.
     """
     try:
         content = _Unpickler(io.BytesIO(blob), encoding="bytes").load()
@@ -55,7 +55,7 @@ class _DType:
 
 
 class _Array:
-    """Stands in for numpy.ndarray: what is needed to make one from its bytes."""
+    """Stands in for numpy.ndarray: the facts to make one from its bytes."""
 
     def __init__(self, *_: object) -> None:
         self.state: tuple[object, ...] = ()
@@ -72,7 +72,7 @@ class _Array:
 
 
 def _from_buffer(data: object, dtype: object, shape: object, order: object, *_: object) -> _Array:
-    """Stands in for what pickle protocol 5 calls."""
+    """Stands in for the function that pickle protocol 5 calls."""
     array = _Array()
     array.__setstate__((1, shape, dtype, order == "F", data))
     return array

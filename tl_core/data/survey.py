@@ -1,4 +1,4 @@
-"""Which files below a folder are pictures; what is left out is noted, and said in one warning."""
+"""Find the pictures below a folder; one warning lists what is left out."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from tl_core.images import HEIF_PACKAGE, HEIF_SUFFIXES, IMAGE_SUFFIXES
 
 log = logging.getLogger(__name__)
 
-#: Folders, in lower case, that systems leave behind: macOS's zip files, Windows, Linux, and the
-#: network storages of Synology and QNAP, with thumbnails and deleted pictures in them. Those that
-#: begin with a dot, as .thumbnails and .ipynb_checkpoints, are hidden.
+#: Folders, in lower case, that systems make for thumbnails and deleted pictures: macOS's zip files,
+#: Windows, Linux, and the network storages of Synology and QNAP. Folders that begin with a dot are
+#: hidden anyway, such as .thumbnails and .ipynb_checkpoints.
 LITTER = frozenset(
     {
         *("__macosx", "$recycle.bin", "recycler", "system volume information", "lost+found"),
         *("@eadir", "#recycle", "#snapshot", "@recycle", "@recently-snapshot"),
     }
 )
-#: Files of cameras' sensors, which each camera needs a program of its own for.
+#: Raw files of cameras, whose formats differ between cameras.
 RAW = (".3fr", ".arw", ".cr2", ".cr3", ".dng", ".nef", ".orf", ".pef", ".raf", ".raw", ".rw2")
-#: What to do about pictures that can't be read, by their ending.
+#: What to do with pictures that can't be read, by their ending.
 REMEDIES = {
     **dict.fromkeys(HEIF_SUFFIXES, f"pip install {HEIF_PACKAGE}"),
     **dict.fromkeys(RAW, "export them as JPEG"),
@@ -45,10 +45,10 @@ class Picture:
 
 
 class Survey:
-    """Looks for pictures, following links, and notes what it leaves out.
+    """Searches for pictures, follows links, and records what it leaves out.
 
     Args:
-        folder: All that is looked at is in it, or linked from it.
+        folder: The folder to search, with what is linked from it.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -59,12 +59,12 @@ class Survey:
         self._left_out: defaultdict[str, dict[str, None]] = defaultdict(dict)
 
     def subfolders(self, folder: Path) -> list[str]:
-        """Sorted names of the folders in ``folder`` that a person made."""
+        """Sorted names of the folders in ``folder``, without hidden ones and the system's."""
         paths = (path for path in folder.iterdir() if path.is_dir())
         return sorted(path.name for path in paths if self._enters(path, set(self._around)))
 
     def leave_out_files(self, folder: Path) -> None:
-        """Note the files that lie in ``folder`` itself, where only sub-folders should."""
+        """Record the files directly in ``folder``, which should have only sub-folders."""
         for path in sorted(folder.iterdir()):
             if not path.is_dir() and self._is_picture(path):
                 self.leave_out("picture(s) outside the class folders", self._name(path))
@@ -72,8 +72,9 @@ class Survey:
     def pictures(self, folder: Path) -> list[Path]:
         """All pictures in ``folder`` and the folders within it, sorted by path.
 
-        The order doesn't depend on the machine. A folder that was seen before, by whatever links,
-        isn't entered: ``folder`` and this survey's own count as seen, with all that they lie in.
+        The order doesn't depend on the machine. A folder that was entered before, directly or by a
+        link, isn't entered again. ``folder``, this survey's own folder and all their parents count
+        as entered.
         """
         found, seen = [], self._around | _with_parents(folder)
         for place, folders, files in os.walk(folder, onerror=self._unreadable, followlinks=True):
@@ -83,15 +84,15 @@ class Survey:
         return sorted(found, key=lambda path: path.as_posix())
 
     def leave_out(self, kind: str, name: str) -> None:
-        """Note something, once: its kind, with ``(s)`` where its plural has an s, and its name."""
+        """Record something once: its kind, with ``(s)`` if its plural has an s, and its name."""
         self._left_out[kind][name] = None
 
     def leave_out_copy(self, copy: Path, original: Path) -> None:
-        """Note a file whose content is there already."""
+        """Record a file whose content is already there."""
         self.leave_out("repeated file(s)", f"{self._name(copy)} is {self._name(original)}")
 
     def warn(self) -> None:
-        """Say in one line what was left out since it was said last."""
+        """Warn in one line of what was left out since the last warning."""
         kinds = sorted(self._left_out.items(), key=lambda item: (-len(item[1]), item[0]))
         parts = [_line(kind, list(names)) for kind, names in kinds[:KINDS]]
         rest = sum(len(names) for _, names in kinds[KINDS:])
@@ -120,7 +121,7 @@ class Survey:
             return False
         identity = _identity(path)
         if identity in seen:
-            self.leave_out("link(s) to a folder that counts already", self._name(path))
+            self.leave_out("link(s) to a folder that is already counted", self._name(path))
             return False
         seen.add(identity)
         return True
@@ -133,7 +134,7 @@ class Survey:
 
 
 def _fault(path: Path, endings: frozenset[str]) -> str | None:
-    """What keeps a file from being a picture that counts; None where nothing does."""
+    """The reason why a file doesn't count as a picture; None if it counts."""
     if path.name.startswith("."):
         return "hidden file(s)"
     try:
@@ -154,7 +155,7 @@ def _with_parents(folder: Path) -> set[tuple[int, int]]:
 
 
 def _identity(path: Path) -> tuple[int, int]:
-    """What is the same for all paths of a folder."""
+    """The identity of a folder, the same for all its paths."""
     facts = path.stat()
     return facts.st_dev, facts.st_ino
 

@@ -1,4 +1,4 @@
-"""From a handle to a model whose input range is known, or assumed in so many words."""
+"""From a handle to a model with its input range, which is known or explicitly assumed."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ if TYPE_CHECKING:
 
     from tl_core.models import HubModule, Kind, NetworkSettings
 
-#: In the keys of what is cached; raised when models are judged in another way.
+#: Part of cache keys; raised when the input range is determined in another way.
 FORMAT = 1
-#: What shows the input range of this library's own exports.
+#: The evidence for the input range of this library's own exports.
 NOTES = "its notes"
 log = logging.getLogger(__name__)
 
 
 class Known(NamedTuple):
-    """The input range that a model is known to take, and what shows it.
+    """A model's known input range, and the evidence for it.
 
-    Without one, ``testable`` says whether known photographs could have shown it.
+    If the range is unknown, ``testable`` says whether known photographs could have shown it.
     """
 
     input_range: str | None = None
@@ -42,21 +42,21 @@ class Known(NamedTuple):
 
 
 def classifier_of(model: Model) -> str | None:
-    """The handle of the ImageNet classifier that features belong to; None where none is known."""
+    """The handle of the ImageNet classifier to which features belong; None if unknown."""
     outputs = read_notes(model.path).get("classifier_outputs", CLASSES)
     return classifier_handle(model.handle) if outputs in (CLASSES, CLASSES + 1) else None
 
 
 def find_model(handle: str, kind: Kind, settings: NetworkSettings) -> Model:
-    """Resolve a handle, and find out which pixel values the model takes.
+    """Resolve a handle, and determine which pixel values the model takes.
 
-    Known from the notes of this library's exports, from the model's first operations, or from the
-    range in which it, or the classifier that it belongs to, names known photographs; else as the
-    settings say; else by what is documented of such handles; else [0, 1], which is logged.
+    The first source that has the range decides: the notes of this library's exports; the model's
+    first operations; the range in which the model, or its classifier, recognises known photographs;
+    the settings; the documentation of such handles; else [0, 1], which is logged.
 
     Raises:
-        ModelError: The handle can't be resolved, the settings contradict what is known, or an
-            ImageNet classifier names the photographs in no range and the settings say none.
+        ModelError: The handle can't be resolved, the settings contradict the known range, or an
+            ImageNet classifier recognises the photographs in no range and the settings have none.
     """
     path = resolve(handle, kind, settings.layer)
     output = None if has_layers(handle) else settings.layer
@@ -83,8 +83,8 @@ def _chosen(model: Model, known: Known, given: str | None) -> str:
         return likely
     if known.testable:
         raise ModelError(
-            f"{model.handle}: in none of the input ranges {', '.join(RANGES)} does it name known "
-            "photographs; set the input range that it was trained with"
+            f"{model.handle}: recognises known photographs in none of the input ranges "
+            f"{', '.join(RANGES)}; set the input range with which it was trained"
         )
     if not is_url(model.handle):  # of image modules on Hub, [0, 1] is documented
         _say(model.handle, UNIT, "")
@@ -99,14 +99,14 @@ def _say(handle: str, input_range: str, shown_by: str) -> None:
         return
     others = ", ".join(name for name in RANGES if name != input_range)
     log.warning(
-        "%s: assumed to take %s, since nothing shows its input range; set the input range if it "
-        "was trained with another: %s",
+        "%s: assumed to take %s, since its input range is unknown; if it was trained with "
+        "another one, set the input range: %s",
         *(handle, takes, others),
     )
 
 
 def _known(model: Model, settings: NetworkSettings) -> Known:
-    """What the model itself shows, from the cache or found out now."""
+    """The range that the model itself shows, from the cache or determined now."""
     from_graph = _cached(model, "graph", lambda: _by_graph(model, settings))
     classifier = _classifier(model, settings)
     if from_graph.input_range or classifier is None:
@@ -124,7 +124,7 @@ def _cached(model: Model, way: str, find: Callable[[], Known]) -> Known:
 
 
 def _classifier(model: Model, settings: NetworkSettings) -> Model | None:
-    """The ImageNet classifier that it is or belongs to, where one is at hand."""
+    """The ImageNet classifier that the model is or belongs to; None if none is available."""
     if model.kind == "logits":
         return model if settings.classes is None else None
     handle = classifier_of(model)
@@ -140,7 +140,7 @@ def _by_graph(model: Model, settings: NetworkSettings) -> Known:
 
     module = _opened(model, settings)
     size = model.image_size or module.image_size or USUAL_SIZE
-    with suppress(ModelError):  # such images don't fit: said when it is run
+    with suppress(ModelError):  # such images don't fit: an error when it is run
         return Known(range_in_graph(module, size), "its first operations")
     return Known()
 
@@ -153,12 +153,12 @@ def _by_photographs(model: Model, settings: NetworkSettings) -> Known:
         return Known()
     sizes = [module.image_size] if module.image_size else [USUAL_SIZE, model.image_size]
     for size in filter(None, sizes):
-        with suppress(ModelError):  # another may fit
+        with suppress(ModelError):  # another one may fit
             found = range_by_photographs(module, size)
             return Known(found, "its names for known photographs", testable=True)
     return Known()
 
 
 def _opened(model: Model, settings: NetworkSettings) -> HubModule:
-    # Not hiding the GPUs on which it will run.
+    # Without hiding the GPUs on which it will run.
     return model.load() if settings.device == "cpu" else model.open()

@@ -23,13 +23,13 @@ if TYPE_CHECKING:
     from tl_core.models.settings import NetworkSettings
     from tl_core.models.untyped import Loaded
 
-#: Photographs that the ranges of 8-bit activations are taken from; others than are compared.
+#: Number of crops that give the ranges of 8-bit activations; they differ from the compared ones.
 CALIBRATION = 100
 FILE = "model.tflite"
 
 
 class Interpreter:
-    """One replica of a model, from its bytes, with threads of its own."""
+    """One replica of a model, from its bytes, with its own threads."""
 
     def __init__(self, content: bytes, threads: int) -> None:
         runtime = runtime_of("litert")
@@ -52,20 +52,20 @@ class Interpreter:
 
 
 def open_network(model: Model, _devices: Devices, settings: NetworkSettings) -> WorkerNetwork:
-    """Convert a SavedModel, once, and load it in a replica for each worker."""
+    """Convert a SavedModel, once, and load it in one replica per worker."""
     runtime_of("litert")
     quantized = settings.precision == "int8"
     form = f"litert {settings.precision}"
     if quantized:  # by the calibration images, which a small copy identifies
         form += f" {images_digest(real_images(32, IMAGES, CALIBRATION))}"
-    # Scaling within the graph would be quantized too, and lose most of what a pixel says.
+    # Scaling within the graph would be quantized too, and lose most of a pixel's precision.
     conversion = convert(model, settings, form, (), _write, scaled=quantized)
     content = (conversion.folder / FILE).read_bytes()
     return network_of(conversion, settings, lambda threads: Interpreter(content, threads))
 
 
 def _write(frozen: Loaded, folder: Path) -> None:
-    """Of scaled images: weights and activations in 8 bits, their ranges taken from photographs."""
+    """A model of scaled images with 8-bit weights and activations, calibrated by photographs."""
     import tensorflow as tf
 
     converter = tf.lite.TFLiteConverter.from_concrete_functions([frozen])

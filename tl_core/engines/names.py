@@ -13,9 +13,9 @@ from tl_core.models.settings import PRECISIONS
 if TYPE_CHECKING:
     from tl_core.devices import Devices
 
-#: The engine that the others must agree with.
+#: The engine with whose features those of the others must agree.
 REFERENCE = "tensorflow"
-#: The fastest of those that are installed.
+#: The name that selects the fastest of the installed engines.
 AUTO = "auto"
 
 
@@ -24,10 +24,10 @@ class Engine:
     """An engine's place in this environment.
 
     Attributes:
-        module: Name of the module that has its ``open_network(model, devices, settings)``.
+        module: Name of the module with its ``open_network(model, devices, settings)``.
         precisions: What it computes in.
-        runtime: Name of its runtime's module; None where TensorFlow runs it.
-        package: The distribution that has the runtime.
+        runtime: Name of its runtime's module; None if TensorFlow runs it.
+        package: The distribution that contains the runtime.
         only_cpu: Whether it refuses GPUs.
         automatic: Whether ``auto`` may choose it.
     """
@@ -40,7 +40,7 @@ class Engine:
     automatic: bool = True
 
 
-#: Programs that run more engines may add theirs.
+#: Other programs may add engines.
 ENGINES = {
     REFERENCE: Engine("tl_core.engines.tensorflow", only_cpu=False),
     "tensorflow-xla": Engine("tl_core.engines.tensorflow_xla", only_cpu=False),
@@ -69,7 +69,7 @@ def is_installed(engine: str) -> bool:
 
 
 def runtime_of(engine: str) -> Any:  # noqa: ANN401 - a module without types
-    """An engine's runtime; ModelError where it can't be imported."""
+    """An engine's runtime; ModelError if it can't be imported."""
     entry = ENGINES[engine]
     try:
         return importlib.import_module(entry.runtime or entry.package)

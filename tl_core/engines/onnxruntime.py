@@ -28,7 +28,7 @@ FILE = "model.onnx"
 
 
 class Session:
-    """One replica of a model, from its bytes, with threads of its own."""
+    """One replica of a model, from its bytes, with its own threads."""
 
     def __init__(self, content: bytes, threads: int) -> None:
         runtime = runtime_of("onnxruntime")
@@ -46,7 +46,7 @@ class Session:
 
 
 def open_network(model: Model, _devices: Devices, settings: NetworkSettings) -> WorkerNetwork:
-    """Convert a SavedModel, once, and load it in a session for each worker."""
+    """Convert a SavedModel, once, and load it in one session per worker."""
     runtime_of("onnxruntime")
     conversion = convert(model, settings, f"onnx {OPSET}", ("tf2onnx", "onnx"), _write)
     content = (conversion.folder / FILE).read_bytes()

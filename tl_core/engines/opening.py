@@ -1,4 +1,4 @@
-"""From a handle and an engine's name to a network that is known to compute the same."""
+"""From a handle and an engine's name to a network that is equivalent to the reference."""
 
 from __future__ import annotations
 
@@ -46,11 +46,11 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-#: Images that the reference runs at once for the outputs that others are compared with.
+#: Images that the reference runs at once for the comparison with other engines.
 BATCH = 20
-#: Images from which choosing an engine is worth its while. Conversions and pilots take as much of
-#: the CPUs as about 15,000 images in the reference (EfficientNet-Lite0 at 160 pixels): an engine
-#: that is twice as fast has saved that after so many.
+#: The least number of images for which choosing an engine saves time. Conversions and pilots take
+#: as long as about 15,000 images in the reference (EfficientNet-Lite0 at 160 pixels): an engine
+#: that is twice as fast has saved this time after 30,000 images.
 WORTH_CHOOSING = 30_000
 
 
@@ -86,11 +86,11 @@ def open_model(handle: str, kind: Kind, engine: str, settings: NetworkSettings) 
 
 
 def engine_for(handle: str, kind: Kind, settings: NetworkSettings, images: int) -> str:
-    """The engine to take for so many images where any will do.
+    """The engine to use for this number of images if the user names none.
 
-    The one that ``auto`` has chosen for these settings before. Where it hasn't, ``auto`` itself for
-    many images; for fewer than ``WORTH_CHOOSING`` the reference, if it fits the settings: to choose
-    would cost more than a faster engine saves.
+    It is the one that ``auto`` has chosen for these settings before. Otherwise, it is ``auto`` from
+    ``WORTH_CHOOSING`` images on, or if the reference doesn't fit the settings. For fewer images it
+    is the reference: choosing would take longer than a faster engine saves.
     """
     with _set_up(AUTO, settings):
         model = find_model(handle, kind, settings)
@@ -104,7 +104,7 @@ def engine_for(handle: str, kind: Kind, settings: NetworkSettings, images: int) 
 
 @contextmanager
 def _set_up(engine: str, settings: NetworkSettings) -> Iterator[Devices]:
-    """TensorFlow with its threads and devices, where it runs the network; else only if needed."""
+    """Start TensorFlow with its threads and devices if it runs the network; else only if needed."""
     if settings.device == "cpu" and has_runtime(engine):
         with tensorflow_later(settings.threads):
             yield Devices("cpu", ("CPU:0",))
@@ -113,7 +113,7 @@ def _set_up(engine: str, settings: NetworkSettings) -> Iterator[Devices]:
 
 
 def _start_tensorflow(settings: NetworkSettings) -> Devices:
-    """Set threads and devices, or check them where TensorFlow runs already."""
+    """Set threads and devices, or check them if TensorFlow already runs."""
     if settings.threads is not None:
         set_threads(settings.threads)
     return select_devices(settings.device)
@@ -126,7 +126,7 @@ def _open(model: Model, engine: str, devices: Devices, settings: NetworkSettings
         runtime_of(engine)
     elif settings.workers is not None or settings.chunk is not None:
         raise ModelError(
-            f"engine {engine}: it has no workers and chunks of its own; leave both numbers out"
+            f"engine {engine}: it has no workers and chunks; leave out both numbers"
         )
     else:
         _start_tensorflow(settings)  # a second time, unless ``auto`` tries it
@@ -163,9 +163,9 @@ def _network(model: Model, engine: str, devices: Devices, settings: NetworkSetti
 
 
 def _fastest(model: Model, devices: Devices, settings: NetworkSettings) -> str:
-    """Of the installed engines that compute the same, the one with the highest rate.
+    """The fastest of the installed engines that are equivalent to the reference.
 
-    Piloted once and cached, so that all processes of a comparison take the same.
+    A pilot chooses it once. The choice is cached, so that all processes use the same engine.
     """
 
     def compute() -> str:
@@ -184,7 +184,7 @@ def _fastest(model: Model, devices: Devices, settings: NetworkSettings) -> str:
 
 
 def _able(settings: NetworkSettings) -> list[str]:
-    """The engines that ``auto`` may choose here."""
+    """The engines from which ``auto`` may choose here."""
     return [
         name
         for name, engine in ENGINES.items()
@@ -193,7 +193,7 @@ def _able(settings: NetworkSettings) -> list[str]:
 
 
 def _choice_facts(model: Model, settings: NetworkSettings) -> dict[str, object]:
-    """What the choice of ``auto`` depends on."""
+    """All that the choice of ``auto`` depends on."""
     able = _able(settings)
     return {
         **model_facts(model, settings.image_size, (ENGINES[name].package for name in able)),

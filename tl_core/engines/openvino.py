@@ -33,8 +33,8 @@ FILE = "model.xml"
 def loaded_runtime() -> Any:  # noqa: ANN401 - a module without types
     """OpenVINO, safe for several threads.
 
-    Its bindings make their tables of number types when they are first used. Two threads that are
-    the first at once wait for each other for ever, one with the table and one with Python's lock.
+    Its bindings make a table of number types at the first use. If two threads are the first at the
+    same time, they wait for each other for ever: one has the table, the other Python's lock.
     """
     runtime = runtime_of("openvino")
     tensor = runtime.Tensor(np.zeros(1, np.float32))
@@ -43,10 +43,10 @@ def loaded_runtime() -> Any:  # noqa: ANN401 - a module without types
 
 
 class Compiled:
-    """The network, compiled for each number of images that comes, with OpenVINO's own options.
+    """The network, compiled for each number of images when it is needed, with OpenVINO's options.
 
-    Compiled for any number it is slower: what OpenVINO plans once for a size that it knows, such as
-    the order of values in memory, it would do with every image.
+    Compiled for any number it is slower: OpenVINO would repeat for every image what it plans once
+    for a known size, such as the order of values in memory.
     """
 
     def __init__(self, file: Path, options: dict[str, object]) -> None:
@@ -55,7 +55,7 @@ class Compiled:
         self._lock = Lock()
 
     def of(self, count: int) -> tuple[int, Any]:
-        """The network for at least so many images and less than twice as many, and for how many."""
+        """The network for at least this many images, less than twice as many; and its number."""
         with self._lock:
             near = [size for size in self._networks if count <= size < 2 * count]
             size = min(near, default=count)
@@ -67,7 +67,7 @@ class Compiled:
 
 
 class Requests:
-    """One replica: an inference request of each compiled network, which run on a stream."""
+    """One replica: one inference request per compiled network, all on one stream."""
 
     def __init__(self, compiled: Compiled) -> None:
         self._compiled = compiled
@@ -88,14 +88,14 @@ class Requests:
 
 
 def open_network(model: Model, _devices: Devices, settings: NetworkSettings) -> WorkerNetwork:
-    """Convert a SavedModel, once, and load it with a stream for each worker."""
+    """Convert a SavedModel, once, and load it with one stream per worker."""
     runtime_of("openvino")
     conversion = conversion_of(model, settings)
     workers, threads = shared_out(settings)
     options = {
         "NUM_STREAMS": workers,
         "INFERENCE_NUM_THREADS": workers * threads,
-        # Else it takes bfloat16 wherever the CPU has it.
+        # Else OpenVINO uses bfloat16 on all CPUs that have it.
         "INFERENCE_PRECISION_HINT": NAMES[settings.precision],
     }
     compiled = Compiled(conversion.folder / FILE, options)

@@ -1,4 +1,4 @@
-"""What an engine must offer."""
+"""The contract of an engine."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ class Network(Protocol):
 
     @property
     def in_flight(self) -> int:
-        """Batches that should be run at once, each from a thread of its own, for full use."""
+        """Number of batches to run at once for full speed, each from its own thread."""
 
     @property
     def device(self) -> str:
-        """TensorFlow's name of the device where it runs, or its first replica: ``CPU:0``."""
+        """TensorFlow's name of its device, or of its first replica's, such as ``CPU:0``."""
 
     @property
     def module(self) -> HubModule | None:
-        """The module that it runs, to be trained; None where TensorFlow doesn't run exactly one."""
+        """The module that it runs, for training; None unless TensorFlow runs exactly one."""
 
     def __call__(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Run one batch, any size from 1, and wait until it is done: float32 ``(n, output_size)``.
@@ -45,7 +45,7 @@ class Network(Protocol):
 
 
 def checked_input(images: object, size: int) -> NDArray[np.uint8]:
-    """uint8 RGB ``(n, size, size, 3)`` itself; else ImageError, or ModelError by its size."""
+    """uint8 RGB ``(n, size, size, 3)`` itself; ModelError for another size, else ImageError."""
     pixels = checked_pixels(images, 4)
     if pixels.shape[1:3] != (size, size):
         raise ModelError(

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class TensorFlowNetwork:
-    """A SavedModel with a replica on each device; a batch is shared out among them.
+    """A SavedModel with one replica per device; they share each batch.
 
     See ``Network``. One batch at a time: TensorFlow spreads each over all its threads.
     """
@@ -54,14 +54,14 @@ class TensorFlowNetwork:
         return self._run(pixels)
 
     def _padded(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """As many images as the largest batch so far: XLA compiles for each number anew."""
+        """Pad to the largest batch so far, since XLA compiles for each number of images."""
         self._largest = max(self._largest, len(pixels))
         missing = self._largest - len(pixels)
         return np.pad(pixels, ((0, missing), (0, 0), (0, 0), (0, 0))) if missing else pixels
 
     def _run(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         parts = np.array_split(pixels, len(self._functions))
-        # All parts are started before the first is waited for: GPUs work side by side.
+        # All parts are started before waiting for the first, so that GPUs work in parallel.
         outputs = [run(part) for run, part in zip(self._functions, parts, strict=True) if len(part)]
         return np.concatenate([output.numpy() for output in outputs])
 

@@ -1,4 +1,4 @@
-"""How many workers, and how many images each runs at once: measured once, and cached."""
+"""Choose the number of workers and their chunk by a pilot, once, and cache the choice."""
 
 from __future__ import annotations
 
@@ -30,19 +30,19 @@ log = logging.getLogger(__name__)
 Key = TypeVar("Key")
 Images = TypeVar("Images", bound="Sized")
 
-#: Timed calls of each candidate; they take turns.
+#: Timed calls of each candidate; the candidates alternate.
 TURNS = 3
-#: How many of the fastest are timed again, for so many seconds together, ``TURNS`` times at least.
+#: Number of the fastest that are timed again, and for how many seconds, ``TURNS`` times at least.
 FINALISTS, FINAL_S = 3, 1.0
 #: Images that a worker may run at once.
 CHUNKS = (1, 2, 4, 8, 16)
-#: Images of a timed call at least; on many threads as many as keep all workers busy.
+#: The least images of a timed call; with many threads, enough to keep all workers busy.
 BATCH = 32
 
 
 @dataclass(frozen=True)
 class Choice:
-    """The fastest of a pilot: replicas, threads of each, and images that each runs at once."""
+    """The fastest of a pilot: number of replicas, threads per replica, images per call."""
 
     workers: int
     threads: int
@@ -56,9 +56,9 @@ def tuned(
     settings: NetworkSettings,
     opened: Callable[[NetworkSettings], Network],
 ) -> Choice | None:
-    """The choice for an engine: from the cache, or piloted now; None for engines without workers.
+    """The choice for an engine, from the cache or a pilot now; None for engines without workers.
 
-    Numbers that the settings pin stay; ``opened`` opens the engine with settings.
+    Numbers that the settings have are not changed; ``opened`` opens the engine with settings.
     """
     if ENGINES[engine].runtime is None:
         return None
@@ -111,7 +111,7 @@ def _with_chunk(
 
 
 def fastest(networks: Mapping[str, Network]) -> str:
-    """The name of the network with the highest rate, measured now in turns."""
+    """The name of the network with the highest rate, measured now in alternating turns."""
     (size,) = {network.image_size for network in networks.values()}
     rates = measured_rates(networks, real_images(size, count=BATCH))
     return max(rates, key=lambda name: rates[name])
@@ -120,7 +120,7 @@ def fastest(networks: Mapping[str, Network]) -> str:
 def measured_rates(
     runs: Mapping[Key, Callable[[Images], object]], images: Images
 ) -> dict[Key, float]:
-    """Images per second of the fastest: the median of their calls, after one that isn't counted.
+    """Images per second of the fastest: the median of their calls, after one warm-up call.
 
     Each run takes all images at once.
     """

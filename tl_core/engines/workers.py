@@ -1,4 +1,4 @@
-"""Replicas of a network side by side: each runs small chunks of a batch on threads of its own."""
+"""Replicas of a network in parallel: each runs small chunks of a batch on its own threads."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tl_core.models.settings import NetworkSettings
 
 
-#: Images that a replica runs at once where nothing else is said.
+#: Images that a replica runs at once by default.
 CHUNK = 4
 
 
@@ -33,13 +33,13 @@ class Replica(Protocol):
 
 
 class WorkerNetwork:
-    """A network that shares a batch out among replicas, chunk by chunk, as each gets free.
+    """A network whose replicas share a batch: each free replica takes the next chunk.
 
-    Several replicas of one thread each may beat one with many threads, or not: a pilot decides, see
-    ``tuning``. Batches may be run from several threads at once, ``in_flight`` for full use: then no
-    replica waits at a batch's end while another is still busy.
+    Several replicas with one thread each may be faster than one with many threads: a pilot decides,
+    see ``tuning``. Run ``in_flight`` batches from several threads at once for full speed: then no
+    replica waits at the end of a batch while another one is still busy.
 
-    On the replicas, at least one, nothing else runs; each runs ``chunk`` images at once.
+    The replicas, at least one, are used by nothing else. Each runs ``chunk`` images at once.
     """
 
     device, module = "CPU:0", None
@@ -72,7 +72,7 @@ class WorkerNetwork:
 
 
 class _Filled:
-    """A replica that takes just ``batch`` images at once: a part that has fewer is filled up."""
+    """A replica that takes exactly ``batch`` images at once: a smaller part is filled up."""
 
     def __init__(self, replica: Replica, batch: int) -> None:
         self._replica, self._batch = replica, batch
@@ -89,7 +89,7 @@ class _Filled:
 def network_of(
     conversion: Conversion, settings: NetworkSettings, replica: Callable[[int], Replica]
 ) -> WorkerNetwork:
-    """As many replicas as ``shared_out`` says, each made with its number of threads."""
+    """The replicas, each made with its number of threads; see ``shared_out``."""
     workers, threads = shared_out(settings)
     replicas = [replica(threads) for _ in range(workers)]
     if conversion.batch is not None:
@@ -107,5 +107,5 @@ def shared_out(settings: NetworkSettings) -> tuple[int, int]:
     threads = settings.threads or usable_cpus()
     workers = settings.workers or threads
     if workers > threads:
-        raise ModelError(f"{workers} workers on {threads} thread(s): expected at most one each")
+        raise ModelError(f"{workers} workers on {threads} thread(s): expected at most {threads}")
     return workers, threads // workers

@@ -1,4 +1,4 @@
-"""From a model handle to a SavedModel folder, and from that to a module that takes images."""
+"""Resolve a model handle to a SavedModel folder, and load it as a module that takes images."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Between images in [0, 1] and a function's own input, and between its output and a matrix."""
+"""Adapt images in [0, 1] to a function's own input, and its output to a matrix."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     Step: TypeAlias = Callable[[Tensor], Tensor]
 
-#: Dtypes of whole numbers, and the range that they are taken to have.
+#: Dtypes of whole numbers, and their assumed range.
 BYTES, BYTE_RANGE = ("uint8", "int32", "int64"), "0-255"
 _FLOATS = ("float32", "float16", "bfloat16", "float64")
 
@@ -25,9 +25,9 @@ class Adapter:
     """The steps around a function that takes images and returns a matrix or a map.
 
     Attributes:
-        shape: The images that the function takes: batch, height, width, 3; None where any.
+        shape: The images that the function takes: batch, height, width, 3; None for any.
         dtype: Their dtype.
-        channels_first: Whether it takes, and returns, colours before height and width.
+        channels_first: Whether it takes, and returns, channels before height and width.
         input_range: One of ``RANGES``.
     """
 
@@ -37,14 +37,14 @@ class Adapter:
     input_range: str = UNIT
 
     def __call__(self, run: Step, images: Tensor) -> Tensor:
-        """What ``run`` makes of float32 RGB in [0, 1] ``(n, h, w, 3)``: float32 ``(n, d)``."""
+        """The output of ``run`` for float32 RGB in [0, 1] ``(n, h, w, 3)``: float32 ``(n, d)``."""
         batch = self.shape[0]
         if batch in (None, images.shape[0]):
             return self._adapted(run, images)
         return _in_batches(lambda part: self._adapted(run, part), images, batch)
 
     def in_range(self, name: str) -> Adapter:
-        """The same for images of another range."""
+        """The same adapter for another input range."""
         return replace(self, input_range=name)
 
     def _adapted(self, run: Step, images: Tensor) -> Tensor:
@@ -65,7 +65,7 @@ class Adapter:
         return steps
 
     def _pooled(self, outputs: Tensor) -> Tensor:
-        """float32 ``(n, d)`` of a matrix, or of a map by its mean over height and width."""
+        """float32 ``(n, d)``: a matrix itself, or the mean of a map over height and width."""
         import tensorflow as tf
 
         rows = outputs if outputs.dtype == tf.float32 else tf.cast(outputs, tf.float32)
@@ -77,8 +77,8 @@ class Adapter:
 def adapter_for(spec: TensorSpec, name: str, input_range: str) -> Adapter:
     """The adapter of a function whose argument is described by ``spec``.
 
-    A function that takes whole numbers takes them from 0 to 255. ModelError where it takes
-    something else than images of three colours, or images that aren't square.
+    A function that takes whole numbers takes them from 0 to 255. ModelError if it doesn't take
+    images of three channels, or if they aren't square.
     """
     shape = spec.shape.as_list() if spec.shape.rank is not None else [None] * 4
     dtype = spec.dtype.name

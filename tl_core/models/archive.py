@@ -1,4 +1,4 @@
-"""SavedModel folders that come as a compressed tar file, unpacked once into the cache."""
+"""SavedModel folders in compressed tar files, unpacked once into the cache."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from tl_core.models.savedmodel import fault, find_root, root_fault
 from tl_core.storage import cache_dir, cached_dir, sha256_of
 
 SUFFIXES = (".tar.gz", ".tgz")
-#: Bytes read at a time where only the checksum matters.
+#: Bytes read at a time if only the checksum matters.
 READ_BYTES = 1 << 20
-#: What reading a cut-off or damaged archive can raise. OSError comes last: of a missing file too.
+#: Errors of reading a cut-off or damaged archive; OSError also for a missing file.
 _READ_ERRORS = (tarfile.TarError, EOFError, zlib.error, OSError)
 
 
@@ -27,11 +27,11 @@ def is_archive(path: Path) -> bool:
 def unpack(path: Path) -> Path:
     """The SavedModel folder of an archive, a ``.tar.gz`` of exactly one, unpacked the first time.
 
-    The cache knows the archive by its sha256, so that a new file of the same name is unpacked
-    anew. Members that would land outside the folder, and devices, are refused.
+    The cache key is the archive's sha256, so that a new file of the same name is unpacked again.
+    Members that would be written outside the folder, and devices, are refused.
 
     Raises:
-        ModelError: Cut off, hostile, or without exactly one whole SavedModel.
+        ModelError: Cut off, unsafe, or without exactly one complete SavedModel.
     """
     try:
         target = cache_dir() / "archives" / sha256_of(path)

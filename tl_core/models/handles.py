@@ -1,4 +1,4 @@
-"""What a model handle may look like, and who turns each form into a SavedModel folder."""
+"""The forms of a model handle, and how each becomes a SavedModel folder."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ FORMS = (
 )
 _FEATURES = re.compile(r"feature([-_])vector")
 _ENDING = re.compile(r"\.(tar\.gz|tgz)$")
-#: What classifiers' handles say: Hub's form, alone or at a name's end, or "classifier" alone.
+#: Words of classifiers' handles: Hub's form, alone or at a name's end, or "classifier" alone.
 _CLASSIFIES = re.compile(r"(^|[-_])classification$|^classifier$", re.IGNORECASE)
 _URL = ("http://", "https://")
 #: Folders of kagglehub's layout, model/framework/variation/version, in lower case.
 _FRAMEWORKS = ("tensorflow1", "tensorflow2")
-#: Names of folders and files that say nothing of the model in them.
+#: General names of folders and files, which don't identify the model.
 _SAYS_NOTHING = re.compile(r"\d+|saved_?model", re.IGNORECASE)
 _PREFIXES = (keras_applications.PREFIX, keras_hub_presets.PREFIX)
 
@@ -47,19 +47,19 @@ _PREFIXES = (keras_applications.PREFIX, keras_hub_presets.PREFIX)
 def resolve(handle: str, kind: Kind, layer: str | None = None) -> Path:
     """The model as a SavedModel folder on this machine; downloads, unpacks or converts it.
 
-    Results are cached in ``storage.cache_dir()`` (Hub modules in ``TFHUB_CACHE_DIR`` where that is
-    set). Embedded models and Keras's are built as the kind; of a folder, an archive and a URL,
-    ``requirement.require`` checks it.
+    Results are cached in ``storage.cache_dir()`` (Hub modules in ``TFHUB_CACHE_DIR`` if that is
+    set). Embedded models and Keras's are built for the kind. ``requirement.require`` checks the
+    kind of a folder, an archive and a URL.
 
     Args:
-        handle: One of ``FORMS``. An embedded model's name wins over a folder of that name;
-            ``./efficientnet-lite0`` is the folder.
+        handle: One of ``FORMS``. An embedded model's name takes precedence over a folder of that
+            name; ``./efficientnet-lite0`` is the folder.
         kind: ``"features"`` or ``"logits"``.
-        layer: Of a Keras model that ``has_layers``, the layer whose output is wanted; None takes
-            the pooled features, or the classes.
+        layer: The layer of a Keras model (see ``has_layers``) whose output is used; None takes the
+            pooled features, or the classes.
 
     Raises:
-        ModelError: Another form, or the model can't be had; the message says why.
+        ModelError: Another form, or the model isn't available; the message says why.
     """
     if kind not in ("features", "logits"):
         raise ModelError(f"kind {kind!r}: expected 'features' or 'logits'")
@@ -82,7 +82,7 @@ def resolve(handle: str, kind: Kind, layer: str | None = None) -> Path:
 
 
 def _built(handle: str, kind: Kind, layer: str | None) -> Path | None:
-    """A model that a name stands for, as the kind; None where the handle is none of these."""
+    """A model that the handle names, built for the kind; None for other forms of a handle."""
     if handle in embedded.MODELS:
         return embedded.convert(handle, kind)
     if handle.startswith(keras_applications.PREFIX):
@@ -95,15 +95,15 @@ def _built(handle: str, kind: Kind, layer: str | None) -> Path | None:
 def _unknown(handle: str, path: Path) -> str:
     close = get_close_matches(handle.lower(), embedded.MODELS, cutoff=0.7)
     hint = f". Did you mean {close[0]}?" if close else ""
-    what = "is a file of another kind" if handle and path.is_file() else "is nothing known here"
+    what = "is a file of another kind" if handle and path.is_file() else "is unknown"
     return f"model handle {handle!r} {what}; expected {'; '.join(FORMS)}{hint}"
 
 
 def classifier_handle(handle: str) -> str | None:
-    """The handle of the classifier that an extractor belongs to; None where none is known.
+    """The handle of the classifier to which an extractor belongs; None if unknown.
 
-    The same handle for models that are built in either form; Hub's ``classification`` in place of
-    ``feature_vector`` for URLs and for files that exist.
+    It is the same handle for models that can be built for both kinds. For URLs, and for files that
+    exist, it has ``classification`` in place of ``feature_vector``.
     """
     if handle in embedded.MODELS or handle.startswith(_PREFIXES) or has_layers(handle):
         return handle
@@ -127,8 +127,8 @@ def has_layers(handle: str) -> bool:
 def says_classification(handle: str) -> bool:
     """Whether a handle's text says that the model is a classifier.
 
-    Of a URL, any part of the path may say so, unless another says ``feature_vector``; of a file or
-    folder its own name only, since what it lies in can be about anything.
+    In a URL, any part of the path counts, unless another part is ``feature_vector``. Of a file or
+    folder only its own name counts, not those of its parents.
     """
     if handle.startswith(_URL):
         path = _ENDING.sub("", urlsplit(handle).path)
@@ -137,11 +137,11 @@ def says_classification(handle: str) -> bool:
 
 
 def public_name(handle: str) -> str:
-    """The handle as results show it, without what is private.
+    """The handle as results show it, without private parts.
 
-    A file or folder is shown by its name only, after its parents' names where that says nothing, as
-    in the layouts of kagglehub and TF Serving; a URL without user name, password, query (a token,
-    often) and fragment.
+    A file or folder is shown only by its name; a general name, as in the layouts of kagglehub and
+    TF Serving, follows its parents' names. A URL is shown without user name, password, query (which
+    often has a token) and fragment.
     """
     if handle.startswith(_URL):
         parts = urlsplit(handle)

@@ -24,15 +24,15 @@ if TYPE_CHECKING:
 
 CACHE_VARIABLE = "TFHUB_CACHE_DIR"
 PROGRESS_VARIABLE = "TFHUB_DOWNLOAD_PROGRESS"
-#: What pip installs for the client: it imports pkg_resources, which setuptools 82 dropped.
+#: The requirements of the client for pip: it imports pkg_resources, which setuptools 82 dropped.
 CLIENT = "tensorflow-hub 'setuptools<82'"
-#: Seconds without a byte after which the server counts as gone; the client itself waits forever.
+#: Seconds without data after which a download fails; the client itself waits forever.
 TIMEOUT_S = 60.0
-#: What to do about an answer, by HTTP status.
+#: What to do, by HTTP status.
 _ADVICE = {
-    403: "The server refuses downloads by program (Kaggle does at times): download the model in a "
+    403: "The server refuses programs (Kaggle sometimes does): download the model in a "
     "browser (TensorFlow 2, .tar.gz) and pass that file as the model",
-    404: "Check the URL: it names publisher, model, format, variation and version",
+    404: "Check the URL: it has publisher, model, format, variation and version",
     429: "The server limits downloads: wait, or download the .tar.gz in a browser and pass it",
 }
 _OFFLINE_ADVICE = (
@@ -43,13 +43,13 @@ _OFFLINE_ADVICE = (
 def fetch(url: str) -> Path:
     """The module of a model's or ``.tar.gz``'s URL as a SavedModel folder, from the client's cache.
 
-    The cache is ``TFHUB_CACHE_DIR`` where that is set, else ``cache_dir()/hub``. An entry that is
-    whole is used without the client; one that is broken, as a cleaner of temporary files leaves it,
-    is fetched again once.
+    The cache is ``TFHUB_CACHE_DIR`` if that is set, else ``cache_dir()/hub``. A complete entry is
+    used without the client. A broken one, for example after a cleanup of temporary files, is
+    downloaded again once.
 
     Raises:
-        ModelError: Not reachable, refused, cut off, or no whole SavedModel; no broken entry is
-            left in the cache.
+        ModelError: Not reachable, refused, cut off, or not a complete SavedModel; no broken entry
+            remains in the cache.
     """
     for _ in range(2):
         entry = cache_entry(url)
@@ -60,8 +60,8 @@ def fetch(url: str) -> Path:
             return find_root(entry)
         _remove(entry)
     raise ModelError(
-        f"{url}: no whole SavedModel ({problem}), twice; expected a .tar.gz of one. Check "
-        "that the URL is of a TensorFlow 2 model, or try again later"
+        f"{url}: downloaded twice, each time without a complete SavedModel ({problem}); expected "
+        "a .tar.gz of one. Check that the URL is of a TensorFlow 2 model, or try again later"
     )
 
 
@@ -71,13 +71,13 @@ def _cache_folder() -> Path:
 
 
 def cache_entry(url: str) -> Path:
-    """Where the client keeps the module of a URL, which may not be there."""
+    """The folder in which the client caches the module of a URL; it may be absent."""
     name = hashlib.sha1(url.encode(), usedforsecurity=False).hexdigest()
     return _cache_folder() / name
 
 
 def cached_urls() -> list[str]:
-    """The URLs of the modules in the cache, sorted, as the client's notes beside them say."""
+    """The URLs of the modules in the cache, sorted, from the client's notes beside them."""
     prefix, urls = "Module: ", []
     for note in _cache_folder().glob("*.descriptor.txt"):
         first, *_ = note.read_text(encoding="utf-8", errors="replace").splitlines() or [""]
@@ -88,7 +88,7 @@ def cached_urls() -> list[str]:
 
 
 def _resolve(url: str) -> Path:
-    """The client's cache entry for the URL, downloaded where absent."""
+    """The client's cache entry for the URL, downloaded if absent."""
     hub = client()
     import tensorflow as tf
 
@@ -119,7 +119,7 @@ def client() -> Any:  # noqa: ANN401 - a module without types
         ModelError: It is absent, or can't be imported.
     """
     with warnings.catch_warnings():
-        # It still imports what setuptools calls deprecated; nothing its user can do.
+        # It imports what setuptools calls deprecated; users can't change this.
         warnings.filterwarnings("ignore", message="pkg_resources is deprecated")
         try:
             import tensorflow_hub
@@ -133,7 +133,7 @@ def client() -> Any:  # noqa: ANN401 - a module without types
 
 @contextmanager
 def _client_settings() -> Iterator[None]:
-    """Settings that the client takes from its process only, restored afterwards."""
+    """Settings that the client reads only from its process, restored afterwards."""
     ours = {}
     if not os.environ.get(CACHE_VARIABLE):
         ours[CACHE_VARIABLE] = str(_cache_folder())

@@ -1,4 +1,4 @@
-"""The ranges of pixel values that image models take, by name."""
+"""The input ranges of image models, by name."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _CAFFE_MEAN = (123.68, 116.779, 103.939)
 
 @dataclass(frozen=True)
 class InputRange:
-    """What becomes of a colour ``x`` in [0, 1]: ``x * scale + offset``, in the order RGB or BGR."""
+    """The value of a colour ``x`` in [0, 1]: ``x * scale + offset``, in the order RGB or BGR."""
 
     description: str
     scale: tuple[float, ...]
@@ -61,7 +61,7 @@ RANGES = {
         reverse=True,
     ),
 }
-#: What this library's own exports take, and what is assumed where nothing is known.
+#: The range of this library's own exports, which is also assumed if a range is unknown.
 UNIT = "0-1"
 
 

@@ -1,4 +1,4 @@
-"""Keras's models with ImageNet weights as modules that take [0, 1] like TensorFlow Hub's."""
+"""Keras's models with ImageNet weights as modules that take [0, 1], like TensorFlow Hub's."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from tl_core.models.untyped import Loaded, Tensor
 
 PREFIX = "keras:"
-#: Raised when the same Keras model becomes another graph.
+#: Raised when the conversion changes.
 CONVERTER_VERSION = 1
-#: Side in pixels of the images that a model was trained on, where it isn't the usual. Source: the
+#: Side in pixels of the images on which a model was trained, if it isn't 224. Source: the
 #: ``default_size`` of each model in tf_keras.applications.
 _USUAL_SIZE = 224
 _SIZES = {
@@ -34,7 +34,7 @@ _SIZES = {
 
 
 def native_size(name: str) -> int:
-    """Side in pixels of the images that the model of this name was trained on."""
+    """Side in pixels of the images on which the model of this name was trained."""
     return _SIZES.get(name, _USUAL_SIZE)
 
 
@@ -53,7 +53,7 @@ def convert(name: str, kind: Kind) -> Path:
     the weights the first time, into its own cache (``KERAS_HOME``).
 
     Raises:
-        ModelError: No such model, or its weights can't be had.
+        ModelError: No such model, or its weights aren't available.
     """
     _checked(name)
     keras_version = version("tf_keras")
@@ -62,7 +62,7 @@ def convert(name: str, kind: Kind) -> Path:
 
 
 def export(name: str, kind: Kind, folder: Path, weights: str | None = "imagenet") -> None:
-    """Write a model as ``convert`` does into a folder that is empty.
+    """Write a model as ``convert`` does into an empty folder.
 
     Weights are ``"imagenet"``, a file, or None for random ones, as in Keras.
     """
@@ -77,7 +77,7 @@ def export(name: str, kind: Kind, folder: Path, weights: str | None = "imagenet"
         model.variables,
         image_shape=(native_size(name), native_size(name), 3),
         image_size=native_size(name),
-        # Not Keras's version: another one has the same weights, and versions are compared.
+        # Without Keras's version: other versions have the same weights, and versions are compared.
         made_of={
             "model": f"{PREFIX}{name}",
             "kind": kind,
@@ -99,7 +99,7 @@ def _checked(name: str) -> str:
 
 
 def preprocessing(name: str) -> Callable[[Tensor], Tensor]:
-    """What a model wants done to float32 RGB from 0 to 255, as its module in Keras defines it."""
+    """A model's preprocessing of float32 RGB from 0 to 255, as its module in Keras defines it."""
     from tf_keras import applications
 
     module = sys.modules[getattr(applications, name).__module__]
@@ -118,11 +118,11 @@ def _build(name: str, kind: Kind, weights: str | None) -> Loaded:
         else {"include_top": False, "pooling": "avg"}
     )
     try:
-        # Keras reports its download on stdout, where scripts expect an answer.
+        # Keras reports its download on stdout, where scripts expect results.
         with contextlib.redirect_stdout(sys.stderr):
             return getattr(applications, name)(weights=weights, input_shape=(size, size, 3), **top)
     except Exception as error:  # a failed download in Keras is a bare Exception
         raise ModelError(
-            f"{PREFIX}{name}: can't be built with weights {weights!r} ({error}). Where the network "
+            f"{PREFIX}{name}: can't be built with weights {weights!r} ({error}). If the network "
             "is the reason, put the weights file into ~/.keras/models and try again"
         ) from error

@@ -22,21 +22,21 @@ if TYPE_CHECKING:
     from tl_core.models.untyped import Loaded
 
 SUFFIXES = (".keras", ".h5", ".hdf5")
-#: Raised when the same file becomes another graph.
+#: Raised when the conversion changes.
 CONVERTER_VERSION = 1
-#: A layer that holds a program, not weights.
+#: A layer that contains a program, not weights.
 _LAMBDA = re.compile(r'"class_name":\s*"Lambda"')
 
 
 def is_keras_file(path: Path) -> bool:
-    """Whether the file's name says that it is a Keras model."""
+    """Whether the file's name is that of a Keras model."""
     return path.name.lower().endswith(SUFFIXES)
 
 
 def convert(path: Path, kind: Kind, layer: str | None) -> Path:
     """A Keras model as a SavedModel folder in the cache, converted the first time.
 
-    Its input is what the file's is; its output see ``keras_layers.save_part``.
+    Its input is that of the file; for its output see ``keras_layers.save_part``.
 
     Raises:
         ModelError: Damaged, without the model itself, with code or layers that aren't Keras's own,
@@ -53,7 +53,7 @@ def convert(path: Path, kind: Kind, layer: str | None) -> Path:
 
 
 class _Saved(NamedTuple):
-    """What a file says of its model: the version of Keras that wrote it, and its layers as JSON."""
+    """A file's description: the version of Keras that wrote it, and its layers as JSON."""
 
     keras_version: str
     config: str
@@ -64,8 +64,8 @@ def load(path: Path) -> Loaded:
     saved = _read(path)
     if _LAMBDA.search(saved.config):
         raise ModelError(
-            f"{path}: it has a Lambda layer, a program that loading would run; expected layers "
-            "only. Export it as a SavedModel where you trust it: model.export(folder)"
+            f"{path}: it has a Lambda layer, a program that loading would run; expected none. "
+            "If you trust it, export it as a SavedModel: model.export(folder)"
         )
     library = "tf_keras" if saved.keras_version.startswith("2.") else "keras"
     try:

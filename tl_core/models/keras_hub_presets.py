@@ -24,26 +24,26 @@ if TYPE_CHECKING:
 
 PREFIX = "keras_hub:"
 PACKAGE = "keras-hub"
-#: Raised when the same preset becomes another graph.
+#: Raised when the conversion changes.
 CONVERTER_VERSION = 1
-#: Classes of the head that a backbone gets where it has none: it is cut off.
+#: Classes of the head that a backbone without a head gets; it is cut off again.
 _ANY_CLASSES = 2
 
 
 def convert(name: str, kind: Kind, layer: str | None) -> Path:
     """A preset's image classifier as a SavedModel folder in the cache, converted the first time.
 
-    Its input is float32 RGB in [0, 1]; its output that of ``layer``, without one what the last
-    Dense layer is given for ``"features"``, and what it gives for ``"logits"``.
+    Its input is float32 RGB in [0, 1]. Its output is that of ``layer``; without one, it is the
+    input of the last Dense layer for ``"features"``, and its output for ``"logits"``.
 
     Args:
         name: A built-in preset, such as ``resnet_18_imagenet``, whose weights Keras Hub downloads
             into its own cache; one of ``kaggle://`` or ``hf://``; or a preset's folder.
         kind: ``"features"`` or ``"logits"``.
-        layer: The layer whose output is wanted, if another.
+        layer: The layer whose output is used; None as above.
 
     Raises:
-        ModelError: Keras Hub isn't installed, the preset can't be had, or it is no image
+        ModelError: Keras Hub isn't installed, the preset isn't available, or it isn't an image
             classifier.
     """
     folder = Path(name).expanduser()
@@ -62,13 +62,13 @@ def convert(name: str, kind: Kind, layer: str | None) -> Path:
 
 
 def public_name(handle: str) -> str:
-    """A preset's handle as results show it: a folder by its name only."""
+    """A preset's handle as results show it: of a folder, only the name."""
     name = handle.removeprefix(PREFIX)
     return PREFIX + Path(name).resolve().name if Path(name).expanduser().is_dir() else handle
 
 
 def export(name: str, kind: Kind, layer: str | None, folder: Path) -> None:
-    """Write a preset as ``convert`` does into a folder that is empty."""
+    """Write a preset as ``convert`` does into an empty folder."""
     task = _task(name, kind)
     part = part_of(task, f"{PREFIX}{name}", kind, layer, is_classifier=True)
     converter = getattr(task.preprocessor, "image_converter", None)
@@ -81,7 +81,7 @@ def export(name: str, kind: Kind, layer: str | None, folder: Path) -> None:
         "weights": values_digest(each.value for each in part.weights),
         "converter": CONVERTER_VERSION,
     }
-    if converter is None:  # then nothing says what it takes
+    if converter is None:  # then its input range is unknown
         save_keras(part, folder, notes={"input_range": None}, made_of=made_of)
         return
 
@@ -95,11 +95,11 @@ def export(name: str, kind: Kind, layer: str | None, folder: Path) -> None:
 
 
 def _task(name: str, kind: Kind) -> Loaded:
-    """The image classifier; a backbone gets an untrained head where features are wanted."""
+    """The image classifier; for features, a backbone gets an untrained head."""
     try:
         import keras_hub
 
-        # Keras Hub reports its downloads on stdout, where scripts expect an answer.
+        # Keras Hub reports its downloads on stdout, where scripts expect results.
         with contextlib.redirect_stdout(sys.stderr):
             load = keras_hub.models.ImageClassifier.from_preset
             try:

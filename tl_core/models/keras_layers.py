@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     from tl_core.models.settings import Kind
     from tl_core.models.untyped import Loaded, Tensor
 
-#: Layers that pool a map, and those that may follow the last product of a classifier.
+#: Layers that pool a map, and layers that may follow the last Dense layer of a classifier.
 _POOLS = ("GlobalAveragePooling2D", "GlobalMaxPooling2D")
 _ACTIVATIONS = ("Activation", "Softmax")
-#: Activations that show that a Dense layer names classes, and ImageNet's numbers of them.
+#: Activations of Dense layers that predict classes, and ImageNet's numbers of classes.
 _OF_CLASSES, _IMAGENET = ("softmax", "sigmoid"), (1000, 1001)
-#: What Keras's networks that don't scale images themselves were trained with, by their names.
+#: Input ranges of Keras's networks that don't scale images themselves, by their names.
 _APPLICATIONS = (
     (re.compile(r"(vgg|resnet)\d+"), "caffe"),
     (re.compile(r"densenet\d+"), "imagenet"),
@@ -53,7 +53,7 @@ def save_part(
     *,
     made_of: Mapping[str, str | int],
 ) -> None:
-    """Write ``part_of`` a Keras model into a folder that is empty; its input stays what it is.
+    """Write ``part_of`` a Keras model into an empty folder; its input doesn't change.
 
     ``made_of`` is as for ``save_module``.
     """
@@ -70,10 +70,10 @@ def part_of(
 ) -> Loaded:
     """A Keras model from a model's only input, images, to one of its tensors.
 
-    That is the output of ``layer``; without one, for ``"logits"`` the model's own, for
-    ``"features"`` what its last global pooling layer gives, else what its last Dense layer is given
-    where that names classes, else the model's own. ModelError where it has no such layer, or takes
-    something else.
+    That is the output of ``layer``. Without one, it is the model's own output for ``"logits"``. For
+    ``"features"``, it is the output of the last global pooling layer; else the input of the last
+    Dense layer, if that predicts classes; else the model's own output. ModelError if it has no such
+    layer, or takes another input.
     """
     inputs: list[Tensor] = getattr(model, "inputs", None) or []
     if len(inputs) != 1 or len(inputs[0].shape) != 4:
@@ -101,7 +101,7 @@ def save_keras(
     notes: dict[str, object],
     made_of: Mapping[str, str | int],
 ) -> None:
-    """Write a Keras model of one input and one output, with something done to its input first."""
+    """Write a Keras model of one input and one output, with preprocessing of its input."""
     import tensorflow as tf
 
     (images,) = model.inputs
@@ -147,7 +147,7 @@ def _calls(model: Loaded) -> list[_Call]:
 
 
 def _features(calls: list[_Call], *, is_classifier: bool) -> Tensor | None:
-    """What a classifier's head is given; None where the model's own output may be features."""
+    """The input of a classifier's head; None if the model's own output may be features."""
     for call in calls:
         if call.kind in _POOLS:
             return call.outputs[0]
@@ -174,14 +174,14 @@ def _output_of(layer: str, calls: list[_Call], name: str) -> Tensor:
 
 
 def _names_classes(dense: Loaded, calls: list[_Call]) -> bool:
-    """Whether a model's last Dense layer gives classes rather than features."""
+    """Whether a model's last Dense layer predicts classes, not features."""
     activation = getattr(dense.activation, "__name__", "")
     activated = calls[0].kind in _ACTIVATIONS
     return activated or activation in _OF_CLASSES or dense.units in _IMAGENET
 
 
 def _range_by_name(model: Loaded) -> str | None:
-    """What is fed to a model that is, or begins with, one of Keras's networks; None for others."""
+    """Input range of a model that is, or begins with, one of Keras's networks; None for others."""
     first = [call.layer for call in _calls(model) if call.kind != "InputLayer"][-1]
     for name in (model.name, first.name):
         for pattern, known in _APPLICATIONS:

@@ -1,4 +1,4 @@
-"""One way to call every image module: pixels in, a matrix out."""
+"""A common interface for all image modules: pixels in, a matrix out."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ class HubModule:
     """An image module in memory.
 
     Attributes:
-        handle: The user's name for it, for messages.
+        handle: Its handle, for messages.
         path: Its SavedModel folder.
-        image_size: Side in pixels of its images; None where it takes any and names none.
+        image_size: Side in pixels of its images; None if it takes any size and states none.
         output_size: Columns of its output.
-        trainable_variables: Those that fine-tuning changes.
+        trainable_variables: The variables that fine-tuning changes.
     """
 
     handle: str
@@ -59,7 +59,7 @@ class HubModule:
 
     @property
     def loaded(self) -> Loaded:
-        """What ``tf.saved_model.load`` returned, to be saved again within another model."""
+        """The object from ``tf.saved_model.load``, to be saved again within another model."""
         return self._function.owner
 
     @property
@@ -69,26 +69,26 @@ class HubModule:
 
     @property
     def kind(self) -> Kind:
-        """``"logits"`` where the outputs are as many as ImageNet's classes, else ``"features"``."""
+        """``"logits"`` if there is one output per ImageNet class, else ``"features"``."""
         return "logits" if self.output_size in (CLASSES, CLASSES + 1) else "features"
 
     @property
     def input_range(self) -> str:
-        """The range of pixel values that its own function is given, one of ``RANGES``."""
+        """The input range of its own function, one of ``RANGES``."""
         return self._function.adapter.input_range
 
     @property
     def dtype(self) -> str:
-        """Of the images that its own function takes."""
+        """Dtype of the images that its own function takes."""
         return self._function.adapter.dtype
 
     @property
     def batch(self) -> int | None:
-        """Images that its own function takes at once; None where any number."""
+        """Number of images that its own function takes at once; None for any."""
         return self._function.adapter.shape[0]
 
     def in_range(self, name: str) -> HubModule:
-        """The same module, whose own function is given images of another range."""
+        """The same module with another input range of its own function."""
         return replace(self, _function=self._function.in_range(name))
 
     @property
@@ -99,7 +99,7 @@ class HubModule:
     def member(self, name: str) -> HubModule:
         """The module that ``export.save_module`` saved within this one; same variables.
 
-        It is read as the notes of that name say.
+        The notes of that name say how it is read.
         """
         how = {"input_range": UNIT, "output": None, **read_notes(self.path).get(name, {})}
         inner = getattr(self.loaded, name, None)
@@ -119,16 +119,15 @@ def open_module(
     """Load a SavedModel folder as an image module from float32 ``(n, h, w, 3)`` to ``(n, d)``.
 
     Takes reusable TensorFlow 2 modules (``__call__``) and plain SavedModels with one of
-    ``calling.SIGNATURES``, of TensorFlow 1 too; what their input and output lack is put around
-    them, see ``Adapter``.
+    ``calling.SIGNATURES``, of TensorFlow 1 too; ``Adapter`` adapts their input and output.
 
     Args:
         path: The folder.
-        handle: The user's name for it, for messages; None takes the path.
+        handle: Its handle, for messages; None takes the path.
         kind: Decides between signatures for features and for classes.
-        input_range: One of ``RANGES``; None takes what its notes say, else [0, 1].
-        output: The name of the output where it returns several.
-        image_size: Side in pixels at which it is run, where its graph leaves the output open.
+        input_range: One of ``RANGES``; None takes the one in its notes, else [0, 1].
+        output: The name of the output if it returns several.
+        image_size: Side in pixels at which it is run, if its graph leaves the output open.
 
     Raises:
         ModelError: Not loadable, or without a suitable function.
@@ -155,9 +154,9 @@ def open_module(
 
 @dataclass(frozen=True)
 class Model:
-    """A model for an engine to open: its SavedModel folder, the user's handle, how it is read.
+    """A model for an engine to open: its SavedModel folder, its handle, and how it is read.
 
-    ``image_size`` is the side in pixels that is asked for, if any; else see ``open_module``.
+    ``image_size`` is the requested side in pixels, if any; else see ``open_module``.
     """
 
     path: Path
@@ -174,10 +173,10 @@ class Model:
 
     @functools.cached_property
     def fingerprint(self) -> str:
-        """16 hexadecimal digits that tell it from other models, and are the same on every machine.
+        """16 hexadecimal digits that identify the model, the same on every machine.
 
-        Of what it was made of, where this library converted it: TensorFlow writes the same network
-        in other bytes each time. Of others the first digits of ``digest``.
+        If this library converted the model, they are a digest of its source, since TensorFlow
+        writes the same network in different bytes each time. Else they are from ``digest``.
         """
         made_of = read_notes(self.path).get("made_of")
         if not made_of:
@@ -187,14 +186,14 @@ class Model:
         return self._as_read(own)[:FINGERPRINT_DIGITS]
 
     def _as_read(self, digest: str) -> str:
-        """A digest of files with what else decides the outputs, if that isn't as usual."""
+        """A digest of files and of settings that change the outputs, if there are any."""
         if self.input_range in (None, UNIT) and self.output is None:
             return digest
         how = json.dumps({"input_range": self.input_range, "output": self.output})
         return hashlib.sha256(f"{digest} {how}".encode()).hexdigest()
 
     def open(self) -> HubModule:
-        """The model in TensorFlow, on the device that is in use."""
+        """The model in TensorFlow, on the current device."""
         return open_module(
             self.path,
             self.handle,
@@ -236,9 +235,9 @@ def _load(path: Path, name: str) -> Loaded:
 
 
 def _tags(path: Path) -> list[str] | None:
-    """Tags of the graph for use; None where there is only one.
+    """Tags of the graph for inference; None if there is only one graph.
 
-    Hub's first format holds a graph for training besides the one for use, which has no tags.
+    Hub's first format has a second graph for training; the graph for inference has no tags.
     """
     tags = [list(each.meta_info_def.tags) for each in meta_graphs(path / GRAPH_FILE)]
     if len(tags) < 2:

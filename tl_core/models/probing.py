@@ -1,4 +1,4 @@
-"""Run a module once on plain images, to see what it returns and whether it can."""
+"""Run a module once on synthetic images, to see whether it can and what it returns."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-#: Side in pixels at which a module is run that names none, and for which none is asked.
+#: Side in pixels at which a module is run if neither it nor the user states one.
 USUAL_SIZE = 224
-#: Longest part of an error of TensorFlow's that is shown, in characters.
+#: The most characters of TensorFlow's error that are shown.
 _MOST_TEXT = 160
-#: Lines of such errors that say nothing.
+#: Lines of such errors without information.
 _HEADINGS = ("", "Graph execution error:")
 
 
@@ -31,7 +31,7 @@ def plain_images(size: int) -> NDArray[np.float32]:
 
 @contextmanager
 def at_size(name: str, size: int) -> Iterator[None]:
-    """Turn what TensorFlow says of images of a wrong size into a ModelError."""
+    """Turn TensorFlow's error for images of a wrong size into a ModelError."""
     import tensorflow as tf
 
     try:
@@ -41,12 +41,12 @@ def at_size(name: str, size: int) -> Iterator[None]:
     except (ValueError, tf.errors.OpError) as error:
         raise ModelError(
             f"{name}: can't take images of {size} × {size} pixels ({first_line(error)}); set "
-            "another image size, such as the one that it was trained at"
+            "another image size, such as the one with which it was trained"
         ) from error
 
 
 def first_line(error: Exception) -> str:
-    """What an error of TensorFlow's says, in a short line."""
+    """The message of TensorFlow's error in one short line."""
     lines = [line.strip() for line in str(error).splitlines()]
     line = next((each for each in lines if each not in _HEADINGS), type(error).__name__)
     return line if len(line) <= _MOST_TEXT else f"{line[:_MOST_TEXT]}..."

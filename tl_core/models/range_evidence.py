@@ -1,4 +1,4 @@
-"""What tells the input range of a model: its graph, or how it names known photographs."""
+"""Evidence for a model's input range: its graph, or its labels for known photographs."""
 
 from __future__ import annotations
 
@@ -23,35 +23,35 @@ if TYPE_CHECKING:
     from tl_core.models.module import HubModule
     from tl_core.models.untyped import Tensor
 
-#: Operations that change each value by itself, or not at all: what a graph may begin with.
+#: Elementwise operations, and operations without effect, with which a graph may begin.
 _BY_VALUE = frozenset(
     {"Identity", "Cast", "Mul", "Sub", "Add", "AddV2", "RealDiv", "Div", "BiasAdd", "Transpose"}
 )
-#: Operations that depend on the images' size only.
+#: Operations that depend only on the images' size.
 _SIZE_ONLY = frozenset({"Shape", "ShapeN", "Size", "Rank"})
-#: The ranges that the first operations can tell from each other.
+#: The ranges that the first operations can distinguish.
 _LINEAR = ("0-1", "-1-1", "0-255")
 #: Least and greatest value that networks usually compute with.
 _USUAL = ((0.0, 1.0), (-1.0, 1.0), (-0.5, 0.5), (0.0, 255.0))
-#: How far these may be off, as a share of their distance: some divide by 127 or 128.
+#: Allowed deviation, as a share of their distance: some networks divide by 127 or 128.
 _OFF = 0.03
-#: Where ImageNet's mean is subtracted: distance of least and greatest, in standard deviations or in
-#: levels of 255, and how far their middle may be from 0, as a share of half of it.
+#: If ImageNet's mean is subtracted: distance of least and greatest value, in standard deviations or
+#: in levels of 255, and the allowed distance of their middle from 0, as a share of half of it.
 _CENTRED, _MIDDLE = ((3.5, 6.0), (225.0, 285.0)), 0.25
-#: A range is found if it names this share of the photographs, and its mean log-likelihood of their
-#: names, each probability of which counts as this at least, leads any other's by so many nats.
+#: A range is found if this share of the photographs is recognised in it, and if its mean
+#: log-likelihood of the right labels leads any other's by this many nats. Least probability used.
 LEAST_RIGHT, LEAST_PROBABILITY, LEAST_LEAD = 0.5, 1e-3, 0.1
-#: The photographs are shown as they are and darker: there, ranges that are alike, such as
-#: [-1, 1] and ImageNet's mean and deviation, give different answers. Found with MobileNetV2 and
+#: The photographs are used as they are and darker: for darker ones, similar ranges, such as [-1, 1]
+#: and ImageNet's mean and deviation, give different results. Tested with MobileNetV2 and
 #: EfficientNet-Lite0 made to take each range: the right one leads by 0.25 nats or more.
 BRIGHTNESS = (1.0, 0.4)
 
 
 def range_in_graph(module: HubModule, size: int) -> str | None:
-    """The input range for which a model's own first operations give usual values, if just one does.
+    """The only input range for which a model's first operations give usual values; else None.
 
-    A model that takes whole numbers takes them from 0 to 255. Others often scale their images
-    first, as Keras's Rescaling and Hub's modules do: it shows what they expect.
+    A model that takes whole numbers takes them from 0 to 255. Other models often scale their images
+    first, as Keras's Rescaling and Hub's modules do: this shows what they expect.
     """
     if module.dtype in BYTES:
         return BYTE_RANGE
@@ -64,7 +64,7 @@ def range_in_graph(module: HubModule, size: int) -> str | None:
 
 
 def range_by_photographs(module: HubModule, size: int) -> str | None:
-    """The input range in which an ImageNet classifier names known photographs; None if unclear."""
+    """The range in which an ImageNet classifier recognises known photographs; None if unclear."""
     known = named_photographs()
     pixels = resize_batch([load_image(path) for path in known], size)
     unit = np.concatenate([np.float32(pixels) * np.float32(b / 255) for b in BRIGHTNESS])
@@ -80,7 +80,7 @@ def range_by_photographs(module: HubModule, size: int) -> str | None:
 
 @dataclass(frozen=True)
 class _Trial:
-    """Number of ``right`` names, and the mean log-likelihood of all, in nats."""
+    """Number of ``right`` labels, and the mean log-likelihood of all, in nats."""
 
     right: int
     likelihood: float
@@ -96,7 +96,7 @@ def _trial(outputs: NDArray[np.float32], names: list[list[int]]) -> _Trial:
 
 
 def _is_usual(low: float, high: float) -> bool:
-    """Whether networks compute with values between these."""
+    """Whether the values are between those with which networks usually compute."""
     width, middle = high - low, abs(high + low) / 2
     if width <= 0:
         return False
@@ -106,9 +106,9 @@ def _is_usual(low: float, high: float) -> bool:
 
 
 def _after_scaling(module: HubModule, size: int) -> dict[float, float]:
-    """From each limit of the ranges, as value of all pixels, to it behind the first operations.
+    """Each limit of the ranges, as value of all pixels, and its value after the first operations.
 
-    Where that differs by colour: from 0 and below to the least, else to the greatest.
+    If that differs by colour, limits of 0 and below map to the least, others to the greatest.
     """
     import tensorflow as tf
     from tensorflow.python.framework.convert_to_constants import (
@@ -131,12 +131,12 @@ def _after_scaling(module: HubModule, size: int) -> dict[float, float]:
 
 
 def _scaled(images: Tensor) -> Tensor:
-    """The last tensor that images become by arithmetic with each value by itself."""
+    """The last tensor that follows from the images by elementwise arithmetic."""
     tensor = images
     while True:
         users = [op for op in tensor.consumers() if op.type not in _SIZE_ONLY]
         if len(users) != 1 or users[0].type not in _BY_VALUE:
             return tensor
         if sum(each.name == tensor.name for each in users[0].inputs) != 1:
-            return tensor  # with itself twice is no scaling
+            return tensor  # combined with itself: not a scaling
         tensor = users[0].outputs[0]

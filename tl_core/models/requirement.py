@@ -1,4 +1,4 @@
-"""Whether a module is what its user needs: run once, its outputs are looked at."""
+"""Check that a module is of the required kind, by running it once."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 def require(
     module: HubModule, kind: Kind, classes: int | None = None, size: int | None = None
 ) -> None:
-    """Refuse, with a ModelError, a module of another kind than its user needs.
+    """Refuse, with a ModelError, a module of another kind than required.
 
-    Where logits are wanted, it must have as many outputs as there are ``classes``, labels at hand
-    (None: ImageNet's). It is run on plain images of ``size`` pixels, None: its own.
+    For logits, it must have one output per label; ``classes`` is their number (None: ImageNet's).
+    It is run on synthetic images of ``size`` pixels (None: its own size).
     """
     side = size or module.image_size or USUAL_SIZE
     if kind == "logits":
@@ -34,7 +34,7 @@ def require(
         _outputs(module, plain_images(side))
         return
     if module.kind != "features":
-        raise _classifier(module, "as many as ImageNet has classes")
+        raise _classifier(module, "one per ImageNet class")
     if "class_names" not in read_notes(module.path) and says_classification(module.handle):
         raise _classifier(module, "and the handle says that they are classes")
     outputs = _outputs(module, plain_images(side))
@@ -43,7 +43,7 @@ def require(
     if _is_constant(outputs) and _is_constant(_outputs(module, _photographs(side))):
         raise ModelError(
             f"{module.handle}: gives the same outputs for every image, expected features that "
-            "depend on it; check its weights and its input range"
+            "depend on the image; check its weights and its input range"
         )
 
 
@@ -55,7 +55,7 @@ def _classifier(module: HubModule, sign: str) -> ModelError:
 
 
 def require_classes(handle: str, outputs: int, classes: int | None) -> None:
-    """Refuse a classifier without an output for each label (None: ImageNet's); ModelError."""
+    """Refuse, with a ModelError, a classifier without one output per label (None: ImageNet's)."""
     if classes is not None and classes != outputs:
         raise ModelError(
             f"{handle}: {outputs} outputs but {classes} labels; pass one per output, in their order"
@@ -69,7 +69,7 @@ def require_classes(handle: str, outputs: int, classes: int | None) -> None:
 
 
 def are_probabilities(outputs: NDArray[np.float32]) -> bool:
-    """Whether rows ``(n, d)`` are positive and add up to 1, as those of a softmax."""
+    """Whether rows ``(n, d)`` are positive and add up to 1, as after a softmax."""
     return bool((outputs >= 0).all() and np.allclose(outputs.sum(axis=1), 1, atol=1e-3))
 
 
@@ -82,12 +82,12 @@ def _photographs(side: int) -> NDArray[np.float32]:
 
 
 def _outputs(module: HubModule, images: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The outputs for images; ModelError where they don't fit, or give no numbers."""
+    """The outputs for images; ModelError if the images don't fit or an output isn't finite."""
     with at_size(module.handle, images.shape[1]):
         outputs = np.asarray(module(images))
     if not np.isfinite(outputs).all():
         raise ModelError(
-            f"{module.handle}: gives outputs that are not finite (NaN or infinite), expected "
-            "numbers; check its weights, or export it again in float32"
+            f"{module.handle}: has outputs that are not finite (NaN or infinite), expected "
+            "finite ones; check its weights, or export it again in float32"
         )
     return outputs

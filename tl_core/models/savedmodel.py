@@ -1,4 +1,4 @@
-"""Whether a SavedModel folder is whole, without building its graph."""
+"""Check that a SavedModel folder is complete, without building its graph."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ if TYPE_CHECKING:
     from tl_core.models.untyped import Message
 
 GRAPH_FILE = "saved_model.pb"
-#: Operations whose values are in the variables file, in graphs written by TensorFlow 1.
+#: Operations with values in the variables file, in graphs written by TensorFlow 1.
 _VARIABLE_OPS = frozenset({"VarHandleOp", "Variable", "VariableV2"})
 
 
 def fault(folder: Path) -> str | None:
-    """The fault of a SavedModel folder in a few words; None where it is whole.
+    """The fault of a SavedModel folder in a few words; None if it is complete.
 
-    Reads every variable once, which verifies its checksum. A folder that was whole is recognised
-    by its content the next time, without TensorFlow.
+    Reads every variable once, which verifies its checksum. A complete folder is recognised by its
+    content the next time, without TensorFlow.
     """
     if not folder.is_dir():
         return "no such folder"
@@ -67,7 +67,7 @@ def find_root(folder: Path) -> Path:
 def root_fault(folder: Path) -> str | None:
     """As ``fault``, of ``find_root(folder)``."""
     if not folder.is_dir():
-        return f"{folder} is no folder on this machine"
+        return f"{folder} is not a folder on this machine"
     try:
         return fault(find_root(folder))
     except ModelError as error:
@@ -75,7 +75,7 @@ def root_fault(folder: Path) -> str | None:
 
 
 def meta_graphs(graph: Path) -> list[Message]:
-    """The graphs in a SavedModel's file, none where it is damaged."""
+    """The graphs in a SavedModel's file; none if it is damaged."""
     from google.protobuf.message import DecodeError
     from tensorflow.core.protobuf import saved_model_pb2
 
@@ -88,7 +88,7 @@ def meta_graphs(graph: Path) -> list[Message]:
 
 
 def _needs_variables(meta_graph: Message) -> bool:
-    """TensorFlow 2 always writes the file; TensorFlow 1 only where there are variables."""
+    """TensorFlow 2 always writes the file; TensorFlow 1 only if there are variables."""
     return bool(meta_graph.object_graph_def.nodes) or any(
         node.op in _VARIABLE_OPS for node in meta_graph.graph_def.node
     )

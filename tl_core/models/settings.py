@@ -1,4 +1,4 @@
-"""What is wanted of a model, and how its network is to be run."""
+"""The required kind of a model, and the settings of its network."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Literal
 from tl_core.errors import ModelError
 from tl_core.models.input_range import check_range
 
-#: What is wanted of a model: its pooled features, or its class scores before softmax.
+#: The output of a model: its pooled features, or its class scores before softmax.
 Kind = Literal["features", "logits"]
 #: How a network computes: in single precision, in bfloat16, or in 8-bit integers.
 PRECISIONS = ("fp32", "bf16", "int8")
@@ -16,19 +16,19 @@ PRECISIONS = ("fp32", "bf16", "int8")
 
 @dataclass(frozen=True)
 class NetworkSettings:
-    """How a network is to be opened; ModelError for a number below 1, or an unknown name.
+    """The settings of a network; ModelError for a number below 1, or an unknown name.
 
     Attributes:
         image_size: Side of the square input in pixels; None takes the model's own.
-        fallback_size: Side to take where the model has none of its own.
+        fallback_size: Side in pixels if the model has none of its own.
         device: ``cpu``, ``gpu`` or ``gpu:N``.
-        threads: Threads of all workers together; None takes the CPUs that may be used.
+        threads: Threads of all workers together; None takes one per usable CPU.
         classes: Number of labels for a classifier's outputs; None: ImageNet's 1000 or 1001.
         precision: One of ``PRECISIONS``.
-        workers: Replicas that run side by side and share the threads; None leaves it to the engine.
-        chunk: Images that a worker runs at once; None leaves it to the engine.
+        workers: Replicas that run in parallel and share the threads; None lets the engine choose.
+        chunk: Images that a worker runs at once; None lets the engine choose.
         input_range: The pixel values that the model takes, one of ``input_range.RANGES``; None
-            finds it out, see ``engines.finding``.
+            determines it, see ``engines.finding``.
         layer: The layer of a Keras model whose output is taken, or the output of a SavedModel that
             has several; None takes the pooled features, or the only output.
     """

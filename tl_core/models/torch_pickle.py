@@ -1,4 +1,4 @@
-"""Read the tensors of a PyTorch checkpoint without PyTorch and without running what it contains.
+"""Read the tensors of a PyTorch checkpoint without PyTorch and without running its code.
 
 The format is that of ``torch.save`` before PyTorch 1.6: four pickles (magic number, protocol,
 byte order, the object), a fifth with the keys of the storages, then each storage's length and
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 
 MAGIC = 0x1950A86A20F9469CFC6C
 PROTOCOL = 1001
-#: The storage classes that are known, as the little-endian type of their elements.
+#: The known storage classes, with the little-endian type of their elements.
 STORAGE_DTYPES = {"FloatStorage": "<f4", "LongStorage": "<i8"}
-#: What a damaged or hostile pickle can make the unpickler raise, besides UnpicklingError.
+#: Errors of unpickling a damaged or unsafe pickle, besides UnpicklingError.
 _UNPICKLING_ERRORS = (
     *(pickle.UnpicklingError, ArithmeticError, AttributeError, EOFError),
     *(LookupError, MemoryError, TypeError, ValueError),
@@ -35,14 +35,14 @@ _UNPICKLING_ERRORS = (
 
 
 def read_tensors(path: Path) -> dict[str, NDArray[np.generic]]:
-    """The tensors of a checkpoint that holds nothing but an ordered dict of tensors.
+    """The tensors of a checkpoint that contains only an ordered dict of tensors.
 
-    The file is one of ``torch.save(state_dict)`` before PyTorch 1.6; each array, float32 or int64,
-    has memory of its own.
+    The file was written by ``torch.save(state_dict)`` before PyTorch 1.6. Each array, float32 or
+    int64, has its own memory.
 
     Raises:
-        ModelError: Absent, cut off, another format, or a pickle that asks for anything else than
-            tensors; nothing of what it asks for is run.
+        ModelError: Absent, cut off, another format, or a pickle that asks for anything other than
+            tensors; nothing that it asks for is run.
     """
     try:
         with path.open("rb") as file:
@@ -55,7 +55,7 @@ def read_tensors(path: Path) -> dict[str, NDArray[np.generic]]:
 
 @dataclass(frozen=True, slots=True)
 class _Storage:
-    """A run of numbers in the file, not read yet."""
+    """A sequence of numbers in the file, not read yet."""
 
     key: str
     dtype: str
@@ -125,7 +125,7 @@ class _TensorUnpickler(pickle.Unpickler):
 def _read_header(path: Path, file: BinaryIO) -> tuple[dict[str, _View], list[_Storage]]:
     """The described tensors, and the storages in the order in which their data follows."""
     if _unpickle(path, file)[0] != MAGIC or _unpickle(path, file)[0] != PROTOCOL:
-        _fail(path, "not PyTorch's format of before version 1.6")
+        _fail(path, "not in the format of PyTorch before 1.6")
     system, _ = _unpickle(path, file)
     if not isinstance(system, dict) or system.get("little_endian") is not True:
         _fail(path, "written on a machine with another byte order")
@@ -133,10 +133,10 @@ def _read_header(path: Path, file: BinaryIO) -> tuple[dict[str, _View], list[_St
     if not isinstance(state, dict) or not all(
         isinstance(name, str) and isinstance(view, _View) for name, view in state.items()
     ):
-        _fail(path, "holds something else than tensors by name")
+        _fail(path, "contains something other than tensors by name")
     keys, _ = _unpickle(path, file)
     if not isinstance(keys, list) or sorted(map(str, keys)) != sorted(storages):
-        _fail(path, "its list of storages is not that of its tensors")
+        _fail(path, "its list of storages does not match its tensors")
     return state, [storages[key] for key in keys]
 
 
@@ -158,7 +158,7 @@ def _read_storages(
         if len(header) != 8 or len(body) != size:
             _fail(path, f"cut off in storage {storage.key!r}")
         if struct.unpack("<q", header) != (storage.length,):
-            _fail(path, f"storage {storage.key!r} has another length than its tensors say")
+            _fail(path, f"storage {storage.key!r} has another length than its tensors need")
         data[storage.key] = np.frombuffer(body, storage.dtype)
     if file.read(1):
         _fail(path, "has data after its last storage")
@@ -168,7 +168,7 @@ def _read_storages(
 def _tensor(
     path: Path, name: str, view: _View, data: dict[str, NDArray[np.generic]]
 ) -> NDArray[np.generic]:
-    """The view as an array of its own, after a check that it stays inside its storage."""
+    """A copy of the view as an array, after checking that it is inside its storage."""
     last = view.offset + sum((n - 1) * step for n, step in zip(view.size, view.stride, strict=True))
     count = prod(view.size)
     if count > view.storage.length or (count and last >= view.storage.length):

@@ -1,4 +1,4 @@
-"""Names for what TensorFlow passes around: it ships no types, so that each is ``Any``."""
+"""Names for TensorFlow's types: TensorFlow has no type hints, so each is ``Any``."""
 
 from __future__ import annotations
 

@@ -181,7 +181,7 @@ def test_engines_are_those_that_are_installed_or_asked_for():
         ({"engines": ("torch",)}, "--engine torch: expected one of tensorflow"),
         ({"precisions": ("fp8",)}, "--precision fp8: expected one of fp32"),
         ({"engines": ("tensorflow",), "precisions": ("int8",)}, "no engine of tensorflow computes"),
-        ({"models": ("nothing",)}, "'nothing' is nothing known here"),
+        ({"models": ("nothing",)}, "'nothing' is unknown"),
     ],
 )
 def test_what_cannot_be_planned_is_one_sentence(photographs, options, message):

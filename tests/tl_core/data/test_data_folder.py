@@ -200,7 +200,7 @@ def test_links_that_lead_back_are_left_out_and_said(pets, caplog):
     (pets / "ant" / "z").symlink_to(pets / "ant" / "old")
     (pets / "loop").symlink_to(pets)
     assert load_data(pets).fingerprint == seven != expected
-    assert left_out(caplog) == "5 links to a folder that counts already (loop, ant/a, ...)"
+    assert left_out(caplog) == "5 links to a folder that is already counted (loop, ant/a, ...)"
 
 
 def test_empty_files_are_named_and_are_not_one_picture_in_two_classes(pets, caplog):
@@ -271,12 +271,12 @@ def test_endings_in_capitals_and_other_formats_count(tmp_path):
         pytest.param({"train/ant": 3, "train/cat": 3}, "train look like splits", id="no-test"),
         pytest.param(
             {"train/ant": 3, "train/cat": 3, "validation/ant": 3, "validation/cat": 3},
-            "train, validation look like splits.*validation set doesn't stand in for a test set",
+            "train, validation look like splits.*validation set is not a test set",
             id="validation-for-test",
         ),
         pytest.param(
             {"Training/ant": 3, "Testing/ant": 3},
-            "Testing, Training look like splits.*named so",
+            "Testing, Training look like splits.*named train/ and test/",
             id="other-spelling",
         ),
         pytest.param(

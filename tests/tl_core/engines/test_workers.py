@@ -87,5 +87,5 @@ def test_threads_are_shared_out(threads, workers, expected):
 
 
 def test_more_workers_than_threads_are_refused():
-    with pytest.raises(ModelError, match=r"3 workers on 2 thread\(s\): expected at most one each"):
+    with pytest.raises(ModelError, match=r"3 workers on 2 thread\(s\): expected at most 2"):
         shared_out(NetworkSettings(threads=2, workers=3))

@@ -158,7 +158,7 @@ def test_a_download_that_arrives_without_variables_is_tried_once_more(cache, ser
 def test_a_module_that_is_broken_twice_is_an_error_and_leaves_no_entry(cache, server, pack):
     url = server.serve(PATH, server.answer(pack(without="variables")))
 
-    with pytest.raises(ModelError, match=r"variables\.index is missing.*twice"):
+    with pytest.raises(ModelError, match=r"downloaded twice.*variables\.index is missing"):
         fetch(url)
 
     assert len(server.requests) == 2
