@@ -139,7 +139,7 @@ class FeatureExtractor:
         }
 
     def _noted(self) -> dict[str, Any]:
-        """The same, noted where this model was opened before with these settings."""
+        """The same, from the cache if this model was opened before with these settings."""
         handle, engine = self._asked
         with tensorflow_later(self.settings.threads):
             model = find_model(handle, "features", self.settings)

@@ -205,7 +205,7 @@ class TransferModel:
         """Replace the head by the closed-form solution; see ``ridge_head``.
 
         Features and labels as for ``fit_features``; a strength of 0 or below is a ModelError. Its
-        probabilities are not calibrated: only the largest one has a meaning.
+        probabilities are not calibrated: only the class with the largest one is meaningful.
         """
         rows, targets = self._checked(features, labels)
         self.head.assign(*ridge_head(rows, targets, len(self.class_names), strength))
