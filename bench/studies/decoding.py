@@ -161,7 +161,7 @@ def _told(name: str, task: Task) -> Task:
 def _options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--files", type=int, default=10_000, help="of 500 x 375 pixels")
     parser.add_argument("--compared", type=int, default=500, help="files that decoders compare on")
-    parser.add_argument("--parts", type=int, default=3_000, help="crops for the accuracy")
+    parser.add_argument("--parts", type=int, default=9_000, help="crops for the accuracy")
     parser.add_argument("--turns", type=int, default=10, help="of each way")
     parser.add_argument("--engines", nargs="+", help="default: all that are installed")
 
