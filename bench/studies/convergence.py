@@ -101,7 +101,6 @@ def table(outcome: Task) -> str:
     return "\n".join([*lines, "", f"Means of {seeds} seeds; epochs: median and range."])
 
 
-GUIDE = "docs/images.md"
 BLOCKS = (of_study("convergence", "convergence.json", table),)
 
 TASKS: dict[str, Callable[..., Task]] = {"accuracies": accuracies}

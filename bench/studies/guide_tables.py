@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from bench.studies import (
     backbones,
-    convergence,
     gate_tables,
     history_tables,
     measuring_tables,
+    picture_tables,
     report_tables,
     speed_tables,
 )
@@ -17,8 +17,8 @@ from bench.studies.blocks import rewrite
 GUIDES = {
     each.GUIDE: each.BLOCKS
     for each in (
-        *(backbones, convergence, gate_tables, history_tables),
-        *(measuring_tables, report_tables, speed_tables),
+        *(backbones, gate_tables, history_tables),
+        *(measuring_tables, picture_tables, report_tables, speed_tables),
     )
 }
 
