@@ -28,7 +28,7 @@ _NAMED = {
 
 
 def portrait() -> Path:
-    """matplotlib's photograph with which classifiers are checked; DataError if it is missing."""
+    """Matplotlib's photograph with which classifiers are checked; DataError if it is missing."""
     return _packaged("matplotlib", "mpl-data/sample_data/grace_hopper.jpg")
 
 

@@ -1,4 +1,4 @@
-"""Tables of pictures from files, which ``python -m bench.studies.guide_tables`` puts in the guide."""
+"""Tables of pictures from files; ``bench.studies.guide_tables`` puts them in the guide."""
 
 from __future__ import annotations
 
@@ -66,9 +66,7 @@ def files_and_memory(study: Study) -> str:
         rates = [
             range_text(row["rates"][part], "{:,.0f}") for part in ("files", "memory", "decode")
         ]
-        shares = [
-            f"{row[share]:.1%}" for share in ("of_memory", "of_decode_and_memory_added_up")
-        ]
+        shares = [f"{row[share]:.1%}" for share in ("of_memory", "of_decode_and_memory_added_up")]
         turns = str(len(row["rates"]["files"]))
         lines.append(cell_line([f"`{engine}`", *rates, *shares, turns]))
     return "\n".join([*lines, "", measured_on(study)])

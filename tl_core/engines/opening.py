@@ -125,9 +125,7 @@ def _open(model: Model, engine: str, devices: Devices, settings: NetworkSettings
     if has_runtime(engine):
         runtime_of(engine)
     elif settings.workers is not None or settings.chunk is not None:
-        raise ModelError(
-            f"engine {engine}: it has no workers and chunks; leave out both numbers"
-        )
+        raise ModelError(f"engine {engine}: it has no workers and chunks; leave out both numbers")
     else:
         _start_tensorflow(settings)  # a second time, unless ``auto`` tries it
     if engine == REFERENCE:

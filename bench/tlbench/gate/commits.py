@@ -63,9 +63,7 @@ def _unrelated(cwd: Path, good: Commit, bad: Commit) -> str:
     try:
         base = git(cwd, "merge-base", good.sha, bad.sha)
     except ArmError:
-        return (
-            f"{what}, and they have no commit in common; expected two commits of one history"
-        )
+        return f"{what}, and they have no commit in common; expected two commits of one history"
     if base == bad.sha:
         return f"{what}, but a later commit; exchange the two"
     return f"{what}; expected an ancestor, such as their merge base {base[:SHORT]}"
