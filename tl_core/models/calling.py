@@ -187,7 +187,8 @@ def _only_input(signature: Loaded, name: str) -> TensorSpec:
 def _by_name(outputs: Outputs) -> dict[str | None, Any]:
     """Outputs, or their specs, by name: those of a tuple are numbers, a single one has none."""
     if isinstance(outputs, dict):
-        return dict(outputs)
+        # TensorFlow returns them in any order; messages name them in one.
+        return dict(sorted(outputs.items(), key=lambda item: str(item[0])))
     if isinstance(outputs, (tuple, list)):
         return {f"output_{number}": each for number, each in enumerate(outputs)}
     return {None: outputs}

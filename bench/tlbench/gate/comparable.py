@@ -48,7 +48,7 @@ def _elsewhere(arm: ReadyArm, packages: Packages) -> str | None:
             file = packages[name].file if name in packages else None
             if file and not Path(file).is_relative_to(arm.own.site):
                 return (
-                    f"{arm.label}: {name} is imported from {file}, not from {arm.own.site}, where "
+                    f"{arm.label}: {name} is imported from {file}; expected {arm.own.site}, where "
                     "it was installed for this arm; move the benchmarks out of the package, or "
                     "don't use --import-mode=importlib"
                 )

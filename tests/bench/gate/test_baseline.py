@@ -130,7 +130,7 @@ def test_an_absent_file_says_how_to_make_one(tmp_path):
         ({}, None),
         ({"rounds": {NAME: [9.0]}}, None),
         ({"facts": {"cpu": "Other"}}, "another machine"),
-        ({"rounds": {"other": [1.0]}}, "other benchmarks .*test_sort, other in one"),
+        ({"rounds": {"other": [1.0]}}, "other benchmarks .*test_sort, other in only one"),
         ({"isolated": True}, "the baseline is not isolated, this run is isolated"),
         ({"info": OURS | {"engine": "litert"}}, "another job .*engine tensorflow -> litert"),
     ],

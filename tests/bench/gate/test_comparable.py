@@ -112,7 +112,7 @@ ORDINARY = {
 TRAPS = {
     "what pip installed comes from the checkout": Case(
         arm(pip=(".",), own=BUILT), arm(pip=(".",), own=BUILT), at(TOP), at(OWN[0]),
-        "arm 1: demo is imported from /home/u/demo/demo/__init__.py, not from /cache/",
+        "arm 1: demo is imported from /home/u/demo/demo/__init__.py; expected /cache/",
     ),
     "both refs from the user's checkout": Case(
         arm("1", TREE), arm("2", Path("/tmp/abc12345")), at(TOP / "lib"), at(TOP / "lib"),
