@@ -33,8 +33,9 @@ class Search:
     1. Every engine is timed with the first backbone at its own size. The fastest is used from then
        on; lower precisions stay candidates only where they are faster.
     2. Every backbone and size is timed, and judged on the first sample.
-    3. What can't become best is dropped, by the rule. Lower precisions of the others are tried.
-    4. The sample grows until the rule has decided, all images are used, or the time is up.
+    3. What can't become best is dropped, by the rule, while the sample grows: until the rule has
+       decided, all images are used, or the time is up.
+    4. Lower precisions of what is left are tried in the same way.
     5. Engines that were nearly as fast are timed again with the best candidate.
 
     A step that has begun is finished, and one candidate is judged however small the budget is.
@@ -63,13 +64,16 @@ class Search:
         self._refused: dict[Candidate, str] = {}
         self._untried: list[Candidate] = []
         self._top: Candidate | None = None
+        self._common = 0
 
     def run(self) -> Selection:
         """Search until it is decided, or the time is up."""
         engines, decided, best = self._time_engines(), False, None
         if self._judge(engines):
             decided = self._drop() or self._all_seen()
-            best = self._with_fastest_engine(self._rule.best(self._alive()), engines)
+            # What the time didn't allow to judge on as many images as others isn't compared.
+            judged = [each for each in self._alive() if each.images >= self._common]
+            best = self._with_fastest_engine(self._rule.best(judged or self._alive()), engines)
         return Selection(
             trials=tuple(sorted(self._trials.values(), key=lambda each: -each.images_per_s)),
             best=best,
@@ -92,7 +96,9 @@ class Search:
         first = next(iter(engines))[1]  # single precision, where it is wanted
         self._try_sizes(_ranked(engines, first), first)
         if self._trials:
+            self._grow()
             self._drop()
+            self._common = min(each.images for each in self._alive())
             self._try_precisions(engines, first)
             self._grow()
         return bool(self._trials)
@@ -129,7 +135,7 @@ class Search:
                     self._try(Candidate(model, sizes[position], using[model], precision))
 
     def _try_precisions(self, engines: dict[tuple[str, str], float], first: str) -> None:
-        """Of what isn't dropped, precisions that were faster than the first one.
+        """Of what isn't dropped, precisions that were faster than the first one, the best first.
 
         Lower precision makes no network more accurate: where single precision is dropped, it need
         not be tried.
@@ -139,10 +145,12 @@ class Search:
             for _, precision in engines
         }
         faster = [each for each, rate in fastest.items() if rate > fastest[first]]
-        for trial in self._alive():
+        best = self._rule.best(self._alive())
+        for trial in sorted(self._alive(), key=lambda each: each is not best):
             for precision in faster:
                 engine = _ranked(engines, precision)[0]
-                self._try(replace(trial.candidate, engine=engine, precision=precision))
+                other = replace(trial.candidate, engine=engine, precision=precision)
+                self._try(other)
 
     def _try(self, candidate: Candidate) -> bool:
         """Time a candidate and judge it on the first sample; False where it can't be run."""
@@ -178,25 +186,27 @@ class Search:
         for images in self._plan.samples[1:]:
             if self._drop():
                 return
-            alive = self._alive()
-            target = self._affordable(images, alive)
+            behind = [each for each in self._alive() if each.images < images]
+            if not behind:
+                continue
+            target = self._affordable(images, behind)
             if target is None:
                 return
-            for trial in alive:
+            for trial in behind:
                 if self._budget.left > 0:
                     right = self._tools.right(trial.candidate, target)
                     self._trials[trial.candidate] = replace(trial, right=right)
             top = self._rule.most_accurate(self._alive())
             self._tell(
-                f"{len(alive)} candidates on {target:,} images: the most accurate is "
+                f"{len(behind)} candidates on {target:,} images: the most accurate is "
                 f"{top.candidate} with {top.accuracy:.4f}"
             )
 
-    def _affordable(self, images: int, alive: Sequence[Trial]) -> int | None:
+    def _affordable(self, images: int, behind: Sequence[Trial]) -> int | None:
         """How large a sample fits into the budget, at most ``images``; None for none worth it."""
-        done = min(each.images for each in alive)
-        each_s = EXTRA * sum(1 / trial.images_per_s for trial in alive)
-        left = max(0.0, self._budget.left - HEADS_S * len(alive))
+        done = min(each.images for each in behind)
+        each_s = EXTRA * sum(1 / trial.images_per_s for trial in behind)
+        left = max(0.0, self._budget.left - HEADS_S * len(behind))
         most = min(images, done + int(left / each_s))
         return most if most == images or most >= WORTH * done else None
 
