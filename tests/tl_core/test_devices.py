@@ -178,7 +178,10 @@ print(json.dumps([tf.config.threading.get_intra_op_parallelism_threads() == {thr
             "7 threads per operation",
             marks=pytest.mark.slow,  # as the next, with the other number
         ),
-        ({"TF_NUM_INTRAOP_THREADS": "2", "TF_NUM_INTEROP_THREADS": "5"}, "and 5 parallel operations"),
+        (
+            {"TF_NUM_INTRAOP_THREADS": "2", "TF_NUM_INTEROP_THREADS": "5"},
+            "and 5 parallel operations",
+        ),
     ],
     ids=["fitting", "other intra-op", "other inter-op"],
 )

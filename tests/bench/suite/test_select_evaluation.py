@@ -1,6 +1,8 @@
 """What candidates are judged by: cross-validated heads on growing samples of training images."""
 
 import dataclasses
+from types import SimpleNamespace
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -200,3 +202,26 @@ def test_models_are_read_as_the_options_say(photographs, tiny_model):
     other = dataclasses.replace(OPTIONS, input_range="-1-1")
     with pytest.raises(InputError, match=r"input range -1-1, but .* takes 0-1"):
         job.run(SelectJob(other, 9, 0.01, (tiny_model,)), print)
+
+
+class Piloted:
+    """An extractor whose workers were found by a pilot, or are those that it was given."""
+
+    made: ClassVar = []
+
+    def __init__(self, _model, **options):
+        self.made.append((options.get("workers"), options.get("chunk")))
+        workers, chunk = options.get("workers", 2), options.get("chunk", len(self.made))
+        self.opened = SimpleNamespace(choice=SimpleNamespace(workers=workers, chunk=chunk))
+
+    def batches(self, _images, order, **_):
+        yield order, None
+
+
+def test_workers_and_chunk_are_piloted_once_per_engine_and_precision(monkeypatch):
+    monkeypatch.setattr(evaluation, "FeatureExtractor", Piloted)
+    train = Split(ArraySource(np.zeros((20, 2, 2, 3), np.uint8)), np.arange(20) % 2)
+    tools = Evaluation(train, 2, {"device": "cpu"}, batch_size=8, seed=0)
+    for model, size, precision in (("a", 32, "fp32"), ("a", 16, "fp32"), ("b", 16, "int8")):
+        tools.images_per_s(Candidate(model, size, "litert", precision))
+    assert Piloted.made == [(None, None), (2, 1), (None, None)]

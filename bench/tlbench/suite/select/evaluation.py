@@ -53,6 +53,7 @@ class Evaluation:
         self._classes, self._network, self._batch_size = classes, network, batch_size
         self._extractors: dict[Candidate, FeatureExtractor] = {}
         self._features: dict[Features, list[NDArray[np.float32]]] = {}
+        self._choices: dict[tuple[str, str], dict[str, int]] = {}
 
     def images_per_s(self, candidate: Candidate) -> float:
         """From the pictures to features, decoding and resizing included, nothing from the cache."""
@@ -65,6 +66,10 @@ class Evaluation:
 
         few = self._images.head(min(PILOT_LEAST, len(self._images)))
         run(few)  # the first call sets up
+        choice = extractor.opened.choice
+        if choice is not None:  # a pilot of both for each size would take longer than it gains
+            numbers = {"workers": choice.workers, "chunk": choice.chunk}
+            self._choices[candidate.engine, candidate.precision] = numbers
         start = perf_counter()
         run(few)
         count = round(PILOT_S * len(few) / (perf_counter() - start))
@@ -98,7 +103,7 @@ class Evaluation:
                 image_size=candidate.image_size,
                 precision=candidate.precision,
                 cache=True,
-                **self._network,
+                **self._network | self._choices.get((candidate.engine, candidate.precision), {}),
             )
         return self._extractors[candidate]
 
