@@ -5,8 +5,8 @@ by ``--set``. Each data set is a folder of pictures. The search runs once, in a 
 an empty cache: what is converted counts. Then ``tlbench train`` trains every candidate that the
 search could have chosen on all training pictures, and tests it. The result is how much test
 accuracy the choice loses beside the highest of them. That one was chosen by test pictures, so that
-even a perfect choice loses a little. With ``--small`` it takes minutes, and its figures mean
-nothing.
+even a perfect choice loses a little. ``--full FILE`` takes full searches from an earlier result
+and trains only what they lack. With ``--small`` it takes minutes, and its figures mean nothing.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
+from bench.studies.blocks import cell_line, heading, of_study
 from bench.studies.files import write_json
 from bench.studies.picture_sets import SETS, write_folder
 from tl_core.models.handles import public_name
@@ -36,6 +37,8 @@ SMALL = 200, 200
 #: Arguments that make a search small.
 SMALL_SIZES = (96, 64)
 SMALL_SEARCH = ("--image-size", "96", "--image-size", "64", "--engine", "tensorflow")
+#: What features depend on: an engine is compared with the reference before it is used.
+CHOSEN = ("model", "image_size", "precision")
 #: Accuracy that the choice may lose.
 ALLOWED = 0.01
 
@@ -84,15 +87,23 @@ def trained(candidate: Candidate, folder: Path) -> Record:
     return row | {key: record[key] for key in ("accuracy", "accuracy_interval_95", "train_s")}
 
 
+def known_rows(file: Path | None, name: str) -> list[Record]:
+    """Rows of a data set's full search in an earlier result, none without a file."""
+    sets = [] if file is None else json.loads(file.read_text(encoding="utf-8"))["sets"]
+    return [row for each in sets if each["data"] == name for row in each["full"]]
+
+
+def is_of(row: Record, candidate: Candidate) -> bool:
+    """Whether a row of a full search is this candidate's; engines of one precision agree."""
+    own = vars(candidate) | {"model": public_name(candidate.model)}
+    return all(row[key] == own[key] for key in CHOSEN)
+
+
 def summary(choice: Record, full: list[Record]) -> Record:
     """How much the choice loses beside the best of a full search, on the test images."""
     tested = [each for each in full if "accuracy" in each]
     best = max(tested, key=lambda each: each["accuracy"])
-    own = next(
-        each
-        for each in tested
-        if all(each[key] == choice[key] for key in ("model", "image_size", "precision"))
-    )
+    own = next(each for each in tested if all(each[key] == choice[key] for key in CHOSEN))
     loss = best["accuracy"] - own["accuracy"]
     return {
         "choice": own,
@@ -117,10 +128,11 @@ def one(name: str, arguments: argparse.Namespace, place: Path) -> Record:
     selection = command(["select", str(folder), *models, *limits], (0, 3))
     seconds = perf_counter() - start
     del selection["command"]  # it has a path
-    full = []
+    full, known = [], known_rows(arguments.full, name)
     sizes = sizes_by_backbone(arguments.model, SMALL_SIZES if arguments.small else ())
     for candidate in all_candidates(selection, sizes):
-        full.append(trained(candidate, folder))
+        row = next((row for row in known if is_of(row, candidate)), None)
+        full.append(row or trained(candidate, folder))
         print(full[-1], flush=True)  # noqa: T201
     choice = selection["best"] | {"model": public_name(selection["best"]["model"])}
     outcome = summary(choice, full)
@@ -130,6 +142,29 @@ def one(name: str, arguments: argparse.Namespace, place: Path) -> Record:
     return {**made, "search": selection, "full": full, **outcome}
 
 
+def table(study: Record) -> str:
+    """By data set, the choice of the search, and the best of a full search on test images."""
+    lines = heading("data set, images", "search", "choice", "its top-1", "best of all", "its top-1",
+                    "lost", "candidates")  # fmt: skip
+    for each in study["sets"]:
+        own, best = each["choice"], each["best"]
+        lines.append(cell_line([
+            f"{each['data']}, {each['train_size']:,} + {each['test_size']:,}",
+            f"{each['wall_s']:,.0f} s",
+            _network(own), f"{own['accuracy']:.4f}", _network(best), f"{best['accuracy']:.4f}",
+            f"{100 * each['loss']:.2f} points", str(each["candidates"]),
+        ]))  # fmt: skip
+    return "\n".join(lines)
+
+
+def _network(candidate: Record) -> str:
+    return f"{candidate['model']} at {candidate['image_size']}, {candidate['precision']}"
+
+
+GUIDE = "docs/selecting.md"
+BLOCKS = (of_study("selecting", "selecting.json", table),)
+
+
 def main(arguments: list[str] | None = None) -> None:
     """Run from the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -137,6 +172,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--budget", type=int, default=600, help="seconds of each search")
     parser.add_argument("--model", action="append", default=[], help="backbone; repeatable")
     parser.add_argument("--set", action="append", choices=list(SETS), help="set; repeatable")
+    parser.add_argument("--full", type=Path, help="earlier result to take full searches from")
     parser.add_argument("--small", action="store_true", help="a small search, to try the study")
     chosen = parser.parse_args(arguments)
     import_tensorflow_later("cpu")

@@ -1,9 +1,11 @@
 """What the study of ``tlbench select`` compares the choice with."""
 
+import json
+
 import pytest
 
 from bench.studies.picture_sets import SETS, write_folder
-from bench.studies.selecting import all_candidates, summary
+from bench.studies.selecting import all_candidates, is_of, known_rows, summary
 from tl_core.data import load_data
 from tlbench.compare.selection import Candidate
 
@@ -59,3 +61,18 @@ def contents(data, part):
         (data.class_names[label], image.tobytes())
         for label, image in zip(split.labels, images, strict=True)
     )
+
+
+def test_rows_of_an_earlier_full_search_are_those_of_the_same_features(tmp_path):
+    rows = [
+        {"model": "m", "image_size": 96, "engine": "litert", "precision": "fp32", "accuracy": 0.5},
+        {"model": "m", "image_size": 64, "engine": "litert", "precision": "fp32", "accuracy": 0.6},
+    ]
+    file = tmp_path / "earlier.json"
+    file.write_text(json.dumps({"sets": [{"data": "tiles", "full": rows}]}), encoding="utf-8")
+    assert known_rows(None, "tiles") == []
+    assert known_rows(file, "digits") == []
+    assert known_rows(file, "tiles") == rows
+    other_engine = Candidate("m", 64, "openvino")
+    assert [is_of(row, other_engine) for row in rows] == [False, True]
+    assert not any(is_of(row, Candidate("m", 64, "litert", "int8")) for row in rows)
