@@ -1,5 +1,6 @@
 """The search by itself, with networks that are numbers and a clock that they move."""
 
+from dataclasses import replace
 from zlib import crc32
 
 import numpy as np
@@ -180,6 +181,34 @@ def test_lower_precisions_are_tried_where_they_are_faster_and_of_what_is_left():
             assert not (other.dropped == INACCURATE and other.images == first)
 
 
+class Learning(Numbers):
+    """Heads that are the better, the more images they learned from; int8 loses nothing."""
+
+    def right(self, candidate, images):
+        self.learned = images / len(self.hard)
+        return super().right(candidate, images)
+
+    def accuracy(self, candidate):
+        return super().accuracy(replace(candidate, precision="fp32")) - 0.2 * (1 - self.learned)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_lower_precisions_are_compared_with_heads_that_learned_from_as_many_images(seed):
+    tools = Learning(12_800, seed)
+    selection, _ = search(tools)
+    assert selection.best.candidate.precision == "int8"
+    assert not any(
+        each.dropped == INACCURATE for each in selection.trials
+        if each.candidate.precision == "int8" and each.candidate.image_size >= 200
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("budget", range(150, 400, 10))
+def test_what_is_left_is_compared_on_the_same_images(budget):
+    selection, _ = search(Numbers(51_200), budget=budget)
+    assert len({each.images for each in selection.trials if not each.dropped}) == 1
+
+
 def test_candidates_that_cannot_be_run_do_not_end_it():
     refused = [{"engine": "litert", "model": "small"}, {"image_size": 96}]
     tools = Numbers(800, refused=refused)
@@ -244,3 +273,13 @@ def test_a_budget_counts_what_is_missing_by_what_such_steps_took():
         assert not fits
     assert budget.skipped == ["a"]
     assert budget.needed == 7 + 4
+
+
+def test_a_step_that_is_expected_to_take_longer_than_others_needs_more_room():
+    budget = Budget(10, iter([0.0, 0.0, 0.0, 1.0, 2.0, 3.0, 4.0, 5.0]).__next__)
+    with budget.step("a") as fits:  # takes a second
+        assert fits
+    with budget.step("a", 9.0) as fits:
+        assert not fits
+    with budget.step("a", 2.0) as fits:
+        assert fits

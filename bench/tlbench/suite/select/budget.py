@@ -36,13 +36,15 @@ class Budget:
         return self.seconds - self.used
 
     @contextmanager
-    def step(self, kind: str, *, always: bool = False, needed: bool = True) -> Iterator[bool]:
+    def step(
+        self, kind: str, expected: float = 0.0, *, always: bool = False, needed: bool = True
+    ) -> Iterator[bool]:
         """Whether a step fits, if it takes as long as the longest of its kind, or of all, so far.
 
-        What it takes is noted. One that doesn't fit is skipped, unless it is done ``always``; if it
-        is ``needed``, that is noted, too.
+        It takes at least the expected seconds. What it takes is noted. One that doesn't fit is
+        skipped, unless it is done ``always``; if it is ``needed``, that is noted, too.
         """
-        fits = always or self.left > max(self._like(kind))
+        fits = always or self.left > max(expected, *self._like(kind))
         if not fits:
             self.skipped += [kind] * needed
             yield False

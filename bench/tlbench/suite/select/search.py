@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tl_core.errors import DeviceError, ModelError
-from tlbench.compare.selection import Candidate, Rule, Selection, Trial
+from tlbench.compare.selection import INACCURATE, Candidate, Rule, Selection, Trial
 from tlbench.suite.select.budget import Budget
 
 if TYPE_CHECKING:
@@ -64,16 +64,14 @@ class Search:
         self._refused: dict[Candidate, str] = {}
         self._untried: list[Candidate] = []
         self._top: Candidate | None = None
-        self._common = 0
+        self._tops: dict[int, Trial] = {}
 
     def run(self) -> Selection:
         """Search until it is decided, or the time is up."""
         engines, decided, best = self._time_engines(), False, None
         if self._judge(engines):
             decided = self._drop() or self._all_seen()
-            # What the time didn't allow to judge on as many images as others isn't compared.
-            judged = [each for each in self._alive() if each.images >= self._common]
-            best = self._with_fastest_engine(self._rule.best(judged or self._alive()), engines)
+            best = self._with_fastest_engine(self._rule.best(self._alive()), engines)
         return Selection(
             trials=tuple(sorted(self._trials.values(), key=lambda each: -each.images_per_s)),
             best=best,
@@ -96,9 +94,9 @@ class Search:
         first = next(iter(engines))[1]  # single precision, where it is wanted
         self._try_sizes(_ranked(engines, first), first)
         if self._trials:
+            self._tops[self._plan.samples[0]] = self._rule.most_accurate(self._alive())
             self._grow()
             self._drop()
-            self._common = min(each.images for each in self._alive())
             self._try_precisions(engines, first)
             self._grow()
         return bool(self._trials)
@@ -150,23 +148,39 @@ class Search:
             for precision in faster:
                 engine = _ranked(engines, precision)[0]
                 other = replace(trial.candidate, engine=engine, precision=precision)
-                self._try(other)
+                self._try(other, HEADS_S + EXTRA * trial.images / trial.images_per_s)
 
-    def _try(self, candidate: Candidate) -> bool:
-        """Time a candidate and judge it on the first sample; False where it can't be run."""
+    def _try(self, candidate: Candidate, expected_s: float = 0.0) -> bool:
+        """Time a candidate, and judge it on the samples so far; False where it can't be run."""
         kind = "sample" if candidate in self._pilots else "candidate"
-        with self._budget.step(kind, always=not self._trials) as fits:
+        with self._budget.step(kind, expected_s, always=not self._trials) as fits:
             if not fits:
                 self._untried.append(candidate)
                 return True
             rate = self._timed(candidate)
             if rate is None:
                 return False
-            right = self._tools.right(candidate, self._plan.samples[0])
-            trial = self._trials[candidate] = Trial(candidate, rate, right)
+            trial = self._caught_up(candidate, rate)
         accuracy = f"accuracy {trial.accuracy:.4f} on {trial.images:,} images"
         self._tell(f"{candidate}: {rate:,.0f} images/s, {accuracy}")
+        if trial.dropped:
+            self._tell(f"{candidate}: dropped after {trial.images:,} images: {trial.dropped}")
         return True
+
+    def _caught_up(self, candidate: Candidate, rate: float) -> Trial:
+        """Judged on one sample after the other, until it loses too much beside the top of then.
+
+        Heads that learned from more images would seem to be better: only those are compared that
+        learned from the same.
+        """
+        for images, top in self._tops.items() or [(self._plan.samples[0], None)]:
+            trial = Trial(candidate, rate, self._tools.right(candidate, images))
+            if top and self._rule.difference(trial, top).high < -self._rule.margin:
+                trial = replace(trial, dropped=INACCURATE)
+                self._tools.release(candidate)
+                break
+        self._trials[candidate] = trial
+        return trial
 
     def _timed(self, candidate: Candidate) -> float | None:
         """Its pilot's images per second; None where it can't be run."""
@@ -186,27 +200,27 @@ class Search:
         for images in self._plan.samples[1:]:
             if self._drop():
                 return
-            behind = [each for each in self._alive() if each.images < images]
-            if not behind:
-                continue
-            target = self._affordable(images, behind)
+            alive = self._alive()
+            target = self._affordable(images, alive) if alive[0].images < images else None
             if target is None:
-                return
-            for trial in behind:
-                if self._budget.left > 0:
-                    right = self._tools.right(trial.candidate, target)
-                    self._trials[trial.candidate] = replace(trial, right=right)
-            top = self._rule.most_accurate(self._alive())
+                continue
+            grown = []
+            for trial in alive:
+                if self._budget.left <= 0:
+                    return  # all are compared on the same images, or not at all
+                grown.append(replace(trial, right=self._tools.right(trial.candidate, target)))
+            self._trials |= {trial.candidate: trial for trial in grown}
+            top = self._tops[target] = self._rule.most_accurate(grown)
             self._tell(
-                f"{len(behind)} candidates on {target:,} images: the most accurate is "
+                f"{len(grown)} candidates on {target:,} images: the most accurate is "
                 f"{top.candidate} with {top.accuracy:.4f}"
             )
 
-    def _affordable(self, images: int, behind: Sequence[Trial]) -> int | None:
+    def _affordable(self, images: int, alive: Sequence[Trial]) -> int | None:
         """How large a sample fits into the budget, at most ``images``; None for none worth it."""
-        done = min(each.images for each in behind)
-        each_s = EXTRA * sum(1 / trial.images_per_s for trial in behind)
-        left = max(0.0, self._budget.left - HEADS_S * len(behind))
+        done = min(each.images for each in alive)
+        each_s = EXTRA * sum(1 / trial.images_per_s for trial in alive)
+        left = max(0.0, self._budget.left - HEADS_S * len(alive))
         most = min(images, done + int(left / each_s))
         return most if most == images or most >= WORTH * done else None
 
