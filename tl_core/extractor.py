@@ -52,7 +52,7 @@ class FeatureExtractor:
         resize: One of ``RESIZE_METHODS``.
         precision: ``fp32``, or what else the engine offers.
         workers: Replicas that share the threads; None lets a pilot choose.
-        chunk: Images that a worker runs at once; None lets a pilot choose.
+        chunk: Images that a worker, or a GPU, runs at once; None lets a pilot choose.
         input_range: The pixel values that the model takes: ``0-1``, ``-1-1``, ``0-255``,
             ``imagenet`` or ``caffe``; None determines it, and logs an assumed one.
         layer: Of a ``.keras`` or ``.h5`` file or a Keras Hub preset, the layer whose output is

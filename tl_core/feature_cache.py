@@ -39,7 +39,8 @@ if TYPE_CHECKING:
     from tl_core.sources import ImageSource
     from tl_core.streaming import OutputBatches
 
-#: Blocks per batch. Up to three are in progress at once, so that less than a batch can be lost.
+#: Blocks per batch. On the CPU up to three are in progress at once, so that less than a batch can
+#: be lost; on GPUs, the calls in progress.
 BLOCKS_PER_BATCH = 4
 #: Part of the key; raised when resizing, freezing or converting changes the features.
 VERSION = 4
@@ -141,7 +142,8 @@ def cached_features(
         source: The images.
         extract: Maps positions, block by block, to their features, in this order. Called only if
             features are absent.
-        batch_size: The most images that an interruption loses.
+        batch_size: The most images that an interruption loses; on GPUs, those of the calls in
+            progress.
 
     Returns:
         float32 ``(n, width)`` in the images' order, read-only.

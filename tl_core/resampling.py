@@ -143,7 +143,7 @@ def _resample(image: Pixels, out: Pixels, name: str) -> None:
         _pass(down, 0, image, out, name)
     elif from_height == height:
         _pass(across, 1, image, out, name)
-    elif _height_first(from_height - height, from_width - width):
+    elif height_first(from_height - height, from_width - width):
         between = np.empty((height, from_width, 3), np.uint8)
         _pass(down, 0, image, between, name)
         _pass(across, 1, between, out, name)
@@ -158,6 +158,6 @@ def _pass(kernel: Callable[..., None], axis: int, image: Pixels, out: Pixels, na
     kernel(image, along.first, along.count, along.weights, out)
 
 
-def _height_first(rows_lost: int, columns_lost: int) -> bool:
+def height_first(rows_lost: int, columns_lost: int) -> bool:
     """Which pass Pillow does first, as both round: since version 13 the one that shrinks more."""
     return PILLOW >= 13 and rows_lost > 0 and rows_lost > 2 * columns_lost

@@ -10,19 +10,24 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 
 from tl_core.devices import usable_cpus
+from tl_core.engines.protocol import ChunkedNetwork
 from tl_core.errors import ImageError
 from tl_core.progress import progress
 from tl_core.resize import DEFAULT_METHOD, resize_batch
+from tl_core.sources import ArraySource
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable
+    from collections.abc import Callable, Generator, Iterable, Iterator
     from concurrent.futures import Future
 
     from numpy.typing import NDArray
 
     from tl_core.engines import Network
+    from tl_core.engines.protocol import Run
     from tl_core.sources import ImageSource
 
+    #: Positions ``(k,)`` and their pixels, uint8 ``(k, h, w, 3)``, batch by batch.
+    PixelBatches = Generator[tuple[NDArray[np.int64], NDArray[np.uint8]], None, None]
     #: Positions ``(k,)`` and their outputs, float32 ``(k, d)``, batch by batch.
     OutputBatches = Generator[tuple[NDArray[np.int64], NDArray[np.float32]], None, None]
 
@@ -44,7 +49,7 @@ def resized_batches(
     *,
     batch_size: int = BATCH_SIZE,
     method: str = DEFAULT_METHOD,
-) -> Generator[tuple[NDArray[np.int64], NDArray[np.uint8]], None, None]:
+) -> PixelBatches:
     """Batches of ``source`` in the given order, read, decoded and resized ahead.
 
     Each usable CPU has a thread, which works on its own batch.
@@ -59,8 +64,7 @@ def resized_batches(
     Returns:
         A generator of positions ``(k,)`` and their pixels, uint8 ``(k, size, size, 3)``.
     """
-    if batch_size < 1:
-        raise ImageError(f"batch size {batch_size}: expected at least 1")
+    parts = _parts(order, batch_size)
 
     def resized(part: NDArray[np.int64]) -> NDArray[np.uint8]:
         out = np.empty((len(part), size, size, 3), np.uint8)
@@ -69,10 +73,18 @@ def resized_batches(
             out[place : place + GROUP] = resize_batch(images, size, method)
         return out
 
-    parts: Iterable[NDArray[np.int64]] = order
-    if isinstance(order, np.ndarray):
-        parts = [order[i : i + batch_size] for i in range(0, len(order), batch_size)]
     return _on_all_cpus(parts, resized)
+
+
+def _parts(
+    order: NDArray[np.int64] | Iterable[NDArray[np.int64]], batch_size: int
+) -> Iterable[NDArray[np.int64]]:
+    """The positions batch by batch, as they come or cut here; ImageError for a bad batch size."""
+    if batch_size < 1:
+        raise ImageError(f"batch size {batch_size}: expected at least 1")
+    if not isinstance(order, np.ndarray):
+        return order
+    return [order[i : i + batch_size] for i in range(0, len(order), batch_size)]
 
 
 def decoded_batches(
@@ -105,15 +117,66 @@ def output_batches(
     """Positions ``(k,)`` and their outputs, float32 ``(k, output_size)``; see ``resized_batches``.
 
     While one is used, the next ones are resized and run; the network runs as many batches at once
-    as its ``in_flight`` says.
+    as its ``in_flight`` says. A ``ChunkedNetwork`` is given several batches a call.
     """
+    if isinstance(network, ChunkedNetwork):
+        run, batches = _on_devices(network, source, order, batch_size, method)
+        return _by_chunks(network, run, batches)
     batches = resized_batches(
         source, order, network.image_size, batch_size=batch_size, method=method
     )
+    return _by_batches(network, batches)
+
+
+def _by_batches(network: Network, batches: PixelBatches) -> OutputBatches:
     count = network.in_flight
     with closing(batches), closing(_ahead(batches, lambda b: network(b[1]), count, count)) as ahead:
         for (part, _), outputs in ahead:
             yield part, outputs
+
+
+def _on_devices(
+    network: ChunkedNetwork,
+    source: ImageSource,
+    order: NDArray[np.int64] | Iterable[NDArray[np.int64]],
+    batch_size: int,
+    method: str,
+) -> tuple[Run, PixelBatches]:
+    """What runs on the devices, and its batches: images as they are where it resizes them."""
+    if isinstance(source, ArraySource):
+        pixels = source.pixels
+        run = network.resizing(*pixels.shape[1:3], method)
+        if run is not None:
+            return run, ((part, pixels[part]) for part in _parts(order, batch_size))
+    size = network.image_size
+    return network, resized_batches(source, order, size, batch_size=batch_size, method=method)
+
+
+def _by_chunks(network: ChunkedNetwork, run: Run, batches: PixelBatches) -> OutputBatches:
+    """Outputs batch by batch; the network gets as many batches together as it takes at once."""
+    calls, count = _calls(network, batches), network.in_flight
+    with closing(batches), closing(_ahead(calls, lambda c: run(c[1]), count, count)) as ahead:
+        for (parts, _), outputs in ahead:
+            ends = np.cumsum([len(part) for part in parts])
+            yield from zip(parts, np.split(outputs, ends[:-1]), strict=True)
+
+
+def _calls(
+    network: ChunkedNetwork, batches: PixelBatches
+) -> Iterator[tuple[list[NDArray[np.int64]], NDArray[np.uint8]]]:
+    """Batches put together, at most ``images_per_call`` images unless one batch has more."""
+    parts: list[NDArray[np.int64]] = []
+    pixels: list[NDArray[np.uint8]] = []
+    images = 0
+    for part, batch in batches:
+        if parts and images + len(part) > network.images_per_call:
+            yield parts, np.concatenate(pixels)
+            parts, pixels, images = [], [], 0
+        parts.append(part)
+        pixels.append(batch)
+        images += len(part)
+    if parts:
+        yield parts, np.concatenate(pixels)
 
 
 def _ahead(

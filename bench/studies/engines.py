@@ -69,7 +69,7 @@ def one(*, options: Task, engine: str, precision: str, images: int) -> Task:
         "cosine": opened.equivalence.cosine if opened.equivalence else None,
         "top1_agreement": opened.equivalence.agreement if opened.equivalence else None,
         "workers": opened.choice.workers if opened.choice else None,
-        "chunk": opened.choice.chunk if opened.choice else None,
+        "chunk": getattr(opened.network, "chunk", None),
     }
     return row | {"prepared_per_s": prepared_rate(extractor, data.take(range(len(data))))}
 

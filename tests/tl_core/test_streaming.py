@@ -11,7 +11,14 @@ from tl_core import streaming
 from tl_core.errors import ImageError
 from tl_core.resize import DEFAULT_METHOD, resize_batch
 from tl_core.sources import ArraySource, FileSource
-from tl_core.streaming import AHEAD, GROUP, decoded_batches, resized_batches, run_network
+from tl_core.streaming import (
+    AHEAD,
+    GROUP,
+    decoded_batches,
+    output_batches,
+    resized_batches,
+    run_network,
+)
 
 
 @pytest.fixture
@@ -137,3 +144,98 @@ def test_the_default_filter_is_the_packages(pixels):
     np.testing.assert_array_equal(ours, resize_batch(pixels, 16, DEFAULT_METHOD))
     for function in (resized_batches, run_network):
         assert inspect.signature(function).parameters["method"].default == DEFAULT_METHOD
+
+
+class DeviceNetwork(MeanNetwork):
+    """The same on a device that takes many images at once, and resizes those up to its own size."""
+
+    device, module, in_flight = "GPU:0", None, 3
+
+    def __init__(self, chunk):
+        super().__init__()
+        self.chunk, self.sizes, self.lock = chunk, set(), threading.Lock()
+
+    @property
+    def images_per_call(self):
+        return self.chunk
+
+    def __call__(self, images):
+        with self.lock:
+            self.sizes.add(images.shape[1:3])
+            return super().__call__(images)
+
+    def resizing(self, height, width, method):
+        if max(height, width) > self.image_size or method != "lanczos":
+            return None
+
+        def run(images):
+            with self.lock:
+                self.sizes.add(images.shape[1:3])
+            self.batches.append(len(images))
+            pixels = resize_batch(images, self.image_size, method)
+            return pixels.mean(axis=(1, 2)).astype(np.float32)
+
+        return run
+
+
+@pytest.mark.parametrize("batch_size", [1, 3, 4, 7, 20])
+@pytest.mark.parametrize("chunk", [1, 4, 6, 100])
+def test_a_device_gets_chunks_and_batches_come_out_as_they_were_asked_for(
+    pixels, batch_size, chunk
+):
+    source, network = ArraySource(pixels), DeviceNetwork(chunk)
+    order = np.array([7, 7, 0, 3, 9, 8, 1, 2, 5])
+    batches = list(output_batches(network, source, order, batch_size=batch_size))
+    parts = [part.tolist() for part, _ in batches]
+    assert parts == [order[i : i + batch_size].tolist() for i in range(0, 9, batch_size)]
+    expected = run_network(MeanNetwork(), source)[order]
+    np.testing.assert_array_equal(np.concatenate([rows for _, rows in batches]), expected)
+    assert sum(network.batches) == 9
+    assert max(network.batches) <= max(batch_size, chunk)
+    assert len(network.batches) <= -(-9 // max(batch_size, chunk // batch_size * batch_size))
+
+
+def test_batches_that_come_one_by_one_are_put_together_too(pixels):
+    """As the feature cache's: how many there are isn't known before."""
+    network = DeviceNetwork(8)
+    parts = (np.array(part) for part in ([0, 1, 2], [3, 4], [5, 6, 7], [8], [9]))
+    outputs = list(output_batches(network, ArraySource(pixels), parts))
+    assert [part.tolist() for part, _ in outputs] == [[0, 1, 2], [3, 4], [5, 6, 7], [8], [9]]
+    assert sorted(network.batches) == [2, 8]
+
+
+def test_images_of_one_small_size_go_to_the_device_as_they_are(pixels):
+    network = DeviceNetwork(4)
+    run_network(network, ArraySource(pixels))
+    assert network.sizes == {(8, 8)}
+
+
+def test_other_images_are_resized_before(pixels, tmp_path):
+    for number, image in enumerate(pixels):
+        Image.fromarray(image).save(tmp_path / f"{number}.png")
+    files = FileSource(tuple(tmp_path / f"{number}.png" for number in range(10)))
+    larger = ArraySource(np.repeat(pixels, 3, axis=1))
+    for source, method in ((files, "lanczos"), (larger, "lanczos"), (ArraySource(pixels), "box")):
+        network = DeviceNetwork(4)
+        outputs = run_network(network, source, batch_size=2, method=method)
+        assert network.sizes == {(16, 16)}
+        assert sorted(network.batches) == [2, 4, 4]
+        np.testing.assert_array_equal(outputs, run_network(MeanNetwork(), source, method=method))
+
+
+def test_calls_become_smaller_once_the_chunk_does(pixels):
+    """A device whose memory was short has halved it."""
+    network = DeviceNetwork(8)
+    batches = output_batches(network, ArraySource(pixels), np.arange(10).repeat(10), batch_size=2)
+    next(batches)
+    network.chunk = 4
+    list(batches)
+    assert network.batches[0] == 8
+    assert network.batches[-2:] == [4, 4]
+
+
+def test_a_device_gets_no_batch_of_nothing(pixels):
+    with pytest.raises(ImageError, match="batch size 0"):
+        run_network(DeviceNetwork(8), ArraySource(pixels), batch_size=0)
+    empty = ArraySource(pixels).head(0)
+    assert run_network(DeviceNetwork(8), empty).shape == (0, 3)

@@ -6,7 +6,7 @@ import importlib
 import logging
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -20,6 +20,7 @@ from tl_core.devices import (
     set_threads,
     tensorflow_later,
 )
+from tl_core.engines.chunk_pilot import tuned_chunk
 from tl_core.engines.finding import find_model
 from tl_core.engines.names import (
     AUTO,
@@ -31,8 +32,9 @@ from tl_core.engines.names import (
     is_installed,
     runtime_of,
 )
+from tl_core.engines.protocol import call_size
 from tl_core.engines.tuning import Choice, fastest, tuned
-from tl_core.equivalence import Equivalence, images_digest, real_images, verify
+from tl_core.equivalence import IMAGES, Equivalence, images_digest, real_images, verify
 from tl_core.errors import DeviceError, ModelError, TransferLearningError
 
 if TYPE_CHECKING:
@@ -58,7 +60,8 @@ WORTH_CHOOSING = 30_000
 class Opened:
     """A network, ready to run, with its model and its engine's name; of ``auto``, the chosen one's.
 
-    ``equivalence`` is None for the reference, ``choice`` for engines without workers and chunk.
+    On the CPU, ``equivalence`` is None for the reference, and ``choice`` for engines without
+    workers and chunk.
     """
 
     network: Network
@@ -124,11 +127,10 @@ def _open(model: Model, engine: str, devices: Devices, settings: NetworkSettings
     check_device(engine, devices)
     if has_runtime(engine):
         runtime_of(engine)
-    elif settings.workers is not None or settings.chunk is not None:
-        raise ModelError(f"engine {engine}: it has no workers and chunks; leave out both numbers")
     else:
+        _check_no_workers(engine, devices, settings)
         _start_tensorflow(settings)  # a second time, unless ``auto`` tries it
-    if engine == REFERENCE:
+    if engine == REFERENCE and devices.spec == "cpu":
         return Opened(_network(model, engine, devices, settings), model, engine)
     try:
         return _compared(model, engine, devices, settings)
@@ -142,15 +144,40 @@ def _open(model: Model, engine: str, devices: Devices, settings: NetworkSettings
         ) from error
 
 
+def _check_no_workers(engine: str, devices: Devices, settings: NetworkSettings) -> None:
+    """Refuse workers, and chunks on the CPU, for the engines that TensorFlow runs."""
+    if devices.spec == "cpu" and (settings.workers is not None or settings.chunk is not None):
+        raise ModelError(
+            f"engine {engine}: it has no workers and chunks of its own; leave both numbers out"
+        )
+    if settings.workers is not None:
+        raise ModelError(
+            f"engine {engine} on device {devices.spec}: {settings.workers} workers, expected one "
+            "per GPU; leave the number out, and choose GPUs by the device"
+        )
+
+
 def _compared(model: Model, engine: str, devices: Devices, settings: NetworkSettings) -> Opened:
-    choice = tuned(model, engine, settings, lambda how: _network(model, engine, devices, how))
+    def opened(how: NetworkSettings) -> Any:  # noqa: ANN401 - of the class that the pilot takes
+        return _network(model, engine, devices, how)
+
+    if devices.spec == "cpu":
+        choice = tuned(model, engine, settings, opened)
+    else:
+        choice = tuned_chunk(model, engine, settings, opened)
     if choice:
         settings = replace(settings, workers=choice.workers, chunk=choice.chunk)
-    network = _network(model, engine, devices, settings)
+    network = opened(settings)
     size = network.image_size
-    reference = _reference_outputs(model, size, settings)
-    precision = settings.precision
-    equivalence = verify(network, size, reference, model.kind, engine=engine, precision=precision)
+    equivalence = verify(
+        network,
+        size,
+        _reference_outputs(model, size, settings),
+        model.kind,
+        engine=engine,
+        precision=settings.precision,
+        count=call_size(network, IMAGES),  # with as many images at once as it will run
+    )
     return Opened(network, model, engine, equivalence, choice)
 
 

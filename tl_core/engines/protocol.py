@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from tl_core.errors import ModelError
 from tl_core.resize import checked_pixels
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import numpy as np
     from numpy.typing import NDArray
 
     from tl_core.models import HubModule
+
+    #: From uint8 RGB images ``(n, h, w, 3)`` of one size to outputs, float32 ``(n, d)``.
+    Run = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 
 
 class Network(Protocol):
@@ -42,6 +47,36 @@ class Network(Protocol):
 
         Images are uint8 RGB ``(n, image_size, image_size, 3)``, unscaled.
         """
+
+
+@runtime_checkable
+class ChunkedNetwork(Network, Protocol):
+    """A network on devices that take many images at once, however many a batch has.
+
+    Attributes:
+        chunk: Images that each device runs at once; fewer after images didn't fit into its memory.
+    """
+
+    chunk: int
+
+    @property
+    def images_per_call(self) -> int:
+        """Images that a call should have for full use: a chunk for each device."""
+
+    def resizing(self, height: int, width: int, method: str) -> Run | None:
+        """The same for images of one other size, uint8 ``(n, height, width, 3)``.
+
+        The devices resize them to the input's size, by ``method``, one of ``RESIZE_METHODS``, with
+        Pillow's pixels. None where they can't, or where images are larger than the input: then
+        ``resize_batch`` must.
+        """
+
+
+def call_size(network: Network, batch_size: int) -> int:
+    """Images that one call has while images are streamed: a batch, or all that devices take."""
+    if isinstance(network, ChunkedNetwork):
+        return max(batch_size, network.images_per_call)
+    return batch_size
 
 
 def checked_input(images: object, size: int) -> NDArray[np.uint8]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tl_core.engines.device_network import DeviceNetwork
 from tl_core.engines.protocol import checked_input
 from tl_core.models import require
 from tl_core.models.module import size_for
@@ -24,6 +25,9 @@ class TensorFlowNetwork:
     """A SavedModel with one replica per device; they share each batch.
 
     See ``Network``. One batch at a time: TensorFlow spreads each over all its threads.
+
+    Attributes:
+        functions: Each replica's, from uint8 images ``(n, image_size, image_size, 3)`` to outputs.
     """
 
     in_flight = 1
@@ -41,7 +45,7 @@ class TensorFlowNetwork:
         self.device = device_names[0]
         self.module = modules[0] if len(modules) == 1 else None
         self._compiled, self._largest = compiled, 1
-        self._functions = [
+        self.functions = [
             _function(module, name, size, compiled=compiled)
             for module, name in zip(modules, device_names, strict=True)
         ]
@@ -60,18 +64,19 @@ class TensorFlowNetwork:
         return np.pad(pixels, ((0, missing), (0, 0), (0, 0), (0, 0))) if missing else pixels
 
     def _run(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-        parts = np.array_split(pixels, len(self._functions))
+        parts = np.array_split(pixels, len(self.functions))
         # All parts are started before waiting for the first, so that GPUs work in parallel.
-        outputs = [run(part) for run, part in zip(self._functions, parts, strict=True) if len(part)]
+        outputs = [run(part) for run, part in zip(self.functions, parts, strict=True) if len(part)]
         return np.concatenate([output.numpy() for output in outputs])
 
 
 def open_network(
     model: Model, devices: Devices, settings: NetworkSettings, *, compiled: bool = False
-) -> TensorFlowNetwork:
+) -> TensorFlowNetwork | DeviceNetwork:
     """Load a SavedModel with a replica on each device; XLA may compile its graph.
 
-    ModelError where it is of the wrong kind, labels don't fit, or it doesn't say its image size.
+    On GPUs images are run in chunks, see ``DeviceNetwork``. ModelError where it is of the wrong
+    kind, labels don't fit, or it doesn't say its image size.
     """
     import tensorflow as tf
 
@@ -81,7 +86,10 @@ def open_network(
             modules.append(model.open())
     size = size_for(model.handle, modules[0].image_size, settings)
     require(modules[0], model.kind, settings.classes, size)
-    return TensorFlowNetwork(modules, devices.names, size, compiled=compiled)
+    network = TensorFlowNetwork(modules, devices.names, size, compiled=compiled)
+    if devices.spec == "cpu":
+        return network
+    return DeviceNetwork(network, devices.names, chunk=settings.chunk, compiled=compiled)
 
 
 def _function(module: HubModule, device: str, size: int, *, compiled: bool) -> Loaded:

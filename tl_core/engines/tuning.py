@@ -8,16 +8,18 @@ from statistics import median
 from time import perf_counter
 from typing import TYPE_CHECKING, TypeVar, cast
 
+import numpy as np
+
 from tl_core.conversion.cache import cached_json
 from tl_core.conversion.opening import model_facts
 from tl_core.devices import cpu_flags, usable_cpus
 from tl_core.engines.names import ENGINES
+from tl_core.engines.protocol import call_size
 from tl_core.equivalence import real_images
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sized
 
-    import numpy as np
     from numpy.typing import NDArray
 
     from tl_core.engines.protocol import Network
@@ -113,7 +115,9 @@ def _with_chunk(
 def fastest(networks: Mapping[str, Network]) -> str:
     """The name of the network with the highest rate, measured now in alternating turns."""
     (size,) = {network.image_size for network in networks.values()}
-    rates = measured_rates(networks, real_images(size, count=BATCH))
+    images = real_images(size, count=BATCH)
+    count = max(call_size(network, BATCH) for network in networks.values())
+    rates = measured_rates(networks, np.resize(images, (count, *images.shape[1:])))
     return max(rates, key=lambda name: rates[name])
 
 

@@ -26,7 +26,7 @@ class NetworkSettings:
         classes: Number of labels for a classifier's outputs; None: ImageNet's 1000 or 1001.
         precision: One of ``PRECISIONS``.
         workers: Replicas that run in parallel and share the threads; None lets the engine choose.
-        chunk: Images that a worker runs at once; None lets the engine choose.
+        chunk: Images that a worker or a GPU runs at once; None lets the engine choose.
         input_range: The pixel values that the model takes, one of ``input_range.RANGES``; None
             determines it, see ``engines.finding``.
         layer: The layer of a Keras model whose output is taken, or the output of a SavedModel that

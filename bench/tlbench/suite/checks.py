@@ -9,7 +9,7 @@ from PIL import Image, ImageOps
 
 from tl_core.equivalence import TOLERANCES, compare
 from tl_core.jpeg import PIXEL_BOUND, needed_side
-from tlbench.suite.costs import WARM_UP_BATCHES
+from tlbench.suite.costs import warm_up_images
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -30,7 +30,7 @@ SAMPLE = 8
 
 def warm_up_split(workload: LoadedWorkload, split: Split) -> Split:
     """The first few batches of a split: what the long stages warm up on."""
-    return split.head(min(len(split), workload.batch_size * WARM_UP_BATCHES))
+    return split.head(min(len(split), warm_up_images(workload)))
 
 
 def check_data(data: DataSet) -> None:

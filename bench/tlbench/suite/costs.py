@@ -8,6 +8,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING
 
 from tl_core.devices import usable_cpus
+from tl_core.engines.protocol import call_size
 from tl_core.resize import resize_batch
 from tl_core.transfer import TransferModel
 from tlbench.suite.recipes import recipe_for
@@ -24,7 +25,7 @@ USUAL, USUAL_SHORT, SHORT_S = 5, 9, 0.5
 CACHED_IMAGES, MOST_HEADS = 20_000, 10
 #: Warm-up rounds that a stage usually needs: two that take as long.
 WARM_UPS = 2
-#: Batches that the long stages run to warm up and to show their memory.
+#: Batches at least that the long stages run to warm up and to show their memory.
 WARM_UP_BATCHES = 10
 #: Rate of training on stored features, images/s: only planning depends on it.
 CACHED_PER_S = 50_000.0
@@ -38,7 +39,7 @@ DECODE_S, WRITE_S = 0.002, 0.006
 PHOTOGRAPHS = 64
 #: Time of a photograph, with decoding it, as a multiple of an image's: only planning depends on it.
 DECODED = 5.0
-#: Batches that the pilot times.
+#: Batches, or calls of GPUs, that the pilot times.
 PILOT_BATCHES = 4
 
 
@@ -54,11 +55,12 @@ class Pilot:
 def run_pilot(workload: LoadedWorkload) -> Pilot:
     """Time a few batches and the making of a head."""
     data, extractor, batch_size = workload.data, workload.extractor, workload.batch_size
-    images = data.train.images.head(batch_size * PILOT_BATCHES)
+    images = data.train.images.head(call_size(extractor.network, batch_size) * PILOT_BATCHES)
+    few = min(len(images), batch_size * PILOT_BATCHES)
     start = perf_counter()
     extractor.extract(images, batch_size=batch_size)
     extracted = perf_counter()
-    resize_batch(images.take(range(len(images))), extractor.image_size)
+    resize_batch(images.take(range(few)), extractor.image_size)
     resized = perf_counter()
     TransferModel(extractor, data.class_names).compile()  # the first one sets TensorFlow up
     set_up = perf_counter()
@@ -66,9 +68,15 @@ def run_pilot(workload: LoadedWorkload) -> Pilot:
     compiled = perf_counter()
     return Pilot(
         images_per_s=len(images) / (extracted - start),
-        resized_per_s=len(images) / (resized - extracted),
+        resized_per_s=few / (resized - extracted),
         compile_s=compiled - set_up,
     )
+
+
+def warm_up_images(workload: LoadedWorkload) -> int:
+    """Images that the long stages run to warm up: a few batches, or all that GPUs run at once."""
+    batch_size = workload.batch_size
+    return max(batch_size * WARM_UP_BATCHES, call_size(workload.extractor.network, batch_size))
 
 
 def cached_heads(train: int) -> int:
@@ -80,7 +88,7 @@ def stage_costs(workload: LoadedWorkload, pilot: Pilot) -> dict[str, StageCost]:
     """Expected seconds by benchmark test, in the order in which they run."""
     load_s, (train, test) = workload.load_s, workload.data.sizes
     image_s, model_s, heads = 1 / pilot.images_per_s, pilot.compile_s, cached_heads(train)
-    warm_s = workload.batch_size * WARM_UP_BATCHES * image_s
+    warm_s = warm_up_images(workload) * image_s
     decode_s, write_s = DECODE_S / usable_cpus(), WRITE_S / usable_cpus()
     files = min(DECODE_FILES, train)
     return {

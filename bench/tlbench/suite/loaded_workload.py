@@ -11,6 +11,7 @@ import numpy as np
 
 import tlbench.suite.tutorial_engine  # noqa: F401 - adds an engine
 from tl_core.devices import set_threads, usable_cpus
+from tl_core.engines.protocol import call_size
 from tl_core.errors import DeviceError
 from tl_core.transfer import TransferModel
 from tlbench.machine.probe_tensorflow import product
@@ -40,7 +41,8 @@ class LoadedWorkload:
         data: The data set at the workload's sizes.
         extractor: The frozen backbone.
         load_s: Seconds to load the model, converting or downloading it where that was needed.
-        first_call_s: Seconds of the first batch, which traces the graph.
+        first_call_s: Seconds of the first call, of as many images as later ones; it traces the
+            graph.
         multiply_adds: Of the extractor for one image; None where its graph can't be counted.
         peak_gflops_per_s: This machine's float32 matrix multiply, measured now; None on a GPU.
     """
@@ -153,7 +155,8 @@ def load_workload(workload: Workload, data: DataSet, *, probe: bool = True) -> L
     start = perf_counter()
     extractor = FeatureExtractor(workload.model, image_size=workload.image_size, **network)
     loaded = perf_counter()
-    extractor.extract(data.train.images.head(workload.batch_size), batch_size=workload.batch_size)
+    first = data.train.images.head(call_size(extractor.network, workload.batch_size))
+    extractor.extract(first, batch_size=workload.batch_size)
     called = perf_counter()
     best = peak_here(threads) if probe and workload.device == "cpu" else None
     # Counted in the model's own graph, whatever an engine made of it.

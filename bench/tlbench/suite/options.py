@@ -77,7 +77,7 @@ OPTIONS = (
     Option("test_size", "the first N test images", "N", int),
     Option("threads", "threads of all workers together (default: the usable CPUs)", "N", int),
     Option("workers", "network replicas that share the threads (default: by a pilot)", "N", int),
-    Option("chunk", "images per call of a worker (default: chosen by a pilot)", "N", int),
+    Option("chunk", "images per call of a worker or GPU (default: by a pilot)", "N", int),
     Option(
         "price_per_hour",
         "the machine's price per hour, for the cost per million images",

@@ -110,7 +110,8 @@ def _engine(ran: Opened, accuracy: PrecisionAccuracy | None) -> dict[str, Any]:
         "cosine": equivalence.cosine if equivalence else None,
         "top1_agreement": equivalence.agreement if equivalence else None,
         "workers": choice.workers if choice else None,
-        "chunk": choice.chunk if choice else None,
+        # Not the choice's: a GPU's chunk that didn't fit into its memory was halved since.
+        "chunk": getattr(ran.network, "chunk", None),
         "accuracy_kept": accuracy.share if accuracy else None,
     }
 

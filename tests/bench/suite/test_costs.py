@@ -15,11 +15,11 @@ def _two_cpus(monkeypatch):
     monkeypatch.setattr(module, "usable_cpus", lambda: 2)
 
 
-def workload(data="photo-patches", train=2000, test=500):
+def workload(data="photo-patches", train=2000, test=500, network=None):
     """A loaded workload of these sizes whose model took 3 s to load and 1 s for its first batch."""
     return SimpleNamespace(
         data=SimpleNamespace(name=data, sizes=(train, test), test=range(test)),
-        extractor=SimpleNamespace(image_size=160),
+        extractor=SimpleNamespace(image_size=160, network=network),
         batch_size=32,
         part_size=train // 5,
         load_s=3.0,
@@ -77,7 +77,29 @@ def test_few_features_are_trained_on_several_times(images, heads):
     assert cached_heads(images) == heads
 
 
-def test_the_pilot_times_four_batches_and_the_second_head(monkeypatch):
+class OnGpus:
+    """A network that takes 1,000 images at once."""
+
+    image_size, output_size, in_flight, device, module = 160, 8, 3, "GPU:0", None
+    chunk = images_per_call = 1000
+
+    def __call__(self, images):
+        raise AssertionError("no image is run")
+
+    def resizing(self, height, width, method):
+        return None
+
+
+def test_gpus_warm_up_on_all_images_that_they_run_at_once():
+    """1,000 images at 100/s, in place of ten batches of 32."""
+    cost = stage_costs(workload(network=OnGpus()), PILOT)["test_pipeline"]
+    assert cost.fixed_s == pytest.approx(10.0 + 0.5)
+
+
+@pytest.mark.parametrize(
+    ("network", "extracted"), [(None, 128), (OnGpus(), 4000)], ids=["CPU", "GPUs"]
+)
+def test_the_pilot_times_four_calls_and_the_second_head(monkeypatch, network, extracted):
     now, compilations = [0.0], iter([9.0, 0.25])
 
     def lasting(seconds):
@@ -93,12 +115,17 @@ def test_the_pilot_times_four_batches_and_the_second_head(monkeypatch):
     monkeypatch.setattr(module, "perf_counter", lambda: now[0])
     monkeypatch.setattr(module, "resize_batch", lambda images, size: lasting(len(images) / 800))
     monkeypatch.setattr(module, "TransferModel", Head)
+    sizes = []
+
+    def extract(images, batch_size):
+        sizes.append(len(images))
+        lasting(len(images) / 50)
+
     images = SimpleNamespace(head=lambda n: Images(range(n)))
-    extractor = SimpleNamespace(
-        extract=lambda images, batch_size: lasting(len(images) / 50), image_size=160
-    )
+    extractor = SimpleNamespace(extract=extract, image_size=160, network=network)
     data = SimpleNamespace(train=SimpleNamespace(images=images), class_names=("a", "b"))
     pilot = run_pilot(SimpleNamespace(data=data, extractor=extractor, batch_size=32))
+    assert sizes == [extracted]
     assert pilot.images_per_s == pytest.approx(50)
     assert pilot.resized_per_s == pytest.approx(800)
     assert pilot.compile_s == pytest.approx(0.25)

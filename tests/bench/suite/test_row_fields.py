@@ -46,10 +46,10 @@ def job():
     )
     opened = SimpleNamespace(
         engine="litert",
-        network=SimpleNamespace(image_size=103),
+        network=SimpleNamespace(image_size=103, chunk=105),
         model=SimpleNamespace(fingerprint="fedcba9876543210"),
         equivalence=SimpleNamespace(cosine=0.97, agreement=0.96),
-        choice=SimpleNamespace(workers=104, chunk=105),
+        choice=SimpleNamespace(workers=104, chunk=210),  # which was halved since
     )
     return SimpleNamespace(
         options=options, data=data, extractor=SimpleNamespace(opened=opened), threads=106,
@@ -186,7 +186,7 @@ def test_loading_and_the_first_call_are_timed_apart(monkeypatch):
     now, left_out = [50.0], []
 
     class Slow:
-        module, image_size = None, 32
+        module, network, image_size = None, None, 32
 
         def __init__(self, *_, **__):
             now[0] += 7.0

@@ -227,10 +227,10 @@ def test_auto_takes_the_fastest_of_those_that_compute_the_same(monkeypatch, tmp_
     monkeypatch.setattr(opening, "is_installed", lambda name: name != "openvino")
     original = opening.verify
 
-    def verify(run, size, reference, kind, *, engine, precision):
+    def verify(run, size, reference, kind, *, engine, **options):
         if engine == "onnxruntime":
             raise ModelError("differs")
-        return original(run, size, reference, kind, engine=engine, precision=precision)
+        return original(run, size, reference, kind, engine=engine, **options)
 
     monkeypatch.setattr(opening, "verify", verify)
 

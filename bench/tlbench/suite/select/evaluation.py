@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tl_core.data.dataset import permutation
+from tl_core.engines.protocol import call_size
 from tl_core.engines.tuning import measured_rates
 from tl_core.extractor import FeatureExtractor
 from tl_core.head import LEARNING_RATE, ArrayTrainer, Head
@@ -25,7 +26,8 @@ if TYPE_CHECKING:
 FOLDS = 5
 #: Epochs that a head is trained for, and steps at least: about where images held out gain no more.
 EPOCHS, STEPS = 20, 2_000
-#: A pilot's call takes about so many seconds, with this many images at least and at most.
+#: A pilot's call takes about so many seconds, with this many images at least and at most; on GPUs
+#: at most as many as they run at once, where that is more.
 PILOT_S, PILOT_LEAST, PILOT_MOST = 0.5, 8, 128
 
 #: What features depend on: all of a candidate but the engine that its precision is run by.
@@ -73,7 +75,7 @@ class Evaluation:
         start = perf_counter()
         run(few)
         count = round(PILOT_S * len(few) / (perf_counter() - start))
-        most = min(PILOT_MOST, len(self._images))
+        most = min(max(PILOT_MOST, call_size(extractor.network, 1)), len(self._images))
         images = self._images.head(min(max(count, len(few)), most))
         return measured_rates({candidate: run}, images)[candidate]
 

@@ -1,0 +1,254 @@
+"""A network on GPUs: many images a call, several calls under way, small images resized there."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tl_core.engines.protocol import checked_input
+from tl_core.errors import DeviceError
+from tl_core.graph_resampling import graph_resample
+from tl_core.resampling import FILTERS
+from tl_core.resize import checked_pixels, resize_batch
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from numpy.typing import NDArray
+
+    from tl_core.engines.protocol import Run
+    from tl_core.engines.tensorflow import TensorFlowNetwork
+    from tl_core.models.untyped import Loaded, Tensor
+
+    #: From uint8 images to others, or to outputs, inside a graph.
+    Step = Callable[[Tensor], Tensor]
+
+log = logging.getLogger(__name__)
+
+#: Calls under way: one's images are copied to the device, another one's are run, and the outputs of
+#: a third are copied back.
+IN_FLIGHT = 3
+#: Images that a device runs at once where no pilot has chosen.
+CHUNK = 256
+#: Images that the graph's resizing is compared with Pillow's on: as many of noise, and of extremes.
+COMPARED = 8
+#: Numbers per input pixel in the widest layer: VGG's, the widest of common networks.
+WIDEST = 64
+#: What XLA and cuDNN say where memory is short, in errors of other kinds.
+_OUT_OF_MEMORY = ("out of memory", "out_of_memory", "resource_exhausted")
+
+
+def most_at_once(image_size: int) -> int:
+    """Images of this side in pixels that a device may run at once, whatever its memory.
+
+    TensorFlow's kernels count in 32 bits: a tensor of 2^31 numbers ends the process.
+    """
+    return max(1, (2**31 - 1) // (WIDEST * image_size**2))
+
+
+class DeviceNetwork:
+    """A SavedModel with a replica on each device, which run chunks of images side by side.
+
+    See ``ChunkedNetwork``. A chunk that doesn't fit into a device's memory is halved for good,
+    which is logged. Each number of images has kernels chosen or compiled for it: fewer are filled
+    up, to the smallest number that was run before and holds them, else to the next power of two.
+
+    Args:
+        network: The replicas.
+        device_names: TensorFlow's names of their devices.
+        chunk: Images that each device runs at once; None takes ``CHUNK``. Above ``most_at_once``
+            it is lowered, which is logged.
+        compiled: Whether XLA compiles the graph.
+
+    Raises:
+        DeviceError: Of a call: a single image doesn't fit into a device's memory.
+    """
+
+    in_flight = IN_FLIGHT
+
+    def __init__(
+        self,
+        network: TensorFlowNetwork,
+        device_names: tuple[str, ...],
+        *,
+        chunk: int | None = None,
+        compiled: bool = False,
+    ) -> None:
+        self.image_size, self.output_size = network.image_size, network.output_size
+        self.device, self.module = network.device, network.module
+        self.chunk = min(chunk or CHUNK, most_at_once(self.image_size))
+        if chunk is not None and self.chunk < chunk:
+            log.warning(
+                "%d images of %d pixels at once are more than TensorFlow can count; taking %d",
+                *(chunk, self.image_size, self.chunk),
+            )
+        self._names, self._compiled = device_names, compiled
+        # One call after the other is queued on the devices: their memory holds one at a time.
+        self._queue = threading.Lock()
+        self._functions = network.functions
+        self._plain = _Replicas(network.functions, device_names, self._queue)
+        self._resizing: dict[tuple[int, int, str], Run | None] = {}
+
+    @property
+    def images_per_call(self) -> int:
+        """A chunk for each device; see ``ChunkedNetwork``."""
+        return self.chunk * len(self._names)
+
+    def __call__(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Run one batch, in as many chunks as it takes; see ``Network``."""
+        return self._run(self._plain, checked_input(images, self.image_size))
+
+    def resizing(self, height: int, width: int, method: str) -> Run | None:
+        """The same for images of another size; see ``ChunkedNetwork``."""
+        if height == width == self.image_size:
+            return self
+        if method not in FILTERS or max(height, width) > self.image_size:
+            return None
+        key = height, width, method
+        if key not in self._resizing:
+            self._resizing[key] = self._resizing_run(*key)
+        return self._resizing[key]
+
+    def _resizing_run(self, height: int, width: int, method: str) -> Run | None:
+        shape, size = (height, width), self.image_size
+        functions: list[Loaded] = []
+
+        def resize(images: Tensor) -> Tensor:
+            return graph_resample(images, size, size, method)
+
+        for run, name in zip(self._functions, self._names, strict=True):
+            alone = _graph(resize, name, shape, compiled=self._compiled)
+            if not _is_exact(alone, name, shape, size, method):
+                log.warning(
+                    "%s: resizing by %s from %d × %d to %d pixels isn't exact there; the CPU does",
+                    *(name, method, height, width, size),
+                )
+                return None
+            functions.append(_graph(_chain(alone, run), name, shape, compiled=self._compiled))
+        replicas = _Replicas(functions, self._names, self._queue)
+        return lambda images: self._run(replicas, checked_pixels(images, 4))
+
+    def _run(self, replicas: _Replicas, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+        import tensorflow as tf
+
+        outputs: list[NDArray[np.float32]] = []
+        done = 0
+        while done < len(pixels):
+            chunk = self.chunk  # another thread may halve it meanwhile
+            part = pixels[done : done + chunk * len(self._names)]
+            count = replicas.filled_to(len(part), chunk)
+            try:
+                outputs.append(replicas(part, count))
+            except tf.errors.OpError as error:
+                if not _is_out_of_memory(error):
+                    raise
+                self._halve(count)
+            else:
+                done += len(part)
+        if not outputs:
+            return np.empty((0, self.output_size), np.float32)
+        return _joined(outputs)
+
+    def _halve(self, count: int) -> None:
+        """Take half of so many images from now on, unless another thread did."""
+        with self._queue:
+            if self.chunk < count:
+                return
+            if count == 1:
+                raise DeviceError(
+                    f"device {self.device}: one image doesn't fit into its memory; expected room "
+                    "for the network and an image. Take a smaller image size or model, or end "
+                    "other programs that use the device"
+                )
+            self.chunk = count // 2
+        log.warning(
+            "%s: %d images at once don't fit into its memory; from now on %d",
+            *(self.device, count, count // 2),
+        )
+
+
+class _Replicas:
+    """A graph on each device, for images of one size."""
+
+    def __init__(
+        self, functions: Sequence[Loaded], device_names: tuple[str, ...], queue: threading.Lock
+    ) -> None:
+        self._functions, self._names, self._queue = functions, device_names, queue
+        self._counts: set[int] = set()
+
+    def filled_to(self, images: int, most: int) -> int:
+        """Images that each device runs for so many of all, at most ``most``."""
+        needed = -(-images // len(self._names))
+        before = [count for count in tuple(self._counts) if needed <= count <= most]
+        return min(before, default=min(1 << (needed - 1).bit_length(), most))
+
+    def __call__(self, pixels: NDArray[np.uint8], count: int) -> NDArray[np.float32]:
+        """Outputs ``(n, d)``; the images are filled up to ``count`` on each device."""
+        import tensorflow as tf
+
+        parts = np.split(_filled(pixels, count * len(self._names)), len(self._names))
+        uploaded = []
+        for name, part in zip(self._names, parts, strict=True):
+            with tf.device(name):
+                uploaded.append(tf.constant(part))
+        with self._queue:
+            # All devices are given their work before any of it is waited for.
+            outputs = []
+            for name, function, images in zip(self._names, self._functions, uploaded, strict=True):
+                with tf.device(name):  # else XLA runs it on the first device
+                    outputs.append(function(images))
+            self._counts.add(count)
+        return _joined([output.numpy() for output in outputs])[: len(pixels)]
+
+
+def _graph(step: Step, device: str, shape: tuple[int, int], *, compiled: bool) -> Loaded:
+    """``step`` traced as a graph on a device, for uint8 images ``(n, *shape, 3)``."""
+    import tensorflow as tf
+
+    def run(images: Tensor) -> Tensor:
+        with tf.device(device):
+            return step(images)
+
+    spec = tf.TensorSpec((None, *shape, 3), tf.uint8)
+    graph = tf.function(run, autograph=False, jit_compile=compiled or None)
+    return graph.get_concrete_function(spec)
+
+
+def _chain(first: Step, second: Step) -> Step:
+    return lambda images: second(first(images))
+
+
+def _is_exact(resize: Step, device: str, shape: tuple[int, int], size: int, method: str) -> bool:
+    """Whether a graph's pixels on its device are Pillow's, those of ``resize_batch``."""
+    import tensorflow as tf
+
+    rng = np.random.default_rng(0)
+    noise = rng.integers(0, 256, (COMPARED, *shape, 3), np.uint8)
+    images = np.concatenate([noise, np.where(noise < 128, np.uint8(0), np.uint8(255))])
+    with tf.device(device):
+        pixels = resize(tf.constant(images)).numpy()
+    return np.array_equal(pixels, resize_batch(images, size, method))
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    import tensorflow as tf
+
+    if isinstance(error, tf.errors.ResourceExhaustedError):
+        return True
+    return any(words in str(error).lower() for words in _OUT_OF_MEMORY)
+
+
+def _filled(pixels: NDArray[np.uint8], count: int) -> NDArray[np.uint8]:
+    """Images with black ones after them, so that they are so many."""
+    missing = count - len(pixels)
+    if not missing:
+        return pixels
+    return np.concatenate([pixels, np.zeros((missing, *pixels.shape[1:]), np.uint8)])
+
+
+def _joined(parts: list[NDArray[np.float32]]) -> NDArray[np.float32]:
+    """Their rows, without a copy where there is one part."""
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)
