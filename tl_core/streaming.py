@@ -145,7 +145,8 @@ def _on_devices(
     """What runs on the devices, and its batches: images as they are where it resizes them."""
     if isinstance(source, ArraySource):
         pixels = source.pixels
-        run = network.resizing(*pixels.shape[1:3], method)
+        _, height, width, _ = pixels.shape
+        run = network.resizing(height, width, method)
         if run is not None:
             return run, ((part, pixels[part]) for part in _parts(order, batch_size))
     size = network.image_size

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict
 from time import perf_counter
 from typing import TYPE_CHECKING
 
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from tl_core.devices import Devices
     from tl_core.engines.protocol import ChunkedNetwork, Run
     from tl_core.models.module import Model
     from tl_core.models.settings import NetworkSettings
@@ -42,47 +42,48 @@ SIDE = 32
 def tuned_chunk(
     model: Model,
     engine: str,
+    devices: Devices,
     settings: NetworkSettings,
     opened: Callable[[NetworkSettings], ChunkedNetwork],
 ) -> Choice:
-    """The chunk for an engine on GPUs: from the cache, or piloted now; its workers are the GPUs.
+    """The chunk for an engine on GPUs, its workers: as set, from the cache, or piloted now.
 
-    One that the settings pin is taken where it fits into memory, else a half or a quarter of it.
-    ``opened`` opens the engine with settings.
+    ``opened`` opens the engine with settings. Whether the chunk fits into memory by then is only
+    seen where the network is run.
     """
+    workers, threads = len(devices.names), settings.threads or usable_cpus()
+    if settings.chunk is not None:
+        return Choice(workers, threads, settings.chunk, None)
     facts = {
         **model_facts(model, settings.image_size),
         "format": "chunk on GPUs, 1",
         "engine": engine,
         "precision": settings.precision,
         "fallback_size": settings.fallback_size,
-        "chunk": settings.chunk,
         "device": settings.device,
         "gpus": gpu_names(settings.device),
     }
 
-    def compute() -> dict[str, object]:
+    def compute() -> tuple[int, float]:
         log.info("timing the engine %s with several chunks, once", engine)
-        return asdict(_piloted(opened(settings), settings))
+        return _piloted(opened(settings))
 
-    return Choice(**cached_json(facts, compute))
+    chunk, images_per_s = cached_json(facts, compute)
+    return Choice(workers, threads, chunk, images_per_s)
 
 
-def _piloted(network: ChunkedNetwork, settings: NetworkSettings) -> Choice:
-    devices = network.images_per_call // network.chunk
-    if settings.chunk:
-        candidates = [network.chunk]
-    else:
-        most = most_at_once(network.image_size)
-        candidates = [chunk for chunk in CHUNKS if chunk <= most] or [most]
+def _piloted(network: ChunkedNetwork) -> tuple[int, float]:
+    """The chunk, and its rate in images per second."""
+    most = most_at_once(network.image_size)
+    candidates = [chunk for chunk in CHUNKS if chunk <= most] or [most]
     run, images = _work(network)
     possible = _possible(network, run, images, candidates)
-    streams = {chunk: _stream(network, run, chunk) for chunk in possible}
-    rates = measured_rates(streams, _repeated(images, possible[-1] * devices * network.in_flight))
+    network.chunk = possible[-1]
+    several = _repeated(images, network.images_per_call * network.in_flight)
+    rates = measured_rates({chunk: _stream(network, run, chunk) for chunk in possible}, several)
     enough = ENOUGH * max(rates.values())
     chunk = min(chunk for chunk, rate in rates.items() if rate >= enough)
-    threads = settings.threads or usable_cpus()
-    return Choice(devices, threads, chunk, round(rates[chunk], 1))
+    return chunk, round(rates[chunk], 1)
 
 
 def _work(network: ChunkedNetwork) -> tuple[Run, NDArray[np.uint8]]:

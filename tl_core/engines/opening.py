@@ -32,7 +32,7 @@ from tl_core.engines.names import (
     is_installed,
     runtime_of,
 )
-from tl_core.engines.protocol import call_size
+from tl_core.engines.protocol import ChunkedNetwork, call_size
 from tl_core.engines.tuning import Choice, fastest, tuned
 from tl_core.equivalence import IMAGES, Equivalence, images_digest, real_images, verify
 from tl_core.errors import DeviceError, ModelError, TransferLearningError
@@ -138,9 +138,10 @@ def _open(model: Model, engine: str, devices: Devices, settings: NetworkSettings
         raise
     except Exception as error:  # each converter and compiler has errors of its own
         first = (str(error).splitlines() or [""])[0]
+        other = "device cpu" if engine == REFERENCE else "engine tensorflow"
         raise ModelError(
             f"engine {engine} can't run {model.handle} ({type(error).__name__}: {first}); use the "
-            "engine tensorflow"
+            f"{other}"
         ) from error
 
 
@@ -148,12 +149,12 @@ def _check_no_workers(engine: str, devices: Devices, settings: NetworkSettings) 
     """Refuse workers, and chunks on the CPU, for the engines that TensorFlow runs."""
     if devices.spec == "cpu" and (settings.workers is not None or settings.chunk is not None):
         raise ModelError(
-            f"engine {engine}: it has no workers and chunks of its own; leave both numbers out"
+            f"engine {engine}: it has no workers and chunks; leave out both numbers"
         )
     if settings.workers is not None:
         raise ModelError(
             f"engine {engine} on device {devices.spec}: {settings.workers} workers, expected one "
-            "per GPU; leave the number out, and choose GPUs by the device"
+            "per GPU; leave out the number, and choose GPUs by the device"
         )
 
 
@@ -164,7 +165,7 @@ def _compared(model: Model, engine: str, devices: Devices, settings: NetworkSett
     if devices.spec == "cpu":
         choice = tuned(model, engine, settings, opened)
     else:
-        choice = tuned_chunk(model, engine, settings, opened)
+        choice = tuned_chunk(model, engine, devices, settings, opened)
     if choice:
         settings = replace(settings, workers=choice.workers, chunk=choice.chunk)
     network = opened(settings)
@@ -178,6 +179,8 @@ def _compared(model: Model, engine: str, devices: Devices, settings: NetworkSett
         precision=settings.precision,
         count=call_size(network, IMAGES),  # with as many images at once as it will run
     )
+    if choice and isinstance(network, ChunkedNetwork):
+        choice = replace(choice, chunk=network.chunk)  # which may have been halved just now
     return Opened(network, model, engine, equivalence, choice)
 
 

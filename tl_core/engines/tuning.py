@@ -44,12 +44,15 @@ BATCH = 32
 
 @dataclass(frozen=True)
 class Choice:
-    """The fastest of a pilot: number of replicas, threads per replica, images per call."""
+    """The fastest of a pilot: number of replicas, threads per replica, images per call.
+
+    ``images_per_s`` is None if the settings left no choice, so that nothing was timed.
+    """
 
     workers: int
     threads: int
     chunk: int
-    images_per_s: float
+    images_per_s: float | None
 
 
 def tuned(

@@ -3,9 +3,14 @@
 import numpy as np
 import pytest
 
+from tl_core.conversion import cache
+from tl_core.devices import Devices
 from tl_core.engines import chunk_pilot, tuning
-from tl_core.engines.chunk_pilot import CALL_S, CHUNKS, _piloted
-from tl_core.models import NetworkSettings
+from tl_core.engines.chunk_pilot import CALL_S, CHUNKS, _piloted, tuned_chunk
+from tl_core.engines.tuning import Choice
+from tl_core.models import Model, NetworkSettings, resolve
+
+TWO = Devices("gpu", ("GPU:0", "GPU:1"))
 
 
 class Network:
@@ -36,34 +41,32 @@ class Network:
         return np.zeros((len(images), 1), np.float32)
 
 
-def chosen(network, **settings):
-    choice = _piloted(network, NetworkSettings(32, device="gpu", **settings))
-    assert choice.workers == 2
-    return choice
+def chosen(network):
+    return _piloted(network)[0]
 
 
 @pytest.mark.parametrize("resizes", [True, False], ids=["small images", "images of its own size"])
 def test_the_smallest_chunk_is_chosen_that_is_as_fast_as_the_best(monkeypatch, resizes):
     """A call of 2 × 512 images takes 2 % longer than its images, one of 2 × 128 images 8 %."""
     network = Network(monkeypatch, call_s=0.02 * 1024 * 1e-5, image_s=1e-5, resizes=resizes)
-    choice = chosen(network)
-    assert choice.chunk == 512
-    assert choice.images_per_s == pytest.approx(1e5 / 1.02, rel=1e-3)
+    chunk, images_per_s = _piloted(network)
+    assert chunk == 512
+    assert images_per_s == pytest.approx(1e5 / 1.02, rel=1e-3)
     assert max(network.calls) == 2 * CHUNKS[-1], "all were tried"
 
 
 def test_where_calls_cost_nothing_a_small_one_is_enough(monkeypatch):
     """The slowest by a rounding error is no finalist."""
-    assert chosen(Network(monkeypatch, image_s=1e-5)).chunk in CHUNKS[:2]
+    assert chosen(Network(monkeypatch, image_s=1e-5)) in CHUNKS[:2]
 
 
 def test_where_calls_cost_much_the_largest_is_chosen(monkeypatch):
-    assert chosen(Network(monkeypatch, call_s=0.01, image_s=1e-6)).chunk == CHUNKS[-1]
+    assert chosen(Network(monkeypatch, call_s=0.01, image_s=1e-6)) == CHUNKS[-1]
 
 
 def test_what_does_not_fit_into_memory_is_not_chosen(monkeypatch):
     network = Network(monkeypatch, call_s=0.01, image_s=1e-6, room=600)
-    assert chosen(network).chunk == 512
+    assert chosen(network) == 512
     assert max(network.calls) <= 2 * CHUNKS[-1]
 
 
@@ -74,43 +77,31 @@ def test_the_search_ends_at_calls_that_take_long(monkeypatch):
     assert max(network.calls) == 256
 
 
-def test_a_chunk_that_is_set_is_taken(monkeypatch):
-    network = Network(monkeypatch, call_s=0.01, image_s=1e-6)
-    network.chunk = 100
-    assert chosen(network, chunk=100).chunk == 100
-    assert set(network.calls) == {200}
-
-
-@pytest.mark.parametrize("room", [99, 30])
-def test_a_chunk_that_is_set_and_does_not_fit_is_not_reported(monkeypatch, room):
-    network = Network(monkeypatch, call_s=0.01, image_s=1e-6, room=room)
-    network.chunk = 100
-    choice = chosen(network, chunk=100)
-    assert choice.chunk == {99: 50, 30: 25}[room]
+def test_where_not_even_the_smallest_fits_its_half_or_quarter_is_chosen(monkeypatch):
+    assert chosen(Network(monkeypatch, image_s=1e-6, room=31)) == 16
+    assert chosen(Network(monkeypatch, image_s=1e-6, room=9)) == 8
 
 
 def test_of_large_images_fewer_are_tried_than_tensorflow_can_count(monkeypatch):
     network = Network(monkeypatch, call_s=0.01, image_s=1e-6)
     monkeypatch.setattr(chunk_pilot, "most_at_once", lambda size: {32: 200}[size])
-    assert chosen(network).chunk == 128
+    assert chosen(network) == 128
     monkeypatch.setattr(chunk_pilot, "most_at_once", lambda size: 20)
-    assert chosen(network).chunk == 20
+    assert chosen(network) == 20
 
 
-def test_it_is_timed_once_and_cached(monkeypatch, tiny_model, tmp_path):
-    from tl_core.conversion import cache
-    from tl_core.models import Model, resolve
-
+def test_it_is_timed_once_and_cached_and_never_where_it_is_set(monkeypatch, tiny_model, tmp_path):
     monkeypatch.setattr(cache, "cache_dir", lambda: tmp_path)
     network = Network(monkeypatch, image_s=1e-5)
     model = Model(resolve(tiny_model, "features"), tiny_model, "features")
 
     def choice(chunk=None):
-        settings = NetworkSettings(32, device="gpu", chunk=chunk)
-        return chunk_pilot.tuned_chunk(model, "tensorflow", settings, lambda _: network)
+        settings = NetworkSettings(32, device="gpu", threads=3, chunk=chunk)
+        return tuned_chunk(model, "tensorflow", TWO, settings, lambda _: network)
 
+    assert choice(100) == Choice(2, 3, 100, None)
+    assert not network.calls
     first, calls = choice(), len(network.calls)
     assert calls
+    assert (first.workers, first.threads) == (2, 3)
     assert (choice(), len(network.calls)) == (first, calls)
-    network.chunk = 128
-    assert choice(128).chunk == 128, "another setting, another pilot"

@@ -244,6 +244,27 @@ def test_an_engine_on_a_gpu_is_compared_with_the_reference_on_the_cpu(on_gpu, en
     assert opened.equivalence.images == 64, "as many as it runs at once"
 
 
+def test_a_chunk_that_is_set_and_larger_than_memory_is_not_reported(
+    on_gpu, monkeypatch, caplog, tiny_model
+):
+    import tensorflow as tf
+
+    right = device_network._Replicas.__call__
+
+    def short(self, pixels, count):
+        if count > 20:
+            raise tf.errors.ResourceExhaustedError(None, None, "OOM when allocating tensor")
+        return right(self, pixels, count)
+
+    monkeypatch.setattr(device_network._Replicas, "__call__", short)
+    settings = NetworkSettings(SIZE, device="gpu", chunk=64)
+    for _ in range(2):
+        opened = open_model(tiny_model, "features", "tensorflow", settings)
+        assert (opened.network.chunk, opened.choice.chunk) == (16, 16)
+        assert "CPU:0: 32 images at once don't fit into its memory; from now on 16" in caplog.text
+        caplog.clear()
+
+
 def test_wrong_features_of_a_gpu_are_refused(on_gpu, monkeypatch, tiny_model):
     """Even where only the last images of a large chunk are wrong."""
     right = device_network._Replicas.__call__
