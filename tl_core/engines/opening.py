@@ -148,9 +148,7 @@ def _open(model: Model, engine: str, devices: Devices, settings: NetworkSettings
 def _check_no_workers(engine: str, devices: Devices, settings: NetworkSettings) -> None:
     """Refuse workers, and chunks on the CPU, for the engines that TensorFlow runs."""
     if devices.spec == "cpu" and (settings.workers is not None or settings.chunk is not None):
-        raise ModelError(
-            f"engine {engine}: it has no workers and chunks; leave out both numbers"
-        )
+        raise ModelError(f"engine {engine}: it has no workers and chunks; leave out both numbers")
     if settings.workers is not None:
         raise ModelError(
             f"engine {engine} on device {devices.spec}: {settings.workers} workers, expected one "
