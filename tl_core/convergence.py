@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from tl_core.data.dataset import stratified_split
-from tl_core.head import LEARNING_RATE, ArrayTrainer, evaluation
-from tl_core.training import rows_of, train
+from tl_core.feature_training import loss_on, train_on_features
+from tl_core.head import LEARNING_RATE, ArrayTrainer
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
+    from tl_core.device_features import Features
     from tl_core.head import Head
+    from tl_core.training import Trainer
 
 #: Share of each class's training images that is held out.
 HELD_OUT = 0.2
@@ -51,35 +56,38 @@ class Convergence:
 class _Watch:
     """Follows the loss of held-out images from epoch to epoch."""
 
-    def __init__(
-        self, head: Head, features: NDArray[np.float32], labels: NDArray[np.int64], patience: int
-    ) -> None:
-        self._head, self._features, self._labels = head, features, labels
-        self._patience, self._epoch = patience, 0
+    def __init__(self, held_out_loss: Callable[[], float], patience: int) -> None:
+        self._held_out_loss, self._patience, self._epoch = held_out_loss, patience, 0
         self.best, self.loss, self.converged = 0, np.inf, False
 
     def __call__(self) -> bool:
         """Whether the loss hasn't fallen for too long; called after each epoch."""
         self._epoch += 1
-        loss = evaluation(self._head.predict(self._features), self._labels).loss
+        loss = self._held_out_loss()
         if loss < self.loss - LEAST_GAIN:
             self.best, self.loss = self._epoch, loss
         self.converged = self._epoch - self.best >= self._patience
         return self.converged
 
 
+def numpy_trainer(head: Head) -> Trainer:
+    """A trainer in NumPy, with the step size of ``fit``."""
+    return ArrayTrainer(head, learning_rate=LEARNING_RATE)
+
+
 def fit_to_convergence(
     head: Head,
-    features: NDArray[np.float32],
+    features: Features,
     labels: NDArray[np.int64],
     *,
     batch_size: int,
     seed: int,
+    trainer_of: Callable[[Head], Trainer] = numpy_trainer,
 ) -> Convergence:
     """Find the number of epochs on held-out images, then train on all images for so many.
 
-    A fifth of each class is held out, the first time only; Adam as in ``fit``, in NumPy. Where no
-    class has two images, nothing can be held out, and the training images' own loss decides.
+    A fifth of each class is held out, the first time only. Where no class has two images, nothing
+    can be held out, and the training images' own loss decides.
 
     Args:
         head: The head, whose weights are the start of both trainings.
@@ -87,23 +95,20 @@ def fit_to_convergence(
         labels: Class numbers ``(n,)``.
         batch_size: Images per step.
         seed: Of the split and of the order.
+        trainer_of: Makes the trainer of each of the two trainings.
     """
     rest, held = held_out_split(labels, seed)
     steps = -(-len(rest) // batch_size)
     patience = max(PATIENCE_EPOCHS, PATIENCE_STEPS // steps)
-    watch = _Watch(head, features[held], labels[held], patience)
     start = head.kernel.copy(), head.bias.copy()
     most = max(MOST_EPOCHS, MOST_STEPS // steps)
-    train(
-        _trainer(head), rows_of(features, batch_size, rest), labels[rest], most, seed, is_done=watch
-    )
+    trainer = trainer_of(head)
+    watch = _Watch(loss_on(trainer, head, features, labels, held), patience)
+    train = partial(train_on_features, batch_size=batch_size, seed=seed)
+    train(trainer, features, labels[rest], epochs=most, places=rest, is_done=watch)
     head.assign(*start)
-    losses = train(_trainer(head), rows_of(features, batch_size), labels, watch.best, seed)
+    losses = train(trainer_of(head), features, labels, epochs=watch.best)
     return Convergence(losses, len(held), watch.loss, watch.converged)
-
-
-def _trainer(head: Head) -> ArrayTrainer:
-    return ArrayTrainer(head, learning_rate=LEARNING_RATE)
 
 
 def held_out_split(

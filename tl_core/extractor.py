@@ -8,9 +8,11 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from tl_core.conversion import cached_json
+from tl_core.device_features import extracted_on_device, on_device
 from tl_core.devices import gpu_names, tensorflow_later
 from tl_core.engines import REFERENCE, NetworkSettings, open_model
 from tl_core.engines.finding import find_model
+from tl_core.engines.protocol import KeepsOutputs
 from tl_core.errors import ModelError
 from tl_core.feature_cache import cached_features, feature_facts, machine_facts, open_store
 from tl_core.resize import DEFAULT_METHOD, RESIZE_METHODS
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from tl_core.device_features import Features
     from tl_core.engines import Network
     from tl_core.engines.opening import Opened
     from tl_core.models import HubModule
@@ -181,6 +184,24 @@ class FeatureExtractor:
                 store, source, lambda parts: self.batches(source, parts), batch_size=batch_size
             )
         return run_network(self.network, source, batch_size=batch_size, method=self.resize)
+
+    def extract_to_device(self, images: object, *, batch_size: int = BATCH_SIZE) -> Features:
+        """Features for training heads, as ``extract``: on a GPU they stay in its memory.
+
+        There they are ``DeviceFeatures``, which NumPy's functions take too. Those in the cache on
+        disk are copied to the GPU.
+        """
+        source, network = as_source(images), None if self.device == "cpu" else self.network
+        if self.cache or not len(source) or not isinstance(network, KeepsOutputs):
+            return self.to_device(self.extract(source, batch_size=batch_size))
+        return extracted_on_device(network, source, batch_size=batch_size, method=self.resize)
+
+    def to_device(self, features: Features) -> Features:
+        """Features ``(n, feature_size)`` in the GPU's memory, copied once for all trainings.
+
+        On the CPU: the features themselves.
+        """
+        return features if self.device == "cpu" else on_device(features, self.network.device)
 
     @cached_property
     def module(self) -> HubModule:

@@ -158,8 +158,10 @@ def _by_chunks(network: ChunkedNetwork, run: Run, batches: PixelBatches) -> Outp
     calls, count = _calls(network, batches), network.in_flight
     with closing(batches), closing(_ahead(calls, lambda c: run(c[1]), count, count)) as ahead:
         for (parts, _), outputs in ahead:
-            ends = np.cumsum([len(part) for part in parts])
-            yield from zip(parts, np.split(outputs, ends[:-1]), strict=True)
+            first = 0
+            for part in parts:
+                yield part, outputs[first : first + len(part)]
+                first += len(part)
 
 
 def _calls(

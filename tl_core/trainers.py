@@ -1,9 +1,10 @@
-"""Who trains a head, and on what: TensorFlow beside a network that it runs, NumPy on features."""
+"""Who trains a head: on a GPU TensorFlow; on the CPU TensorFlow or, on features alone, NumPy."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tl_core.device_trainer import DeviceTrainer
 from tl_core.engines.names import has_runtime
 from tl_core.head import ArrayTrainer
 from tl_core.streaming import resized_batches
@@ -27,10 +28,12 @@ def trainer_for(
 ) -> Trainer:
     """A trainer of a head, and of the extractor, too, when fine-tuning, with a fresh Adam.
 
-    Where another runtime runs the network, and on cached features, TensorFlow isn't loaded.
+    Beside a GPU, a head alone is trained there. On the CPU, where another runtime runs the network,
+    and on cached features, TensorFlow isn't loaded.
     """
-    if not fine_tune and (extractor.cache or has_runtime(extractor.engine)):
-        return ArrayTrainer(head, learning_rate=learning_rate)
+    alone = extractor.device != "cpu" or extractor.cache or has_runtime(extractor.engine)
+    if alone and not fine_tune:
+        return feature_trainer(head, extractor, learning_rate=learning_rate)
     network = extractor.network
     return TensorFlowTrainer(
         head,
@@ -39,6 +42,13 @@ def trainer_for(
         backbone=network.module if fine_tune else None,
         image_size=network.image_size,
     )
+
+
+def feature_trainer(head: Head, extractor: FeatureExtractor, *, learning_rate: float) -> Trainer:
+    """A trainer of a head on features, with a fresh Adam: on the extractor's GPU, or in NumPy."""
+    if extractor.device == "cpu":
+        return ArrayTrainer(head, learning_rate=learning_rate)
+    return DeviceTrainer(head, learning_rate=learning_rate, device=extractor.network.device)
 
 
 def inputs_of(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args
 
 import numpy as np
 
+from tl_core.device_features import DeviceFeatures
 from tl_core.errors import DataError, ModelError
 from tl_core.progress import progress
 
@@ -16,12 +17,15 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from tl_core.device_features import Features
     from tl_core.extractor import FeatureExtractor
 
     #: Class numbers.
     Labels = NDArray[np.integer] | Sequence[int]
     #: From an order to positions in it and a trainer's inputs for them, step by step.
     Inputs = Callable[[NDArray[np.int64]], Iterator[tuple[NDArray[np.int64], NDArray[Any]]]]
+    #: Trains once on images in the given order, and says how many are done; the mean loss, in nats.
+    Epoch = Callable[[NDArray[np.int64], Callable[[int], object]], float]
 
 
 #: ``recompute`` runs the extractor on every image in every epoch, as the tutorial does;
@@ -67,15 +71,32 @@ def train(
 
     ``is_done`` is called after each epoch and ends the training early if it returns True.
     """
+
+    def epoch(order: NDArray[np.int64], update: Callable[[int], object]) -> float:
+        total = 0.0
+        for part, batch in inputs(order):
+            total += trainer.step(batch, labels[part]) * len(part)
+            update(len(part))
+        return total / len(labels)
+
+    return run_epochs(trainer, epoch, len(labels), epochs, seed, is_done=is_done)
+
+
+def run_epochs(
+    trainer: Trainer,
+    epoch: Epoch,
+    images: int,
+    epochs: int,
+    seed: int,
+    *,
+    is_done: Callable[[], bool] | None = None,
+) -> list[float]:
+    """Run epochs, each in an order of its own; the mean loss of each, in nats. See ``train``."""
     rng = np.random.default_rng(seed)
     losses = []
-    with progress(epochs * len(labels), "train") as bar:
+    with progress(epochs * images, "train") as bar:
         for _ in range(epochs):
-            total = 0.0
-            for part, batch in inputs(rng.permutation(len(labels))):
-                total += trainer.step(batch, labels[part]) * len(part)
-                bar.update(len(part))
-            losses.append(total / len(labels))
+            losses.append(epoch(rng.permutation(images), bar.update))
             trainer.store()
             if is_done is not None and is_done():
                 break
@@ -139,9 +160,9 @@ def checked_learning_rate(rate: float) -> float:
     return float(rate)
 
 
-def checked_features(features: object, width: int) -> NDArray[np.float32]:
-    """The array itself if it is float32 ``(n, width)``; else DataError."""
-    array = np.asarray(features)
+def checked_features(features: object, width: int) -> Features:
+    """The features themselves if they are float32 ``(n, width)``; else DataError."""
+    array = features if isinstance(features, DeviceFeatures) else np.asarray(features)
     if array.dtype != np.float32 or array.ndim != 2 or array.shape[1] != width:
         raise DataError(
             f"features of dtype {array.dtype} and shape {array.shape}: expected float32 (n, "

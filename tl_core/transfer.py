@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from tl_core.convergence import Convergence, fit_to_convergence
 from tl_core.engines.names import REFERENCE
 from tl_core.extractor import FeatureExtractor
+from tl_core.feature_training import train_on_features
 from tl_core.head import (
     LEARNING_RATE,
     STRENGTH,
@@ -20,7 +24,7 @@ from tl_core.serving import Trained, load_model, save_model
 from tl_core.sources import as_source
 from tl_core.streaming import BATCH_SIZE
 from tl_core.summary import Summary, summarize
-from tl_core.trainers import inputs_of, trainer_for
+from tl_core.trainers import feature_trainer, inputs_of, trainer_for
 from tl_core.training import (
     Track,
     check_options,
@@ -29,18 +33,17 @@ from tl_core.training import (
     checked_features,
     checked_labels,
     checked_learning_rate,
-    rows_of,
     train,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from os import PathLike
 
-    import numpy as np
     from numpy.typing import NDArray
 
-    from tl_core.training import Inputs, Labels, Trainer
+    from tl_core.device_features import Features
+    from tl_core.training import Labels, Trainer
 
 __all__ = [
     "FINE_TUNE_LEARNING_RATE",
@@ -66,9 +69,9 @@ class TransferModel:
         fine_tune: Also unfreeze the extractor; see ``unfreeze``.
 
     Attributes:
-        head: The trained layer. Beside a network that TensorFlow runs, TensorFlow trains it;
-            beside another runtime, and on cached features, NumPy does, so that TensorFlow needn't
-            be loaded at all.
+        head: The trained layer. On a GPU it is trained there. On the CPU, beside a network that
+            TensorFlow runs, TensorFlow trains it; beside another runtime, and on cached features,
+            NumPy does, so that TensorFlow needn't be loaded at all.
         fine_tune: Whether the extractor is trained too.
 
     Raises:
@@ -153,15 +156,16 @@ class TransferModel:
         check_options(epochs=epochs, batch_size=batch_size, track=track, fine_tune=self.fine_tune)
         targets = checked_labels(labels, len(source), len(self.class_names))
         if track == "cached":
-            rows = extractor.extract(source, batch_size=batch_size)
-            return self._train(rows_of(rows, batch_size), targets, epochs, seed)
+            rows = extractor.extract_to_device(source, batch_size=batch_size)
+            on_rows = partial(train_on_features, features=rows, batch_size=batch_size)
+            return self._train(on_rows, targets, epochs, seed)
 
         inputs = inputs_of(extractor, source, batch_size, fine_tune=self.fine_tune)
-        return self._train(inputs, targets, epochs, seed)
+        return self._train(partial(train, inputs=inputs), targets, epochs, seed)
 
     def fit_features(
         self,
-        features: NDArray[np.float32],
+        features: Features,
         labels: Labels,
         *,
         epochs: int = 1,
@@ -171,14 +175,16 @@ class TransferModel:
         """Train the head on features ``(n, extractor.feature_size)`` that were extracted before.
 
         Otherwise as ``fit``: features of another dtype or width are a DataError, an unfrozen
-        extractor is a ModelError.
+        extractor is a ModelError. On a GPU, features of ``extractor.to_device`` or
+        ``extract_to_device`` are there already; others are copied to it in each call.
         """
         rows, targets = self._checked(features, labels, epochs=epochs, batch_size=batch_size)
-        return self._train(rows_of(rows, batch_size), targets, epochs, seed)
+        on_rows = partial(train_on_features, features=rows, batch_size=batch_size)
+        return self._train(on_rows, targets, epochs, seed)
 
     def fit_to_convergence(
         self,
-        features: NDArray[np.float32],
+        features: Features,
         labels: Labels,
         *,
         batch_size: int = BATCH_SIZE,
@@ -192,12 +198,19 @@ class TransferModel:
         rows, targets = self._checked(features, labels, batch_size=batch_size)
         self.head = Head(self.extractor.feature_size, len(self.class_names), seed=self.seed)
         self._trainer = None
-        order = self.seed if seed is None else seed
-        return fit_to_convergence(self.head, rows, targets, batch_size=batch_size, seed=order)
+        extractor, order = self.extractor, self._order(seed)
+        return fit_to_convergence(
+            self.head,
+            extractor.to_device(rows),
+            targets,
+            batch_size=batch_size,
+            seed=order,
+            trainer_of=partial(feature_trainer, extractor=extractor, learning_rate=LEARNING_RATE),
+        )
 
     def fit_ridge(
         self,
-        features: NDArray[np.float32],
+        features: Features,
         labels: Labels,
         *,
         strength: float = STRENGTH,
@@ -208,7 +221,8 @@ class TransferModel:
         probabilities are not calibrated: only the class with the largest one is meaningful.
         """
         rows, targets = self._checked(features, labels)
-        self.head.assign(*ridge_head(rows, targets, len(self.class_names), strength))
+        solution = ridge_head(np.asarray(rows), targets, len(self.class_names), strength)
+        self.head.assign(*solution)
         self._trainer = None  # its optimizer belongs to the old head
 
     def predict(self, images: object, *, batch_size: int = BATCH_SIZE) -> NDArray[np.float32]:
@@ -267,19 +281,27 @@ class TransferModel:
         return model
 
     def _train(
-        self, inputs: Inputs, labels: NDArray[np.int64], epochs: int, seed: int | None
+        self,
+        run: Callable[..., list[float]],
+        labels: NDArray[np.int64],
+        epochs: int,
+        seed: int | None,
     ) -> list[float]:
         trainer = self._trainer or self.compile()
-        return train(trainer, inputs, labels, epochs, self.seed if seed is None else seed)
+        return run(trainer, labels=labels, epochs=epochs, seed=self._order(seed))
+
+    def _order(self, seed: int | None) -> int:
+        """The seed of the shuffling."""
+        return self.seed if seed is None else seed
 
     def _checked(
         self,
-        features: NDArray[np.float32],
+        features: Features,
         labels: Labels,
         *,
         epochs: int = 1,
         batch_size: int = BATCH_SIZE,
-    ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    ) -> tuple[Features, NDArray[np.int64]]:
         check_options(epochs=epochs, batch_size=batch_size, fine_tune=self.fine_tune)
         rows = checked_features(features, self.extractor.feature_size)
         return rows, checked_labels(labels, len(rows), len(self.class_names))

@@ -68,7 +68,7 @@ def _shuffled_labels(share: float) -> None:
     @functools.wraps(original)
     def broken(
         model: TransferModel,
-        inputs: Any,  # noqa: ANN401 - passed through
+        run: Any,  # noqa: ANN401 - passed through
         labels: NDArray[np.int64],
         *others: Any,  # noqa: ANN401
     ) -> list[float]:
@@ -76,6 +76,6 @@ def _shuffled_labels(share: float) -> None:
         wrong = rng.permutation(len(labels))[: round(share * len(labels))]
         shuffled = labels.copy()
         shuffled[wrong] = labels[rng.permutation(wrong)]
-        return original(model, inputs, shuffled, *others)
+        return original(model, run, shuffled, *others)
 
     TransferModel._train = broken  # type: ignore[method-assign, assignment] # noqa: SLF001

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,7 +16,7 @@ from tl_core.resampling import FILTERS
 from tl_core.resize import checked_pixels, resize_batch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -37,8 +38,11 @@ CHUNK = 256
 COMPARED = 8
 #: Numbers per input pixel in the widest layer: VGG's, the widest of common networks.
 WIDEST = 64
-#: What XLA and cuDNN say where memory is short, in errors of other kinds.
-_OUT_OF_MEMORY = ("out of memory", "out_of_memory", "resource_exhausted")
+#: What XLA, cuDNN and a copy to the device say where memory is short, in errors of other kinds.
+_OUT_OF_MEMORY = (
+    *("out of memory", "out_of_memory", "resource_exhausted"),
+    "dst tensor is not initialized",
+)
 
 
 def most_at_once(image_size: int) -> int:
@@ -87,9 +91,9 @@ class DeviceNetwork:
             )
         self._names, self._compiled = device_names, compiled
         # One call after the other is queued on the devices: their memory holds one at a time.
-        self._queue = threading.Lock()
+        self._queue, self._outputs = threading.Lock(), _Outputs(self.device)
         self._functions = network.functions
-        self._plain = _Replicas(network.functions, device_names, self._queue)
+        self._plain = self._replicas(network.functions)
         self._resizing: dict[tuple[int, int, str], Run | None] = {}
 
     @property
@@ -112,6 +116,18 @@ class DeviceNetwork:
             self._resizing[key] = self._resizing_run(*key)
         return self._resizing[key]
 
+    @contextmanager
+    def keeping_outputs(self) -> Iterator[None]:
+        """Leave outputs of calls on ``device``; see ``KeepsOutputs``."""
+        self._outputs.stay = True
+        try:
+            yield
+        finally:
+            self._outputs.stay = False
+
+    def _replicas(self, functions: Sequence[Loaded]) -> _Replicas:
+        return _Replicas(functions, self._names, self._queue, self._outputs)
+
     def _resizing_run(self, height: int, width: int, method: str) -> Run | None:
         shape, size = (height, width), self.image_size
         functions: list[Loaded] = []
@@ -128,7 +144,7 @@ class DeviceNetwork:
                 )
                 return None
             functions.append(_graph(_chain(alone, run), name, shape, compiled=self._compiled))
-        replicas = _Replicas(functions, self._names, self._queue)
+        replicas = self._replicas(functions)
         return lambda images: self._run(replicas, checked_pixels(images, 4))
 
     def _run(self, replicas: _Replicas, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -143,14 +159,14 @@ class DeviceNetwork:
             try:
                 outputs.append(replicas(part, count))
             except tf.errors.OpError as error:
-                if not _is_out_of_memory(error):
+                if not is_out_of_memory(error):
                     raise
                 self._halve(count)
             else:
                 done += len(part)
         if not outputs:
             return np.empty((0, self.output_size), np.float32)
-        return _joined(outputs)
+        return self._outputs.joined(outputs)
 
     def _halve(self, count: int) -> None:
         """Take half of so many images from now on, unless another thread did."""
@@ -174,9 +190,14 @@ class _Replicas:
     """A graph on each device, for images of one size."""
 
     def __init__(
-        self, functions: Sequence[Loaded], device_names: tuple[str, ...], queue: threading.Lock
+        self,
+        functions: Sequence[Loaded],
+        device_names: tuple[str, ...],
+        queue: threading.Lock,
+        outputs: _Outputs,
     ) -> None:
         self._functions, self._names, self._queue = functions, device_names, queue
+        self._outputs = outputs
         self._counts: set[int] = set()
 
     def filled_to(self, images: int, most: int) -> int:
@@ -201,7 +222,27 @@ class _Replicas:
                 with tf.device(name):  # else XLA runs it on the first device
                     outputs.append(function(images))
             self._counts.add(count)
-        return _joined([output.numpy() for output in outputs])[: len(pixels)]
+        return self._outputs.joined(outputs)[: len(pixels)]
+
+
+class _Outputs:
+    """Where outputs are when a call returns: on the host, or still on a device."""
+
+    def __init__(self, device: str) -> None:
+        self._device, self.stay = device, False
+
+    def joined(self, parts: Sequence[Tensor]) -> NDArray[np.float32]:
+        """The rows of all parts, without a copy where there is one; a tensor where they stay."""
+        import tensorflow as tf
+
+        if not self.stay:
+            arrays = [np.asarray(part) for part in parts]
+            return arrays[0] if len(arrays) == 1 else np.concatenate(arrays)
+        with tf.device(self._device):
+            rows = parts[0] if len(parts) == 1 else tf.concat(parts, axis=0)
+            rows[:1, :1].numpy()  # waits until they are there
+        kept: NDArray[np.float32] = rows
+        return kept
 
 
 def _graph(step: Step, device: str, shape: tuple[int, int], *, compiled: bool) -> Loaded:
@@ -233,7 +274,8 @@ def _is_exact(resize: Step, device: str, shape: tuple[int, int], size: int, meth
     return np.array_equal(pixels, resize_batch(images, size, method))
 
 
-def _is_out_of_memory(error: Exception) -> bool:
+def is_out_of_memory(error: Exception) -> bool:
+    """Whether TensorFlow says by an error that a device has no memory for something."""
     import tensorflow as tf
 
     if isinstance(error, tf.errors.ResourceExhaustedError):
@@ -247,8 +289,3 @@ def _filled(pixels: NDArray[np.uint8], count: int) -> NDArray[np.uint8]:
     if not missing:
         return pixels
     return np.concatenate([pixels, np.zeros((missing, *pixels.shape[1:]), np.uint8)])
-
-
-def _joined(parts: list[NDArray[np.float32]]) -> NDArray[np.float32]:
-    """Their rows, without a copy where there is one part."""
-    return parts[0] if len(parts) == 1 else np.concatenate(parts)

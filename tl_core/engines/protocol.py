@@ -9,6 +9,7 @@ from tl_core.resize import checked_pixels
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from contextlib import AbstractContextManager
 
     import numpy as np
     from numpy.typing import NDArray
@@ -69,6 +70,17 @@ class ChunkedNetwork(Network, Protocol):
         The devices resize them to the input's size, by ``method``, one of ``RESIZE_METHODS``, with
         Pillow's pixels. None where they can't, or where images are larger than the input: then
         ``resize_batch`` must.
+        """
+
+
+@runtime_checkable
+class KeepsOutputs(Network, Protocol):
+    """A network that can leave its outputs where it computes them."""
+
+    def keeping_outputs(self) -> AbstractContextManager[None]:
+        """Until the context is left, calls give tensors on ``device`` in place of arrays.
+
+        Calls still wait until they are done. All calls meanwhile do so, whoever makes them.
         """
 
 

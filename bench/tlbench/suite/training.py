@@ -173,7 +173,7 @@ def _fit(
     convergence = None
     if job.epochs is None:
         say(f"extracting features of {len(images):,} images")
-        features = model.extractor.extract(images, batch_size=size)
+        features = model.extractor.extract_to_device(images, batch_size=size)
         say("training until held-out images gain no more")
         convergence = model.fit_to_convergence(features, labels, batch_size=size)
         losses = list(convergence.losses)
