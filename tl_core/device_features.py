@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 #: Features that stay on a device while others are extracted there: they take room from chunks. More
-#: are copied to the host and back, in about a hundredth of the time that extracting them takes.
+#: are copied to the host and back, which is little beside extracting them.
 MOST_KEPT_BYTES = 2**30
 
 

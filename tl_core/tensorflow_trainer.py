@@ -1,7 +1,8 @@
 """Training in TensorFlow: a head whose network TensorFlow runs, and fine-tuning.
 
 NumPy trains a head to the same accuracies, several times as fast (``head.ArrayTrainer``). If
-TensorFlow runs the network, it also trains the head, as the tutorial does.
+TensorFlow runs the network on the CPU, it also trains the head, as the tutorial does. For GPUs, see
+``device_trainer``.
 """
 
 from __future__ import annotations

@@ -186,7 +186,7 @@ def no_memory(kind):
 
     return {
         "operation": tf.errors.ResourceExhaustedError(None, None, "OOM when allocating"),
-        # What TensorFlow 2.21 says of a copy to a GPU without room.
+        # As TensorFlow says it of a copy to a GPU that has no room.
         "copy": tf.errors.InternalError(
             None,
             None,
