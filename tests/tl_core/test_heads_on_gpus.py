@@ -182,3 +182,31 @@ def test_features_of_a_gpu_are_checked_as_others_are(extractors, patches):
     features = DeviceFeatures(np.zeros((96, 7), np.float32), "CPU:0")
     with pytest.raises(DataError, match=r"shape \(96, 7\): expected float32 \(n, 2048\)"):
         model.fit_features(features, patches.train.labels)
+
+
+@pytest.mark.gpu
+def test_a_real_gpu_trains_the_cpus_head(tiny_model):
+    """On the same features; its products may be in TF32."""
+    import tensorflow as tf
+
+    if not tf.config.list_physical_devices("GPU"):
+        pytest.skip("this machine has no GPU that TensorFlow can use")
+    code = f"""
+import json, numpy as np
+from tl_core import FeatureExtractor, TransferModel, load_data
+from tl_core.head import LEARNING_RATE, ArrayTrainer
+from tl_core.training import rows_of, train
+data = load_data("photo-patches").head(100, 10)
+extractor = FeatureExtractor({tiny_model!r}, device="gpu:0", chunk=32)
+model = TransferModel(extractor, data.class_names)
+twin = TransferModel(extractor, data.class_names).head
+features = extractor.extract_to_device(data.train.images)
+losses = model.fit_features(features, data.train.labels, epochs=3)
+trainer = ArrayTrainer(twin, learning_rate=LEARNING_RATE)
+others = train(trainer, rows_of(np.asarray(features), 32), data.train.labels, 3, 0)
+print(json.dumps([
+    features.is_resident, bool(np.allclose(losses, others, rtol=0.01)),
+    float(np.abs(model.head.kernel - twin.kernel).mean()) < 1e-4,
+]))
+"""
+    assert run_fresh(code) == [True, True, True]
