@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from tlbench.runs.row import Row
 
-Bound = Literal["arithmetic", "memory bandwidth", "other work"]
-#: From this share of the roof on it is the roof that bounds a row. Below, most of the time is not
-#: the network's at all.
+Bound = Literal["arithmetic", "memory bandwidth", "overheads"]
+#: From this share of the roof on it is the roof that bounds a row. Below, overheads take most of the
+#: time: launches, copies, resizing, Python, layers that aren't fused, kernels far from the peak.
 NEAR = 0.5
 
 
@@ -51,9 +51,9 @@ class Roofline:
 
     @property
     def bound(self) -> Bound:
-        """What takes most of the row's time; other work is launches, copies, resizing, Python."""
+        """What takes most of the row's time."""
         if self.share < NEAR:
-            return "other work"
+            return "overheads"
         return "memory bandwidth" if self.intensity < self.ridge else "arithmetic"
 
 

@@ -197,14 +197,16 @@ def _moved(op: Operation, computed: set[Operation]) -> tuple[int | None, int]:
 
     Weights are what it reads from operations that aren't ``computed`` from the image.
     """
+
+    def numbers(tensors: Iterable[Tensor]) -> int:
+        return sum(math.prod(_dims(each)) for each in tensors)
+
     read = [each for each in op.inputs if each.dtype.is_floating]
     try:
-        sizes = {id(each): math.prod(_dims(each)) for each in (*read, *op.outputs)}
+        values = numbers(each for each in read if each.op in computed) + numbers(op.outputs)
+        return values, numbers(each for each in read if each.op not in computed)
     except _OpenShapeError:
         return None, 0
-    weights = [each for each in read if each.op not in computed]
-    values = [*(each for each in read if each.op in computed), *op.outputs]
-    return sum(sizes[id(each)] for each in values), sum(sizes[id(each)] for each in weights)
 
 
 def _calls_heavy(node: Message, bodies: dict[str, Message]) -> bool:

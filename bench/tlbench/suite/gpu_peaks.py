@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from tl_core.devices import select_devices
 from tlbench.machine.gpu_probes import GpuProbe
-from tlbench.machine.probe_tensorflow_gpu import TYPES, bandwidth, matmul, multiplied_in, probe_gpu
+from tlbench.machine.probe_tensorflow_gpu import bandwidth, matmul, multiplied_in, probe_gpu
 from tlbench.machine.probes import PATIENCE_S, ProbeError, in_process
 
 
@@ -41,11 +41,12 @@ def gpu_peaks(spec: str, precision: str) -> Peaks:
     The matrix multiply is in what a network of this precision is computed in.
     """
     names = select_devices(spec).names
-    moved = [bandwidth(name).best for name in names]
     computed = multiplied_in(precision, names[0])
-    if computed not in TYPES:
-        return Peaks(bandwidth_gb_per_s=sum(moved))
-    return Peaks(sum(matmul(name, computed).best for name in names), computed, sum(moved))
+    return Peaks(
+        sum(matmul(name, computed).best for name in names),
+        computed,
+        sum(bandwidth(name).best for name in names),
+    )
 
 
 def probe_gpus(count: int) -> tuple[GpuProbe, ...]:

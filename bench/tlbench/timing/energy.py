@@ -3,7 +3,7 @@
 CPUs: RAPL's counters, which are Intel's name for what AMD has too; most systems let only the
 superuser read them, and virtual machines have none. GPUs: NVML's counter.
 
-A machine that does nothing draws power too, a large GPU some 70 to 120 W: what it draws before a
+A machine that does nothing draws power too, a large GPU many tens of watts: what it draws before a
 job is measured, so that it can be subtracted from what it used during the job.
 """
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 #: What counters say, in joules.
 _Joules: TypeAlias = "Sequence[float | None]"
-#: Seconds over which the idle power is measured: ten updates of NVML's counter and more.
+#: Seconds over which the idle power is measured; GPUs renew their counters some ten times in it.
 IDLE_S = 1.0
 
 

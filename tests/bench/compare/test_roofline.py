@@ -23,7 +23,7 @@ def row(**info):
     [
         (300.0, 1e6, 300, 0.75, "arithmetic"),
         (100.0, 2e6, 50, 0.5, "memory bandwidth"),
-        (100.0, 1e6, 100, 0.25, "other work"),
+        (100.0, 1e6, 100, 0.25, "overheads"),
         (90.0, 3e6, 30, 0.75, "memory bandwidth"),
         (200.0, 2e6, 100, 0.5, "arithmetic"),
     ],

@@ -545,7 +545,7 @@ def test_the_roofline_says_what_bounds_a_row(on_gpus, tmp_path):
     assert {row[1] for row in chart.rows} == {"extract", "evaluate"}
     shown = {row[0].split()[0]: row[2:] for row in chart.rows if row[1] == "extract"}
     assert shown == {
-        "fast": ("200.0", "15,000", "400,000", "4%", "400,000", "tf32", "3,000", "other work"),
+        "fast": ("200.0", "15,000", "400,000", "4%", "400,000", "tf32", "3,000", "overheads"),
         "slow": ("200.0", "15,000", "20,000", "75%", "400,000", "tf32", "100", "memory bandwidth"),
     }
     (panel,) = chart.draw().axes

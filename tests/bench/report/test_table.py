@@ -77,7 +77,7 @@ def test_a_gpus_row_says_what_bounds_it():
     assert told == (
         "pipeline (recompute): 6,000 GFLOP/s, 2 % of the machine's matrix-multiply peak of 400,000 "
         "in tf32 pipeline (recompute): 30 MB per image, 1 % of the memory bandwidth of 3,000 GB/s; "
-        "bound by other work, 2 % of the roof"
+        "bound by overheads, 2 % of the roof"
     )
 
 

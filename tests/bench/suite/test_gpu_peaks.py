@@ -23,7 +23,7 @@ def two_gpus(monkeypatch):
         monkeypatch.setattr(
             module, "select_devices", lambda spec: Devices(spec, ("GPU:0", "GPU:1"))
         )
-        monkeypatch.setattr(module, "multiplied_in", lambda own, device: precision or own)
+        monkeypatch.setattr(module, "multiplied_in", lambda own, device: precision)
         monkeypatch.setattr(module, "bandwidth", lambda device: rate(device, 3000.0))
         speeds = {"tf32": 400_000.0, "bf16": 800_000.0}
         monkeypatch.setattr(module, "matmul", lambda device, each: rate(device, speeds[each]))
@@ -35,8 +35,7 @@ def two_gpus(monkeypatch):
     ("own", "computed", "peaks"),
     [
         ("fp32", "tf32", (600_000.0, "tf32", 4500.0)),
-        ("bf16", None, (1_200_000.0, "bf16", 4500.0)),
-        ("int8", None, (None, None, 4500.0)),
+        ("bf16", "bf16", (1_200_000.0, "bf16", 4500.0)),
     ],
 )
 def test_peaks_of_several_gpus_are_added(two_gpus, own, computed, peaks):
@@ -94,3 +93,14 @@ def test_clocks_of_gpus_matter_to_jobs_on_gpus_only(device, watched):
     assert (instruments.throttling is not None) == watched
     assert instruments.meter
     assert instruments.energy
+
+
+@pytest.mark.parametrize("takes_turns", [False, True], ids=["alone", "in a gate, without meters"])
+def test_idle_power_is_measured_before_anything_is_loaded(monkeypatch, takes_turns):
+    steps = []
+    for name in ("open_data", "check_data", "load_workload"):
+        monkeypatch.setattr(conftest, name, lambda *_, name=name, **__: steps.append(name))
+    energy = SimpleNamespace(measure_idle=lambda: steps.append("idle"))
+    suite = SimpleNamespace(workload=None, takes_turns=takes_turns, download=False, say=print)
+    conftest.workload._get_wrapped_function()(suite, SimpleNamespace(energy=energy))
+    assert steps == ["idle"] * (not takes_turns) + ["open_data", "check_data", "load_workload"]

@@ -46,8 +46,8 @@ def rooflines(section: Section, number: int) -> Chart | None:
         "arithmetic per byte that the network moves in the GPU's memory. The line is the most that "
         "is possible there: memory bandwidth where it rises, the fastest matrix multiply where it "
         "is flat, both measured in the same minutes. Below half of its line, a row is bound by "
-        "other work: launches, copies, resizing, Python. The data table has every benchmark that "
-        "runs the network.",
+        "overheads: launches, copies, resizing, Python, layers that are not fused. The data table "
+        "has every benchmark that runs the network.",
         headings=(
             *("entry", "benchmark", "FLOP/byte", "GFLOP/s", "roof", "share", "peak", "precision"),
             *("GB/s at most", "bound by"),
