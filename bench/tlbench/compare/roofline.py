@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from tlbench.runs.row import Row
 
 Bound = Literal["arithmetic", "memory bandwidth", "overheads"]
-#: From this share of the roof on it is the roof that bounds a row. Below, overheads take most of the
-#: time: launches, copies, resizing, Python, layers that aren't fused, kernels far from the peak.
+#: From this share of the roof on it is the roof that bounds a row. Below, overheads take most of
+#: the time: launches, copies, resizing, Python, layers that aren't fused, or slow kernels.
 NEAR = 0.5
 
 
