@@ -12,6 +12,7 @@ from tlbench.cli.command_line import Failure
 from tlbench.cli.options import json_option
 from tlbench.machine.fact_format import facts_lines
 from tlbench.machine.fingerprint import fingerprint
+from tlbench.machine.gpu_probes import gpu_probes_json
 from tlbench.machine.naming import machine_name
 from tlbench.machine.probes import ProbeError, peak, probes_json, run_probes
 from tlbench.machine.state import momentary_state
@@ -20,6 +21,7 @@ from tlbench.report.text import rendered
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from tlbench.machine.gpu_probes import GpuProbe
     from tlbench.machine.probes import Probe
 
 
@@ -40,12 +42,34 @@ def machine(*, as_json: bool, no_probes: bool) -> None:
         probes = [] if no_probes else run_probes()
     except ProbeError as error:
         raise Failure(str(error), 1) from error
-    if as_json:
-        whole = {"fingerprint": facts, "state": state, "probes": probes_json(probes)}
-        click.echo(json.dumps(whole, indent=1))
-    elif probes:
+    if not as_json and probes:
         _show(probe_table(probes))
         click.echo("\n".join(peak_lines(probes)))
+    of_gpus = () if no_probes else _probes_of_gpus(len(facts["gpus"] or ()))
+    if as_json:
+        whole = {
+            "fingerprint": facts,
+            "state": state,
+            "probes": probes_json(probes),
+            "gpu_probes": gpu_probes_json(of_gpus),
+        }
+        click.echo(json.dumps(whole, indent=1))
+    elif of_gpus:
+        click.echo()
+        _show(gpu_table(of_gpus))
+
+
+def _probes_of_gpus(count: int) -> tuple[GpuProbe, ...]:
+    """All probes of GPUs; where they can't be used, why, on stderr."""
+    if not count:
+        return ()
+    from tlbench.suite.gpu_peaks import probe_gpus
+
+    try:
+        return probe_gpus(count)
+    except ProbeError as error:
+        click.echo(f"GPUs were not measured: {error}", err=True)
+        return ()
 
 
 def facts_table(title: str, facts: Mapping[str, Any]) -> Table:
@@ -65,6 +89,18 @@ def probe_table(probes: Sequence[Probe]) -> Table:
         figures = (f"{probe.best:,.1f}", f"{probe.median:,.1f}", probe.unit, str(probe.n))
         busy = f"{probe.cpus_busy:.1f}"
         table.add_row(probe.kind, probe.by, str(probe.threads), *figures, busy)
+    return table
+
+
+def gpu_table(probes: Sequence[GpuProbe]) -> Table:
+    """A row for each probe of a GPU."""
+    table = _table("GPU", "probe", "precision", "best", "median", "", "n", "throttled")
+    for column in table.columns[3:7]:
+        column.justify, column.no_wrap = "right", True
+    for probe in probes:
+        figures = (f"{probe.best:,.0f}", f"{probe.median:,.0f}", probe.unit, str(probe.n))
+        throttled = "unknown" if probe.throttled is None else "; ".join(probe.throttled) or "no"
+        table.add_row(probe.device, probe.kind, probe.precision or "-", *figures, throttled)
     return table
 
 

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 #: Accuracies differ where chance alone makes them differ as much with at most this probability.
 ACCURACY_ALPHA = 0.01
 #: Timing qualities that make a time unreliable.
-UNRELIABLE = ("noisy", "drifting", "cold", "unsynchronised")
+UNRELIABLE = ("noisy", "drifting", "throttled", "cold", "unsynchronised")
 
 
 @dataclass(frozen=True)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from statistics import median
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from tlbench.machine.disturbances import disturbances
 
 if TYPE_CHECKING:
     from tlbench.runs.collect import Run
-    from tlbench.runs.row import Row
+    from tlbench.runs.row import Round, Row
 
 #: Parts of the job, each with the benchmark and the number of images that give its time.
 PARTS = (
@@ -23,12 +23,15 @@ PARTS = (
 
 @dataclass(frozen=True)
 class TimedRound:
-    """A round, timed or of the warm-up, and what disturbed it in words.
+    """A round, and what disturbed it in words.
 
-    ``relative`` is its duration as a multiple of the median of the timed rounds.
+    Attributes:
+        kind: Only ``timed`` rounds count; ``throttled`` ones would, had nothing held a GPU's clock
+            down.
+        relative: Its duration as a multiple of the median of the timed rounds.
     """
 
-    timed: bool
+    kind: Literal["timed", "warm-up", "throttled"]
     seconds: float
     relative: float
     disturbances: tuple[str, ...]
@@ -42,13 +45,19 @@ def rounds_of(row: Row) -> tuple[TimedRound, ...]:
     middle = median(timed)
     return tuple(
         TimedRound(
-            each.timed,
+            "timed" if each.timed else "throttled" if each.throttled else "warm-up",
             each.seconds,
             each.seconds / middle,
-            tuple(disturbances(each.noise)) if each.noise else (),
+            _disturbances(each),
         )
         for each in row.rounds or ()
     )
+
+
+def _disturbances(each: Round) -> tuple[str, ...]:
+    """What disturbed a round, with what held a GPU's clock down, once."""
+    others = disturbances(each.noise) if each.noise else ()
+    return tuple(dict.fromkeys((*(each.throttled or ()), *others)))
 
 
 @dataclass(frozen=True)

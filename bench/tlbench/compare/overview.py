@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from tlbench.compare.comparison import compared
 from tlbench.compare.entries import FROM_FILES, by_job
 from tlbench.compare.history import histories
 from tlbench.compare.latest import breakdown, rounds_of
 from tlbench.compare.prices import NO_PRICES
+from tlbench.compare.roofline import roofline
 from tlbench.stats.frontier import on_frontier
 from tlbench.stats.proportions import wilson
 from tlbench.stats.ratios import ratio
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from tlbench.compare.comparison import Cell, Comparison
     from tlbench.compare.entries import Entry
@@ -24,9 +25,11 @@ if TYPE_CHECKING:
     from tlbench.compare.latest import Breakdown, TimedRound
     from tlbench.compare.prices import Prices
     from tlbench.compare.reference import Headline
+    from tlbench.compare.roofline import Roofline
     from tlbench.runs.collect import Run
-    from tlbench.runs.row import Sample
+    from tlbench.runs.row import Row, Sample
 
+Fact = TypeVar("Fact")
 #: Entries with so many runs have a history, and so many entries of a job are searched for changes.
 LEAST_RUNS, MOST_HISTORIES = 3, 6
 #: Benchmarks from raw images to test accuracy.
@@ -68,6 +71,7 @@ class Section:
         histories: Of entries with several runs.
         more_histories: How many entries with several runs are not among these.
         rounds: Of the latest runs, by benchmark and position of the entry.
+        rooflines: Of the latest runs' rows that have one, as ``rounds``.
         breakdowns: Where the time of the whole job goes, by position of the entry.
         pareto: Accuracies and throughputs of all jobs on the same test images, in the first of
             their sections; else empty.
@@ -79,6 +83,7 @@ class Section:
     histories: tuple[History, ...]
     more_histories: int
     rounds: dict[str, dict[int, tuple[TimedRound, ...]]]
+    rooflines: dict[str, dict[int, Roofline]]
     breakdowns: dict[int, Breakdown]
     pareto: tuple[Point, ...]
 
@@ -131,7 +136,8 @@ def _section(comparison: Comparison, others: Sequence[Comparison]) -> Section:
         tuple(_samples(comparison)),
         tuple(histories(searched)),
         len(several) - len(searched),
-        _rounds(comparison),
+        _of_latest(comparison, rounds_of),
+        _of_latest(comparison, roofline),
         {
             position: parts
             for position, entry in enumerate(comparison.entries)
@@ -162,16 +168,19 @@ def _seconds(entry: Entry) -> float:
     return math.inf if entry.job_seconds is None else entry.job_seconds
 
 
-def _rounds(comparison: Comparison) -> dict[str, dict[int, tuple[TimedRound, ...]]]:
+def _of_latest(
+    comparison: Comparison, fact: Callable[[Row], Fact | None]
+) -> dict[str, dict[int, Fact]]:
+    """What latest runs' rows have of something, by benchmark and position; no empty ones."""
     by_benchmark = {
         name: {
-            position: rounds
+            position: found
             for position, cell in enumerate(cells)
-            if cell is not None and (rounds := rounds_of(cell.last))
+            if cell is not None and (found := fact(cell.last))
         }
         for name, cells in comparison.cells.items()
     }
-    return {name: rounds for name, rounds in by_benchmark.items() if rounds}
+    return {name: several for name, several in by_benchmark.items() if several}
 
 
 def _samples(comparison: Comparison) -> Iterable[Samples]:

@@ -28,10 +28,14 @@ class WeakPeak(NamedTuple):
 def weak_peaks(entries: Sequence[Entry]) -> dict[int, WeakPeak]:
     """By position, entries whose machine was slower in the latest run than in another one.
 
-    The best peak is of all runs on the same machine with the same device and as many threads.
+    The best peak is of all runs on the same machine with the same device and as many threads, in
+    the same precision.
     """
     own = [_peak(entry.last) for entry in entries]
-    tops = [max(map(_peak, entry.runs)) for entry in entries]
+    tops = [
+        max(_peak(run) for run in entry.runs if _precision(run) == _precision(entry.last))
+        for entry in entries
+    ]
     best = [
         max(top for other, top in zip(entries, tops, strict=True) if _alike(entry, other))
         for entry in entries
@@ -41,13 +45,20 @@ def weak_peaks(entries: Sequence[Entry]) -> dict[int, WeakPeak]:
 
 
 def _alike(entry: Entry, other: Entry) -> bool:
-    """Whether two entries had the same machine, device and number of threads."""
+    """Whether two entries had the same machine, device, threads, and precision of the peak."""
+    if _precision(entry.last) != _precision(other.last):
+        return False
     same_setup = all(
         one == another
         for name, one, another in zip(SETUP, entry.setup, other.setup, strict=True)
         if name != "engine"
     )
     return same_setup and same_machine(entry, other)
+
+
+def _precision(run: Run) -> str:
+    """Of the run's peak; files that don't say have peaks in single precision."""
+    return next((row.peak_precision for row in run.rows if row.peak_precision), "fp32")
 
 
 def _peak(run: Run) -> float:

@@ -85,18 +85,50 @@ GPU_THRESHOLDS: tuple[Threshold[GpuNoise], ...] = (
     Threshold(lambda gpu: _fall(gpu.clock_change), 0.05, "its clock fell by {:.0%}"),
     Threshold(lambda gpu: gpu.thermal_s, 0, "heat held its clock down for {:.2g} s"),
 )
-#: What GPUs do under any full load, and no disturbance.
+#: What GPUs do under any full load, and no disturbance: it makes other rounds, not disturbed ones.
 USUAL = "power limit"
+#: A clock that was held down for a larger share of an interval made it slower.
+THROTTLED = 0.01
 
 
 def disturbances(sample: NoiseSample) -> tuple[str, ...]:
     """What disturbed, as far as it is known, such as ``others used 23 % of the CPUs``."""
     texts = _beyond(THRESHOLDS, sample)
     for number, gpu in enumerate(sample.gpus):
-        held = ", ".join(reason for reason in gpu.throttle or () if reason != USUAL)
-        of_gpu = _beyond(GPU_THRESHOLDS, gpu) + ([f"clock held down by {held}"] if held else [])
-        texts += [f"GPU {number}: {text}" for text in of_gpu]
+        held = [reason for reason in gpu.throttle or () if reason != USUAL]
+        texts += [f"GPU {number}: {text}" for text in _beyond(GPU_THRESHOLDS, gpu)]
+        texts += [_held_down(number, held)] * bool(held)
     return tuple(texts)
+
+
+def throttling(sample: NoiseSample) -> tuple[str, ...] | None:
+    """What held GPUs' clocks down, such as ``GPU 0: clock held down by power limit``.
+
+    Both heat and power count; empty where neither did, None where no GPU says. NVML's reasons are
+    those before and right after the interval, its seconds those within it.
+    """
+    if all(_is_silent(gpu) for gpu in sample.gpus):
+        return None
+    held = [_reasons(gpu, sample.wall_s) for gpu in sample.gpus]
+    return tuple(_held_down(number, reasons) for number, reasons in enumerate(held) if reasons)
+
+
+def _is_silent(gpu: GpuNoise) -> bool:
+    """Whether a GPU reports nothing of its clock."""
+    return (gpu.throttle, gpu.thermal_s, gpu.power_capped_s) == (None, None, None)
+
+
+def _reasons(gpu: GpuNoise, wall_s: float) -> list[str]:
+    reasons = list(gpu.throttle or ())
+    for kind, seconds in ((USUAL, gpu.power_capped_s), ("heat", gpu.thermal_s)):
+        is_named = any(reason.startswith(kind) for reason in reasons)
+        if not is_named and (seconds or 0.0) > THROTTLED * wall_s:
+            reasons.append(kind)
+    return reasons
+
+
+def _held_down(number: int, reasons: Iterable[str]) -> str:
+    return f"GPU {number}: clock held down by {', '.join(reasons)}"
 
 
 def _beyond(thresholds: Iterable[Threshold[Noise]], noise: Noise) -> list[str]:

@@ -107,6 +107,10 @@ class GpuReader:
         """Every GPU now; others' use counts from ``since_us`` on, Unix time in microseconds."""
         return tuple(self._read(handle, since_us) for handle in self._handles)
 
+    def energy_j(self) -> tuple[float | None, ...]:
+        """Joules of every GPU so far, as ``read`` has them but sooner; None if not counted."""
+        return tuple(_energy_j(self._nvml, handle) for handle in self._handles)
+
     def _read(self, handle: Handle, since_us: int) -> GpuState:
         nvml = self._nvml
 
@@ -114,7 +118,6 @@ class GpuReader:
             return _ask(nvml, getattr(nvml, name), handle, *rest)
 
         power = ask("nvmlDeviceGetPowerUsage")
-        energy = ask("nvmlDeviceGetTotalEnergyConsumption")
         bits = ask("nvmlDeviceGetCurrentClocksThrottleReasons")
         return GpuState(
             clock_mhz=ask("nvmlDeviceGetClockInfo", nvml.NVML_CLOCK_SM),
@@ -125,7 +128,7 @@ class GpuReader:
             else tuple(reason for bit, reason in REASONS.items() if bits & bit),
             thermal_s=self._held(handle, nvml.NVML_PERF_POLICY_THERMAL),
             power_capped_s=self._held(handle, nvml.NVML_PERF_POLICY_POWER),
-            energy_j=None if energy is None else energy / 1e3,
+            energy_j=_energy_j(nvml, handle),
             others=self._others(handle, since_us),
         )
 
@@ -158,6 +161,11 @@ def _handles(nvml: Nvml) -> list[Handle]:
     count = _ask(nvml, nvml.nvmlDeviceGetCount) or 0
     handles = (_ask(nvml, nvml.nvmlDeviceGetHandleByIndex, number) for number in range(count))
     return [handle for handle in handles if handle is not None]
+
+
+def _energy_j(nvml: Nvml, handle: Handle) -> float | None:
+    millijoules = _ask(nvml, nvml.nvmlDeviceGetTotalEnergyConsumption, handle)
+    return None if millijoules is None else millijoules / 1e3
 
 
 def _ask(nvml: Nvml, question: Callable[..., Any], *arguments: object) -> Any:  # noqa: ANN401

@@ -48,6 +48,8 @@ BUSY_ENOUGH = 0.8
 PATIENCE_S = 120
 
 Kind = Literal["matmul", "bandwidth"]
+#: Of rates by kind.
+UNITS: dict[Kind, str] = {"matmul": "GFLOP/s", "bandwidth": "GB/s"}
 
 
 class ProbeError(RuntimeError):
@@ -81,7 +83,7 @@ class Probe:
     @property
     def unit(self) -> str:
         """Of ``best`` and ``median``."""
-        return "GFLOP/s" if self.kind == "matmul" else "GB/s"
+        return UNITS[self.kind]
 
     @property
     def disturbed(self) -> bool:
@@ -130,20 +132,35 @@ def matmul_tensorflow(threads: int) -> Probe | None:
     """
     if find_spec("tensorflow") is None:
         return None
-    command = [sys.executable, "-m", "tlbench.machine.probe_tensorflow", str(threads)]
-    quiet = {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}
-    done = subprocess.run(  # noqa: S603 - our own module
-        command,
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE_S,
-        check=False,
-        env=os.environ | quiet,
+    arguments = ["tlbench.machine.probe_tensorflow", str(threads)]
+    measured = in_process(
+        arguments, "matrix multiply through TensorFlow", CUDA_VISIBLE_DEVICES="-1"
     )
+    return Probe(**measured)
+
+
+def in_process(
+    arguments: Sequence[str], what: str, *, patience_s: float = PATIENCE_S, **environ: str
+) -> Any:  # noqa: ANN401 - JSON
+    """What a module prints as JSON, in its last line, in a process of its own.
+
+    ``what`` it measures is said in the ProbeError that is raised where it fails, with its reason.
+    """
+    try:
+        done = subprocess.run(  # noqa: S603 - our own modules
+            [sys.executable, "-m", *arguments],
+            capture_output=True,
+            text=True,
+            timeout=patience_s,
+            check=False,
+            env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"} | environ,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise ProbeError(f"{what}: no result after {patience_s:.0f} s") from error
     if done.returncode:
         last = (done.stderr.strip().splitlines() or ["no message"])[-1]
-        raise ProbeError(f"matrix multiply through TensorFlow: {last}")
-    return Probe(**json.loads(done.stdout.splitlines()[-1]))
+        raise ProbeError(f"{what}: {last}")
+    return json.loads(done.stdout.splitlines()[-1])
 
 
 def matmul(product: Callable[[int], Callable[[], object]], by: str, threads: int) -> Probe:
@@ -154,7 +171,7 @@ def matmul(product: Callable[[int], Callable[[], object]], by: str, threads: int
     """
     side, work = SIDES[0], product(SIDES[0])
     work()  # starts threads, and touches memory
-    seconds = min(_timed(work) for _ in range(FEWEST))
+    seconds = min(timed(work) for _ in range(FEWEST))
     for larger in SIDES[1:]:
         if seconds * (larger / side) ** 3 <= LONGEST_S:
             work = product(larger)
@@ -188,10 +205,8 @@ def _probe(
     kind: Kind, work: Callable[[], object], amount: int, *, by: str, threads: int, size: int
 ) -> Probe:
     """Repeat work of an amount (operations or bytes) for a second at most."""
-    seconds: list[float] = []
     start, busy = perf_counter(), process_time()
-    while len(seconds) < FEWEST or perf_counter() - start + min(seconds) < BUDGET_S:
-        seconds.append(_timed(work))
+    seconds = repeated_seconds(work)
     cpus_busy = (process_time() - busy) / (perf_counter() - start)
     return Probe(
         kind=kind,
@@ -205,7 +220,17 @@ def _probe(
     )
 
 
-def _timed(work: Callable[[], object]) -> float:
+def repeated_seconds(work: Callable[[], object]) -> list[float]:
+    """Seconds of each repetition of work, for ``BUDGET_S`` together, or ``FEWEST`` times."""
+    seconds: list[float] = []
+    start = perf_counter()
+    while len(seconds) < FEWEST or perf_counter() - start + min(seconds) < BUDGET_S:
+        seconds.append(timed(work))
+    return seconds
+
+
+def timed(work: Callable[[], object]) -> float:
+    """Seconds of one call."""
     start = perf_counter()
     work()
     return perf_counter() - start

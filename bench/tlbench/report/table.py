@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 from rich.text import Text
 
+from tlbench.compare.roofline import roofline
 from tlbench.escapes import printable
 from tlbench.report.text import rendered, sentence
 
@@ -24,8 +25,8 @@ def result_table(benchmarks: Sequence[Benchmark], not_measured: Mapping[str, str
     """Lines of at most 80 characters; ``not_measured`` has reasons by benchmark without a row."""
     rows = [each.row for each in benchmarks]
     lines = lines_of(HEADINGS, map(cells, benchmarks), right=range(1, len(HEADINGS) - 1))
-    texts = dict.fromkeys(text for each in (_peak, _decoding, _costs, _accuracy, _reasons)
-                          for row in rows for text in each(row))  # fmt: skip
+    parts = (_peak, _memory, _decoding, _costs, _accuracy, _throttled, _reasons)
+    texts = dict.fromkeys(text for part in parts for row in rows for text in part(row))
     missing = [f"{name}: not measured: {reason}" for name, reason in not_measured.items()]
     return [*lines, *(line for text in (*texts, *missing) for line in sentence(printable(text)))]
 
@@ -47,13 +48,35 @@ def cells(benchmark: Benchmark) -> tuple[str, ...]:
 
 
 def _peak(row: Row) -> Iterator[str]:
-    """How close the network came to the machine's matrix-multiply peak of the same minutes."""
+    """How close the network came to the device's matrix-multiply peak of the same minutes."""
     if row.gflops_per_s:
-        part, peak = row.peak_fraction, row.peak_gflops_per_s
+        part, peak, kind = row.peak_fraction, row.peak_gflops_per_s, row.peak_precision
         known = ""
         if part:
             known = f", {100 * part:.0f} % of the machine's matrix-multiply peak of {peak:,.0f}"
+            known += f" in {kind}" if kind not in (None, "fp32") else ""
         yield f"{row.label}: {row.gflops_per_s:,.0f} GFLOP/s{known}"
+
+
+def _memory(row: Row) -> Iterator[str]:
+    """How close the network came to the GPU's memory bandwidth, and what bounds it."""
+    limits = roofline(row)
+    if limits and row.bytes_per_image and row.bandwidth_fraction:
+        moved = f"{row.bytes_per_image / 1e6:.3g} MB per image"
+        part = f"{100 * row.bandwidth_fraction:.0f} % of the memory bandwidth of "
+        yield (
+            f"{row.label}: {moved}, {part}{row.bandwidth_gb_per_s:,.0f} GB/s; "
+            f"bound by {limits.bound}, {100 * limits.share:.0f} % of the roof"
+        )
+
+
+def _throttled(row: Row) -> Iterator[str]:
+    """How many rounds don't count since heat or power held a GPU's clock down."""
+    left_out = [each for each in row.rounds or () if each.throttled and not each.timed]
+    if left_out:
+        count = len(left_out) + sum(each.timed for each in row.rounds or ())
+        why = dict.fromkeys(text for each in left_out for text in each.throttled or ())
+        yield f"{row.label}: {len(left_out)} of {count} rounds do not count: {', '.join(why)}"
 
 
 def _decoding(row: Row) -> Iterator[str]:
@@ -65,11 +88,19 @@ def _decoding(row: Row) -> Iterator[str]:
 
 def _costs(row: Row) -> Iterator[str]:
     """Energy per image and cost per million images, where they are known."""
-    parts = [f"{row.joules_per_image:.3g} J per image"] if row.joules_per_image else []
+    parts = [_joules(row)] if row.joules_per_image else []
     if row.cost_per_million_images:
         parts.append(f"{row.cost_per_million_images:.3g} per million images")
     if parts:
         yield f"{row.label}: {', '.join(parts)}"
+
+
+def _joules(row: Row) -> str:
+    """Energy per image, above which idle power, and by whose counters."""
+    text = f"{row.joules_per_image:.3g} J per image"
+    if row.idle_power_w is not None:
+        text += f" above {row.idle_power_w:.0f} W of the idle machine"
+    return f"{text} ({row.energy_source})" if row.energy_source else text
 
 
 def _accuracy(row: Row) -> Iterator[str]:

@@ -63,11 +63,13 @@ class Round(msgspec.Struct, frozen=True):
 
     Attributes:
         order: Its position among all rounds, from 0.
-        timed: False for a warm-up.
+        timed: Whether it counts: false for a warm-up, and for a throttled one beside others.
         started_at: Unix time in seconds.
         unfinished_s: The part of it that passed after the stage had returned.
         noise: What was sampled meanwhile; null where nothing was.
         joules: Energy of the round; null where the machine doesn't count it.
+        throttled: What held a GPU's clock down meanwhile; null where that isn't known.
+        idle_joules: What the idle machine would have used meanwhile; null where that isn't known.
     """
 
     order: Annotated[int, msgspec.Meta(ge=0)]
@@ -77,6 +79,8 @@ class Round(msgspec.Struct, frozen=True):
     unfinished_s: Annotated[float, msgspec.Meta(ge=0)]
     noise: NoiseSample | None
     joules: float | None
+    throttled: tuple[Text, ...] | None = None
+    idle_joules: float | None = None
 
 
 class Sample(msgspec.Struct, frozen=True, kw_only=True):
@@ -118,11 +122,19 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
         spread: Of the timed rounds, relative to the median.
         warmed_up: Whether warm-up converged.
         peak_device_bytes: Largest memory on GPUs.
-        joules_per_image: Energy per image.
+        joules_per_image: Energy per image, without what the idle machine uses where that is known.
         cost_per_million_images: In the currency of ``--price-per-hour``.
         gflops_per_s: Arithmetic of the network per second.
-        peak_gflops_per_s: The machine's fastest matrix multiply in the same minutes.
+        peak_gflops_per_s: The device's fastest matrix multiply in the same minutes.
         peak_fraction: The first as a share of the second.
+        peak_precision: What that matrix multiply computed in: fp32, tf32, bf16 or fp16.
+        bytes_per_image: What the network's layers at least move in the GPU's memory; null on CPUs.
+        bandwidth_gb_per_s: The GPU's memory bandwidth in the same minutes, in 10^9 bytes.
+        bandwidth_fraction: The bytes per second as a share of it.
+        throttled_rounds: Rounds in which heat or power held a GPU's clock down; they don't count
+            unless all are such. Null where that isn't known.
+        idle_power_w: Power before the job, which is subtracted; null where it wasn't measured.
+        energy_source: Whose counters energy is from, such as NVML.
         correct: Which test images were right, a bit for each, as base64; see ``answers``.
         samples: A few images with their predictions; null for a person's own images.
         cosine: Least cosine similarity to the reference engine's features, on real images.
@@ -183,11 +195,24 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     decoder: Text | None = None
     megabytes_per_s: Positive | None = None
     megapixels_per_s: Positive | None = None
+    peak_precision: Text | None = None
+    bytes_per_image: Positive | None = None
+    bandwidth_gb_per_s: Positive | None = None
+    bandwidth_fraction: Positive | None = None
+    throttled_rounds: Annotated[int, msgspec.Meta(ge=0)] | None = None
+    idle_power_w: Annotated[float, msgspec.Meta(ge=0)] | None = None
+    energy_source: Text | None = None
 
     @property
     def label(self) -> str:
         """The benchmark's name: stage and track, such as ``train (cached)``."""
         return f"{self.stage} ({self.track})" if self.track else self.stage
+
+    @property
+    def has_own_peak(self) -> bool:
+        """Whether the peak is of the row's own precision; single precision may be TF32 on GPUs."""
+        own = {"fp32": ("fp32", "tf32")}.get(self.precision, (self.precision,))
+        return (self.peak_precision or "fp32") in own
 
     @property
     def timing(self) -> Label | None:
@@ -203,6 +228,8 @@ OPTIONAL = frozenset(
         *("correct", "samples", "cosine", "top1_agreement", "workers", "chunk", "accuracy_kept"),
         "model_fingerprint",
         *("decoder", "megabytes_per_s", "megapixels_per_s"),
+        *("peak_precision", "bytes_per_image", "bandwidth_gb_per_s", "bandwidth_fraction"),
+        *("throttled_rounds", "idle_power_w", "energy_source"),
     )
 )
 #: Fields that every file of version 2 has, and none of version 1.

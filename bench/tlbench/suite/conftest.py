@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tl_core.errors import TransferLearningError
+from tlbench.machine.disturbances import throttling
 from tlbench.machine.noise import NoiseMeter
 from tlbench.suite.checks import check_data
 from tlbench.suite.costs import run_pilot, stage_costs
@@ -57,9 +58,11 @@ def tlbench_suite(pytestconfig: pytest.Config) -> Suite:
 
 
 @pytest.fixture(scope="session")
-def workload(tlbench_suite: Suite) -> LoadedWorkload:
-    """The run's data and model, loaded once and checked."""
+def workload(tlbench_suite: Suite, instruments: Instruments) -> LoadedWorkload:
+    """The run's data and model, loaded once and checked; idle power is measured before."""
     options = tlbench_suite.workload
+    if instruments.energy and not tlbench_suite.takes_turns:
+        instruments.energy.measure_idle()
     try:
         with library_messages(tlbench_suite.say, logging.WARNING):
             data = open_data(options, download=tlbench_suite.download)
@@ -89,9 +92,13 @@ def schedule(tlbench_suite: Suite, workload: LoadedWorkload) -> Schedule:
 
 
 @pytest.fixture(scope="session")
-def instruments() -> Instruments:
-    """What stands beside the rounds of every stage."""
-    return Instruments(NoiseMeter(), EnergyMeter())
+def instruments(tlbench_suite: Suite) -> Instruments:
+    """What stands beside the rounds of every stage; a job on the CPU has no use for a GPU's clock.
+
+    On several GPUs any of the machine's may be the one that holds a round up.
+    """
+    on_gpus = tlbench_suite.workload.device != "cpu"
+    return Instruments(NoiseMeter(), EnergyMeter(), throttling if on_gpus else None)
 
 
 @pytest.fixture

@@ -44,11 +44,22 @@ _CALL = re.compile(r"(Stateful)?PartitionedCall(_\d+)?$")
 
 @dataclass(frozen=True)
 class LayerCount:
-    """One operation's multiply-adds for one image, its type, and its name in the graph."""
+    """One operation for one image.
+
+    Attributes:
+        name: In the graph.
+        op: Its type.
+        multiply_adds: How many it has.
+        values: Numbers that it reads and writes for each image; None where the graph leaves a shape
+            open.
+        weights: Numbers that it reads once for all images of a call.
+    """
 
     name: str
     op: str
     multiply_adds: int
+    values: int | None
+    weights: int
 
 
 @dataclass(frozen=True)
@@ -167,18 +178,35 @@ def _reachable(
 
 
 def _counted(operations: list[Operation], bodies: dict[str, Message]) -> MultiplyAdds:
-    layers, uncounted = [], set()
+    layers, uncounted, computed = [], set(), set(operations)
     for op in operations:
         try:
             count = _COUNTERS[op.type](op) if op.type in _COUNTERS else None
         except _OpenShapeError:
             count = None
         if count:
-            layers.append(LayerCount(_short(op.name), op.type, count))
+            layers.append(LayerCount(_short(op.name), op.type, count, *_moved(op, computed)))
         elif count is None and (_HEAVY.search(op.type) or _calls_heavy(op.node_def, bodies)):
             uncounted.add(op.type)
     total = sum(layer.multiply_adds for layer in layers)
     return MultiplyAdds(total, tuple(layers), tuple(sorted(uncounted)))
+
+
+def _moved(op: Operation, computed: set[Operation]) -> tuple[int | None, int]:
+    """Numbers that an operation reads and writes for each image, and those that are weights.
+
+    Weights are what it reads from operations that aren't ``computed`` from the image.
+    """
+
+    def numbers(tensors: Iterable[Tensor]) -> int:
+        return sum(math.prod(_dims(each)) for each in tensors)
+
+    read = [each for each in op.inputs if each.dtype.is_floating]
+    try:
+        values = numbers(each for each in read if each.op in computed) + numbers(op.outputs)
+        return values, numbers(each for each in read if each.op not in computed)
+    except _OpenShapeError:
+        return None, 0
 
 
 def _calls_heavy(node: Message, bodies: dict[str, Message]) -> bool:

@@ -18,7 +18,9 @@ from tlbench.machine.probe_tensorflow import product
 from tlbench.machine.probes import Probe, matmul, matmul_numpy, peak
 from tlbench.suite.floors import SEEDS
 from tlbench.suite.flops import multiply_adds
+from tlbench.suite.gpu_peaks import NO_PEAKS, Peaks, gpu_peaks
 from tlbench.suite.precision import PrecisionAccuracy, precision_accuracy
+from tlbench.suite.traffic import Traffic, traffic_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -44,7 +46,8 @@ class LoadedWorkload:
         first_call_s: Seconds of the first call, of as many images as later ones; it traces the
             graph.
         multiply_adds: Of the extractor for one image; None where its graph can't be counted.
-        peak_gflops_per_s: This machine's float32 matrix multiply, measured now; None on a GPU.
+        traffic: What it moves in memory; None where its graph can't be counted.
+        peaks: What the device can do at most, measured now.
     """
 
     options: Workload
@@ -53,7 +56,8 @@ class LoadedWorkload:
     load_s: float
     first_call_s: float
     multiply_adds: int | None = None
-    peak_gflops_per_s: float | None = None
+    traffic: Traffic | None = None
+    peaks: Peaks = NO_PEAKS
     _parts: dict[int, NDArray[np.float32]] = field(default_factory=dict)
     _test_features: NDArray[np.float32] | None = None
 
@@ -146,7 +150,7 @@ def open_data(workload: Workload, *, download: bool = False) -> DataSet:
 def load_workload(workload: Workload, data: DataSet, *, probe: bool = True) -> LoadedWorkload:
     """Load the model and run it for the first time.
 
-    ``probe`` says whether to measure the machine's peak, which takes a second or two.
+    ``probe`` says whether to measure the device's peaks, which takes a second or two for each.
     """
     from tl_core.extractor import FeatureExtractor
 
@@ -158,7 +162,7 @@ def load_workload(workload: Workload, data: DataSet, *, probe: bool = True) -> L
     first = data.train.images.head(call_size(extractor.network, workload.batch_size))
     extractor.extract(first, batch_size=workload.batch_size)
     called = perf_counter()
-    best = peak_here(threads) if probe and workload.device == "cpu" else None
+    peaks = measured_peaks(workload, threads) if probe else NO_PEAKS
     # Counted in the model's own graph, whatever an engine made of it.
     counted = multiply_adds(extractor.module, extractor.image_size)
     return LoadedWorkload(
@@ -169,8 +173,17 @@ def load_workload(workload: Workload, data: DataSet, *, probe: bool = True) -> L
         first_call_s=called - loaded,
         # Part of a network is no figure for the whole.
         multiply_adds=None if counted.uncounted else counted.total,
-        peak_gflops_per_s=best.best if best else None,
+        traffic=traffic_of(counted),
+        peaks=peaks,
     )
+
+
+def measured_peaks(workload: Workload, threads: int) -> Peaks:
+    """What the workload's device can do at most: float32 on the CPU, its own precision on GPUs."""
+    if workload.device != "cpu":
+        return gpu_peaks(workload.device, workload.precision)
+    best = peak_here(threads)
+    return Peaks(best.best, "fp32") if best else NO_PEAKS
 
 
 def peak_here(threads: int) -> Probe | None:

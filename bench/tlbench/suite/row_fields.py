@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from tlbench.suite.picture_files import Decoding
     from tlbench.suite.precision import PrecisionAccuracy
     from tlbench.suite.recipes import Recipe
+    from tlbench.timing import rounds as timing_rounds
     from tlbench.timing.rounds import Measurement
 
 
@@ -66,7 +67,8 @@ def fill_row(
         **_job(workload, ran, recipe),
         **_engine(ran, None if opened else workload.precision_accuracy),
         **_costs(workload, measurement),
-        **_hardware(workload, measurement, stage, track),
+        **_energy(measurement),
+        **_hardware(workload, measurement, ran, runs_network=_runs_network(stage, track)),
         **_decoding(measurement, decoding),
         **_timing(measurement),
     )
@@ -117,8 +119,7 @@ def _engine(ran: Opened, accuracy: PrecisionAccuracy | None) -> dict[str, Any]:
 
 
 def _costs(workload: LoadedWorkload, measurement: Measurement[Any]) -> dict[str, Any]:
-    """Start-up times, memory, and energy and money per image, where they are known."""
-    joules = [each.joules for each in measurement.timed if each.joules is not None]
+    """Start-up times, memory, and money per image, where they are known."""
     price, images = workload.options.price_per_hour, measurement.stage_images
     per_image = median(measurement.seconds) / images
     return {
@@ -126,23 +127,62 @@ def _costs(workload: LoadedWorkload, measurement: Measurement[Any]) -> dict[str,
         "first_call_s": workload.first_call_s,
         "peak_rss_bytes": measurement.peak_rss_bytes,
         "peak_device_bytes": measurement.peak_device_bytes,
-        "joules_per_image": sum(joules) / (images * len(joules)) if joules else None,
         "cost_per_million_images": None if price is None else price / 3600 * per_image * 1e6,
     }
 
 
+def _energy(measurement: Measurement[Any]) -> dict[str, Any]:
+    """Joules per image, above those of the idle machine where these are known."""
+    counted = [each.energy for each in measurement.timed if each.energy and each.energy.source]
+    idle = [each.idle_j for each in counted if each.idle_j is not None]
+    all_idle = len(idle) == len(counted)
+    joules = sum(each.total_j or 0.0 for each in counted) - (sum(idle) if all_idle else 0.0)
+    per_image = joules / (measurement.stage_images * max(1, len(counted)))
+    return {
+        # What is not above the idle power is too little to measure.
+        "joules_per_image": per_image if per_image > 0 else None,
+        "idle_power_w": counted[0].idle_w if counted and all_idle else None,
+        "energy_source": counted[0].source if counted else None,
+    }
+
+
+def _runs_network(stage: Stage, track: Track | None) -> bool:
+    """Whether most of a stage's time should be the extractor's."""
+    return stage in ("extract", "evaluate") or track in ("recompute", "files")
+
+
 def _hardware(
-    workload: LoadedWorkload, measurement: Measurement[Any], stage: str, track: str | None
+    workload: LoadedWorkload, measurement: Measurement[Any], ran: Opened, *, runs_network: bool
 ) -> dict[str, Any]:
-    """How close the network came to what the machine can do, for stages that run it."""
-    runs_it = stage in ("extract", "evaluate") or track in ("recompute", "files")
-    if not runs_it or workload.multiply_adds is None:
-        return {"gflops_per_s": None, "peak_gflops_per_s": None, "peak_fraction": None}
+    """How close the network came to what the device can do, for stages that run it."""
+    if not runs_network or workload.multiply_adds is None:
+        return dict.fromkeys(("gflops_per_s", "peak_gflops_per_s", "peak_fraction"))
     images_per_s = measurement.stage_images / median(measurement.seconds)
     rate = 2 * workload.multiply_adds * images_per_s / 1e9  # an addition for each multiplication
-    peak = workload.peak_gflops_per_s
-    fraction = rate / peak if peak else None
-    return {"gflops_per_s": rate, "peak_gflops_per_s": peak, "peak_fraction": fraction}
+    peaks = workload.peaks
+    return {
+        "gflops_per_s": rate,
+        "peak_gflops_per_s": peaks.gflops_per_s,
+        "peak_fraction": rate / peaks.gflops_per_s if peaks.gflops_per_s else None,
+        "peak_precision": peaks.precision if peaks.gflops_per_s else None,
+        **_memory_traffic(workload, ran, images_per_s),
+    }
+
+
+def _memory_traffic(
+    workload: LoadedWorkload, ran: Opened, images_per_s: float
+) -> dict[str, float | None]:
+    """What the network moves in a GPU's memory, beside what that can move."""
+    traffic, bandwidth = workload.traffic, workload.peaks.bandwidth_gb_per_s
+    if traffic is None or bandwidth is None:
+        return {}
+    images = ran.choice.chunk if ran.choice else workload.batch_size
+    per_image = traffic.bytes_per_image(workload.options.precision, images)
+    return {
+        "bytes_per_image": per_image,
+        "bandwidth_gb_per_s": bandwidth,
+        "bandwidth_fraction": per_image * images_per_s / 1e9 / bandwidth,
+    }
 
 
 def _decoding(measurement: Measurement[Any], decoding: Decoding | None) -> dict[str, Any]:
@@ -166,6 +206,7 @@ def _timing(measurement: Measurement[Any]) -> dict[str, Any]:
         seconds,
         warmed_up=measurement.warmed_up,
         unfinished=measurement.unfinished,
+        throttled=_in_every_round(measurement),
         disturbances=disturbances(noise) if noise else (),
     )
     return {
@@ -175,11 +216,26 @@ def _timing(measurement: Measurement[Any]) -> dict[str, Any]:
         "spread": spread(seconds),
         "warmed_up": measurement.warmed_up,
         "noise": Noise(quality.label, tuple(quality.reasons), noise),
-        "rounds": tuple(
-            Round(
-                order, each.timed, each.started_at, each.seconds, each.unfinished_s, each.noise,
-                each.joules,
-            )
-            for order, each in enumerate(measurement.rounds)
-        ),
-    }  # fmt: skip
+        "throttled_rounds": _throttled_rounds(measurement),
+        "rounds": tuple(_round(*each) for each in enumerate(measurement.rounds)),
+    }
+
+
+def _round(order: int, each: timing_rounds.Round) -> Round:
+    return Round(
+        order, each.timed, each.started_at, each.seconds, each.unfinished_s, each.noise,
+        joules=each.energy.total_j if each.energy else None,
+        throttled=each.throttled,
+        idle_joules=each.energy.idle_j if each.energy else None,
+    )  # fmt: skip
+
+
+def _throttled_rounds(measurement: Measurement[Any]) -> int | None:
+    """How many rounds were throttled; None where that isn't known of any."""
+    known = [each.throttled for each in measurement.rounds if each.throttled is not None]
+    return sum(map(bool, known)) if known else None
+
+
+def _in_every_round(measurement: Measurement[Any]) -> list[str]:
+    """What held GPUs' clocks down in the rounds that count: all are throttled, or none is."""
+    return list(dict.fromkeys(text for each in measurement.timed for text in each.throttled or ()))

@@ -10,7 +10,7 @@ from tlbench.stats.round_stats import DRIFT, NOISY, TREND_P, spread, trend
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-Label = Literal["unsynchronised", "single", "cold", "drifting", "noisy", "steady"]
+Label = Literal["unsynchronised", "single", "cold", "throttled", "drifting", "noisy", "steady"]
 #: Share of a round that may be spent waiting after the stage said that it was done.
 UNFINISHED = 0.05
 
@@ -22,8 +22,9 @@ class TimingQuality:
     Attributes:
         label: ``unsynchronised``: the stage returned before its work was done (the time counts the
             wait, but the stage is wrong); ``single``: one round, of which nothing can be said;
-            ``cold``: warm-up never converged; ``drifting``: rounds got slower or faster;
-            ``noisy``: rounds differ, or others used the machine; ``steady``: none of these.
+            ``cold``: warm-up never converged; ``throttled``: heat or power held a GPU's clock down
+            in every round; ``drifting``: rounds got slower or faster; ``noisy``: rounds differ, or
+            others used the machine; ``steady``: none of these.
         reasons: A sentence each; empty for a steady row.
     """
 
@@ -39,6 +40,7 @@ def timing_quality(
     *,
     warmed_up: bool | None,
     unfinished: float = 0.0,
+    throttled: Sequence[str] = (),
     disturbances: Sequence[str] = (),
 ) -> TimingQuality:
     """The label of the gravest problem, with the reasons of all of them.
@@ -47,6 +49,7 @@ def timing_quality(
         seconds: Timed rounds in order.
         warmed_up: Whether warm-up converged; None where there was none.
         unfinished: Median share of a round that passed after the stage had returned.
+        throttled: What held a GPU's clock down, where it did so in every round.
         disturbances: What else used the machine meanwhile, a sentence each.
     """
     problems: list[tuple[Label, str]] = []
@@ -58,6 +61,7 @@ def timing_quality(
         problems.append(("single", "one round"))
     if warmed_up is False:
         problems.append(("cold", "warm-up did not converge"))
+    problems += [("throttled", f"in every round: {text}") for text in throttled]
     drift = trend(seconds)
     if drift and drift.p < TREND_P and abs(drift.change) >= DRIFT:
         way = "slower" if drift.change > 0 else "faster"

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 import time
-from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from statistics import median
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
-
-import numpy as np
 
 from tlbench.stats.round_stats import converged
 from tlbench.timing.memory import (
@@ -18,11 +14,14 @@ from tlbench.timing.memory import (
     reset_device_peaks,
     reset_peak,
 )
+from tlbench.timing.synchronise import synchronise
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pytest_benchmark.fixture import BenchmarkFixture
+
+    from tlbench.timing.energy import EnergyMeter, EnergySample
 
 Input = TypeVar("Input")
 Output = TypeVar("Output")
@@ -63,10 +62,15 @@ class Stage(Generic[Input, Output]):
 
 @dataclass(frozen=True)
 class Instruments:
-    """What stands beside the rounds: meters and clocks; ``now`` is only for time stamps."""
+    """What stands beside the rounds: meters and clocks; ``now`` is only for time stamps.
+
+    ``throttling`` reads, from what ``meter`` counted, what held a device's clock down in a round:
+    one for which it names something doesn't count. None where nothing is known of it.
+    """
 
     meter: Meter | None = None
-    energy: Meter | None = None
+    energy: EnergyMeter | None = None
+    throttling: Callable[[Any], tuple[str, ...] | None] | None = None
     clock: Callable[[], float] = time.perf_counter
     now: Callable[[], float] = time.time
 
@@ -76,11 +80,13 @@ class Round:
     """One run of a stage, as it was.
 
     Attributes:
-        timed: False for a warm-up.
+        timed: Whether it counts: False for a warm-up, and for a throttled one beside others.
         started_at: Unix time in seconds.
         seconds: From the call until the result was there.
         unfinished_s: Of these, after the call had returned.
         noise: What the meter counted, if there was one.
+        energy: What the energy meter counted, if there was one.
+        throttled: What held a device's clock down meanwhile; None where nothing is known of it.
     """
 
     timed: bool
@@ -88,7 +94,8 @@ class Round:
     seconds: float
     unfinished_s: float
     noise: Any = None
-    joules: float | None = None
+    energy: EnergySample | None = None
+    throttled: tuple[str, ...] | None = None
 
 
 @dataclass
@@ -97,7 +104,7 @@ class Measurement(Generic[Output]):
 
     Attributes:
         stage_images: Images of a timed round.
-        outputs: What each timed round returned, in order.
+        outputs: What each round after the warm-up returned, in order.
         rounds: Every round in order, warm-ups first.
         warmed_up: Whether warm-up converged; None where there was no or one warm-up round.
         peak_rss_bytes: Largest resident memory during a pass that wasn't timed: the first warm-up.
@@ -183,11 +190,11 @@ def _time(
     measurement: Measurement[Output],
 ) -> None:
     """Timed rounds through pytest-benchmark, so that its statistics are of the same rounds."""
-    meters = (instruments.energy, instruments.meter)
+    meter, energy, throttling = instruments.meter, instruments.energy, instruments.throttling
 
     def setup() -> tuple[tuple[Input], dict[str, object]]:
         item = stage.prepare(len(measurement.outputs))
-        for each in meters:
+        for each in (energy, meter):
             if each:
                 each.start()
         return (item,), {}
@@ -196,11 +203,30 @@ def _time(
         measurement.outputs.append(_run(stage, item, instruments, measurement, timed=True))
 
     def teardown(_: Input) -> None:
-        energy, noise = (each.stop() if each else None for each in meters)
-        joules = getattr(energy, "total_j", None)
-        measurement.rounds[-1] = replace(measurement.rounds[-1], noise=noise, joules=joules)
+        joules = energy.stop() if energy else None
+        noise = meter.stop() if meter else None
+        throttled = throttling(noise) if throttling and noise is not None else None
+        measurement.rounds[-1] = replace(
+            measurement.rounds[-1], noise=noise, energy=joules, throttled=throttled
+        )
 
     benchmark.pedantic(target, setup=setup, teardown=teardown, rounds=count)
+    _leave_out_throttled(benchmark, measurement)
+
+
+def _leave_out_throttled(benchmark: BenchmarkFixture, measurement: Measurement[Output]) -> None:
+    """Take throttled rounds out of those that count, here and in pytest-benchmark's statistics.
+
+    Where every round was throttled, that is the device's speed under this load: all count.
+    """
+    counting = [each for each in measurement.timed if not each.throttled]
+    if len(counting) in (0, len(measurement.timed)):
+        return
+    measurement.rounds = [
+        replace(each, timed=each.timed and not each.throttled) for each in measurement.rounds
+    ]
+    # Its figures are computed from the list when they are first read, after the test.
+    benchmark.stats.stats.data[:] = measurement.seconds
 
 
 def _run(
@@ -220,27 +246,3 @@ def _run(
     done = clock()
     measurement.rounds.append(Round(timed, now, done - start, done - returned))
     return output
-
-
-def synchronise(result: Any) -> None:  # noqa: ANN401 - whatever a stage returns
-    """Wait for every device and every part of ``result``, and raise what its work raised.
-
-    Futures are waited for, tensors are brought to the host, containers are searched. A stage that
-    handed back NumPy arrays is done already.
-    """
-    tensorflow = sys.modules.get("tensorflow")
-    if tensorflow is not None and tensorflow.config.list_physical_devices("GPU"):
-        tensorflow.test.experimental.sync_devices()
-    _materialise(result)
-
-
-def _materialise(result: Any) -> None:  # noqa: ANN401
-    if isinstance(result, Future):
-        _materialise(result.result())
-    elif isinstance(result, dict):
-        _materialise(list(result.values()))
-    elif isinstance(result, (list, tuple)):
-        for part in result:
-            _materialise(part)
-    elif not isinstance(result, np.ndarray) and hasattr(result, "numpy"):
-        result.numpy()

@@ -48,3 +48,17 @@ def test_runs_of_one_entry_are_compared_too(write_run, tmp_path):
     for day, peak in enumerate((480.0, 237.0)):
         write_run(f"{day}.json", day=day, peak_gflops_per_s=peak)
     assert weak_peaks(entries_of(collect([str(tmp_path / "results")]).runs)) == {0: (237.0, 480.0)}
+
+
+def test_peaks_in_another_precision_are_no_measure(write_run, tmp_path):
+    """A GPU multiplies bfloat16 several times as fast: a run in TF32 beside it isn't slow."""
+    peaks = {"tf32": (400.0, 200.0), "bf16": (800.0, 790.0)}
+    for precision, several in peaks.items():
+        for day, peak in enumerate(several):
+            write_run(
+                f"{precision}{day}.json", day=day, engine=precision, peak_gflops_per_s=peak,
+                peak_precision=precision,
+            )  # fmt: skip
+    entries = entries_of(collect([str(tmp_path / "results")]).runs)
+    weak = weak_peaks(entries)
+    assert {entries[i].setup[0]: pair for i, pair in weak.items()} == {"tf32": (200.0, 400.0)}

@@ -249,6 +249,71 @@ def test_gpus_that_all_count_energy_are_added(tree, nvml):
     assert meter.stop().gpu_j == pytest.approx(7.5)
 
 
+class Seconds:
+    """Time that passes only in sleep, in which the first GPU uses 70 W and a socket 20 W."""
+
+    def __init__(self, monkeypatch, nvml, zone_file=None):
+        self.now, self.nvml, self.zone_file = 0.0, nvml, zone_file
+        monkeypatch.setattr("tlbench.timing.energy.time", self)
+
+    def perf_counter(self):
+        return self.now
+
+    def sleep(self, seconds):
+        self.now += seconds
+        self.nvml.energy += 70_000 * seconds
+        if self.zone_file:
+            self.zone_file.write_text(str(int(self.zone_file.read_text()) + int(2e7 * seconds)))
+
+
+def test_what_the_idle_machine_uses_is_known_for_each_interval(tree, nvml, monkeypatch):
+    """70 W idle; then 2 s at 300 W, of which 140 J are idle."""
+    nvml.nvmlDeviceGetCount = lambda: 1
+    clock = Seconds(monkeypatch, nvml)
+    meter = EnergyMeter(tree(), GpuReader(nvml))
+    meter.measure_idle(1.5)
+    meter.start()
+    clock.now += 2.0
+    nvml.energy += 600_000
+    sample = meter.stop()
+    assert (sample.seconds, sample.total_j) == (2.0, pytest.approx(600))
+    assert (sample.idle_w, sample.idle_j) == (pytest.approx(70), pytest.approx(140))
+    assert sample.source == "NVML"
+
+
+def test_idle_power_is_of_the_same_counters_as_the_energy(tree, nvml, monkeypatch):
+    nvml.nvmlDeviceGetCount = lambda: 1
+    root = tree(zone("0", "package-0", 0))
+    file = root / RAPL.format("0", "energy_uj")
+    clock = Seconds(monkeypatch, nvml, file)
+    meter = EnergyMeter(root, GpuReader(nvml))
+    meter.measure_idle()
+    meter.start()
+    clock.sleep(1)
+    both = meter.stop()
+    assert (both.source, both.idle_w) == ("RAPL (CPU), NVML", pytest.approx(90))
+    meter.start()
+    clock.sleep(1)
+    file.write_text("secret")
+    one = meter.stop()
+    assert (one.source, one.total_j) == ("NVML", pytest.approx(70))
+    assert (one.idle_w, one.idle_j) == (None, None)
+
+
+def test_without_counters_nobody_waits_for_the_idle_power(tree, monkeypatch):
+    monkeypatch.setattr("tlbench.timing.energy.time.sleep", pytest.fail)
+    meter = EnergyMeter(tree(), GpuReader(None))
+    meter.measure_idle()
+    meter.start()
+    sample = meter.stop()
+    assert (sample.source, sample.total_j, sample.idle_w) == (None, None, None)
+
+
+def test_energy_alone_is_what_the_whole_state_says(nvml):
+    reader = GpuReader(nvml)
+    assert reader.energy_j() == tuple(each.energy_j for each in reader.read()) == (5000.0, None)
+
+
 def test_a_gpu_that_does_not_count_leaves_the_sum_unknown(tree, nvml):
     assert measured(tree, {}, {}, GpuReader(nvml)).gpu_j is None
 

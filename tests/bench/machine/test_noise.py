@@ -9,7 +9,7 @@ import pytest
 from msgspec.structs import replace
 
 from tlbench.machine.counters import ClockReader
-from tlbench.machine.disturbances import disturbances
+from tlbench.machine.disturbances import disturbances, throttling
 from tlbench.machine.noise import NoiseMeter
 from tlbench.machine.noise_sample import GpuNoise, NoiseSample, sum_samples
 
@@ -191,6 +191,33 @@ GPU = GpuNoise(1980, 1980, 60, 400, ("power limit",), 0, 9, 0)
 )  # fmt: skip
 def test_what_disturbed_is_said_in_words(change, words):
     assert disturbances(replace(QUIET, **change)) == words
+
+
+@pytest.mark.parametrize(
+    ("gpus", "held"),
+    [
+        ((), None),
+        ((GpuNoise(temperature_c=60),), None),
+        ((replace(GPU, throttle=(), power_capped_s=0),), ()),
+        ((replace(GPU, throttle=()),), ("GPU 0: clock held down by power limit",)),
+        ((replace(GPU, throttle=(), power_capped_s=0.05),), ()),
+        ((replace(GPU, throttle=(), power_capped_s=None, thermal_s=0.2),),
+         ("GPU 0: clock held down by heat",)),
+        ((replace(GPU, throttle=("heat (software)",), power_capped_s=0, thermal_s=9),),
+         ("GPU 0: clock held down by heat (software)",)),
+        ((replace(GPU, throttle=("power brake",)),),
+         ("GPU 0: clock held down by power brake, power limit",)),
+        ((replace(GPU, throttle=(), power_capped_s=0), replace(GPU, throttle=None)),
+         ("GPU 1: clock held down by power limit",)),
+    ],
+    ids=[
+        "no GPU", "one that says nothing", "free", "power by seconds", "for a moment",
+        "heat by seconds", "heat by both", "two reasons", "the second",
+    ],
+)  # fmt: skip
+def test_heat_and_power_hold_a_clock_down_by_nvmls_reasons_or_seconds(gpus, held):
+    """``QUIET`` is of 10 s."""
+    assert throttling(replace(QUIET, gpus=gpus)) == held
 
 
 def test_an_interval_too_short_to_count_in_ticks_has_no_share():

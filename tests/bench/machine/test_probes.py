@@ -1,6 +1,7 @@
 """Probes say what they measured, with how many threads, and stop in time."""
 
 import json
+import subprocess
 from dataclasses import asdict
 
 import numpy as np
@@ -12,6 +13,8 @@ from tlbench.cli.machine import facts_table, peak_lines, probe_table
 from tlbench.cli.main import main
 from tlbench.machine import probes
 from tlbench.machine.fact_format import shown
+from tlbench.machine.fingerprint import fingerprint
+from tlbench.machine.gpu_probes import GpuProbe
 from tlbench.machine.probes import Probe, ProbeError, bandwidth, matmul, matmul_numpy, peak
 from tlbench.report.text import WIDTH
 
@@ -145,10 +148,10 @@ def tlbench(*arguments):
     return CliRunner().invoke(main, ["machine", *arguments])
 
 
-def test_the_command_prints_json_in_three_parts(monkeypatch):
+def test_the_command_prints_json_in_four_parts(monkeypatch):
     monkeypatch.setattr("tlbench.cli.machine.run_probes", lambda: FOUND)
     whole = json.loads(tlbench("--json").stdout)
-    assert list(whole) == ["fingerprint", "state", "probes"]
+    assert list(whole) == ["fingerprint", "state", "probes", "gpu_probes"]
     assert whole["fingerprint"]["cpus_usable"] > 0
     assert whole["state"]["memory_available_bytes"] > 0
     assert whole["probes"][1] == asdict(FOUND[1]) | {"unit": "GFLOP/s", "disturbed": False}
@@ -173,6 +176,70 @@ def test_the_tables_fit_the_terminal_and_end_with_the_peak(monkeypatch):
 def test_a_probe_that_did_not_get_its_cpus_is_said_to_be_too_low():
     (line,) = peak_lines([Probe("matmul", "tensorflow", 2, 50.0, 40.0, 9, 1.0, 2048)])
     assert line == "peak with 2 threads: 50.0 GFLOP/s by tensorflow; too low: it got only 1.0 CPUs"
+
+
+#: Of a machine with a GPU whose power limit was reached.
+POWER = ("GPU 0: clock held down by power limit",)
+OF_GPUS = (
+    GpuProbe("matmul", "tf32", "GPU:0", 412_345.6, 400_000.0, 15, 8192, ()),
+    GpuProbe("matmul", "bf16", "GPU:0", 789_000.0, 780_000.0, 15, 8192, POWER),
+    GpuProbe("bandwidth", None, "GPU:0", 2_950.4, 2_900.0, 15, 2**30, None),
+)
+
+
+@pytest.fixture
+def one_gpu(monkeypatch):
+    """A machine with one GPU; sets what probing it does."""
+
+    def probing(probe_gpus):
+        monkeypatch.setattr("tlbench.cli.machine.run_probes", lambda: FOUND)
+        monkeypatch.setattr(
+            "tlbench.cli.machine.fingerprint", lambda: fingerprint() | {"gpus": ["NVIDIA H100"]}
+        )
+        monkeypatch.setattr("tlbench.suite.gpu_peaks.probe_gpus", probe_gpus)
+
+    return probing
+
+
+def test_gpus_have_a_table_of_their_own(one_gpu):
+    one_gpu(lambda count: OF_GPUS * count)
+    lines = tlbench().output.splitlines()
+    assert max(map(len, lines)) <= WIDTH
+    start = next(i for i, line in enumerate(lines) if line.split()[:2] == ["GPU", "probe"])
+    assert lines[start].split() == ["GPU", "probe", "precision", "best", "median", "n", "throttled"]
+    told = [line.split() for line in lines[start + 1 :] if line]
+    assert told[0] == ["GPU:0", "matmul", "tf32", "412,346", "400,000", "GFLOP/s", "15", "no"]
+    assert told[1][:7] == ["GPU:0", "matmul", "bf16", "789,000", "780,000", "GFLOP/s", "15"]
+    assert ["GPU:0", "bandwidth", "-", "2,950", "2,900", "GB/s", "15", "unknown"] in told
+    words = " ".join(word for line in told for word in line[(7 if line[0] == "GPU:0" else 0) :])
+    assert POWER[0] in words
+
+
+def test_gpu_probes_are_in_the_json_with_their_units(one_gpu):
+    one_gpu(lambda count: OF_GPUS * count)
+    probes = json.loads(tlbench("--json").stdout)["gpu_probes"]
+    assert [each["unit"] for each in probes] == ["GFLOP/s", "GFLOP/s", "GB/s"]
+    assert probes[1]["throttled"] == list(POWER)
+    assert json.loads(tlbench("--json", "--no-probes").stdout)["gpu_probes"] == []
+
+
+def test_gpus_that_cannot_be_measured_are_said_and_no_failure(one_gpu):
+    def fail(count):
+        raise ProbeError("GPUs: TensorFlow sees no GPU")
+
+    one_gpu(fail)
+    done = tlbench()
+    assert done.exit_code == 0
+    assert done.stderr == "GPUs were not measured: GPUs: TensorFlow sees no GPU\n"
+
+
+def test_a_process_that_does_not_end_is_a_probe_that_failed(monkeypatch):
+    def run(command, timeout, **_):
+        raise subprocess.TimeoutExpired(command, timeout)
+
+    monkeypatch.setattr(subprocess, "run", run)
+    with pytest.raises(ProbeError, match="GPUs: no result after 7 s"):
+        probes.in_process(["module"], "GPUs", patience_s=7)
 
 
 def test_a_failed_probe_is_one_line(monkeypatch):

@@ -21,7 +21,7 @@ from tlbench.compare.entries import entries_of
 from tlbench.compare.overview import overview
 from tlbench.compare.prices import Prices
 from tlbench.compare.reference import Headline, reference_first
-from tlbench.machine.noise_sample import NoiseSample
+from tlbench.machine.noise_sample import GpuNoise, NoiseSample
 from tlbench.report.html import page as page_module
 from tlbench.report.html.chart import MOST, marker, shortened, style
 from tlbench.report.html.page import charts
@@ -500,6 +500,82 @@ def test_other_precisions_are_multiples_of_the_float32_peak(
     chart = chart_of(tmp_path, "peak")
     assert chart.title.startswith(title)
     assert {row[-1] for row in chart.rows} == {text}
+
+
+def test_peaks_of_gpus_are_of_the_rows_own_precision(write_run, tmp_path):
+    for engine, precision in (("tensorflow", "tf32"), ("tensorflow-xla", "fp32")):
+        write_run(
+            f"{engine}.json", engine=engine, gflops_per_s=30.0, peak_gflops_per_s=100.0,
+            peak_fraction=0.3, peak_precision=precision,
+        )  # fmt: skip
+    chart = chart_of(tmp_path, "peak")
+    assert chart.title == "Share of the hardware's peak"
+    assert "on GPUs in the precision of the row" in chart.about
+    assert {row[-2:] for row in chart.rows} == {("100 (tf32)", "30%"), ("100", "30%")}
+    write_run("tensorflow.json", gflops_per_s=30.0, peak_gflops_per_s=100.0, peak_fraction=0.3,
+              precision="bf16", peak_precision="bf16")  # fmt: skip
+    (alone,) = (
+        each
+        for number, section in enumerate(overview_of(tmp_path).sections, start=1)
+        for each in charts(section, number)
+        if each.name.startswith("peak") and ("bf16" in str(section.comparison.job))
+    )
+    assert {row[-2:] for row in alone.rows} == {("100 (bf16)", "30%")}
+
+
+@pytest.fixture
+def on_gpus(write_run):
+    """Of one network, of 200 operations per byte: a card with fast memory, and one without."""
+    for engine, bandwidth in (("fast", 3000.0), ("slow", 100.0)):
+        path = write_run(f"{engine}.json", engine=engine, device="gpu")
+        run = json.loads(path.read_text(encoding="utf-8"))
+        for each in run["benchmarks"]:
+            info = each["extra_info"]
+            if info["stage"] in ("extract", "evaluate"):
+                info["gflops_per_s"] = 15_000.0
+                info["bytes_per_image"] = 15_000e9 / info["images_per_s"] / 200
+                info["peak_gflops_per_s"], info["peak_precision"] = 400_000.0, "tf32"
+                info["bandwidth_gb_per_s"] = bandwidth
+        path.write_text(json.dumps(run), encoding="utf-8")
+
+
+def test_the_roofline_says_what_bounds_a_row(on_gpus, tmp_path):
+    """200 operations per byte: up to 400,000 GFLOP/s, or 100 GB/s times 200."""
+    chart = chart_of(tmp_path, "roofline")
+    assert {row[1] for row in chart.rows} == {"extract", "evaluate"}
+    shown = {row[0].split()[0]: row[2:] for row in chart.rows if row[1] == "extract"}
+    assert shown == {
+        "fast": ("200.0", "15,000", "400,000", "4%", "400,000", "tf32", "3,000", "overheads"),
+        "slow": ("200.0", "15,000", "20,000", "75%", "400,000", "tf32", "100", "memory bandwidth"),
+    }
+    (panel,) = chart.draw().axes
+    roofs, marks = panel.get_lines()[::2], panel.get_lines()[1::2]
+    assert [list(mark.get_xdata()) for mark in marks] == [pytest.approx([200.0])] * 2
+    assert [list(mark.get_ydata()) for mark in marks] == [[15_000.0]] * 2
+    assert [max(roof.get_ydata()) for roof in roofs] == [400_000.0] * 2
+    # Where a line bends, both limits are equal.
+    assert [roof.get_xdata()[1] for roof in roofs] == pytest.approx([400 / 3, 4000])
+
+
+def test_without_a_bandwidth_there_is_no_roofline(write_run, tmp_path):
+    write_run("a.json", gflops_per_s=30.0, peak_gflops_per_s=100.0)
+    (section,) = overview_of(tmp_path).sections
+    assert "roofline-1" not in {each.name for each in charts(section, 1)}
+
+
+def test_throttled_rounds_are_hollow_and_listed_as_such(write_run, tmp_path):
+    held = "GPU 0: clock held down by heat (software)"
+    several = rounds(6)
+    several[3] |= {"timed": False, "throttled": [held]}
+    hot = GpuNoise(throttle=("heat (software)",))
+    several[3]["noise"] = NoiseSample(wall_s=1.0, cpus=2, gpus=(hot,)).as_dict()
+    write_run("a.json", rounds=several)
+    chart = chart_of(tmp_path, "rounds")
+    told = {row[2]: (row[3], row[5]) for row in chart.rows if row[0] == "extract"}
+    assert told == dict.fromkeys("2356", ("timed", "")) | {
+        "1": ("warm-up", ""), "4": ("throttled", held),
+    }  # fmt: skip
+    assert "in which heat or power held a GPU's clock down" in chart.about
 
 
 @pytest.fixture

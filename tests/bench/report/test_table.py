@@ -8,7 +8,7 @@ import pytest
 from tlbench.report.table import result_table, seconds, share
 from tlbench.report.text import WIDTH
 from tlbench.runs.read import Benchmark, Stats, read_file
-from tlbench.runs.row import Noise
+from tlbench.runs.row import Noise, Round
 from tlbench.suite.plan import describe, plan
 from tlbench.suite.workloads import QUICK
 from tlbench.timing.schedule import Schedule, StageCost
@@ -63,6 +63,39 @@ def test_the_share_of_the_hardwares_peak_is_said(peak, share, words):
     assert told == f"pipeline (recompute): 100 GFLOP/s{words}"
 
 
+#: Of a GPU: 1,000 images/s of 6 GFLOP and 30 MB each, 200 operations per byte.
+ON_A_GPU = {
+    "device": "gpu", "images_per_s": 1000.0, "gflops_per_s": 6000.0, "peak_gflops_per_s": 400_000.0,
+    "peak_fraction": 0.015, "peak_precision": "tf32", "bytes_per_image": 3e7,
+    "bandwidth_gb_per_s": 3000.0, "bandwidth_fraction": 0.01,
+}  # fmt: skip
+
+
+def test_a_gpus_row_says_what_bounds_it():
+    """The lower roof is arithmetic, at 400,000 of 600,000 GFLOP/s: 1.5 % of it."""
+    told = " ".join(" ".join(result_table([benchmark(**ON_A_GPU)], {})[2:]).split())
+    assert told == (
+        "pipeline (recompute): 6,000 GFLOP/s, 2 % of the machine's matrix-multiply peak of 400,000 "
+        "in tf32 pipeline (recompute): 30 MB per image, 1 % of the memory bandwidth of 3,000 GB/s; "
+        "bound by overheads, 2 % of the roof"
+    )
+
+
+def test_rounds_that_were_throttled_are_said():
+    heat, power = "GPU 0: clock held down by heat", "GPU 0: clock held down by power limit"
+    several = [
+        Round(i, timed, 1.7e9, 1.0, 0.0, None, None, throttled)
+        for i, (timed, throttled) in enumerate(
+            [(False, None), (True, ()), (False, (heat,)), (True, ()), (False, (power, heat))]
+        )
+    ]
+    told = " ".join(result_table([benchmark(rounds=tuple(several))], {})[2:])
+    expected = f"pipeline (recompute): 2 of 4 rounds do not count: {heat}, {power}"
+    assert " ".join(told.split()) == expected
+    all_count = (several[1], Round(1, True, 1.7e9, 1.0, 0.0, None, None, (heat,)))
+    assert result_table([benchmark(rounds=all_count)], {})[2:] == []
+
+
 def test_what_a_lower_precision_keeps_is_said_once():
     lines = result_table([benchmark(precision="int8", accuracy_kept=0.9934)] * 2, {})
     assert lines[3:] == ["int8: 99.3 % of the accuracy of single precision"]
@@ -77,6 +110,14 @@ def test_what_a_lower_precision_keeps_is_said_once():
         (
             {"joules_per_image": 2.0, "cost_per_million_images": 0.5},
             ["pipeline (recompute): 2 J per image, 0.5 per million images"],
+        ),
+        (
+            {"joules_per_image": 0.5, "energy_source": "RAPL (CPU)"},
+            ["pipeline (recompute): 0.5 J per image (RAPL (CPU))"],
+        ),
+        (
+            {"joules_per_image": 0.5, "energy_source": "NVML", "idle_power_w": 71.6},
+            ["pipeline (recompute): 0.5 J per image above 72 W of the idle machine (NVML)"],
         ),
     ],
 )

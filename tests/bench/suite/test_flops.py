@@ -7,7 +7,8 @@ import pytest
 from tl_core.errors import ModelError
 from tl_core.models import open_module, resolve
 from tl_core.models.export import save_module
-from tlbench.suite.flops import LayerCount, multiply_adds
+from tlbench.suite.flops import LayerCount, MultiplyAdds, multiply_adds
+from tlbench.suite.traffic import Traffic, traffic_of
 
 # Kernel, stride of the first block, expansion, channels in and out, blocks, side of the first
 # block's input at 224.
@@ -69,7 +70,8 @@ def test_mobilenet_v2_has_the_published_multiply_adds(
         MOBILENET_V2, 224, classes
     )
     assert (counted.total, counted.uncounted) == (published, ())
-    assert counted.by_layer[0] == LayerCount("Conv/Conv2D", "Conv2D", 10_838_016)
+    values, weights = 224 * 224 * 3 + 112 * 112 * 32, 3 * 3 * 3 * 32
+    assert counted.by_layer[0] == LayerCount("Conv/Conv2D", "Conv2D", 10_838_016, values, weights)
 
 
 @pytest.mark.parametrize(
@@ -238,6 +240,46 @@ def test_a_layer_has_the_multiply_adds_of_its_definition(module_of, forward, sha
     assert (counted.total, counted.uncounted) == (expected, ())
 
 
+#: Images are 9 × 9 × 3, and so is what all of these read.
+MOVED = [
+    pytest.param(
+        lambda tf, x, k: tf.nn.conv2d(x, k, 2, "SAME"),
+        [(3, 3, 3, 4)], 9 * 9 * 3 + 5 * 5 * 4, 3 * 3 * 3 * 4,
+        id="a convolution",
+    ),
+    pytest.param(
+        lambda tf, x, k: tf.nn.depthwise_conv2d(x, k, (1, 1, 1, 1), "SAME"),
+        [(5, 5, 3, 1)], 2 * 9 * 9 * 3, 5 * 5 * 3,
+        id="a depthwise convolution",
+    ),
+    pytest.param(
+        lambda tf, x, k: tf.nn.conv2d_transpose(x, k, (1, 18, 18, 4), 2),
+        [(3, 3, 4, 3)], 9 * 9 * 3 + 18 * 18 * 4, 3 * 3 * 4 * 3,
+        id="a transposed convolution, whose sizes don't count",
+    ),
+    pytest.param(
+        lambda tf, x, k: tf.matmul(x[0, 0], k),
+        [(3, 5)], 9 * 3 + 9 * 5, 3 * 5,
+        id="a matrix product",
+    ),
+    pytest.param(
+        lambda tf, x, k: tf.matmul(x[0, 0], x[0, 1], transpose_b=True) * tf.reduce_sum(k),
+        [(1, 1)], 2 * 9 * 3 + 9 * 9, 0,
+        id="a product of two matrices that are computed from the image, as in attention",
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("forward", "shapes", "values", "weights"), MOVED)
+def test_a_layer_moves_its_input_its_output_and_its_weights(
+    module_of, forward, shapes, values, weights
+):
+    counted = multiply_adds(module_of(forward, *shapes), 9)
+
+    assert [(each.values, each.weights) for each in counted.by_layer] == [(values, weights)]
+    assert traffic_of(counted) == (values, weights)
+
+
 def _jit_compiled(tf, x, k):
     return tf.function(lambda y: tf.nn.conv2d(y, k, 1, "SAME"), jit_compile=True)(x)
 
@@ -346,3 +388,23 @@ def test_another_size_than_the_model_s_only_one_is_an_error(tmp_path):
 
     with pytest.raises(ModelError, match=r"images of shape \(1, 8, 8, 3\), expected .*9, 9, 3"):
         multiply_adds(open_module(tmp_path), 8)
+
+
+@pytest.mark.parametrize(
+    ("precision", "bytes_per_image"), [("fp32", 4 * 130), ("bf16", 2 * 130), ("fp16", 2 * 130),
+                                       ("int8", 130)],
+)  # fmt: skip
+def test_the_images_of_a_call_share_its_weights(precision, bytes_per_image):
+    assert Traffic(100, 960).bytes_per_image(precision, 32) == bytes_per_image
+
+
+@pytest.mark.parametrize(
+    ("layers", "uncounted"),
+    [
+        ([LayerCount("a", "Conv2D", 9, None, 0)], ()),
+        ([LayerCount("a", "Conv2D", 9, 5, 1)], ("If",)),
+    ],
+    ids=["an open shape", "an operation without a count"],
+)
+def test_traffic_that_is_not_all_known_is_unknown(layers, uncounted):
+    assert traffic_of(MultiplyAdds(9, tuple(layers), uncounted)) is None

@@ -10,9 +10,12 @@ from tl_core import extractor as extractor_module
 from tlbench.machine.noise_sample import NoiseSample
 from tlbench.suite import loaded_workload as loading
 from tlbench.suite.floors import Bounds
+from tlbench.suite.gpu_peaks import NO_PEAKS, Peaks
 from tlbench.suite.loaded_workload import load_workload
 from tlbench.suite.picture_files import Decoding
 from tlbench.suite.row_fields import fill_row
+from tlbench.suite.traffic import Traffic
+from tlbench.timing.energy import EnergySample
 from tlbench.timing.rounds import Measurement, Round
 
 #: Seconds, joules and CPU seconds of others of each round; the first one warms up.
@@ -28,7 +31,7 @@ def measurement(rounds=ROUNDS):
             seconds=seconds,
             unfinished_s=seconds / 100,
             noise=others and NoiseSample(wall_s=seconds, cpus=2, own_cpu_s=1.0, busy_s=1 + others),
-            joules=joules,
+            energy=joules and EnergySample(None, None, joules, seconds),
         )
         for number, (seconds, joules, others) in enumerate(rounds)
     ]
@@ -54,7 +57,8 @@ def job():
     return SimpleNamespace(
         options=options, data=data, extractor=SimpleNamespace(opened=opened), threads=106,
         batch_size=107, load_s=7.0, first_call_s=11.0, multiply_adds=500_000_000,
-        peak_gflops_per_s=80.0, precision_accuracy=SimpleNamespace(share=0.995),
+        traffic=Traffic(2_000_000, 105_000_000), peaks=Peaks(80.0, "fp32"),
+        precision_accuracy=SimpleNamespace(share=0.995),
     )  # fmt: skip
 
 
@@ -105,16 +109,91 @@ def test_arithmetic_is_two_operations_for_each_multiplication_with_its_addition(
     assert info["gflops_per_s"] == pytest.approx(20.0)
     assert info["peak_gflops_per_s"] == 80.0
     assert info["peak_fraction"] == pytest.approx(0.25)
+    assert info["peak_precision"] == "fp32"
+    assert (info["bytes_per_image"], info["bandwidth_gb_per_s"]) == (None, None)  # of a CPU
 
 
 def test_arithmetic_is_left_out_where_the_network_does_not_run_or_cannot_be_counted(job):
     for stage, track in (("resize", None), ("train", "cached"), ("classify", None)):
         assert row(job, stage=stage, track=track)["gflops_per_s"] is None
-    job.peak_gflops_per_s = None
+    job.peaks = NO_PEAKS
     info = row(job)
     assert (info["gflops_per_s"], info["peak_fraction"]) == (pytest.approx(20.0), None)
     job.multiply_adds = None
     assert row(job)["gflops_per_s"] is None
+
+
+def test_memory_traffic_is_set_beside_the_bandwidth_of_a_gpu(job):
+    """3 million bytes in int8, one third of them weights of 105 images; 20 images/s of 0.1 GB/s."""
+    job.peaks = Peaks(80.0, "int8", 0.1)
+    info = row(job)
+    assert info["bytes_per_image"] == pytest.approx(3_000_000)
+    assert info["bandwidth_gb_per_s"] == 0.1
+    assert info["bandwidth_fraction"] == pytest.approx(0.6)
+    job.options.precision = "fp32"
+    assert row(job)["bytes_per_image"] == pytest.approx(12_000_000)
+    job.extractor.opened.choice = None  # then as many images as a batch
+    assert row(job)["bytes_per_image"] == pytest.approx(4 * (2e6 + 105e6 / 107))
+    assert row(job, stage="resize")["bytes_per_image"] is None
+    job.traffic = None
+    assert row(job)["bytes_per_image"] is None
+
+
+def with_energy(*joules, idle_w=None):
+    """A measurement of rounds of 2 s that used so many joules, on a machine of that idle power."""
+    idle = idle_w and EnergySample(None, None, idle_w * 1.5, 1.5)
+    made = [
+        Round(True, 1000.0, 2.0, 0.0, energy=EnergySample(None, None, each, 2.0, idle))
+        for each in joules
+    ]
+    return Measurement(IMAGES, [], made, True)
+
+
+def test_joules_per_image_are_those_above_the_idle_machine(job):
+    """180 J and 300 J in 2 s each, of which 120 J are idle: 240 J for 120 images."""
+    info = row(job, with_energy(180.0, 300.0, idle_w=60.0))
+    assert info["joules_per_image"] == pytest.approx(2.0)
+    assert (info["idle_power_w"], info["energy_source"]) == (pytest.approx(60), "NVML")
+    assert [each["joules"] for each in info["rounds"]] == [180.0, 300.0]
+    assert [each["idle_joules"] for each in info["rounds"]] == [pytest.approx(120)] * 2
+
+
+def test_where_idle_power_is_not_known_all_joules_count(job):
+    info = row(job, with_energy(180.0, 300.0))
+    assert info["joules_per_image"] == pytest.approx(4.0)
+    assert (info["idle_power_w"], info["energy_source"]) == (None, "NVML")
+    assert info["rounds"][0]["idle_joules"] is None
+
+
+def test_what_is_not_above_the_idle_power_is_not_measured(job):
+    info = row(job, with_energy(100.0, 110.0, idle_w=60.0))
+    assert (info["joules_per_image"], info["energy_source"]) == (None, "NVML")
+
+
+HEAT = ("GPU 0: clock held down by heat",)
+
+
+@pytest.mark.parametrize(
+    ("throttled", "timed", "count", "label"),
+    [
+        ((None, None, None), (True, True, True), None, "steady"),
+        (((), (), ()), (True, True, True), 0, "steady"),
+        (((), HEAT, ()), (True, False, True), 1, "steady"),
+        ((HEAT, HEAT, HEAT), (True, True, True), 3, "throttled"),
+    ],
+    ids=["unknown", "none", "one, which does not count", "all, which count"],
+)
+def test_a_row_says_how_many_rounds_were_throttled(job, throttled, timed, count, label):
+    made = [
+        Round(counts, 1000.0, 2.0, 0.0, throttled=held)
+        for counts, held in zip(timed, throttled, strict=True)
+    ]
+    info = row(job, Measurement(IMAGES, [], made, True))
+    assert info["throttled_rounds"] == count
+    assert info["noise"]["verdict"] == label
+    assert [each["timed"] for each in info["rounds"]] == list(timed)
+    stored = [each["throttled"] for each in info["rounds"]]
+    assert stored == [None if held is None else list(held) for held in throttled]
 
 
 def test_decoding_is_told_in_bytes_and_pixels_per_second(job):
@@ -197,23 +276,29 @@ def test_loading_and_the_first_call_are_timed_apart(monkeypatch):
 
     def counting(module, size):
         now[0] += 100.0  # counting and the machine's peak come after, and aren't timed
-        return SimpleNamespace(total=500, uncounted=left_out)
+        layer = SimpleNamespace(values=400, weights=300)
+        return SimpleNamespace(total=500, uncounted=left_out, by_layer=[layer, layer])
 
     monkeypatch.setattr(loading, "perf_counter", lambda: now[0])
     monkeypatch.setattr(extractor_module, "FeatureExtractor", Slow)
     monkeypatch.setattr(loading, "multiply_adds", counting)
     monkeypatch.setattr(loading, "peak_here", lambda threads: SimpleNamespace(best=80.0))
+    monkeypatch.setattr(loading, "gpu_peaks", lambda *device: device)
     images = SimpleNamespace(head=range)
     data = SimpleNamespace(train=SimpleNamespace(images=images))
     loaded = load_workload(loading_options(), data)
     assert (loaded.load_s, loaded.first_call_s) == (7.0, 2.0)
-    assert (loaded.multiply_adds, loaded.peak_gflops_per_s) == (500, 80.0)
-    assert load_workload(loading_options("gpu"), data).peak_gflops_per_s is None
+    assert (loaded.multiply_adds, loaded.traffic) == (500, (800, 600))
+    assert loaded.peaks == (80.0, "fp32", None)
+    assert load_workload(loading_options("gpu"), data).peaks == ("gpu", "bf16")
+    assert load_workload(loading_options("gpu"), data, probe=False).peaks == NO_PEAKS
     left_out.append("Conv3D")
-    assert load_workload(loading_options(), data).multiply_adds is None
+    loaded = load_workload(loading_options(), data)
+    assert (loaded.multiply_adds, loaded.traffic) == (None, None)
 
 
 def loading_options(device="cpu"):
     return SimpleNamespace(
-        model="m", image_size=32, batch_size=32, threads=1, device=device, network={}, reading={}
-    )
+        model="m", image_size=32, batch_size=32, threads=1, device=device, precision="bf16",
+        network={}, reading={},
+    )  # fmt: skip

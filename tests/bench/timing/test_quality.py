@@ -19,6 +19,7 @@ STEADY = [1.00, 1.01, 0.99, 1.02, 1.00, 1.01]
         (STEADY, {"disturbances": ["others used 40 % of the CPUs"]}, "noisy", "others used 40 %"),
         (STEADY, {"unfinished": 0.5}, "unsynchronised", "50 % of a round"),
         ([1, 1.001, 1.002, 1.003, 1.004], {}, "steady", ""),
+        (STEADY, {"throttled": ["GPU 0: heat"]}, "throttled", "in every round: GPU 0: heat"),
     ],
     ids=[
         "steady",
@@ -30,6 +31,7 @@ STEADY = [1.00, 1.01, 0.99, 1.02, 1.00, 1.01]
         "disturbed",
         "async",
         "tiny trend",
+        "throttled",
     ],
 )
 def test_a_row_is_named_by_what_was_seen(seconds, options, label, reason):

@@ -16,7 +16,8 @@ from tlbench.timing.memory import (
     reset_peak,
 )
 from tlbench.timing.quality import timing_quality
-from tlbench.timing.rounds import Instruments, Stage, measure, synchronise
+from tlbench.timing.rounds import Instruments, Stage, measure
+from tlbench.timing.synchronise import synchronise
 
 
 class FakeClock:
@@ -213,7 +214,55 @@ def test_energy_is_counted_for_each_timed_round(timed, clock):
 
     stage = Stage(lasting(clock, [1, 1, 7, 8]), lambda number: number, images=1)
     measurement = measure(timed, stage, 2, Instruments(energy=Joules(), clock=clock))
-    assert [each.joules for each in measurement.rounds] == [None, None, 70, 80]
+    joules = [each.energy and each.energy.total_j for each in measurement.rounds]
+    assert joules == [None, None, 70, 80]
+
+
+class Temperatures:
+    """A meter that counts, round by round, what it is told."""
+
+    def __init__(self, *several):
+        self.left = list(several)
+
+    def start(self):
+        pass
+
+    def stop(self):
+        return self.left.pop(0)
+
+
+def heat(degrees):
+    """What held the clock down at a temperature; None for one that isn't known."""
+    return None if degrees == "unknown" else ("heat",) * (degrees > 90)
+
+
+@pytest.mark.parametrize(
+    ("degrees", "counting"),
+    [
+        ((60, 95, 60, 99), [2, 5]),
+        ((60, 61, 62, 63), [2, 3, 5, 8]),
+        ((95, 96, 97, 98), [2, 3, 5, 8]),
+        (("unknown", 96, "unknown", 60), [2, 5, 8]),
+    ],
+    ids=["some", "none", "all", "unknown"],
+)
+def test_throttled_rounds_do_not_count_where_others_do(timed, clock, degrees, counting):
+    stage = Stage(lasting(clock, [4, 4, 2, 3, 5, 8]), lambda number: number, images=1)
+    instruments = Instruments(Temperatures(*degrees), throttling=heat, clock=clock)
+    measurement = measure(timed, stage, 4, instruments)
+    assert measurement.seconds == timed.stats.stats.data == counting
+    assert timed.stats.stats.rounds == len(counting)
+    assert timed.stats.stats.max == max(counting)
+    assert measurement.outputs == [0, 1, 2, 3]
+    assert [each.throttled for each in measurement.rounds] == [None, None, *map(heat, degrees)]
+    assert [each.seconds for each in measurement.rounds] == [4, 4, 2, 3, 5, 8]
+
+
+def test_without_knowing_clocks_every_round_counts(timed, clock):
+    stage = Stage(lasting(clock, [4, 4, 2, 3]), lambda number: number, images=1)
+    measurement = measure(timed, stage, 2, Instruments(Temperatures(99, 60), clock=clock))
+    assert measurement.seconds == [2, 3]
+    assert {each.throttled for each in measurement.rounds} == {None}
 
 
 class FakeGpus:

@@ -71,7 +71,7 @@ def _draw_rates(bars: Mapping[str, Sequence[Bar]]) -> Figure:
 
 
 def peak(comparison: Comparison, number: int) -> Chart | None:
-    """How close extraction comes to the machine's fastest matrix multiply; None if unknown."""
+    """How close extraction comes to the device's fastest matrix multiply; None if unknown."""
     bars = [
         each
         for name in comparison.cells
@@ -80,41 +80,44 @@ def peak(comparison: Comparison, number: int) -> Chart | None:
     ]
     if not bars:
         return None
-    # The peak is of float32: other precisions may exceed it, so a share would mislead.
-    single = _is_single(bars[0][2])
+    # CPUs' peaks are of float32: other precisions may exceed it, so a share would mislead.
+    own = all(cell.last.has_own_peak for _, _, cell in bars)
+    kinds = {cell.last.peak_precision for _, _, cell in bars} - {None, "fp32"}
     return Chart(
         name=f"peak-{number}",
         title="Share of the hardware's peak"
-        if single
-        else "Compared with the float32 matrix-multiply peak",
+        if own
+        else f"Compared with the {'' if kinds else 'float32 '}matrix-multiply peak",
         about="Of the latest run: arithmetic of extraction per second (bar), and the fastest "
-        "float32 matrix multiply of this machine in the same minutes (frame). Without a frame, the "
-        "peak is not known.",
-        headings=("entry", "benchmark", "GFLOP/s", "peak", "share" if single else "times the peak"),
-        rows=tuple((label, cell.last.label, *_peak_texts(cell)) for _, label, cell in bars),
-        draw=partial(_draw_peak, bars),
+        f"{'matrix multiply' if kinds else 'float32 matrix multiply'} of this machine in the same "
+        f"minutes (frame){', on GPUs in the precision of the row' if kinds else ''}. Without a "
+        "frame, the peak is not known.",
+        headings=("entry", "benchmark", "GFLOP/s", "peak", "share" if own else "times the peak"),
+        rows=tuple(
+            (label, cell.last.label, *_peak_texts(cell, own=own)) for _, label, cell in bars
+        ),
+        draw=partial(_draw_peak, bars, own=own),
         notes=not_shown(comparison.entries, MOST),
         folded=True,
     )
 
 
-def _peak_texts(cell: Cell) -> tuple[str, str, str]:
-    """Arithmetic per second, the machine's peak, and the share of it."""
+def _peak_texts(cell: Cell, *, own: bool) -> tuple[str, str, str]:
+    """Arithmetic per second, the device's peak with its precision, and the share of it.
+
+    ``own`` says whether all peaks are of the precision that they stand beside.
+    """
     last = cell.last
     top, part = last.peak_gflops_per_s, last.peak_fraction
+    kind = f" ({last.peak_precision})" if last.peak_precision not in (None, "fp32") else ""
     return (
         f"{last.gflops_per_s:,.0f}",
-        "unknown" if top is None else f"{top:,.0f}",
-        "unknown" if part is None else f"{part:.0%}" if _is_single(cell) else f"{part:.2f} x",
+        "unknown" if top is None else f"{top:,.0f}{kind}",
+        "unknown" if part is None else f"{part:.0%}" if own else f"{part:.2f} x",
     )
 
 
-def _is_single(cell: Cell) -> bool:
-    """Whether it computed in float32, as the peak's matrix multiply does."""
-    return cell.last.precision == "fp32"
-
-
-def _draw_peak(bars: Sequence[Bar]) -> Figure:
+def _draw_peak(bars: Sequence[Bar], *, own: bool) -> Figure:
     height = 1.3 * _height(label for _, label, _ in bars)
     figure, (panel,) = panels(["GFLOP/s"], [height * len(bars)])
     longest = 0.0
@@ -123,8 +126,8 @@ def _draw_peak(bars: Sequence[Bar]) -> Figure:
         if top:
             panel.barh(place, top, height=0.8, facecolor="none", edgecolor="gray", linewidth=1.2)
         _draw_bar(panel, (0, place), position, rate, 0.56)
-        own, _, part = _peak_texts(cell)
-        _note(panel, place, max(rate, top or 0), part if top else own)
+        alone, _, part = _peak_texts(cell, own=own)
+        _note(panel, place, max(rate, top or 0), part if top else alone)
         longest = max(longest, rate, top or 0)
     _finish(panel, [label for _, label, _ in bars], 1.12 * longest)
     return figure

@@ -148,7 +148,7 @@ def rounds(section: Section, number: int) -> Chart | None:
         return None
     rows = tuple(
         (
-            *(name, label, str(n), "timed" if each.timed else "warm-up"),
+            *(name, label, str(n), each.kind),
             *(seconds(each.seconds), "; ".join(each.disturbances)),
         )
         for name, series in shown.items()
@@ -159,14 +159,24 @@ def rounds(section: Section, number: int) -> Chart | None:
         name=f"rounds-{number}",
         title="Every round",
         about="Rounds of each entry's latest run in their order, as multiples of the median of the "
-        "timed ones. Hollow marks are warm-up rounds, which do not count. A flat line is steady. "
-        "Something else disturbed the rounds in a red ring; the data table says what.",
+        f"timed ones. Hollow marks are {_hollow(shown)}, which do not count. A flat line is "
+        "steady. Something else disturbed the rounds in a red ring; the data table says what.",
         headings=("benchmark", "entry", "round", "kind", "time", "disturbed by"),
         rows=rows,
         draw=partial(_draw_rounds, {name: series for name, series in shown.items() if series}),
         notes=not_shown(entries, MOST_LINES),
         folded=True,
     )
+
+
+def _hollow(shown: Mapping[str, Mapping[str, tuple[int, Sequence[TimedRound]]]]) -> str:
+    """Which kinds of rounds there are that don't count."""
+    kinds = {
+        each.kind for series in shown.values() for _, several in series.values() for each in several
+    }
+    if "throttled" not in kinds:
+        return "warm-up rounds"
+    return "warm-up rounds, and rounds in which heat or power held a GPU's clock down"
 
 
 def _draw_rounds(shown: Mapping[str, Mapping[str, tuple[int, Sequence[TimedRound]]]]) -> Figure:
@@ -190,9 +200,9 @@ def _draw_round_marks(
         linewidth=0.8, alpha=0.6,
     )  # fmt: skip
     for name, shape, chosen in (
-        (label, look | {"markersize": 5}, [each.timed for each in several]),
+        (label, look | {"markersize": 5}, [each.kind == "timed" for each in several]),
         (None, look | {"markersize": 5, "markerfacecolor": "none"},
-         [not each.timed for each in several]),
+         [each.kind != "timed" for each in several]),
         ("disturbed", RING, [bool(each.disturbances) for each in several]),
     ):  # fmt: skip
         points = [(n, each.relative) for n, each in enumerate(several, start=1) if chosen[n - 1]]
