@@ -43,6 +43,7 @@ class Tolerance:
 TOLERANCES: dict[str, Tolerance] = {
     "fp32": Tolerance(0.9999, 1 - 1.5 / IMAGES),
     "bf16": Tolerance(0.95, 0.85),
+    "fp16": Tolerance(0.95, 0.85),
     "int8": Tolerance(0.6, 0.6),
 }
 
@@ -137,6 +138,12 @@ def verify(
             f"engine {engine} {precision} differs from the reference: cosine "
             f"{nearness.cosine:.6f}, expected at least {allowed.cosine}; the same class for "
             f"{nearness.agreement:.1%} of "
-            f"{nearness.images} images, expected {allowed.agreement:.1%}; use the engine tensorflow"
+            f"{nearness.images} images, expected {allowed.agreement:.1%}; use "
+            f"{instead_of(precision)}"
         )
     return nearness
+
+
+def instead_of(precision: str) -> str:
+    """What to use where an engine computes something else in this precision, for messages."""
+    return "the engine tensorflow" if precision == "fp32" else "precision fp32"

@@ -139,7 +139,7 @@ def check_trains(extractor: FeatureExtractor) -> None:
     if module is None:
         raise ModelError(
             f"engine {extractor.engine!r} on {extractor.device}: can't be fine-tuned;"
-            " use the engine tensorflow on one device"
+            " use the engine tensorflow on one device, with precision fp32"
         )
     lack = None
     if not module.trainable_variables:

@@ -20,6 +20,7 @@ from tl_core.transfer import TransferModel
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from tl_core.engines.mixed_module import MixedModule
     from tl_core.models import HubModule
     from tl_core.models.untyped import Tensor
 
@@ -52,9 +53,9 @@ def _wrong_range(share: float) -> None:
     del share
     original = tensorflow._function  # noqa: SLF001 - where pixels are scaled
 
-    def broken(module: HubModule, *others: Any, **options: Any) -> Any:  # noqa: ANN401
-        def shifted(images: Tensor, *, training: bool) -> Tensor:
-            return module(images * 2.0 - 1.0, training)
+    def broken(module: HubModule | MixedModule, *others: Any, **options: Any) -> Any:  # noqa: ANN401
+        def shifted(images: Tensor) -> Tensor:
+            return module(images * 2.0 - 1.0)
 
         return original(shifted, *others, **options)  # type: ignore[arg-type]
 

@@ -73,7 +73,7 @@ def test_wrong_outputs_are_refused_in_every_precision(precision):
 
 
 #: What the guide of the engines promises: the cosine of each image, and images of another class.
-PROMISED = [("fp32", 0.9999, 1), ("bf16", 0.95, 9), ("int8", 0.6, 24)]
+PROMISED = [("fp32", 0.9999, 1), ("bf16", 0.95, 9), ("fp16", 0.95, 9), ("int8", 0.6, 24)]
 
 
 def rotated(reference, cosine):

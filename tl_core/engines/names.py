@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 REFERENCE = "tensorflow"
 #: The name that selects the fastest of the installed engines.
 AUTO = "auto"
+#: What TensorFlow computes in on GPUs; in 16 bits see ``conversion.mixed_precision``.
+ON_GPUS = ("fp32", "bf16", "fp16")
 
 
 @dataclass(frozen=True)
@@ -25,10 +27,10 @@ class Engine:
 
     Attributes:
         module: Name of the module with its ``open_network(model, devices, settings)``.
-        precisions: What it computes in.
+        precisions: What it computes in on the CPU.
+        gpu_precisions: What it computes in on GPUs; empty if it refuses them.
         runtime: Name of its runtime's module; None if TensorFlow runs it.
         package: The distribution that contains the runtime.
-        only_cpu: Whether it refuses GPUs.
         automatic: Whether ``auto`` may choose it.
     """
 
@@ -36,14 +38,18 @@ class Engine:
     precisions: tuple[str, ...] = ("fp32",)
     runtime: str | None = None
     package: str = "tensorflow"
-    only_cpu: bool = True
+    gpu_precisions: tuple[str, ...] = ()
     automatic: bool = True
+
+    def precisions_on(self, device: str) -> tuple[str, ...]:
+        """What it computes in on ``cpu``, ``gpu`` or ``gpu:N``; empty where it refuses that."""
+        return self.precisions if device == "cpu" else self.gpu_precisions
 
 
 #: Other programs may add engines.
 ENGINES = {
-    REFERENCE: Engine("tl_core.engines.tensorflow", only_cpu=False),
-    "tensorflow-xla": Engine("tl_core.engines.tensorflow_xla", only_cpu=False),
+    REFERENCE: Engine("tl_core.engines.tensorflow", gpu_precisions=ON_GPUS),
+    "tensorflow-xla": Engine("tl_core.engines.tensorflow_xla", gpu_precisions=ON_GPUS),
     "litert": Engine(
         "tl_core.engines.litert", ("fp32", "int8"), "ai_edge_litert.interpreter", "ai-edge-litert"
     ),
@@ -80,27 +86,50 @@ def runtime_of(engine: str) -> Any:  # noqa: ANN401 - a module without types
         ) from error
 
 
-def check_engine(engine: str, precision: str) -> None:
-    """Refuse names that aren't engines, and precisions that an engine doesn't have.
+def check_engine(engine: str, precision: str, device: str = "cpu") -> None:
+    """Refuse names that aren't engines, and precisions that an engine doesn't have on a device.
 
-    The ModelError's message begins with ``engine`` or ``precision`` and the name.
+    The device is ``cpu``, ``gpu`` or ``gpu:N``; whether the engine runs there at all is left to
+    ``check_device``. The ModelError's message begins with ``engine`` or ``precision`` and the name.
     """
     if engine not in engine_names():
         raise ModelError(f"engine {engine}: expected one of {', '.join(engine_names())}")
     if precision not in PRECISIONS:
         raise ModelError(f"precision {precision}: expected one of {', '.join(PRECISIONS)}")
-    if engine != AUTO and precision not in ENGINES[engine].precisions:
-        able = ", ".join(name for name, each in ENGINES.items() if precision in each.precisions)
-        expected = ", ".join(ENGINES[engine].precisions)
+    if engine == AUTO:
+        offered = precisions_on(device)
+        if precision not in offered:
+            raise ModelError(
+                f"precision {precision} on device {device}: no engine has it, expected one of "
+                f"{', '.join(offered)}"
+            )
+        return
+    own = ENGINES[engine].precisions_on(device) or ENGINES[engine].precisions
+    if precision not in own:
         raise ModelError(
-            f"engine {engine} with precision {precision}: expected {expected}, or for {precision} "
-            f"one of the engines {able}"
+            f"engine {engine} with precision {precision} on device {device}: expected "
+            f"{', '.join(own)}{_other_ways(engine, precision, device)}"
         )
+
+
+def precisions_on(device: str) -> tuple[str, ...]:
+    """What at least one engine computes in on a device: ``cpu``, ``gpu`` or ``gpu:N``."""
+    offered = {name for each in ENGINES.values() for name in each.precisions_on(device)}
+    return tuple(name for name in PRECISIONS if name in offered)
+
+
+def _other_ways(engine: str, precision: str, device: str) -> str:
+    """Where a precision can be had that this engine doesn't have on this device."""
+    able = [name for name, each in ENGINES.items() if precision in each.precisions_on(device)]
+    ways = [f"one of the engines {', '.join(able)}"] if able else []
+    if precision in ENGINES[engine].gpu_precisions:
+        ways.append("the device gpu")
+    return f", or for {precision} {' or '.join(ways)}" if ways else ""
 
 
 def check_device(engine: str, devices: Devices) -> None:
     """Refuse GPUs for engines that run on the CPU only, with a DeviceError."""
-    if ENGINES[engine].only_cpu and devices.spec != "cpu":
+    if not ENGINES[engine].precisions_on(devices.spec):
         raise DeviceError(
             f"engine {engine} on device {devices.spec!r}: it runs on the cpu only; on GPUs use the "
             "engine tensorflow or tensorflow-xla"

@@ -34,8 +34,16 @@ from tl_core.engines.names import (
 )
 from tl_core.engines.protocol import ChunkedNetwork, call_size
 from tl_core.engines.tuning import Choice, fastest, tuned
-from tl_core.equivalence import IMAGES, Equivalence, images_digest, real_images, verify
+from tl_core.equivalence import (
+    IMAGES,
+    Equivalence,
+    images_digest,
+    instead_of,
+    real_images,
+    verify,
+)
 from tl_core.errors import DeviceError, ModelError, TransferLearningError
+from tl_core.models.settings import SINGLE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -60,8 +68,8 @@ WORTH_CHOOSING = 30_000
 class Opened:
     """A network, ready to run, with its model and its engine's name; of ``auto``, the chosen one's.
 
-    On the CPU, ``equivalence`` is None for the reference, and ``choice`` for engines without
-    workers and chunk.
+    On the CPU, ``equivalence`` is None for the reference in single precision, and ``choice`` for
+    engines without workers and chunk.
     """
 
     network: Network
@@ -76,10 +84,11 @@ def open_model(handle: str, kind: Kind, engine: str, settings: NetworkSettings) 
 
     Raises:
         ModelError: No such engine or model, the wrong kind of model, one that the engine can't
-            run, or an engine that computes something else than the reference.
+            run, a precision that it doesn't have on the device, or an engine that computes
+            something else than the reference.
         DeviceError: No such device, or threads that can't be set any more.
     """
-    check_engine(engine, settings.precision)
+    check_engine(engine, settings.precision, settings.device)
     log.info("opening %s in the engine %s", handle, engine)
     with _set_up(engine, settings) as devices:
         model = find_model(handle, kind, settings)
@@ -99,7 +108,7 @@ def engine_for(handle: str, kind: Kind, settings: NetworkSettings, images: int) 
         model = find_model(handle, kind, settings)
     chosen = known_json(_choice_facts(model, settings))
     pinned = settings.workers is not None or settings.chunk is not None
-    fits = settings.precision in ENGINES[REFERENCE].precisions and not pinned
+    fits = settings.precision in ENGINES[REFERENCE].precisions_on(settings.device) and not pinned
     if chosen is not None:
         return str(chosen)
     return REFERENCE if fits and images < WORTH_CHOOSING else AUTO
@@ -130,7 +139,7 @@ def _open(model: Model, engine: str, devices: Devices, settings: NetworkSettings
     else:
         _check_no_workers(engine, devices, settings)
         _start_tensorflow(settings)  # a second time, unless ``auto`` tries it
-    if engine == REFERENCE and devices.spec == "cpu":
+    if (engine, settings.precision, devices.spec) == (REFERENCE, SINGLE, "cpu"):
         return Opened(_network(model, engine, devices, settings), model, engine)
     try:
         return _compared(model, engine, devices, settings)
@@ -138,9 +147,10 @@ def _open(model: Model, engine: str, devices: Devices, settings: NetworkSettings
         raise
     except Exception as error:  # each converter and compiler has errors of its own
         first = (str(error).splitlines() or [""])[0]
-        other = "device cpu" if engine == REFERENCE else "engine tensorflow"
+        on_gpu = (engine, settings.precision) == (REFERENCE, SINGLE)
+        other = "device cpu" if on_gpu else instead_of(settings.precision)
         raise ModelError(
-            f"engine {engine} can't run {model.handle} ({type(error).__name__}: {first}); use the "
+            f"engine {engine} can't run {model.handle} ({type(error).__name__}: {first}); use "
             f"{other}"
         ) from error
 
@@ -214,7 +224,9 @@ def _able(settings: NetworkSettings) -> list[str]:
     return [
         name
         for name, engine in ENGINES.items()
-        if engine.automatic and settings.precision in engine.precisions and is_installed(name)
+        if engine.automatic
+        and settings.precision in engine.precisions_on(settings.device)
+        and is_installed(name)
     ]
 
 
@@ -241,7 +253,7 @@ def _reference_outputs(model: Model, size: int, settings: NetworkSettings) -> ND
 
     def write(folder: Path) -> None:
         plain = replace(
-            settings, image_size=size, precision="fp32", device="cpu", workers=None, chunk=None
+            settings, image_size=size, precision=SINGLE, device="cpu", workers=None, chunk=None
         )
         ready_tensorflow()
         network = _network(model, REFERENCE, select_devices("cpu"), plain)

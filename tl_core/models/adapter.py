@@ -41,7 +41,7 @@ class Adapter:
         batch = self.shape[0]
         if batch in (None, images.shape[0]):
             return self._adapted(run, images)
-        return _in_batches(lambda part: self._adapted(run, part), images, batch)
+        return in_batches(lambda part: self._adapted(run, part), images, batch)
 
     def in_range(self, name: str) -> Adapter:
         """The same adapter for another input range."""
@@ -105,8 +105,11 @@ def _text(spec: TensorSpec) -> str:
     return "of any shape" if spec.shape.rank is None else str(tuple(spec.shape.as_list()))
 
 
-def _in_batches(run: Step, images: Tensor, batch: int) -> Tensor:
-    """Feed a function that takes just so many images at once; the last ones are filled up."""
+def in_batches(run: Step, images: Tensor, batch: int) -> Tensor:
+    """Feed a function that takes just ``batch`` images at once; the last ones are filled up.
+
+    It returns float32 ``(batch, d)``.
+    """
     import tensorflow as tf
 
     count = tf.shape(images)[0]

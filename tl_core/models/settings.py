@@ -10,8 +10,10 @@ from tl_core.models.input_range import check_range
 
 #: The output of a model: its pooled features, or its class scores before softmax.
 Kind = Literal["features", "logits"]
-#: How a network computes: in single precision, in bfloat16, or in 8-bit integers.
-PRECISIONS = ("fp32", "bf16", "int8")
+#: Single precision, in which the reference computes.
+SINGLE = "fp32"
+#: How a network computes: in single precision, in bfloat16, in float16, or in 8-bit integers.
+PRECISIONS = (SINGLE, "bf16", "fp16", "int8")
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,7 @@ class NetworkSettings:
     device: str = "cpu"
     threads: int | None = None
     classes: int | None = None
-    precision: str = "fp32"
+    precision: str = SINGLE
     workers: int | None = None
     chunk: int | None = None
     input_range: str | None = None

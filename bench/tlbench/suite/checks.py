@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 #: few such duplicates.
 LEAKAGE = 0.01
 #: Largest relative difference of the features' lengths from the reference's.
-LENGTH = {"fp32": 1e-3, "bf16": 0.05, "int8": 0.5}
+LENGTH = {"fp32": 1e-3, "bf16": 0.05, "fp16": 0.05, "int8": 0.5}
 #: Images that each check looks at.
 SAMPLE = 8
 

@@ -69,7 +69,7 @@ OPTIONS = (
         "auto (fastest)",
         "NAME",
     ),
-    Option("precision", "fp32, or bf16 or int8 where the engine has it", "NAME"),
+    Option("precision", "fp32, bf16, fp16 or int8, where the engine has it", "NAME"),
     Option("device", "cpu, gpu (all GPUs) or gpu:N; never falls back", "DEVICE"),
     Option("image_size", "side of the network's input in pixels", "PIXELS", int),
     Option("batch_size", "images per step", "N", int),
@@ -138,7 +138,7 @@ def check_names(workload: Workload) -> None:
     from tl_core.models.input_range import RANGES
 
     try:
-        check_engine(workload.engine, workload.precision)
+        check_engine(workload.engine, workload.precision, workload.device)
     except ModelError as error:
         raise OptionError(f"--{error}") from error
     if workload.input_range not in (None, *RANGES):

@@ -242,7 +242,7 @@ def test_completion_prints_a_script(shell):
         (("train",), "--ep", ["--epochs"]),
         (("train", "digits", "--engine"), "open", ["openvino"]),
         (("train", "digits", "--engine"), "", ENGINES),
-        (("classify", "--precision"), "", ["fp32", "bf16", "int8"]),
+        (("classify", "--precision"), "", ["fp32", "bf16", "fp16", "int8"]),
         (("gate", "--workload"), "t", ["tutorial"]),
         (("gate", "--data"), "", list(data_names())),
         (("train",), "di", ["digits"]),

@@ -39,6 +39,8 @@ def turned(features, cosine):
         pytest.param("fp32", lambda f: f * 1.002, "lengths", id="a little too long"),
         pytest.param("bf16", lambda f: turned(f, 0.96), None, id="bf16, near enough"),
         pytest.param("bf16", lambda f: turned(f, 0.94), "cosine", id="bf16, too far"),
+        pytest.param("fp16", lambda f: turned(f, 0.96), None, id="fp16, near enough"),
+        pytest.param("fp16", lambda f: f * 1.1, "lengths", id="fp16, too long"),
         pytest.param("int8", lambda f: turned(f, 0.65), None, id="int8, near enough"),
         pytest.param("int8", lambda f: turned(f, 0.55), "cosine", id="int8, too far"),
         pytest.param("int8", lambda f: f * 2, "lengths", id="int8, twice as long"),

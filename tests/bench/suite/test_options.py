@@ -78,6 +78,24 @@ def test_an_unknown_input_range_is_refused_before_anything_is_loaded():
         check_names(workload_from("quick", {"input_range": "0-2"}))
 
 
+@pytest.mark.parametrize(
+    ("values", "refused"),
+    [
+        ({"engine": "tensorflow", "precision": "bf16", "device": "gpu"}, False),
+        ({"engine": "auto", "precision": "fp16", "device": "gpu:1"}, False),
+        ({"engine": "tensorflow", "precision": "bf16"}, True),
+        ({"engine": "auto", "precision": "fp16"}, True),
+    ],
+)
+def test_a_precision_must_be_one_that_the_device_has(values, refused):
+    workload = workload_from("quick", values)
+    if not refused:
+        check_names(workload)
+        return
+    with pytest.raises(OptionError, match=r"^--(engine|precision) .*on device cpu"):
+        check_names(workload)
+
+
 def test_the_tutorials_job_is_the_tutorials():
     sizes = (TUTORIAL.train_size, TUTORIAL.test_size, TUTORIAL.image_size, TUTORIAL.batch_size)
     assert sizes == (30_000, 10_000, 224, 32)

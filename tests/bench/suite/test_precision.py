@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from tl_core.devices import usable_cpus
+from tl_core.engines.names import ENGINES, ON_GPUS
 from tl_core.extractor import FeatureExtractor
 from tl_core.transfer import TransferModel
 from tlbench.suite.loaded_workload import load_workload, open_data
@@ -44,6 +45,24 @@ def test_the_reference_has_all_of_its_own_accuracy(tiny_model):
     result = precision_accuracy(workload.extractor, workload.data, options)
     assert result.share == 1
     assert result.accuracy > 0.2
+
+
+@pytest.mark.parametrize("precision", ["bf16", "fp16"])
+def test_16_bits_by_tensorflow_are_judged_as_any_lower_precision(
+    tiny_model, monkeypatch, tmp_path, precision
+):
+    """The CPU stands for a GPU."""
+    monkeypatch.setenv("TLBENCH_CACHE", str(tmp_path))
+    on_gpus = dataclasses.replace(ENGINES["tensorflow"], precisions=ON_GPUS)
+    monkeypatch.setitem(ENGINES, "tensorflow", on_gpus)
+    options = dataclasses.replace(
+        QUICK, model=tiny_model, image_size=32, train_size=400, test_size=60, precision=precision
+    )
+    workload = load_workload(options, open_data(options), probe=False)
+    result = workload.precision_accuracy
+    assert result.reference > 0.2
+    assert result.share == pytest.approx(1, abs=0.15), "one image of sixty is 4 % of the accuracy"
+    assert workload.extractor.opened.equivalence.cosine > 0.99
 
 
 def test_accuracies_are_compared_however_many_threads_tensorflow_has_already(

@@ -174,7 +174,14 @@ def test_engines_are_those_that_are_installed_or_asked_for():
     assert usual[0] == ("tensorflow", "fp32")
     assert "tensorflow-xla" not in dict(usual)
     assert engines_of("cpu", ("tensorflow-xla",)) == (("tensorflow-xla", "fp32"),)
-    assert set(dict(engines_of("gpu"))) == {"tensorflow", "tensorflow-xla"}
+    assert engines_of("gpu") == tuple(
+        (name, precision)
+        for precision in ("fp32", "bf16", "fp16")
+        for name in ("tensorflow", "tensorflow-xla")
+    )
+    assert engines_of("gpu:1", ("tensorflow",), ("fp16",)) == (("tensorflow", "fp16"),)
+    with pytest.raises(InputError, match=r"no engine of litert computes in .* on device gpu"):
+        engines_of("gpu", ("litert",))
 
 
 @pytest.mark.parametrize(
@@ -183,6 +190,7 @@ def test_engines_are_those_that_are_installed_or_asked_for():
         ({"engines": ("torch",)}, "--engine torch: expected one of tensorflow"),
         ({"precisions": ("fp8",)}, "--precision fp8: expected one of fp32"),
         ({"engines": ("tensorflow",), "precisions": ("int8",)}, "no engine of tensorflow computes"),
+        ({"precisions": ("fp16",)}, "--precision fp16 on device cpu: no engine has it"),
         ({"models": ("nothing",)}, "'nothing' is unknown"),
     ],
 )

@@ -192,7 +192,7 @@ def test_engines_of_the_cpu_refuse_a_gpu(engine, monkeypatch, tiny_model):
     ("engine", "precision", "message"),
     [
         ("tflite", "fp32", "engine tflite: expected one of tensorflow, tensorflow-xla, litert"),
-        ("litert", "fp16", "precision fp16: expected one of fp32, bf16, int8"),
+        ("litert", "fp8", "precision fp8: expected one of fp32, bf16, fp16, int8"),
         ("tensorflow", "int8", "expected fp32, or for int8 one of the engines litert"),
         ("litert", "bf16", "expected fp32, int8, or for bf16 one of the engines openvino"),
     ],

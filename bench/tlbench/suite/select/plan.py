@@ -101,14 +101,14 @@ def engines_of(
     Raises:
         InputError: A name that isn't known, or none that fits.
     """
-    _check(engines, precisions)
+    _check(engines, precisions, device)
     wanted = [name for name in engines if name != AUTO]
     names = wanted or [
         name
         for name, engine in ENGINES.items()
         if engine.automatic
         and is_installed(name)
-        and (device == "cpu" or not engine.only_cpu)
+        and engine.precisions_on(device)
         and (device != "cpu" or name != SLOW_ON_CPUS)
     ]
     able = tuple(
@@ -116,21 +116,21 @@ def engines_of(
         for precision in PRECISIONS
         if not precisions or precision in precisions
         for name in dict.fromkeys(names)
-        if precision in ENGINES[name].precisions
+        if precision in ENGINES[name].precisions_on(device)
     )
     if not able:
         raise InputError(
-            f"no engine of {', '.join(names)} computes in {', '.join(precisions)}; expected "
-            f"precision fp32, or bf16 or int8 with an engine that has it"
+            f"no engine of {', '.join(names)} computes in {' or '.join(precisions or PRECISIONS)} "
+            f"on device {device}; leave the engine out to try all that do"
         )
     return able
 
 
-def _check(engines: Iterable[str], precisions: Iterable[str]) -> None:
+def _check(engines: Iterable[str], precisions: Iterable[str], device: str) -> None:
     try:
         for name in engines:
             check_engine(name, "fp32")
         for precision in precisions:
-            check_engine(AUTO, precision)
+            check_engine(AUTO, precision, device)
     except ModelError as error:
         raise InputError(f"--{error}") from error
