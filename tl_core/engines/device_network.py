@@ -20,8 +20,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from tl_core.engines.protocol import Run
-    from tl_core.engines.tensorflow import TensorFlowNetwork
+    from tl_core.engines.protocol import ReplicatedNetwork, Run
     from tl_core.models.untyped import Loaded, Tensor
 
     #: From uint8 images to others, or to outputs, inside a graph.
@@ -75,7 +74,7 @@ class DeviceNetwork:
 
     def __init__(
         self,
-        network: TensorFlowNetwork,
+        network: ReplicatedNetwork,
         device_names: tuple[str, ...],
         *,
         chunk: int | None = None,

@@ -8,13 +8,14 @@ from tl_core.errors import ModelError
 from tl_core.resize import checked_pixels
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from contextlib import AbstractContextManager
 
     import numpy as np
     from numpy.typing import NDArray
 
     from tl_core.models import HubModule
+    from tl_core.models.untyped import Loaded
 
     #: From uint8 RGB images ``(n, h, w, 3)`` of one size to outputs, float32 ``(n, d)``.
     Run = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
@@ -48,6 +49,14 @@ class Network(Protocol):
 
         Images are uint8 RGB ``(n, image_size, image_size, 3)``, unscaled.
         """
+
+
+class ReplicatedNetwork(Network, Protocol):
+    """A network with a graph on each device."""
+
+    @property
+    def functions(self) -> Sequence[Loaded]:
+        """By device, from uint8 images to outputs, tensors."""
 
 
 @runtime_checkable

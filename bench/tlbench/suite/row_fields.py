@@ -176,7 +176,7 @@ def _memory_traffic(
     traffic, bandwidth = workload.traffic, workload.peaks.bandwidth_gb_per_s
     if traffic is None or bandwidth is None:
         return {}
-    images = ran.choice.chunk if ran.choice else workload.batch_size
+    images = getattr(ran.network, "chunk", workload.batch_size)
     per_image = traffic.bytes_per_image(workload.options.precision, images)
     return {
         "bytes_per_image": per_image,

@@ -132,7 +132,7 @@ def test_memory_traffic_is_set_beside_the_bandwidth_of_a_gpu(job):
     assert info["bandwidth_fraction"] == pytest.approx(0.6)
     job.options.precision = "fp32"
     assert row(job)["bytes_per_image"] == pytest.approx(12_000_000)
-    job.extractor.opened.choice = None  # then as many images as a batch
+    del job.extractor.opened.network.chunk  # then as many images as a batch
     assert row(job)["bytes_per_image"] == pytest.approx(4 * (2e6 + 105e6 / 107))
     assert row(job, stage="resize")["bytes_per_image"] is None
     job.traffic = None

@@ -221,6 +221,7 @@ class Piloted:
         self.made.append((options.get("workers"), options.get("chunk")))
         workers, chunk = options.get("workers", 2), options.get("chunk", len(self.made))
         self.opened = SimpleNamespace(choice=SimpleNamespace(workers=workers, chunk=chunk))
+        self.network = SimpleNamespace()
 
     def batches(self, _images, order, **_):
         yield order, None
@@ -233,3 +234,13 @@ def test_workers_and_chunk_are_piloted_once_per_engine_and_precision(monkeypatch
     for model, size, precision in (("a", 32, "fp32"), ("a", 16, "fp32"), ("b", 16, "int8")):
         tools.images_per_s(Candidate(model, size, "litert", precision))
     assert Piloted.made == [(None, None), (2, 1), (None, None)]
+
+
+def test_of_gpus_only_the_chunk_is_passed_on(monkeypatch):
+    monkeypatch.setattr(evaluation, "FeatureExtractor", Piloted)
+    monkeypatch.setattr(Piloted, "made", [])
+    train = Split(ArraySource(np.zeros((20, 2, 2, 3), np.uint8)), np.arange(20) % 2)
+    tools = Evaluation(train, 2, {"device": "gpu"}, batch_size=8, seed=0)
+    for size in (32, 16):
+        tools.images_per_s(Candidate("a", size, "tensorflow"))
+    assert Piloted.made == [(None, None), (None, 1)]

@@ -70,8 +70,10 @@ class Evaluation:
         run(few)  # the first call sets up
         choice = extractor.opened.choice
         if choice is not None:  # a pilot of both for each size would take longer than it gains
-            numbers = {"workers": choice.workers, "chunk": choice.chunk}
-            self._choices[candidate.engine, candidate.precision] = numbers
+            own = {"chunk": choice.chunk}
+            if self._network.get("device", "cpu") == "cpu":  # others have as many as there are GPUs
+                own["workers"] = choice.workers
+            self._choices[candidate.engine, candidate.precision] = own
         start = perf_counter()
         run(few)
         count = round(PILOT_S * len(few) / (perf_counter() - start))
