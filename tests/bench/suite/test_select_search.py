@@ -111,7 +111,7 @@ def test_what_cannot_win_costs_nothing_after_it_is_dropped():
     assert selection.seconds < seconds / 2
 
 
-@pytest.mark.parametrize("budget", [1, 30, 60, 90, 120, 200, 300, 500])
+@pytest.mark.parametrize("budget", [1, 30, 60, 90, 120, 200, 300, 500, *range(550, 950, 25)])
 @pytest.mark.parametrize("seed", range(2))
 def test_it_ends_within_the_budget_with_the_best_so_far(budget, seed):
     tools = Numbers(51_200, seed)
@@ -203,9 +203,35 @@ def test_lower_precisions_are_compared_with_heads_that_learned_from_as_many_imag
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("budget", range(150, 400, 10))
-def test_what_is_left_is_compared_on_the_same_images(budget):
-    selection, _ = search(Numbers(51_200), budget=budget)
+class Alike(Numbers):
+    """Networks that are equally accurate."""
+
+    def accuracy(self, _):
+        return 0.95
+
+
+def test_a_lower_precision_is_not_begun_without_time_for_as_many_images():
+    sizes = {"big": (224,), "small": (224,)}
+    single, _ = search(Alike(51_200), sizes=sizes, engines=ENGINES[1:2], margin=0.0)
+    assert {each.images for each in single.trials} == {51_200}
+    budget = single.seconds + OPEN_S + 60
+    both, _ = search(Alike(51_200), budget, sizes, (ENGINES[1], ENGINES[3]), margin=0.0)
+    assert both.seconds <= budget
+    assert {each.precision for each in both.untried} == {"int8"}
+    assert both.needed_s > budget
+
+
+class Slow(Numbers):
+    """Pictures of the larger samples take longer than those of the pilot."""
+
+    def rate(self, candidate):
+        return super().rate(candidate) / (1 if self.time < 110 else 3)
+
+
+@pytest.mark.parametrize("tools", [Numbers, Slow])
+@pytest.mark.parametrize("budget", range(150, 700, 25))
+def test_what_is_left_is_compared_on_the_same_images(budget, tools):
+    selection, _ = search(tools(51_200), budget=budget)
     assert len({each.images for each in selection.trials if not each.dropped}) == 1
 
 
@@ -271,7 +297,7 @@ def test_a_budget_counts_what_is_missing_by_what_such_steps_took():
         assert fits
     with budget.step("a") as fits:
         assert not fits
-    assert budget.skipped == ["a"]
+    assert budget.skipped == [("a", 0.0)]
     assert budget.needed == 7 + 4
 
 

@@ -14,7 +14,7 @@ class Budget:
     """So many seconds from a start, by default now, by a clock that only moves forward.
 
     Attributes:
-        skipped: The kind of each step that had no more room, in order.
+        skipped: Each step that had no more room, in order: its kind and its expected seconds.
     """
 
     def __init__(
@@ -22,7 +22,7 @@ class Budget:
     ) -> None:
         self.seconds, self._now = seconds, now
         self._start = now() if start is None else start
-        self.skipped: list[str] = []
+        self.skipped: list[tuple[str, float]] = []
         self._taken: dict[str, list[float]] = {}
 
     @property
@@ -46,7 +46,7 @@ class Budget:
         """
         fits = always or self.left > max(expected, *self._like(kind))
         if not fits:
-            self.skipped += [kind] * needed
+            self.skipped += [(kind, expected)] * needed
             yield False
             return
         start = self._now()
@@ -61,7 +61,7 @@ class Budget:
         """
         if not self.skipped:
             return None
-        return self.used + sum(mean(self._like(kind)) for kind in self.skipped)
+        return self.used + sum(max(least, mean(self._like(kind))) for kind, least in self.skipped)
 
     def _like(self, kind: str) -> list[float]:
         """Seconds of earlier steps of a kind, or of all where there were none; at least one."""
