@@ -1,8 +1,8 @@
 """The probes of GPUs, in a process in which TensorFlow runs on them.
 
-A timed call repeats its operation until it takes some 50 ms, for to start it and to wait for its
-result takes some 0.1 ms. All of it is one call of TensorFlow, and one operation's output is the
-next one's input, so that none can be left out.
+A timed call repeats its operation until it takes about 50 ms, because starting it and waiting for
+its result takes about 0.1 ms. All of it is one call of TensorFlow, and one operation's output is
+the next one's input, so that none can be left out.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def precisions_of(device: str) -> tuple[str, ...]:
     """What a device multiplies matrices in, by units of its own: keys of ``TYPES``."""
     if _capability(device) < AMPERE:
         return "fp32", "fp16"
-    # What NVIDIA's libraries are told not to use isn't there.
+    # NVIDIA's libraries don't use TF32 if it is turned off.
     off = os.environ.get("NVIDIA_TF32_OVERRIDE", "").strip() == "0"
     return tuple(name for name in TYPES if name != "tf32" or not off)
 
@@ -60,7 +60,7 @@ def precisions_of(device: str) -> tuple[str, ...]:
 def multiplied_in(precision: str, device: str) -> str:
     """What TensorFlow multiplies in for a network of a precision: ``tf32`` for most of ``fp32``.
 
-    It takes TF32 for float32 where the GPU has it, unless it is told not to.
+    It uses TF32 for float32 if the GPU has it, unless TF32 is turned off.
     """
     import tensorflow as tf
 

@@ -89,14 +89,14 @@ class Clock:
     ("gflops", "side"), [(20.0, 1024), (300.0, 1024), (5_000.0, 4096), (800_000.0, 8192)]
 )
 def test_the_largest_matrices_that_take_a_call_are_multiplied(monkeypatch, gflops, side):
-    """The peak is found although each call takes longer than its work."""
+    """The peak is measured although each call takes longer than its work."""
     clock = Clock(monkeypatch)
     monkeypatch.setattr(
         module, "products", lambda device, precision, side: clock.work(2e-9 * side**3 / gflops)
     )
-    found = matmul("GPU:0", "fp32")
-    assert found.size == side
-    assert found.best == pytest.approx(gflops, rel=0.1)
+    probe = matmul("GPU:0", "fp32")
+    assert probe.size == side
+    assert probe.best == pytest.approx(gflops, rel=0.1)
     assert clock.now < 2.0
 
 
@@ -127,9 +127,9 @@ def test_an_array_that_does_not_fit_is_halved(monkeypatch):
     """Each number is 4 bytes, read and written once in 1 ms, beside 1 ms for the call."""
     clock = Clock(monkeypatch)
     monkeypatch.setattr(module, "additions", too_large(2**26, clock.work(1e-3)))
-    found = bandwidth(CPU)
-    assert found.size == 4 * 2**26
-    assert found.best == pytest.approx(2 * found.size / 1e-3 / 1e9, rel=0.05)
+    probe = bandwidth(CPU)
+    assert probe.size == 4 * 2**26
+    assert probe.best == pytest.approx(2 * probe.size / 1e-3 / 1e9, rel=0.05)
     monkeypatch.setattr(module, "additions", too_large(1000, clock.work(1e-3)))
     with pytest.raises(ProbeError, match="CPU:0: no memory for an array of 67,108,864 bytes"):
         bandwidth(CPU)

@@ -207,11 +207,11 @@ def test_gpus_have_a_table_of_their_own(one_gpu):
     assert max(map(len, lines)) <= WIDTH
     start = next(i for i, line in enumerate(lines) if line.split()[:2] == ["GPU", "probe"])
     assert lines[start].split() == ["GPU", "probe", "precision", "best", "median", "n", "throttled"]
-    told = [line.split() for line in lines[start + 1 :] if line]
-    assert told[0] == ["GPU:0", "matmul", "tf32", "412,346", "400,000", "GFLOP/s", "15", "no"]
-    assert told[1][:7] == ["GPU:0", "matmul", "bf16", "789,000", "780,000", "GFLOP/s", "15"]
-    assert ["GPU:0", "bandwidth", "-", "2,950", "2,900", "GB/s", "15", "unknown"] in told
-    words = " ".join(word for line in told for word in line[(7 if line[0] == "GPU:0" else 0) :])
+    gpu_rows = [line.split() for line in lines[start + 1 :] if line]
+    assert gpu_rows[0] == ["GPU:0", "matmul", "tf32", "412,346", "400,000", "GFLOP/s", "15", "no"]
+    assert gpu_rows[1][:7] == ["GPU:0", "matmul", "bf16", "789,000", "780,000", "GFLOP/s", "15"]
+    assert ["GPU:0", "bandwidth", "-", "2,950", "2,900", "GB/s", "15", "unknown"] in gpu_rows
+    words = " ".join(word for line in gpu_rows for word in line[(7 if line[0] == "GPU:0" else 0) :])
     assert POWER[0] in words
 
 

@@ -259,10 +259,10 @@ def test_a_report_of_chosen_engines_and_threads_has_no_others(undrawn, write_run
 def test_the_whole_job_has_loading_in_it_as_its_parts_have(write_run, tmp_path):
     path = write_run("a.json")
     chart = chart_of(tmp_path, "breakdown")
-    told = {row[1]: float(row[2].removesuffix(" s")) for row in chart.rows if " s" in row[2]}
+    cells = {row[1]: float(row[2].removesuffix(" s")) for row in chart.rows if " s" in row[2]}
     row = next(row for row in read_file(path).rows if row.stage == "pipeline")
     job = row.images / row.images_per_s
-    assert told["whole job with loading"] == pytest.approx(
+    assert cells["whole job with loading"] == pytest.approx(
         row.load_s + row.first_call_s + job, rel=5e-3
     )
     assert row.load_s > 0.1 * job
@@ -306,8 +306,8 @@ def test_disturbed_rounds_are_ringed_and_listed_with_what_disturbed_them(write_r
     several[4]["noise"] = NoiseSample(wall_s=1.0, cpus=2, own_cpu_s=1.0, busy_s=1.0).as_dict()
     write_run("a.json", rounds=several)
     chart = chart_of(tmp_path, "rounds")
-    told = {row[2]: row[5] for row in chart.rows if row[0] == "extract"}
-    assert told == {"4": "others used 25 % of the CPUs"} | dict.fromkeys("12356", "")
+    cells = {row[2]: row[5] for row in chart.rows if row[0] == "extract"}
+    assert cells == {"4": "others used 25 % of the CPUs"} | dict.fromkeys("12356", "")
     for panel in chart.draw().axes:
         (ring,) = (line for line in panel.get_lines() if line.get_label() == "disturbed")
         assert list(ring.get_xdata()) == [4]
@@ -322,8 +322,8 @@ def test_a_change_in_the_history_is_drawn_where_it_is_and_listed(
         write_run(f"{day:02d}.json", day=day, faster=faster, commit=f"{day:02d}" * 20)
     chart = chart_of(tmp_path, "history")
     page, _ = write_report()
-    (told,) = (each for each in page.text if re.search(r"extract: -(19|20|21)\.\d %", each))
-    assert "from 2026-11-15 on, commits 131313131313..141414141414" in told
+    (cells,) = (each for each in page.text if re.search(r"extract: -(19|20|21)\.\d %", each))
+    assert "from 2026-11-15 on, commits 131313131313..141414141414" in cells
     changed = {panel: [] for panel in chart.draw().axes}
     for panel in changed:
         series, *changes = panel.get_lines()
@@ -571,8 +571,8 @@ def test_throttled_rounds_are_hollow_and_listed_as_such(write_run, tmp_path):
     several[3]["noise"] = NoiseSample(wall_s=1.0, cpus=2, gpus=(hot,)).as_dict()
     write_run("a.json", rounds=several)
     chart = chart_of(tmp_path, "rounds")
-    told = {row[2]: (row[3], row[5]) for row in chart.rows if row[0] == "extract"}
-    assert told == dict.fromkeys("2356", ("timed", "")) | {
+    cells = {row[2]: (row[3], row[5]) for row in chart.rows if row[0] == "extract"}
+    assert cells == dict.fromkeys("2356", ("timed", "")) | {
         "1": ("warm-up", ""), "4": ("throttled", held),
     }  # fmt: skip
     assert "in which heat or power held a GPU's clock down" in chart.about

@@ -59,8 +59,8 @@ def test_reasons_stand_below_the_table():
 )
 def test_the_share_of_the_hardwares_peak_is_said(peak, share, words):
     row = benchmark(gflops_per_s=100.0, peak_gflops_per_s=peak, peak_fraction=share)
-    told = " ".join(" ".join(result_table([row], {})[2:]).split())
-    assert told == f"pipeline (recompute): 100 GFLOP/s{words}"
+    below = " ".join(" ".join(result_table([row], {})[2:]).split())
+    assert below == f"pipeline (recompute): 100 GFLOP/s{words}"
 
 
 #: Of a GPU: 1,000 images/s of 6 GFLOP and 30 MB each, 200 operations per byte.
@@ -73,8 +73,8 @@ ON_A_GPU = {
 
 def test_a_gpus_row_says_what_bounds_it():
     """The lower roof is arithmetic, at 400,000 of 600,000 GFLOP/s: 1.5 % of it."""
-    told = " ".join(" ".join(result_table([benchmark(**ON_A_GPU)], {})[2:]).split())
-    assert told == (
+    below = " ".join(" ".join(result_table([benchmark(**ON_A_GPU)], {})[2:]).split())
+    assert below == (
         "pipeline (recompute): 6,000 GFLOP/s, 2 % of the machine's matrix-multiply peak of 400,000 "
         "in tf32 pipeline (recompute): 30 MB per image, 1 % of the memory bandwidth of 3,000 GB/s; "
         "bound by overheads, 2 % of the roof"
@@ -89,9 +89,9 @@ def test_rounds_that_were_throttled_are_said():
             [(False, None), (True, ()), (False, (heat,)), (True, ()), (False, (power, heat))]
         )
     ]
-    told = " ".join(result_table([benchmark(rounds=tuple(several))], {})[2:])
+    below = " ".join(result_table([benchmark(rounds=tuple(several))], {})[2:])
     expected = f"pipeline (recompute): 2 of 4 rounds do not count: {heat}, {power}"
-    assert " ".join(told.split()) == expected
+    assert " ".join(below.split()) == expected
     all_count = (several[1], Round(1, True, 1.7e9, 1.0, 0.0, None, None, (heat,)))
     assert result_table([benchmark(rounds=all_count)], {})[2:] == []
 

@@ -24,7 +24,7 @@ IMAGES = 60
 
 
 def measurement(rounds=ROUNDS):
-    made = [
+    timed_rounds = [
         Round(
             timed=number > 0,
             started_at=1000.0 + number,
@@ -35,7 +35,7 @@ def measurement(rounds=ROUNDS):
         )
         for number, (seconds, joules, others) in enumerate(rounds)
     ]
-    return Measurement(IMAGES, [], made, True, peak_rss_bytes=501, peak_device_bytes=502)
+    return Measurement(IMAGES, [], timed_rounds, True, peak_rss_bytes=501, peak_device_bytes=502)
 
 
 @pytest.fixture
@@ -142,11 +142,11 @@ def test_memory_traffic_is_set_beside_the_bandwidth_of_a_gpu(job):
 def with_energy(*joules, idle_w=None):
     """A measurement of rounds of 2 s that used so many joules, on a machine of that idle power."""
     idle = idle_w and EnergySample(None, None, idle_w * 1.5, 1.5)
-    made = [
+    timed_rounds = [
         Round(True, 1000.0, 2.0, 0.0, energy=EnergySample(None, None, each, 2.0, idle))
         for each in joules
     ]
-    return Measurement(IMAGES, [], made, True)
+    return Measurement(IMAGES, [], timed_rounds, True)
 
 
 def test_joules_per_image_are_those_above_the_idle_machine(job):
@@ -184,11 +184,11 @@ HEAT = ("GPU 0: clock held down by heat",)
     ids=["unknown", "none", "one, which does not count", "all, which count"],
 )
 def test_a_row_says_how_many_rounds_were_throttled(job, throttled, timed, count, label):
-    made = [
+    timed_rounds = [
         Round(counts, 1000.0, 2.0, 0.0, throttled=held)
         for counts, held in zip(timed, throttled, strict=True)
     ]
-    info = row(job, Measurement(IMAGES, [], made, True))
+    info = row(job, Measurement(IMAGES, [], timed_rounds, True))
     assert info["throttled_rounds"] == count
     assert info["noise"]["verdict"] == label
     assert [each["timed"] for each in info["rounds"]] == list(timed)

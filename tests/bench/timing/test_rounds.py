@@ -219,7 +219,7 @@ def test_energy_is_counted_for_each_timed_round(timed, clock):
 
 
 class Temperatures:
-    """A meter that counts, round by round, what it is told."""
+    """A meter with a given count for each round."""
 
     def __init__(self, *several):
         self.left = list(several)
