@@ -1,4 +1,4 @@
-"""Adam's steps on a softmax head as TensorFlow graphs: one step, and many in one compiled loop.
+"""Adam's steps on a softmax head as TensorFlow graphs: loops over batches of rows.
 
 They are functions of the weights, so that all heads of one shape share a compiled loop: compiling
 takes longer than an epoch.
@@ -66,20 +66,30 @@ def compiled_loop(device: str, images: int, batch_size: int, width: int, classes
 
 
 @lru_cache(maxsize=MOST_LOOPS)
-def single_step(device: str, width: int, classes: int) -> Loaded:
-    """The same for one step on any number of rows, which XLA doesn't compile."""
+def plain_loop(device: str, batch_size: int, width: int, classes: int) -> Loaded:
+    """The same for any number of rows; XLA doesn't compile it, which would take seconds for each.
+
+    A step takes longer. It is for rows that take longer to extract.
+    """
     import tensorflow as tf
 
     def run(rows: Tensor, labels: Tensor, rates: Tensor, state: State) -> tuple[Tensor, State]:
-        with tf.device(device):
-            return _step(rows, labels, rates[0], state)
+        def one(i: Tensor, total: Tensor, *state: Tensor) -> tuple[Tensor, ...]:
+            part = slice(i * batch_size, (i + 1) * batch_size)
+            loss, after = _step(rows[part], labels[part], rates[i], state)
+            return (i + 1, total + loss, *after)
 
-    signature = _signature(None, 1, width, classes)
+        with tf.device(device):
+            steps, before = tf.size(rates), (0, tf.constant(0.0), *state)
+            _, total, *after = tf.while_loop(lambda i, *_: i < steps, one, before)
+            return total, tuple(after)
+
+    signature = _signature(None, None, width, classes)
     return tf.function(run, input_signature=signature, autograph=False)
 
 
 def _signature(
-    images: int | None, steps: int, width: int, classes: int
+    images: int | None, steps: int | None, width: int, classes: int
 ) -> tuple[TensorSpec | tuple[TensorSpec, ...], ...]:
     import tensorflow as tf
 

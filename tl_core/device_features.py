@@ -10,7 +10,7 @@ import numpy as np
 
 from tl_core.engines.device_network import is_out_of_memory
 from tl_core.progress import progress
-from tl_core.streaming import output_batches, run_network
+from tl_core.streaming import output_calls, run_network
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -125,9 +125,9 @@ def extracted_on_device(
         return DeviceFeatures(rows, network.device)
     parts = []
     order = np.arange(len(source))
-    batches = output_batches(network, source, order, batch_size=batch_size, method=method)
-    with network.keeping_outputs(), closing(batches), progress(len(source), "extract") as bar:
-        for places, rows in batches:
+    calls = output_calls(network, source, order, batch_size=batch_size, method=method)
+    with network.keeping_outputs(), closing(calls), progress(len(source), "extract") as bar:
+        for places, rows in calls:
             parts.append(rows)
             bar.update(len(places))
     return DeviceFeatures(parts, network.device)

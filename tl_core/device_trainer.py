@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tl_core.adam_graphs import compiled_loop, single_step
+from tl_core.adam_graphs import compiled_loop, plain_loop
 from tl_core.head import BETA_1, BETA_2
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from tl_core.adam_graphs import State
     from tl_core.device_features import DeviceFeatures
     from tl_core.head import Head
-    from tl_core.models.untyped import Tensor
+    from tl_core.models.untyped import Loaded, Tensor
 
 #: Bytes of features that are put in order, or copied to the device, at once.
 BLOCK_BYTES = 256 * 2**20
@@ -42,15 +42,19 @@ class DeviceTrainer:
 
     def step(self, inputs: NDArray[np.float32], labels: NDArray[np.int64]) -> float:
         """Train on one batch of features, float32 ``(n, d)``; see ``training.Trainer``."""
-        import tensorflow as tf
+        return float(self.steps(inputs, labels, len(labels))) / len(labels)
 
-        function = single_step(self.device, *self._head.kernel.shape)
-        with tf.device(self.device):
-            total, self._state = function(
-                tf.constant(inputs), tf.constant(labels), tf.constant(self._rates(1)), self._state
-            )
-        self._steps += 1
-        return float(total) / len(labels)
+    def steps(
+        self, rows: Tensor | NDArray[np.float32], labels: NDArray[np.int64], batch_size: int
+    ) -> Tensor:
+        """Train on features ``(n, d)`` in their order, a step for each ``batch_size`` of them.
+
+        Returns the sum of their cross-entropies, each image's before its own step, in nats: a
+        tensor that may still be computed.
+        """
+        return self._run(
+            plain_loop(self.device, batch_size, *self._shape), rows, labels, batch_size
+        )
 
     def epoch(
         self,
@@ -91,21 +95,37 @@ class DeviceTrainer:
         """Give the head the trained weights."""
         self._head.assign(self._state[0].numpy(), self._state[3].numpy())
 
+    @property
+    def _shape(self) -> tuple[int, int]:
+        """Features and classes."""
+        width, classes = self._head.kernel.shape
+        return width, classes
+
     def _loop(self, rows: Tensor, labels: NDArray[np.int64], batch_size: int) -> Tensor:
-        """Train on rows in their order; the sum of their losses, which may still be computed."""
+        """As ``steps``, in a loop that is compiled for so many rows."""
+        loop = compiled_loop(self.device, len(labels), batch_size, *self._shape)
+        return self._run(loop, rows, labels, batch_size)
+
+    def _run(
+        self,
+        loop: Loaded,
+        rows: Tensor | NDArray[np.float32],
+        labels: NDArray[np.int64],
+        batch_size: int,
+    ) -> Tensor:
         import tensorflow as tf
 
         steps = -(-len(labels) // batch_size)
-        shape = self._head.kernel.shape
-        function = compiled_loop(self.device, len(labels), batch_size, *shape)
         with tf.device(self.device):
-            inputs = rows, tf.constant(labels), tf.constant(self._rates(steps))
-            total, self._state = function(*inputs, self._state)
+            inputs = tf.convert_to_tensor(rows), tf.constant(labels), self._rates(steps)
+            total, self._state = loop(*inputs, self._state)
         self._steps += steps
         return total
 
-    def _rates(self, count: int) -> NDArray[np.float32]:
+    def _rates(self, count: int) -> Tensor:
         """Adam's step size in each of the next steps, its moments' bias corrected."""
+        import tensorflow as tf
+
         steps = np.arange(self._steps + 1, self._steps + count + 1)
         unbiased = np.sqrt(1 - BETA_2**steps) / (1 - BETA_1**steps)
-        return np.asarray(self._rate * unbiased, np.float32)
+        return tf.constant(np.asarray(self._rate * unbiased, np.float32))

@@ -1,14 +1,17 @@
-"""Training heads on features that are there already, by a trainer step by step or in one loop."""
+"""Training heads on features: step by step, or on a device in loops."""
 
 from __future__ import annotations
 
+from contextlib import closing, nullcontext
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from tl_core.device_features import on_device
 from tl_core.device_trainer import DeviceTrainer
+from tl_core.engines.protocol import KeepsOutputs
 from tl_core.head import evaluation
+from tl_core.streaming import output_calls
 from tl_core.training import rows_of, run_epochs, train
 
 if TYPE_CHECKING:
@@ -17,7 +20,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from tl_core.device_features import Features
+    from tl_core.engines.protocol import ChunkedNetwork
     from tl_core.head import Head
+    from tl_core.sources import ImageSource
     from tl_core.training import Trainer
 
 
@@ -56,6 +61,46 @@ def train_on_features(
         return loss
 
     return run_epochs(trainer, epoch, len(labels), epochs, seed, is_done=is_done)
+
+
+def train_beside_extraction(
+    trainer: DeviceTrainer,
+    labels: NDArray[np.int64],
+    epochs: int,
+    seed: int,
+    *,
+    network: ChunkedNetwork,
+    source: ImageSource,
+    batch_size: int,
+    method: str,
+) -> list[float]:
+    """Train on features that are extracted anew in each epoch; the mean loss of each, in nats.
+
+    The device trains on those of a call of the network while the next one runs, and none of them
+    leaves it.
+
+    Args:
+        trainer: Who takes the steps.
+        labels: Class numbers ``(n,)``.
+        epochs: Passes over the images.
+        seed: Of the order.
+        network: Extracts.
+        source: The n images.
+        batch_size: Images per step.
+        method: Of resizing, one of ``RESIZE_METHODS``.
+    """
+
+    def epoch(order: NDArray[np.int64], update: Callable[[int], object]) -> float:
+        total = 0.0
+        calls = output_calls(network, source, order, batch_size=batch_size, method=method)
+        keeping = network.keeping_outputs() if isinstance(network, KeepsOutputs) else nullcontext()
+        with keeping, closing(calls):
+            for places, rows in calls:
+                total += trainer.steps(rows, labels[places], batch_size)
+                update(len(places))
+        return float(total) / len(labels)
+
+    return run_epochs(trainer, epoch, len(labels), epochs, seed)
 
 
 def loss_on(

@@ -120,12 +120,26 @@ def output_batches(
     as its ``in_flight`` says. A ``ChunkedNetwork`` is given several batches a call.
     """
     if isinstance(network, ChunkedNetwork):
-        run, batches = _on_devices(network, source, order, batch_size, method)
-        return _by_chunks(network, run, batches)
+        return _by_chunks(network, *_on_devices(network, source, order, batch_size, method))
     batches = resized_batches(
         source, order, network.image_size, batch_size=batch_size, method=method
     )
     return _by_batches(network, batches)
+
+
+def output_calls(
+    network: ChunkedNetwork,
+    source: ImageSource,
+    order: NDArray[np.int64],
+    *,
+    batch_size: int = BATCH_SIZE,
+    method: str = DEFAULT_METHOD,
+) -> OutputBatches:
+    """The same; the batches of a call stay together."""
+    run, batches = _on_devices(network, source, order, batch_size, method)
+    with closing(_by_calls(network, run, batches)) as calls:
+        for parts, outputs in calls:
+            yield np.concatenate(parts), outputs
 
 
 def _by_batches(network: Network, batches: PixelBatches) -> OutputBatches:
@@ -155,13 +169,22 @@ def _on_devices(
 
 def _by_chunks(network: ChunkedNetwork, run: Run, batches: PixelBatches) -> OutputBatches:
     """Outputs batch by batch; the network gets as many batches together as it takes at once."""
-    calls, count = _calls(network, batches), network.in_flight
-    with closing(batches), closing(_ahead(calls, lambda c: run(c[1]), count, count)) as ahead:
-        for (parts, _), outputs in ahead:
+    with closing(_by_calls(network, run, batches)) as calls:
+        for parts, outputs in calls:
             first = 0
             for part in parts:
                 yield part, outputs[first : first + len(part)]
                 first += len(part)
+
+
+def _by_calls(
+    network: ChunkedNetwork, run: Run, batches: PixelBatches
+) -> Generator[tuple[list[NDArray[np.int64]], NDArray[np.float32]], None, None]:
+    """The batches of each call, and their outputs together."""
+    calls, count = _calls(network, batches), network.in_flight
+    with closing(batches), closing(_ahead(calls, lambda c: run(c[1]), count, count)) as ahead:
+        for (parts, _), outputs in ahead:
+            yield parts, outputs
 
 
 def _calls(

@@ -6,9 +6,12 @@ from typing import TYPE_CHECKING
 
 from tl_core.device_trainer import DeviceTrainer
 from tl_core.engines.names import has_runtime
+from tl_core.engines.protocol import ChunkedNetwork
+from tl_core.feature_training import train_beside_extraction
 from tl_core.head import ArrayTrainer
 from tl_core.streaming import resized_batches
 from tl_core.tensorflow_trainer import TensorFlowTrainer
+from tl_core.training import train
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -51,7 +54,34 @@ def feature_trainer(head: Head, extractor: FeatureExtractor, *, learning_rate: f
     return DeviceTrainer(head, learning_rate=learning_rate, device=extractor.network.device)
 
 
-def inputs_of(
+def train_on_images(
+    trainer: Trainer,
+    labels: NDArray[np.int64],
+    epochs: int,
+    seed: int,
+    *,
+    extractor: FeatureExtractor,
+    source: ImageSource,
+    batch_size: int,
+    fine_tune: bool,
+) -> list[float]:
+    """Train on images, resized and extracted anew in each epoch; the mean loss of each, in nats."""
+    if isinstance(trainer, DeviceTrainer) and isinstance(extractor.network, ChunkedNetwork):
+        return train_beside_extraction(
+            trainer,
+            labels,
+            epochs,
+            seed,
+            network=extractor.network,
+            source=source,
+            batch_size=batch_size,
+            method=extractor.resize,
+        )
+    inputs = _inputs_of(extractor, source, batch_size, fine_tune=fine_tune)
+    return train(trainer, inputs, labels, epochs, seed)
+
+
+def _inputs_of(
     extractor: FeatureExtractor, source: ImageSource, batch_size: int, *, fine_tune: bool
 ) -> Inputs:
     """Features of images, extracted anew in each epoch; when fine-tuning, resized images."""

@@ -24,7 +24,7 @@ from tl_core.serving import Trained, load_model, save_model
 from tl_core.sources import as_source
 from tl_core.streaming import BATCH_SIZE
 from tl_core.summary import Summary, summarize
-from tl_core.trainers import feature_trainer, inputs_of, trainer_for
+from tl_core.trainers import feature_trainer, train_on_images, trainer_for
 from tl_core.training import (
     Track,
     check_options,
@@ -33,7 +33,6 @@ from tl_core.training import (
     checked_features,
     checked_labels,
     checked_learning_rate,
-    train,
 )
 
 if TYPE_CHECKING:
@@ -160,8 +159,14 @@ class TransferModel:
             on_rows = partial(train_on_features, features=rows, batch_size=batch_size)
             return self._train(on_rows, targets, epochs, seed)
 
-        inputs = inputs_of(extractor, source, batch_size, fine_tune=self.fine_tune)
-        return self._train(partial(train, inputs=inputs), targets, epochs, seed)
+        on_images = partial(
+            train_on_images,
+            extractor=extractor,
+            source=source,
+            batch_size=batch_size,
+            fine_tune=self.fine_tune,
+        )
+        return self._train(on_images, targets, epochs, seed)
 
     def fit_features(
         self,

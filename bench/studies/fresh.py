@@ -22,14 +22,17 @@ if TYPE_CHECKING:
 Task = dict[str, Any]
 
 
-def run_fresh(module: str, task: Task) -> Task:
+def run_fresh(module: str, task: Task, *, timeout_s: float | None = None) -> Task:
     """Run a task of a study's module in a fresh process.
 
     Raises:
         RuntimeError: It failed; the message has what it printed last.
+        subprocess.TimeoutExpired: It took longer, and was ended.
     """
     command = [sys.executable, "-m", module, "--task", json.dumps(task)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - ours
+    done = subprocess.run(  # noqa: S603 - ours
+        command, capture_output=True, text=True, check=False, timeout=timeout_s
+    )
     if done.returncode:
         raise RuntimeError(f"{task}: exit {done.returncode}:\n{done.stderr[-2000:]}")
     outcome: Task = json.loads(done.stdout.splitlines()[-1])

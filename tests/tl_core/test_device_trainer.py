@@ -118,6 +118,24 @@ def test_steps_and_epochs_continue_one_another(data):
     assert_same(*((head, head.losses) for head in heads))
 
 
+@pytest.mark.parametrize("batch_size", [1, 8, 45, 100])
+def test_steps_on_rows_in_their_order_train_as_numpy_does(data, batch_size):
+    features, labels = data
+    ours, theirs = Head(WIDTH, CLASSES, seed=3), Head(WIDTH, CLASSES, seed=3)
+    trainer, reference = device_trainer_of(ours), numpy_trainer_of(theirs)
+    for _ in range(2):
+        total = float(trainer.steps(features, labels, batch_size))
+        expected = 0.0
+        for i in range(0, IMAGES, batch_size):
+            part = slice(i, i + batch_size)
+            expected += reference.step(features[part], labels[part]) * len(labels[part])
+        np.testing.assert_allclose(total, expected, rtol=1e-5)
+    for each in (trainer, reference):
+        each.store()
+    np.testing.assert_allclose(ours.kernel, theirs.kernel, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(ours.bias, theirs.bias, rtol=1e-4, atol=1e-5)
+
+
 def test_the_loss_is_that_of_the_stored_head(data):
     features, labels = data
     head = Head(WIDTH, CLASSES, seed=3)

@@ -62,7 +62,7 @@ def test_many_features_are_copied_to_the_host_and_back(network, monkeypatch):
     source = ArraySource(images(SIZE))
     copied = run_network(network, source, **OPTIONS)
     monkeypatch.setattr(device_features, "MOST_KEPT_BYTES", copied.nbytes - 1)
-    monkeypatch.setattr(device_features, "output_batches", None)
+    monkeypatch.setattr(device_features, "output_calls", None)
     features = extracted_on_device(network, source, **OPTIONS)
     assert features.is_resident
     np.testing.assert_allclose(np.asarray(features), copied, rtol=1e-5, atol=1e-5)

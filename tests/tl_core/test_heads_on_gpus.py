@@ -5,6 +5,7 @@ import pytest
 from test_devices import run_fresh
 
 from tl_core.device_features import DeviceFeatures
+from tl_core.device_trainer import DeviceTrainer
 from tl_core.devices import Devices
 from tl_core.engines import opening
 from tl_core.errors import DataError
@@ -92,6 +93,10 @@ def extractors(open_extractor):
         pytest.param(lambda model, *data: model.fit(*data, track="cached"), id="cached"),
         pytest.param(lambda model, *data: model.fit(*data), id="recompute"),
         pytest.param(
+            lambda model, *data: model.fit(*data, batch_size=5, epochs=2),
+            id="recompute, three batches a call",
+        ),
+        pytest.param(
             lambda model, *data: model.fit(*data) + model.fit(*data, track="cached"),
             id="recompute, then cached",
         ),
@@ -123,6 +128,21 @@ def test_every_way_of_fitting_gives_the_cpus_head(extractors, patches, fit):
     np.testing.assert_allclose(models[1].head.bias, models[0].head.bias, atol=1e-3)
     start = TransferModel(extractors[0], patches.class_names).head
     assert np.abs(models[1].head.kernel - start.kernel).max() > 1e-3
+
+
+def test_features_that_are_extracted_anew_do_not_leave_the_device(extractors, patches, monkeypatch):
+    """One loop trains on all that a call extracts, and the step of a batch isn't called."""
+    import tensorflow as tf
+
+    trained, steps = [], DeviceTrainer.steps
+    monkeypatch.setattr(DeviceTrainer, "step", None)
+    monkeypatch.setattr(
+        DeviceTrainer, "steps", lambda self, *args: (trained.append(args), steps(self, *args))[1]
+    )
+    images, labels = patches.train.images.head(47), patches.train.labels[:47]
+    TransferModel(extractors[1], patches.class_names).fit(images, labels, batch_size=8)
+    assert all(tf.is_tensor(rows) for rows, *_ in trained)
+    assert [(len(rows), size) for rows, _, size in trained] == [(16, 8), (16, 8), (15, 8)]
 
 
 @pytest.mark.parametrize(

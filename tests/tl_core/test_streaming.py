@@ -16,6 +16,7 @@ from tl_core.streaming import (
     GROUP,
     decoded_batches,
     output_batches,
+    output_calls,
     resized_batches,
     run_network,
 )
@@ -193,6 +194,17 @@ def test_a_device_gets_chunks_and_batches_come_out_as_they_were_asked_for(
     assert sum(network.batches) == 9
     assert max(network.batches) <= max(batch_size, chunk)
     assert len(network.batches) <= -(-9 // max(batch_size, chunk // batch_size * batch_size))
+
+
+@pytest.mark.parametrize(("batch_size", "calls"), [(3, [6, 3]), (4, [8, 1]), (10, [9])])
+def test_the_batches_of_a_call_can_stay_together(pixels, batch_size, calls):
+    source, network = ArraySource(pixels), DeviceNetwork(8)
+    order = np.array([7, 7, 0, 3, 9, 8, 1, 2, 5])
+    parts, rows = zip(*output_calls(network, source, order, batch_size=batch_size), strict=True)
+    assert [len(part) for part in parts] == calls
+    np.testing.assert_array_equal(np.concatenate(parts), order)
+    expected = run_network(MeanNetwork(), source)[order]
+    np.testing.assert_array_equal(np.concatenate(rows), expected)
 
 
 def test_batches_that_come_one_by_one_are_put_together_too(pixels):

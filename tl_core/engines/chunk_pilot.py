@@ -13,6 +13,7 @@ from tl_core.conversion.cache import cached_json
 from tl_core.conversion.opening import model_facts
 from tl_core.devices import gpu_names, usable_cpus
 from tl_core.engines.device_network import most_at_once
+from tl_core.engines.names import ENGINES
 from tl_core.engines.tuning import Choice, measured_rates
 from tl_core.equivalence import real_images
 from tl_core.resize import DEFAULT_METHOD
@@ -55,8 +56,8 @@ def tuned_chunk(
     if settings.chunk is not None:
         return Choice(workers, threads, settings.chunk, None)
     facts = {
-        **model_facts(model, settings.image_size),
-        "format": "chunk on GPUs, 1",
+        **model_facts(model, settings.image_size, (ENGINES[engine].package,)),
+        "format": "chunk on GPUs, 2",
         "engine": engine,
         "precision": settings.precision,
         "fallback_size": settings.fallback_size,

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from tl_core.engines.protocol import ReplicatedNetwork, Run
+    from tl_core.engines.protocol import ChunkedNetwork, ReplicatedNetwork, Run
     from tl_core.models.untyped import Loaded, Tensor
 
     #: From uint8 images to others, or to outputs, inside a graph.
@@ -37,10 +37,12 @@ CHUNK = 256
 COMPARED = 8
 #: Numbers per input pixel in the widest layer: VGG's, the widest of common networks.
 WIDEST = 64
-#: What XLA, cuDNN and a copy to the device say where memory is short, in errors of other kinds.
+#: What XLA, cuDNN, a copy to the device and ONNX Runtime say where memory is short, in errors of
+#: other kinds.
 _OUT_OF_MEMORY = (
     *("out of memory", "out_of_memory", "resource_exhausted"),
     "dst tensor is not initialized",
+    *("failed to allocate memory", "smaller than requested bytes"),
 )
 
 
@@ -60,7 +62,7 @@ class DeviceNetwork:
     up, to the smallest number that was run before and holds them, else to the next power of two.
 
     Args:
-        network: The replicas.
+        network: The replicas, at least as many as devices.
         device_names: TensorFlow's names of their devices.
         chunk: Images that each device runs at once; None takes ``CHUNK``. Above ``most_at_once``
             it is lowered, which is logged.
@@ -91,9 +93,19 @@ class DeviceNetwork:
         self._names, self._compiled = device_names, compiled
         # One call after the other is queued on the devices: their memory holds one at a time.
         self._queue, self._outputs = threading.Lock(), _Outputs(self.device)
-        self._functions = network.functions
-        self._plain = self._replicas(network.functions)
+        self._network, self._functions = network, network.functions[: len(device_names)]
+        self._plain = self._replicas(self._functions)
         self._resizing: dict[tuple[int, int, str], Run | None] = {}
+
+    @property
+    def devices(self) -> int:
+        """How many devices have a replica."""
+        return len(self._names)
+
+    def on_first(self, count: int) -> DeviceNetwork:
+        """The same replicas on the first ``count`` devices, with this chunk."""
+        names = self._names[:count]
+        return DeviceNetwork(self._network, names, chunk=self.chunk, compiled=self._compiled)
 
     @property
     def images_per_call(self) -> int:
@@ -160,29 +172,33 @@ class DeviceNetwork:
             except tf.errors.OpError as error:
                 if not is_out_of_memory(error):
                     raise
-                self._halve(count)
+                halve(self, count, self._queue)
             else:
                 done += len(part)
         if not outputs:
             return np.empty((0, self.output_size), np.float32)
         return self._outputs.joined(outputs)
 
-    def _halve(self, count: int) -> None:
-        """Take half of so many images from now on, unless another thread did."""
-        with self._queue:
-            if self.chunk < count:
-                return
-            if count == 1:
-                raise DeviceError(
-                    f"device {self.device}: one image doesn't fit into its memory; expected room "
-                    "for the network and an image. Take a smaller image size or model, or end "
-                    "other programs that use the device"
-                )
-            self.chunk = count // 2
-        log.warning(
-            "%s: %d images at once don't fit into its memory; from now on %d",
-            *(self.device, count, count // 2),
-        )
+
+def halve(network: ChunkedNetwork, count: int, lock: threading.Lock) -> None:
+    """Take half of so many images from now on, which is logged, unless another thread did.
+
+    DeviceError where it is a single one.
+    """
+    with lock:
+        if network.chunk < count:
+            return
+        if count == 1:
+            raise DeviceError(
+                f"device {network.device}: one image doesn't fit into its memory; expected room "
+                "for the network and an image. Take a smaller image size or model, or end "
+                "other programs that use the device"
+            )
+        network.chunk = count // 2
+    log.warning(
+        "%s: %d images at once don't fit into its memory; from now on %d",
+        *(network.device, count, count // 2),
+    )
 
 
 class _Replicas:
@@ -274,7 +290,7 @@ def _is_exact(resize: Step, device: str, shape: tuple[int, int], size: int, meth
 
 
 def is_out_of_memory(error: Exception) -> bool:
-    """Whether TensorFlow says by an error that a device has no memory for something."""
+    """Whether a runtime says by an error that a device has no memory for something."""
     import tensorflow as tf
 
     if isinstance(error, tf.errors.ResourceExhaustedError):

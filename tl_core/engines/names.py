@@ -53,7 +53,10 @@ ENGINES = {
     "litert": Engine(
         "tl_core.engines.litert", ("fp32", "int8"), "ai_edge_litert.interpreter", "ai-edge-litert"
     ),
-    "onnxruntime": Engine("tl_core.engines.onnxruntime", ("fp32",), "onnxruntime", "onnxruntime"),
+    "onnxruntime": Engine(
+        *("tl_core.engines.onnxruntime", ("fp32",), "onnxruntime", "onnxruntime"),
+        gpu_precisions=("fp32",),
+    ),
     "openvino": Engine("tl_core.engines.openvino", ("fp32", "bf16"), "openvino", "openvino"),
 }
 
@@ -131,6 +134,7 @@ def check_device(engine: str, devices: Devices) -> None:
     """Refuse GPUs for engines that run on the CPU only, with a DeviceError."""
     if not ENGINES[engine].precisions_on(devices.spec):
         raise DeviceError(
-            f"engine {engine} on device {devices.spec!r}: it runs on the cpu only; on GPUs use the "
-            "engine tensorflow or tensorflow-xla"
+            f"engine {engine} on device {devices.spec!r}: it runs on the cpu only; on GPUs use "
+            "one of the engines "
+            + ", ".join(name for name, each in ENGINES.items() if each.gpu_precisions)
         )

@@ -134,10 +134,10 @@ def _start_tensorflow(settings: NetworkSettings) -> Devices:
 def _open(model: Model, engine: str, devices: Devices, settings: NetworkSettings) -> Opened:
     """One engine, with its workers tuned, compared with the reference."""
     check_device(engine, devices)
+    _check_workers(engine, devices, settings)
     if has_runtime(engine):
         runtime_of(engine)
     else:
-        _check_no_workers(engine, devices, settings)
         _start_tensorflow(settings)  # a second time, unless ``auto`` tries it
     if (engine, settings.precision, devices.spec) == (REFERENCE, SINGLE, "cpu"):
         return Opened(_network(model, engine, devices, settings), model, engine)
@@ -155,11 +155,14 @@ def _open(model: Model, engine: str, devices: Devices, settings: NetworkSettings
         ) from error
 
 
-def _check_no_workers(engine: str, devices: Devices, settings: NetworkSettings) -> None:
-    """Refuse workers, and chunks on the CPU, for the engines that TensorFlow runs."""
-    if devices.spec == "cpu" and (settings.workers is not None or settings.chunk is not None):
-        raise ModelError(f"engine {engine}: it has no workers and chunks; leave out both numbers")
-    if settings.workers is not None:
+def _check_workers(engine: str, devices: Devices, settings: NetworkSettings) -> None:
+    """Refuse workers on GPUs; and on the CPU, with chunks, for engines that TensorFlow runs."""
+    if devices.spec == "cpu":
+        if not has_runtime(engine) and (settings.workers, settings.chunk) != (None, None):
+            raise ModelError(
+                f"engine {engine}: it has no workers and chunks; leave out both numbers"
+            )
+    elif settings.workers is not None:
         raise ModelError(
             f"engine {engine} on device {devices.spec}: {settings.workers} workers, expected one "
             "per GPU; leave out the number, and choose GPUs by the device"

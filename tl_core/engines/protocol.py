@@ -83,7 +83,7 @@ class ChunkedNetwork(Network, Protocol):
 
 
 @runtime_checkable
-class KeepsOutputs(Network, Protocol):
+class KeepsOutputs(ChunkedNetwork, Protocol):
     """A network that can leave its outputs where it computes them."""
 
     def keeping_outputs(self) -> AbstractContextManager[None]:

@@ -71,13 +71,14 @@ class WorkerNetwork:
             self._free.put(replica)
 
 
-class _Filled:
+class Filled:
     """A replica that takes exactly ``batch`` images at once: a smaller part is filled up."""
 
     def __init__(self, replica: Replica, batch: int) -> None:
         self._replica, self._batch = replica, batch
 
     def __call__(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Run a chunk; see ``Replica``."""
         filled = np.pad(images, ((0, -len(images) % self._batch), (0, 0), (0, 0), (0, 0)))
         outputs = [
             self._replica(filled[first : first + self._batch])
@@ -93,7 +94,7 @@ def network_of(
     workers, threads = shared_out(settings)
     replicas = [replica(threads) for _ in range(workers)]
     if conversion.batch is not None:
-        replicas = [_Filled(each, conversion.batch) for each in replicas]
+        replicas = [Filled(each, conversion.batch) for each in replicas]
     return WorkerNetwork(
         replicas,
         image_size=conversion.image_size,

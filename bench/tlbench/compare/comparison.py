@@ -128,6 +128,11 @@ class Comparison:
         whole = [self.cell_of_job(position) for position in range(len(self.entries))]
         return cost_ranking(self.entries, [cell.price_per_hour if cell else None for cell in whole])
 
+    @property
+    def old_gpu_rows(self) -> list[int]:
+        """Positions of entries with rows of GPUs that say less than such rows do now."""
+        return [at for at, entry in enumerate(self.entries) if entry.has_old_gpu_rows]
+
     @cached_property
     def weak_peaks(self) -> Mapping[int, WeakPeak]:
         """By position, entries whose machine was slower than in another run."""

@@ -103,6 +103,12 @@ class Entry:
         return next((name for name in names if name != FROM_FILES), None)
 
     @property
+    def has_old_gpu_rows(self) -> bool:
+        """Whether runs on a GPU are of versions that ran one batch at a time there."""
+        rows = (row for run in self.runs for row in run.rows)
+        return any(row.device != "cpu" and row.chunk is None for row in rows)
+
+    @property
     def job_seconds(self) -> float | None:
         """Seconds of the whole job, the model being loaded; None where it was not measured."""
         if self.whole_job is None:

@@ -127,7 +127,8 @@ def _remove(place: Path) -> None:
         # Files first: git refuses to remove an incomplete worktree, but forgets a missing one. If
         # git was killed while it made the worktree, the worktree is locked: hence force, twice.
         if root.is_relative_to(place) or _is_worktree(root, common):
-            shutil.rmtree(root, ignore_errors=True)
+            # With what benchmarks wrote beside it: folders from the first on were made for it.
+            shutil.rmtree(first if root.is_relative_to(first) else root, ignore_errors=True)
         with contextlib.suppress(ArmError):
             git(common, "worktree", "remove", "--force", "--force", str(root))
         for folder in (root, *root.parents):

@@ -152,6 +152,12 @@ def weak_text(peak: WeakPeak) -> str:
     )
 
 
+#: Of entries with old rows of GPUs.
+OLD_GPU_ROWS = (
+    "measured when a GPU ran one batch at a time and the CPU resized the images; measure it again"
+)
+
+
 def job_lines(comparison: Comparison) -> Iterator[str]:
     """Seconds of each entry's whole job, and how many times the reference's; a line each."""
     names = letters(len(comparison.entries))
@@ -176,6 +182,8 @@ def notes(comparison: Comparison) -> Iterator[str]:
             yield f"{letter}: unreliable timing: {', '.join(unreliable)}"
         if position in comparison.weak_peaks:
             yield f"{letter}: {weak_text(comparison.weak_peaks[position])}"
+        if position in comparison.old_gpu_rows:
+            yield f"{letter}: {OLD_GPU_ROWS}"
     known = [(name, each) for name, each in zip(names, comparison.headlines, strict=True) if each]
     means = [
         f"{name} {'none' if each.mean is None else times(each.mean)}"

@@ -25,7 +25,10 @@ def result_table(benchmarks: Sequence[Benchmark], not_measured: Mapping[str, str
     """Lines of at most 80 characters; ``not_measured`` has reasons by benchmark without a row."""
     rows = [each.row for each in benchmarks]
     lines = lines_of(HEADINGS, map(cells, benchmarks), right=range(1, len(HEADINGS) - 1))
-    parts = (_peak, _memory, _decoding, _costs, _accuracy, _throttled, _reasons)
+    parts = (
+        *(_peak, _memory, _scaling, _decoding, _targets),
+        *(_costs, _accuracy, _throttled, _reasons),
+    )
     texts = dict.fromkeys(text for part in parts for row in rows for text in part(row))
     missing = [f"{name}: not measured: {reason}" for name, reason in not_measured.items()]
     return [*lines, *(line for text in (*texts, *missing) for line in sentence(printable(text)))]
@@ -77,6 +80,34 @@ def _throttled(row: Row) -> Iterator[str]:
         count = len(left_out) + sum(each.timed for each in row.rounds or ())
         why = dict.fromkeys(text for each in left_out for text in each.throttled or ())
         yield f"{row.label}: {len(left_out)} of {count} rounds do not count: {', '.join(why)}"
+
+
+def _scaling(row: Row) -> Iterator[str]:
+    """What more GPUs gain."""
+    parts = [
+        f"{each.devices} {'GPU' if each.devices == 1 else 'GPUs'}: "
+        f"{per_second(each.images_per_s)} images/s ({100 * each.efficiency:.0f} %)"
+        for each in row.scaling or ()
+    ]
+    if parts:
+        yield f"{row.label} on {', '.join(parts)}"
+
+
+def _targets(row: Row) -> Iterator[str]:
+    """Time to higher accuracies, or how near the best that was tried comes."""
+    for each in row.further_targets or ():
+        how, target = f"{each.model} at {each.image_size} pixels", _percent(each.target)
+        if each.seconds is None:
+            yield (
+                f"{row.label}: no recipe reaches {target}; the best that was tried, {how}, "
+                f"reaches {_percent(each.held_out)} on held-out training images"
+            )
+        else:
+            yield f"{row.label}: {target} in {seconds(each.seconds)} by {how}"
+
+
+def _percent(accuracy: float) -> str:
+    return f"{100 * accuracy:.4g} %"
 
 
 def _decoding(row: Row) -> Iterator[str]:

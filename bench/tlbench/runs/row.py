@@ -83,6 +83,40 @@ class Round(msgspec.Struct, frozen=True):
     idle_joules: float | None = None
 
 
+class Scaling(msgspec.Struct, frozen=True):
+    """A row's work on some of its GPUs, each with the same chunk.
+
+    Attributes:
+        devices: How many of them.
+        images_per_s: Median throughput.
+        efficiency: That as a share of so many times the throughput of one.
+    """
+
+    devices: Count
+    images_per_s: Positive
+    efficiency: Positive
+
+
+class FurtherTarget(msgspec.Struct, frozen=True, kw_only=True):
+    """A higher accuracy than a time-to-accuracy row's own target.
+
+    Attributes:
+        target: Top-1 on all test images.
+        model: Of the recipe that reaches it; where none does, of the best that was tried.
+        image_size: Its, in pixels.
+        held_out: Its accuracy on training images that were held out.
+        seconds: Time to the target, once; null where no recipe reaches it.
+        accuracy: On the test images then.
+    """
+
+    target: Share
+    model: Text
+    image_size: Count
+    held_out: Share
+    seconds: Positive | None = None
+    accuracy: Share | None = None
+
+
 class Sample(msgspec.Struct, frozen=True, kw_only=True):
     """A test image with its prediction.
 
@@ -145,6 +179,8 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
         decoder: What decoded JPEG files, with its version.
         megabytes_per_s: Of the files that were decoded, in 10^6 bytes.
         megapixels_per_s: Of the pictures in them, at their own size.
+        scaling: Throughput on 1, 2, ... of several GPUs; null for other rows.
+        further_targets: Of time to accuracy, higher targets; empty where the data have none.
     """
 
     workload: Text
@@ -202,6 +238,8 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     throttled_rounds: Annotated[int, msgspec.Meta(ge=0)] | None = None
     idle_power_w: Annotated[float, msgspec.Meta(ge=0)] | None = None
     energy_source: Text | None = None
+    scaling: tuple[Scaling, ...] | None = None
+    further_targets: tuple[FurtherTarget, ...] | None = None
 
     @property
     def label(self) -> str:
@@ -230,6 +268,7 @@ OPTIONAL = frozenset(
         *("decoder", "megabytes_per_s", "megapixels_per_s"),
         *("peak_precision", "bytes_per_image", "bandwidth_gb_per_s", "bandwidth_fraction"),
         *("throttled_rounds", "idle_power_w", "energy_source"),
+        *("scaling", "further_targets"),
     )
 )
 #: Fields that every file of version 2 has, and none of version 1.

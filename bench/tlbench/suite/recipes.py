@@ -31,7 +31,8 @@ class Recipe:
         image_size: Side of the network's input in pixels.
         train_size: Training images, drawn anew for each seed.
         strength: Of the ridge penalty that the head is solved with.
-        held_out: Mean accuracy on held-out training images when it was chosen.
+        held_out: Mean accuracy on held-out training images when it was chosen. Below the target it
+            is no recipe, but the best that was tried.
     """
 
     data: str
@@ -43,6 +44,11 @@ class Recipe:
     strength: float
     held_out: float
 
+    @property
+    def reaches(self) -> bool:
+        """Whether it reaches its target."""
+        return self.held_out >= self.target
+
 
 @cache
 def recipes() -> tuple[Recipe, ...]:
@@ -52,16 +58,16 @@ def recipes() -> tuple[Recipe, ...]:
 
 
 def recipe_for(data: DataSet) -> Recipe | None:
-    """The recipe of a data set at its sizes; None without one."""
+    """The recipe of a data set at its sizes for its lowest target; None without one."""
     train, test = data.sizes
-    return next(
-        (
-            recipe
-            for recipe in recipes()
-            if (recipe.data, recipe.test_size) == (data.name, test) and recipe.train_size <= train
-        ),
-        None,
+    fitting = (
+        recipe
+        for recipe in recipes()
+        if (recipe.data, recipe.test_size) == (data.name, test)
+        and recipe.train_size <= train
+        and recipe.reaches
     )
+    return min(fitting, key=lambda each: each.target, default=None)
 
 
 def follow(

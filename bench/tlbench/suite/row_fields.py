@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from tl_core.engines import Opened
-    from tlbench.runs.row import Sample, Stage, Track
+    from tlbench.runs.row import FurtherTarget, Sample, Scaling, Stage, Track
     from tlbench.suite.floors import Bounds
     from tlbench.suite.loaded_workload import LoadedWorkload
     from tlbench.suite.picture_files import Decoding
@@ -46,12 +46,15 @@ def fill_row(
     bounds: Bounds | None = None,
     samples: Sequence[Sample] | None = None,
     decoding: Decoding | None = None,
+    scaling: tuple[Scaling, ...] | None = None,
+    further_targets: tuple[FurtherTarget, ...] | None = None,
 ) -> None:
     """Write a benchmark's ``extra_info``; what doesn't apply to the stage is null.
 
     ``recipe`` and ``opened`` are of a stage with a backbone of its own. ``accuracy`` is top-1 on
     the test images, 0 to 1, which must lie within ``bounds``; ``correct``, ``(test_size,)``, says
-    which of them were right. ``decoding`` is of a stage that does nothing else.
+    which of them were right. ``decoding`` is of a stage that does nothing else; ``scaling`` and
+    ``further_targets`` are the row's own.
     """
     ran = opened or workload.extractor.opened
     row = Row(
@@ -64,6 +67,8 @@ def fill_row(
         accuracy_floor=bounds.floor if bounds else None,
         accuracy_ceiling=bounds.ceiling if bounds else None,
         samples=None if samples is None else tuple(samples),
+        scaling=scaling,
+        further_targets=further_targets,
         **_job(workload, ran, recipe),
         **_engine(ran, None if opened else workload.precision_accuracy),
         **_costs(workload, measurement),

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from tlbench.suite.checks import check_features
+from tlbench.suite.scaling import scaling
 from tlbench.timing.rounds import Stage
 
 if TYPE_CHECKING:
@@ -15,10 +16,13 @@ if TYPE_CHECKING:
 
     from tlbench.suite.conftest import Record, TimeStage
     from tlbench.suite.loaded_workload import LoadedWorkload
+    from tlbench.suite.session import Suite
 
 
 @pytest.mark.stage("extract")
-def test_extract(workload: LoadedWorkload, time_stage: TimeStage, record: Record) -> None:
+def test_extract(
+    workload: LoadedWorkload, time_stage: TimeStage, record: Record, tlbench_suite: Suite
+) -> None:
     """Each round extracts another fifth of the training images; the features are stored."""
 
     def extract(number: int) -> tuple[int, NDArray[np.float32]]:
@@ -30,4 +34,4 @@ def test_extract(workload: LoadedWorkload, time_stage: TimeStage, record: Record
     for number, features in measurement.outputs:
         assert np.isfinite(features).all()
         workload.store_part(number, features)
-    record(measurement)
+    record(measurement, scaling=None if tlbench_suite.takes_turns else scaling(workload))

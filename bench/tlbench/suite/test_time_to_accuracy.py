@@ -8,6 +8,7 @@ import pytest
 
 from tlbench.suite.checks import check_accuracy
 from tlbench.suite.floors import Bounds
+from tlbench.suite.further_targets import further_targets
 from tlbench.suite.recipes import TABLE, follow, recipe_for
 from tlbench.timing.rounds import Stage
 
@@ -16,10 +17,13 @@ if TYPE_CHECKING:
     from tl_core.transfer import Evaluation
     from tlbench.suite.conftest import Record, TimeStage
     from tlbench.suite.loaded_workload import LoadedWorkload
+    from tlbench.suite.session import Suite
 
 
 @pytest.mark.stage("time_to_accuracy", track="cached")
-def test_time_to_accuracy(workload: LoadedWorkload, time_stage: TimeStage, record: Record) -> None:
+def test_time_to_accuracy(
+    workload: LoadedWorkload, time_stage: TimeStage, record: Record, tlbench_suite: Suite
+) -> None:
     """The model is loaded, images are resized and extracted, a head is solved and tested.
 
     Open in how: the recipe has its own backbone, image size, number of training images and head.
@@ -39,4 +43,10 @@ def test_time_to_accuracy(workload: LoadedWorkload, time_stage: TimeStage, recor
     for result, _ in measurement.outputs:
         check_accuracy(result.accuracy, bounds)
     first, opened = measurement.outputs[0]
-    record(measurement, evaluation=first, bounds=bounds, recipe=recipe, opened=opened)
+    further = None
+    if not tlbench_suite.takes_turns:
+        further = further_targets(recipe, workload.data, workload.seed(0), workload.network)
+    record(
+        measurement, evaluation=first, bounds=bounds,
+        recipe=recipe, opened=opened, further_targets=further,
+    )  # fmt: skip

@@ -1,9 +1,13 @@
-"""A run on half of its machine is told."""
+"""A run on half of its machine is told, and one from when a GPU did less."""
 
 import pytest
 
+from tlbench.compare.comparison import compared
 from tlbench.compare.entries import entries_of
+from tlbench.compare.overview import overview
 from tlbench.compare.peaks import weak_peaks
+from tlbench.report.comparison_text import OLD_GPU_ROWS, as_markdown
+from tlbench.report.html.page import page as page_of
 from tlbench.runs.collect import collect
 
 
@@ -62,3 +66,21 @@ def test_peaks_in_another_precision_are_no_measure(write_run, tmp_path):
     entries = entries_of(collect([str(tmp_path / "results")]).runs)
     weak = weak_peaks(entries)
     assert {entries[i].setup[0]: pair for i, pair in weak.items()} == {"tf32": (200.0, 400.0)}
+
+
+@pytest.mark.parametrize(
+    ("info", "old"),
+    [
+        ({"device": "gpu", "chunk": None}, [0]),
+        ({"device": "gpu:1", "chunk": None}, [0]),
+        ({"device": "gpu", "chunk": 512}, []),
+        ({"device": "cpu", "chunk": None}, []),
+    ],
+    ids=str,
+)
+def test_rows_of_gpus_from_before_chunks_are_told(write_run, tmp_path, info, old):
+    write_run("a.json", **info)
+    (found,) = compared(entries_of(collect([str(tmp_path / "results")]).runs))
+    assert found.old_gpu_rows == old
+    texts = as_markdown([found]), page_of("t", overview(found.entries), tmp_path)
+    assert [OLD_GPU_ROWS in text for text in texts] == [bool(old)] * 2

@@ -147,6 +147,14 @@ def test_a_worktree_goes_however_the_block_ends(repo, git, store, error):
     assert trees(git) == [str(repo)]
 
 
+def test_what_an_arm_wrote_beside_its_worktree_goes_too(repo, store):
+    with worktree(repo, "first", "base", store, model=repo) as tree:
+        beside = tree.root.parent / "beside.txt"
+        beside.write_text("by a benchmark")
+    assert beside.parent not in repo.parents
+    assert not beside.parent.exists()
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_worktree_goes_with_its_process(repo, git, store, hold, number):
     process = hold(repo, "ref=first")

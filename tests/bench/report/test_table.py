@@ -8,7 +8,7 @@ import pytest
 from tlbench.report.table import result_table, seconds, share
 from tlbench.report.text import WIDTH
 from tlbench.runs.read import Benchmark, Stats, read_file
-from tlbench.runs.row import Noise, Round
+from tlbench.runs.row import FurtherTarget, Noise, Round, Scaling
 from tlbench.suite.plan import describe, plan
 from tlbench.suite.workloads import QUICK
 from tlbench.timing.schedule import Schedule, StageCost
@@ -100,6 +100,28 @@ def test_what_a_lower_precision_keeps_is_said_once():
     lines = result_table([benchmark(precision="int8", accuracy_kept=0.9934)] * 2, {})
     assert lines[3:] == ["int8: 99.3 % of the accuracy of single precision"]
     assert result_table([benchmark(accuracy_kept=None)], {})[2:] == []
+
+
+def test_what_more_gpus_gain_is_said():
+    some = (Scaling(1, 20_000.0, 1.0), Scaling(2, 38_000.0, 0.95))
+    assert result_table([benchmark(scaling=some)], {})[2:] == [
+        "pipeline (recompute) on 1 GPU: 20,000 images/s (100 %), 2 GPUs: 38,000",
+        "  images/s (95 %)",
+    ]
+
+
+def test_higher_targets_have_their_time_or_how_near_the_best_comes():
+    known = {"model": "efficientnet-lite2", "image_size": 260}
+    some = (
+        FurtherTarget(target=0.94, held_out=0.95, seconds=12.34, accuracy=0.9412, **known),
+        FurtherTarget(target=0.97, held_out=0.9501, **known),
+    )
+    text = " ".join(" ".join(result_table([benchmark(further_targets=some)], {})[2:]).split())
+    assert text == (
+        "pipeline (recompute): 94 % in 12.3 s by efficientnet-lite2 at 260 pixels "
+        "pipeline (recompute): no recipe reaches 97 %; the best that was tried, "
+        "efficientnet-lite2 at 260 pixels, reaches 95.01 % on held-out training images"
+    )
 
 
 @pytest.mark.parametrize(

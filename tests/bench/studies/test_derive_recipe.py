@@ -46,6 +46,12 @@ def test_a_margin_of_three_standard_errors_is_required(held_out, good):
         cheapest(tried, 0.75, 5_000, 10_000)
 
 
+def test_where_none_reaches_the_target_the_most_accurate_is_kept():
+    tried = [like(image_size=64, held_out=0.70), like(held_out=0.74), like(held_out=0.73)]
+    assert cheapest(tried, 0.75, 5_000, 10_000) == tried[1]
+    assert not tried[1].reaches
+
+
 def test_test_images_are_never_used(monkeypatch, tiny_model):
     data = load_data("photo-patches").head(100, 20)
     blank = Split(ArraySource(np.zeros((20, 32, 32, 3), np.uint8)), np.zeros(20, np.int64))
@@ -61,11 +67,11 @@ def test_test_images_are_never_used(monkeypatch, tiny_model):
     assert max(each.held_out for each in tried[0]) > 0.2
 
 
-def test_a_recipe_replaces_the_one_of_its_data_in_the_checkout(monkeypatch, tmp_path):
+def test_a_recipe_replaces_the_one_of_its_data_and_target_in_the_checkout(monkeypatch, tmp_path):
     monkeypatch.setattr(files, "ROOT", tmp_path)
     (tmp_path / "bench/tlbench/suite").mkdir(parents=True)
-    for recipe in (like(data="digits"), BASE, like(image_size=64)):
+    for recipe in (like(data="digits"), BASE, like(image_size=64), like(target=0.94)):
         path = save(recipe)
     assert path == tmp_path / "bench/tlbench/suite/recipes.json"
-    rows = [(row["data"], row["image_size"]) for row in json.loads(path.read_text())]
-    assert rows == [("cifar10", 64), ("digits", 96)]
+    rows = [(row["data"], row["target"], row["image_size"]) for row in json.loads(path.read_text())]
+    assert rows == [("cifar10", 0.75, 64), ("cifar10", 0.94, 96), ("digits", 0.75, 96)]

@@ -10,7 +10,7 @@ from urllib.parse import quote
 from markupsafe import Markup
 
 from tlbench.machine.fact_format import facts_lines
-from tlbench.report.comparison_text import legend, mixture_text, weak_text
+from tlbench.report.comparison_text import OLD_GPU_ROWS, legend, mixture_text, weak_text
 from tlbench.report.cost_text import cost_answer, images
 from tlbench.report.html import bars
 from tlbench.report.html.chart import MOST
@@ -84,6 +84,7 @@ def page(title: str, shown: Overview, folder: Path) -> str:
         marks=MARKS,
         most=MOST,
         legend=legend("the first entry"),
+        old_gpu_rows=OLD_GPU_ROWS,
         rows_shown=ROWS,
         machines=shown.machines,
         runs=shown.runs[:FILES],

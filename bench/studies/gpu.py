@@ -1,0 +1,341 @@
+"""All that a machine with GPUs is measured by, in at most eight minutes.
+
+Run as ``python -m bench.studies.gpu FILE --results FOLDER`` with the suite's own options; see
+``docs/gpus.md``. Each part runs in a fresh process, the most important one first, and FILE is
+written again after each. Parts for which no time is left are named there, and so are those that
+failed. With ``--stand-in`` CPUs stand for GPUs, and figures mean nothing.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import asdict, dataclass, replace
+from statistics import median
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bench.studies.files import write_json
+from bench.studies.fresh import Task, run_fresh, study
+from bench.studies.options import as_workload
+from bench.studies.stand_in import stand_in
+from tl_core.data import Split
+from tl_core.devices import gpu_names, select_devices
+from tl_core.engines.names import ENGINES, is_installed
+from tl_core.engines.protocol import ChunkedNetwork
+from tl_core.extractor import FeatureExtractor
+from tl_core.graph_resampling import graph_resample
+from tl_core.resampling import FILTERS
+from tl_core.resize import resize_batch
+from tl_core.sources import ArraySource
+from tl_core.transfer import TransferModel
+from tlbench.machine.probe_tensorflow_gpu import probe_gpu
+from tlbench.report.table import lines_of, per_second
+from tlbench.suite.flops import multiply_adds
+from tlbench.suite.loaded_workload import open_data
+from tlbench.suite.options import OPTIONS
+from tlbench.suite.precision import precision_accuracy
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable, Iterator
+
+    from tl_core.data import DataSet
+    from tl_core.models.untyped import Tensor
+    from tl_core.sources import ImageSource
+    from tlbench.suite.workloads import Workload
+
+MODULE = "bench.studies.gpu"
+#: Sides in pixels that images are resized to when that is checked, and images of one call.
+SIDES, CALL = (96, 224), 500
+#: Timed turns of each chunk; the chunks alternate.
+TURNS = 3
+#: Whole jobs, and epochs on cached features. The first of each traces and compiles.
+JOBS, EPOCHS = 3, 6
+#: Seconds that a part needs at least, and how many it gets at most.
+LEAST_S, MOST_S = 10, 150
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """How much is measured.
+
+    Attributes:
+        chunks: Images that a GPU runs at once.
+        images: Of each timed extraction.
+        train: Training images of the whole job and of cached training.
+        test: Test images of the whole job.
+        suite_s: Budget of ``pytest --benchmark``.
+    """
+
+    chunks: tuple[int, ...] = (32, 128, 512, 2048)
+    images: int = 20_480
+    train: int = 30_000
+    test: int = 10_000
+    suite_s: int = 90
+
+
+#: With ``--small``.
+SMALL = Sizes(chunks=(8, 16), images=48, train=96, test=32, suite_s=5)
+
+
+def repeated(split: Split, count: int) -> Split:
+    """So many images of a split, the same again and again, in memory."""
+    places = np.arange(count) % len(split)
+    return Split(ArraySource(np.stack(split.images.take(places))), split.labels[places])
+
+
+def resizing(*, options: Task, **_: object) -> Task:
+    """How many values differ from Pillow's where a GPU resizes all test images, by filter."""
+    workload = as_workload(options)
+    test = open_data(workload).test
+    images = np.stack(test.images.take(np.arange(len(test))))
+    name = select_devices(workload.device).names[0]
+    differing = {
+        f"{side} {method}": _differing(images, side, method, name)
+        for side in SIDES
+        for method in FILTERS
+    }
+    return {"images": len(images), "differing values": differing}
+
+
+def _differing(
+    images: np.ndarray[Any, np.dtype[np.uint8]], side: int, method: str, name: str
+) -> int:
+    import tensorflow as tf
+
+    def resize(part: Tensor) -> Tensor:
+        with tf.device(name):
+            return graph_resample(part, side, side, method)
+
+    graph = tf.function(
+        resize, input_signature=[tf.TensorSpec((None, *images.shape[1:]), tf.uint8)]
+    )
+    count = 0
+    for first in range(0, len(images), CALL):
+        part = images[first : first + CALL]
+        count += int((graph(tf.constant(part)).numpy() != resize_batch(part, side, method)).sum())
+    return count
+
+
+def rates(*, options: Task, sizes: Task, engine: str, precision: str) -> Task:
+    """An engine in a precision: what it keeps of the accuracy, and its rate at each chunk."""
+    first = str(sizes["chunks"][0])  # all are timed here, so that no pilot is needed
+    workload = as_workload(options, engine=engine, precision=precision, chunk=first)
+    data, start = open_data(workload), perf_counter()
+    extractor = _extractor(workload)
+    loaded = perf_counter()
+    opened = extractor.opened
+    kept = None if precision == "fp32" else precision_accuracy(extractor, data, workload).share
+    images = repeated(data.train, sizes["images"]).images
+    by_chunk = _by_chunk(extractor, sizes["chunks"], images)
+    counted = multiply_adds(extractor.module, extractor.image_size)
+    return {
+        "load_s": loaded - start,
+        "cosine": opened.equivalence.cosine if opened.equivalence else None,
+        "top1_agreement": opened.equivalence.agreement if opened.equivalence else None,
+        "accuracy_kept": kept,
+        "images_per_s": by_chunk,
+        "gflop_an_image": None if counted.uncounted else 2 * counted.total / 1e9,
+    }
+
+
+def _by_chunk(
+    extractor: FeatureExtractor, chunks: list[int], images: ImageSource
+) -> dict[str, list[float]]:
+    """Rates of each chunk; those that a GPU's memory can't hold are left out."""
+    network = _chunked(extractor)
+    found: dict[str, list[float]] = {}
+    for turn in range(TURNS + 1):
+        for chunk in chunks[:: 1 if turn % 2 else -1]:
+            network.chunk = chunk
+            start = perf_counter()
+            extractor.extract(images)
+            seconds = perf_counter() - start
+            if turn and network.chunk == chunk:  # in the first turn kernels are compiled
+                found.setdefault(str(chunk), []).append(len(images) / seconds)
+    return found
+
+
+def _chunked(extractor: FeatureExtractor) -> ChunkedNetwork:
+    network = extractor.network
+    assert isinstance(network, ChunkedNetwork)  # noqa: S101 - on GPUs all are
+    return network
+
+
+def job(*, options: Task, sizes: Task) -> Task:
+    """The tutorial's job after loading: an epoch of training and all test images."""
+    workload = as_workload(options)
+    data = _whole(open_data(workload), sizes)
+    start = perf_counter()
+    extractor = _extractor(workload)
+    loaded = perf_counter() - start
+    runs = []
+    for seed in range(JOBS):
+        start = perf_counter()
+        model = TransferModel(extractor, data.class_names, seed=seed)
+        model.fit(data.train.images, data.train.labels, batch_size=workload.batch_size)
+        trained = perf_counter()
+        accuracy = model.evaluate(data.test.images, data.test.labels).accuracy
+        end = perf_counter()
+        parts = {"train_s": trained - start, "evaluate_s": end - trained, "accuracy": accuracy}
+        runs.append({"seconds": end - start, **parts})
+    about = {"engine": extractor.engine, "chunk": _chunked(extractor).chunk}
+    return {"load_s": loaded, "runs": runs, **about, **_sizes(data)}
+
+
+def cached(*, options: Task, sizes: Task) -> Task:
+    """Epochs of training on features that lie on the GPU."""
+    workload = as_workload(options)
+    data = _whole(open_data(workload), sizes)
+    extractor = _extractor(workload)
+    features = extractor.extract_to_device(data.train.images)
+    model = TransferModel(extractor, data.class_names)
+    found = []
+    for _ in range(EPOCHS):
+        start = perf_counter()
+        model.fit_features(features, data.train.labels, batch_size=workload.batch_size)
+        found.append(len(features) / (perf_counter() - start))
+    accuracy = model.evaluate(data.test.images, data.test.labels).accuracy
+    return {"images_per_s": found, "accuracy": accuracy, **_sizes(data)}
+
+
+def peaks(*, options: Task, **_: object) -> Task:
+    """Matrix multiplies in each precision, and memory bandwidth, of each GPU."""
+    names = select_devices(as_workload(options).device).names
+    return {"probes": [asdict(each) for name in names for each in probe_gpu(name)]}
+
+
+def gpus(*, options: Task, **_: object) -> Task:
+    """The machine's GPUs."""
+    device = as_workload(options).device
+    return {"devices": select_devices(device).names, "names": gpu_names(device)}
+
+
+def _extractor(workload: Workload) -> FeatureExtractor:
+    options = workload.network | workload.reading
+    return FeatureExtractor(workload.model, image_size=workload.image_size, **options)
+
+
+def _whole(data: DataSet, sizes: Task) -> DataSet:
+    """The data at the whole job's sizes, repeated where they have fewer images."""
+    train, test = repeated(data.train, sizes["train"]), repeated(data.test, sizes["test"])
+    return replace(data, train=train, test=test)
+
+
+def _sizes(data: DataSet) -> dict[str, object]:
+    return {"data": data.name, "train": len(data.train), "test": len(data.test)}
+
+
+TASKS: dict[str, Callable[..., Task]] = {
+    each.__name__: each for each in (gpus, resizing, job, cached, rates, peaks)
+}
+
+
+def _task(*, stands_in: bool, part: str, **arguments: Any) -> Task:  # noqa: ANN401 - JSON
+    """A part, in its own process."""
+    if stands_in:
+        stand_in()
+    return TASKS[part](**arguments)
+
+
+def suite(options: Task, arguments: argparse.Namespace, seconds: float) -> Task:
+    """``pytest --benchmark``, whose result file stays in the folder of ``--results``."""
+    flags = {option.name: option.flag for option in OPTIONS} | {"workload": "--workload"}
+    command = [
+        *(sys.executable, "-m", "pytest", "--benchmark"),
+        *(["-p", "bench.studies.stand_in"] if arguments.stand_in else []),
+        *(word for name, text in options.items() for word in (flags[name], text)),
+        *("--budget", str(min(seconds, arguments.sizes.suite_s)), "--results", arguments.results),
+    ]
+    done = subprocess.run(  # noqa: S603 - ours
+        command, capture_output=True, text=True, check=False, timeout=seconds
+    )
+    return {"exit": done.returncode, "printed": done.stdout.splitlines()[-30:]}
+
+
+def parts(options: Task, sizes: Sizes) -> Iterator[tuple[str, Task]]:
+    """All but the suite, the most important one first: a name, and the task."""
+    common = {"options": options, "sizes": asdict(sizes)}
+    for name in ("gpus", "resizing", "job", "cached", "peaks"):
+        yield name, {"part": name, **common}
+    for precision in ("fp32", "bf16", "fp16"):
+        for engine, about in ENGINES.items():
+            if precision in about.precisions_on("gpu") and is_installed(engine):
+                task = {"part": "rates", "engine": engine, "precision": precision}
+                yield f"{engine} {precision}", {**task, **common}
+
+
+def run(arguments: argparse.Namespace, options: Task) -> Task:
+    """Every part that there is time for."""
+    end = perf_counter() + arguments.limit
+    options = {"device": "gpu", **options}
+    arguments.sizes = SMALL if arguments.small else Sizes()
+    outcome: Task = {"stands in": arguments.stand_in, "parts": {}, "failed": {}, "left out": []}
+    for name, task in parts(options, arguments.sizes):
+        measure = _in_process(task, stands_in=arguments.stand_in)
+        _add(outcome, name, measure, end - perf_counter())
+        if name == "gpus" and name not in outcome["parts"]:
+            raise SystemExit(outcome["failed"].get(name) or "--limit: no time for anything")
+        if name == "cached":
+            _add(outcome, "suite", lambda s: suite(options, arguments, s), end - perf_counter())
+        if arguments.file:
+            write_json(arguments.file, outcome)
+    print("\n".join(table(outcome)))  # noqa: T201
+    return outcome
+
+
+def _in_process(task: Task, *, stands_in: bool) -> Callable[[float], Task]:
+    whole = {"name": "part", "stands_in": stands_in, **task}
+    return lambda seconds: run_fresh(MODULE, whole, timeout_s=seconds)
+
+
+def _add(outcome: Task, name: str, measure: Callable[[float], Task], left_s: float) -> None:
+    """A part's figures, or why there are none."""
+    if left_s < LEAST_S:
+        outcome["left out"].append(name)
+        return
+    start = perf_counter()
+    try:
+        found = measure(min(left_s, MOST_S))
+    except (RuntimeError, subprocess.TimeoutExpired) as error:
+        outcome["failed"][name] = str(error)[-1000:]
+        print(f"{name}: failed: {outcome['failed'][name]}", flush=True)  # noqa: T201
+        return
+    outcome["parts"][name] = found | {"took_s": perf_counter() - start}
+    print(f"{name}: {outcome['parts'][name]}", flush=True)  # noqa: T201
+
+
+def table(outcome: Task) -> list[str]:
+    """Lines of engine, precision and chunk with their rates."""
+    rows = [
+        (*name.split(), chunk, per_second(median(found)), _kept(part["accuracy_kept"]))
+        for name, part in outcome["parts"].items()
+        if "accuracy_kept" in part
+        for chunk, found in part["images_per_s"].items()
+    ]
+    return lines_of(
+        ("engine", "precision", "chunk", "images/s", "accuracy kept"), rows, right=(2, 3)
+    )
+
+
+def _kept(share: float | None) -> str:
+    return "-" if share is None else f"{share:.1%}"
+
+
+def _options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--limit", type=float, default=480, help="seconds of the whole study")
+    parser.add_argument("--results", default="results", help="folder of the suite's result file")
+    parser.add_argument("--stand-in", action="store_true", help="CPUs stand for GPUs")
+    parser.add_argument("--small", action="store_true", help="little of each, to try the study")
+
+
+def main() -> None:
+    """Run from the command line."""
+    study(__doc__ or "", {"part": _task}, run, _options, workload="quick")
+
+
+if __name__ == "__main__":
+    main()
