@@ -9,6 +9,7 @@ from bench.studies import (
     measuring_tables,
     picture_tables,
     report_tables,
+    selecting,
     speed_tables,
 )
 from bench.studies.blocks import rewrite
@@ -18,7 +19,7 @@ GUIDES = {
     each.GUIDE: each.BLOCKS
     for each in (
         *(backbones, gate_tables, history_tables),
-        *(measuring_tables, picture_tables, report_tables, speed_tables),
+        *(measuring_tables, picture_tables, report_tables, selecting, speed_tables),
     )
 }
 

@@ -21,6 +21,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
+from bench.studies.blocks import cell_line, heading, of_study
 from bench.studies.files import write_json
 from bench.studies.picture_sets import SETS, write_folder
 from tl_core.models.handles import public_name
@@ -139,6 +140,29 @@ def one(name: str, arguments: argparse.Namespace, place: Path) -> Record:
     train, test = data.sizes
     made = {"data": name, "train_size": train, "test_size": test, "wall_s": seconds}
     return {**made, "search": selection, "full": full, **outcome}
+
+
+def table(study: Record) -> str:
+    """By data set, the choice of the search, and the best of a full search on test images."""
+    lines = heading("data set, images", "search", "choice", "its top-1", "best of all", "its top-1",
+                    "lost", "candidates")  # fmt: skip
+    for each in study["sets"]:
+        own, best = each["choice"], each["best"]
+        lines.append(cell_line([
+            f"{each['data']}, {each['train_size']:,} + {each['test_size']:,}",
+            f"{each['wall_s']:,.0f} s",
+            _network(own), f"{own['accuracy']:.4f}", _network(best), f"{best['accuracy']:.4f}",
+            f"{100 * each['loss']:.2f} points", str(each["candidates"]),
+        ]))  # fmt: skip
+    return "\n".join(lines)
+
+
+def _network(candidate: Record) -> str:
+    return f"{candidate['model']} at {candidate['image_size']}, {candidate['precision']}"
+
+
+GUIDE = "docs/selecting.md"
+BLOCKS = (of_study("selecting", "selecting.json", table),)
 
 
 def main(arguments: list[str] | None = None) -> None:
