@@ -5,14 +5,14 @@ is held out; test images are never looked at. Of what reaches the target with a 
 standard errors, the one with the least to compute is put into
 ``bench/tlbench/suite/recipes.json``; where none does, the most accurate, so that rows can say how
 near it comes. Held-out patches of photo-patches overlap with training ones, and are easier than its
-test patches: there, ``--held-out 0.965`` asks for more.
+test patches: there, ``--held-out 0.965`` asks for more. ``--image-size`` tries one size only.
 """
 
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import math
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -29,7 +29,7 @@ from tlbench.suite.recipes import TABLE, Recipe
 from tlbench.suite.workloads import TUTORIAL
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from tl_core.data import DataSet
@@ -44,14 +44,19 @@ STRENGTHS = (0.03, 0.1, 0.3, 1.0, 3.0)
 SEEDS = 5
 
 
-def candidates(workload: Workload, data: DataSet, target: float) -> Iterator[Recipe]:
-    """Every combination, with its accuracy on held-out training images."""
+def candidates(
+    workload: Workload, data: DataSet, target: float, sizes: Sequence[int] = ()
+) -> Iterator[Recipe]:
+    """Every combination, with its accuracy on held-out training images.
+
+    ``sizes`` are sides in pixels, in place of ``IMAGE_SIZES``.
+    """
     held = min(MOST_HELD_OUT, round(HELD_OUT * len(data.train)))
     order = np.random.default_rng(workload.seed).permutation(len(data.train))
     judged, rest = order[:held], order[held:]
     most = min(max(TRAIN_SIZES) + 2_000, len(rest))
     labels = data.train.labels
-    for size in IMAGE_SIZES:
+    for size in sizes or IMAGE_SIZES:
         extractor = FeatureExtractor(workload.model, image_size=size, **workload.network)
         features = extractor.extract(data.train.images.pick(judged))
         pool = extractor.extract(data.train.images.pick(rest[:most]))
@@ -108,13 +113,16 @@ def cheapest(
 
 def save(recipe: Recipe) -> Path:
     """Put a recipe into the table, in place of an older one for the same data and target."""
-    return put_row(package_file(f"suite/{TABLE}"), dataclasses.asdict(recipe), ("data", "target"))
+    return put_row(package_file(f"suite/{TABLE}"), asdict(recipe), ("data", "target"))
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Choose and save the recipe of the job that the options name."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--target", metavar="SHARE", required=True, help="such as 0.7657")
+    parser.add_argument(
+        "--target", metavar="SHARE", required=True, action="append",
+        help="such as 0.7657; repeatable",
+    )  # fmt: skip
     parser.add_argument(
         "--held-out",
         metavar="SHARE",
@@ -123,22 +131,32 @@ def main(arguments: list[str] | None = None) -> None:
     add_options(parser, TUTORIAL.name)
     chosen = parser.parse_args(arguments)
     try:
-        target = parse_share(chosen.target)
+        targets = [parse_share(each) for each in chosen.target]
         least = parse_share(chosen.held_out) if chosen.held_out else None
-        workload = as_workload(chosen_options(chosen))
+        options = chosen_options(chosen)
+        workload = as_workload(options)
         data = open_data(workload)
+        sizes = [workload.image_size] if "image_size" in options and workload.image_size else []
         tried = []
-        for each in candidates(workload, data, target):
+        for each in candidates(workload, data, targets[0], sizes):
             tried.append(each)
             print(each.image_size, each.train_size, each.strength, each.held_out, flush=True)  # noqa: T201
         held = min(MOST_HELD_OUT, round(HELD_OUT * len(data.train)))
-        recipe = cheapest(tried, target, held, len(data.test), least)
+        recipes = [
+            cheapest(
+                [replace(each, target=target) for each in tried],
+                target,
+                held,
+                len(data.test),
+                least,
+            )
+            for target in targets
+        ]
     except (OptionError, TransferLearningError) as error:
         parser.error(str(error))
-    if not recipe.reaches:
-        print("none reaches the target; this is the best")  # noqa: T201
-    print(recipe)  # noqa: T201
-    print(f"saved in {save(recipe)}")  # noqa: T201
+    for recipe in recipes:
+        reaches = "" if recipe.reaches else "; none reaches the target, this is the best"
+        print(f"{recipe}: saved in {save(recipe)}{reaches}")  # noqa: T201
 
 
 if __name__ == "__main__":

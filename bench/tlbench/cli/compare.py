@@ -76,8 +76,8 @@ def compare(
     entries = [each for runs in by_name for each in entries_of(runs, mixed, models)]
     if not entries:
         raise chosen.empty()
-    entries = chosen.filtered(reference_first(entries) if len(chosen.names) == 1 else entries)
     prices.check(entries)
+    entries = chosen.filtered(reference_first(entries) if len(chosen.names) == 1 else entries)
     comparisons = [each for each in compared(entries, prices) if len(each.entries) > 1]
     if not comparisons:
         raise Failure(_nothing(entries, mixed), NOTHING)

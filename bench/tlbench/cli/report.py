@@ -43,10 +43,11 @@ def report(
 
     Exit code 0: written; 2: bad input; 4: no run.
     """
-    entries = chosen.filtered(reference_first(chosen.entries()))
+    every = reference_first(chosen.entries())
+    entries = chosen.filtered(every)
     if output is None:
         raise click.MissingParameter(param_hint="'-o' / '--output'", param_type="option")
-    prices.check(entries)
+    prices.check(every)
     shown = overview(entries, prices)
     write_file(output, page(title, shown, output.parent))
     size = output.stat().st_size / 1e6

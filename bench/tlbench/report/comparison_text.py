@@ -217,9 +217,17 @@ def _blocks_below(comparison: Comparison) -> Iterator[list[str]]:
     yield [part for line in job_lines(comparison) for part in sentence(line)]
     if comparison.costs:
         names = letters(len(comparison.entries))
-        answer = cost_answer(comparison.costs, names)
+        answer = cost_answer(comparison.costs, _lettered(comparison))
         yield [*cost_table(comparison.costs, names), *sentence(answer)]
     yield [part for line in notes(comparison) for part in sentence(line)]
+
+
+def _lettered(comparison: Comparison) -> list[str]:
+    """Such as ``D (amd-epyc litert)``: letters begin anew in each job's table."""
+    names = letters(len(comparison.entries))
+    return [
+        f"{name} ({entry.label})" for name, entry in zip(names, comparison.entries, strict=True)
+    ]
 
 
 def as_markdown(comparisons: Iterable[Comparison]) -> str:
@@ -232,7 +240,7 @@ def as_markdown(comparisons: Iterable[Comparison]) -> str:
         rule = ["---:" if i in RIGHT else "---" for i in range(len(HEADINGS))]
         rows = ([as_code(name) if name else "", *figures] for name, *figures in table_rows(each))
         parts.append("\n".join(f"| {' | '.join(row)} |" for row in (HEADINGS, rule, *rows)))
-        costs = [cost_answer(each.costs, letters(len(each.entries)))] if each.costs else []
+        costs = [cost_answer(each.costs, _lettered(each))] if each.costs else []
         below = [*job_lines(each), *costs, *notes(each)]
         parts.append("\n".join(f"- {as_text(line)}" for line in below))
     return "\n\n".join(filter(None, [*parts, legend("A")])) + "\n"

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 TITLE = "images per unit of currency, whole job:"
 HEADINGS = ("", "images", "interval", "time", "price per hour", "")
 RIGHT = (1, 2, 3, 4)
+#: Before the ends of intervals.
+CERTAINTY = f"{100 * CONFIDENCE:.0f} % interval"
 
 
 def cost_table(ranking: CostRanking, names: Sequence[str]) -> list[str]:
@@ -44,10 +46,11 @@ def cost_row(each: PricedEntry, names: Sequence[str]) -> tuple[str, ...]:
 def cost_answer(ranking: CostRanking, names: Sequence[str]) -> str:
     """Which machine gives most images per unit of currency, and how sure that is."""
     first, *others = ranking.machines
+    runs = len(first.runs)
     text = (
         f"{names[first.position]} gives {'the most ' * bool(others)}images per unit of currency: "
-        f"{images(first.images)} ({100 * CONFIDENCE:.0f} % interval {images(first.low)} to "
-        f"{images(first.high)})"
+        f"{images(first.images)} ({CERTAINTY} {images(first.low)} to {images(first.high)}; {runs} "
+        f"run{'s' * (runs > 1)}, {first.price_per_hour:.4g} per hour)"
     )
     return ". ".join([text, *_beside_others(ranking, names)]) + "."
 
@@ -55,15 +58,17 @@ def cost_answer(ranking: CostRanking, names: Sequence[str]) -> str:
 def _beside_others(ranking: CostRanking, names: Sequence[str]) -> Iterator[str]:
     lead = ranking.lead
     if lead is None:
-        yield "No other machine has a price and a whole job"
+        yield "No other machine has both a price and a whole job"
         return
+    second, others = ranking.machines[1], len(ranking.machines) - 1
     yield (
-        f"That is {times(lead.value)} times ({times(lead.low)} to {times(lead.high)}) as many as "
-        f"the next machine, {names[ranking.machines[1].position]}"
+        f"The second machine, {names[second.position]}, gives {images(second.images)}: the first "
+        f"gives {times(lead.value)} times as many ({CERTAINTY} {times(lead.low)} to "
+        f"{times(lead.high)})"
     )
     if not ranking.rivals:
-        others = " to every other machine" * (len(ranking.machines) > 2)
-        yield f"The difference{others} is significant ({100 * ALARM:.0f} % level)"
+        each = f" to each of the {others} other machines" * (others > 1)
+        yield f"The difference{each} is significant ({100 * ALARM:.0f} % level)"
         return
     rivals = ", ".join(names[each.position] for each in ranking.rivals)
     likely = "likely, but " if ranking.significance == "likely faster" else ""

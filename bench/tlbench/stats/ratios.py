@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 #: logarithm, where there are too few runs to see. Extraction on two shared CPUs, beside a load
 #: that comes and goes, scattered by 0.117 (results/studies/gates/unchanged-loaded).
 RUN_SD = 0.12
+#: Fewer runs may agree by luck.
+FEW = 5
 #: Nominal confidence of the intervals that are shown.
 CONFIDENCE = 0.95
 #: Level: chance that a ratio, or any of several that were corrected for each other, is called
@@ -96,8 +98,8 @@ def holm(chances: Sequence[float]) -> list[float]:
 def rate_interval(rates: Sequence[float]) -> tuple[float, float]:
     """The 95 % interval of the geometric mean of the rates of runs, all above 0.
 
-    With at least two runs by Student's t on logarithms; a single one is taken to scatter by
-    ``RUN_SD``.
+    With at least two runs by Student's t on logarithms. Fewer than ``FEW`` may agree by luck: they
+    are taken to scatter by ``RUN_SD``, or as they do if the interval is wider then.
 
     Raises:
         ValueError: No run.
@@ -105,10 +107,10 @@ def rate_interval(rates: Sequence[float]) -> tuple[float, float]:
     if not rates:
         raise ValueError("expected at least one run")
     logs, coverage = [math.log(rate) for rate in rates], (1 + CONFIDENCE) / 2
-    if len(logs) == 1:
-        half = float(ndtri(coverage)) * RUN_SD
-    else:
-        half = float(stdtrit(len(logs) - 1, coverage)) * stdev(logs) / math.sqrt(len(logs))
+    root = math.sqrt(len(logs))
+    half = float(ndtri(coverage)) * RUN_SD / root if len(logs) < FEW else 0.0
+    if len(logs) > 1:
+        half = max(half, float(stdtrit(len(logs) - 1, coverage)) * stdev(logs) / root)
     return math.exp(fmean(logs) - half), math.exp(fmean(logs) + half)
 
 

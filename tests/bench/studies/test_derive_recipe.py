@@ -67,6 +67,25 @@ def test_test_images_are_never_used(monkeypatch, tiny_model):
     assert max(each.held_out for each in tried[0]) > 0.2
 
 
+def test_several_targets_have_one_set_of_candidates(monkeypatch, tmp_path, tiny_model, capsys):
+    """The size that is named is the only one. A target that none reaches keeps the best."""
+    monkeypatch.setattr(files, "ROOT", tmp_path)
+    (tmp_path / "bench/tlbench/suite").mkdir(parents=True)
+    monkeypatch.setattr(derive_recipe, "TRAIN_SIZES", (300, 400))
+    derive_recipe.main([
+        *("--target", "0.3", "--target", "0.999", "--workload", "quick", "--model", tiny_model),
+        *("--image-size", "64", "--train-size", "600", "--test-size", "100"),
+    ])  # fmt: skip
+    rows = json.loads((tmp_path / "bench/tlbench/suite/recipes.json").read_text())
+    assert [row["target"] for row in rows] == [0.3, 0.999]
+    assert {row["image_size"] for row in rows} == {64}
+    assert rows[0]["held_out"] > 0.3
+    assert rows[1]["held_out"] < 0.999
+    printed = capsys.readouterr().out
+    assert printed.count("64 400 ") == len(derive_recipe.STRENGTHS)
+    assert printed.count("none reaches the target") == 1
+
+
 def test_a_recipe_replaces_the_one_of_its_data_and_target_in_the_checkout(monkeypatch, tmp_path):
     monkeypatch.setattr(files, "ROOT", tmp_path)
     (tmp_path / "bench/tlbench/suite").mkdir(parents=True)
