@@ -1,10 +1,13 @@
 """More GPUs are measured beside one, with the same chunk, in alternating turns."""
 
+import json
+import subprocess
+import sys
 from types import SimpleNamespace
 
 import pytest
-from test_devices import run_fresh
 
+from bench.studies.files import ROOT
 from tlbench.runs.row import Scaling
 from tlbench.suite.scaling import counts, scaling, scalings
 
@@ -68,7 +71,11 @@ print(json.dumps([
     sorted(set(map(str, used))), same, first.images_per_call,
 ]))
 """
-    none, (one, two), used, same, per_call = run_fresh(code)
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    none, (one, two), used, same, per_call = json.loads(done.stdout.splitlines()[-1])
     assert none is None
     assert (one[0], two[0], one[2]) == (1, 2, 1.0)
     assert two[2] == pytest.approx(two[1] / (2 * one[1]))
