@@ -67,9 +67,10 @@ def compiled_loop(device: str, images: int, batch_size: int, width: int, classes
 
 @lru_cache(maxsize=MOST_LOOPS)
 def plain_loop(device: str, batch_size: int, width: int, classes: int) -> Loaded:
-    """The same for any number of rows; XLA doesn't compile it, which would take seconds for each.
+    """As ``compiled_loop``, for any number of rows, without XLA.
 
-    A step takes longer. It is for rows that take longer to extract.
+    Compiling for each number would take seconds. Steps are slower, but extracting rows takes longer
+    still.
     """
     import tensorflow as tf
 

@@ -135,7 +135,7 @@ def output_calls(
     batch_size: int = BATCH_SIZE,
     method: str = DEFAULT_METHOD,
 ) -> OutputBatches:
-    """The same; the batches of a call stay together."""
+    """As ``output_batches``, but one item per call of the network: all of its batches."""
     run, batches = _on_devices(network, source, order, batch_size, method)
     with closing(_by_calls(network, run, batches)) as calls:
         for parts, outputs in calls:

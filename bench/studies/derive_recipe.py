@@ -81,7 +81,7 @@ def cheapest(
 ) -> Recipe:
     """Of those that reach the target with a margin, the one with the fewest pixels to compute.
 
-    Where none has the margin, the most accurate.
+    If none reaches the target, the most accurate one.
 
     Args:
         tried: Candidates.
@@ -91,7 +91,7 @@ def cheapest(
         least: Accuracy on held-out images to require in place of the margin.
 
     Raises:
-        OptionError: There are none, or the most accurate reaches the target without the margin.
+        OptionError: No candidates; or the most accurate reaches the target without the margin.
     """
     error = math.sqrt(target * (1 - target) * (1 / held + 1 / test))
     if not tried:
@@ -130,6 +130,8 @@ def main(arguments: list[str] | None = None) -> None:
     )
     add_options(parser, TUTORIAL.name)
     chosen = parser.parse_args(arguments)
+    if chosen.held_out and len(chosen.target) > 1:
+        parser.error("--held-out: it is for one --target; expected no other")
     try:
         targets = [parse_share(each) for each in chosen.target]
         least = parse_share(chosen.held_out) if chosen.held_out else None

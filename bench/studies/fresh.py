@@ -35,7 +35,10 @@ def run_fresh(module: str, task: Task, *, timeout_s: float | None = None) -> Tas
     )
     if done.returncode:
         raise RuntimeError(f"{task}: exit {done.returncode}:\n{done.stderr[-2000:]}")
-    outcome: Task = json.loads(done.stdout.splitlines()[-1])
+    try:
+        outcome: Task = json.loads(done.stdout.splitlines()[-1])
+    except (IndexError, ValueError) as error:
+        raise RuntimeError(f"{task}: it printed no JSON last: {done.stdout[-500:]!r}") from error
     return outcome
 
 

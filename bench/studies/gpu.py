@@ -1,4 +1,4 @@
-"""All that a machine with GPUs is measured by, in at most eight minutes.
+"""Measure a machine with GPUs in at most eight minutes.
 
 Run as ``python -m bench.studies.gpu FILE --results FOLDER`` with the suite's own options; see
 ``docs/gpus.md``. Each part runs in a fresh process, the most important one first, and FILE is
@@ -8,9 +8,11 @@ failed. With ``--stand-in`` CPUs stand for GPUs, and figures mean nothing.
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from statistics import median
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
@@ -23,6 +25,7 @@ from bench.studies.options import as_workload
 from bench.studies.stand_in import stand_in
 from tl_core.data import Split
 from tl_core.devices import gpu_names, select_devices
+from tl_core.engines.device_network import most_at_once
 from tl_core.engines.names import ENGINES, is_installed
 from tl_core.engines.protocol import ChunkedNetwork
 from tl_core.extractor import FeatureExtractor
@@ -44,18 +47,22 @@ if TYPE_CHECKING:
 
     from tl_core.data import DataSet
     from tl_core.models.untyped import Tensor
-    from tl_core.sources import ImageSource
     from tlbench.suite.workloads import Workload
 
 MODULE = "bench.studies.gpu"
-#: Sides in pixels that images are resized to when that is checked, and images of one call.
-SIDES, CALL = (96, 224), 500
-#: Timed turns of each chunk; the chunks alternate.
-TURNS = 3
+#: Sides in pixels that images are resized to when that is checked, test images for that, and images
+#: of one call.
+SIDES, CHECKED, CALL = (96, 224), 1_000, 500
+#: Timed turns of each chunk, which alternate, and the least number of calls in each.
+TURNS, CALLS = 3, 6
 #: Whole jobs, and epochs on cached features. The first of each traces and compiles.
 JOBS, EPOCHS = 3, 6
 #: Seconds that a part needs at least, and how many it gets at most.
-LEAST_S, MOST_S = 10, 150
+LEAST_S, MOST_S = 30, 150
+#: Share of its seconds after which a part that can be cut short begins nothing new.
+SHARE = 0.7
+#: Seconds that an interrupted suite has to write what it measured.
+GRACE_S = 20
 
 
 @dataclass(frozen=True)
@@ -64,7 +71,7 @@ class Sizes:
 
     Attributes:
         chunks: Images that a GPU runs at once.
-        images: Of each timed extraction.
+        images: Of each timed extraction, at least; ``CALLS`` full calls are, too.
         train: Training images of the whole job and of cached training.
         test: Test images of the whole job.
         suite_s: Budget of ``pytest --benchmark``.
@@ -77,8 +84,9 @@ class Sizes:
     suite_s: int = 90
 
 
-#: With ``--small``.
+#: With ``--small``; and options of the suite that aren't given then.
 SMALL = Sizes(chunks=(8, 16), images=48, train=96, test=32, suite_s=5)
+SMALL_OPTIONS = {"image_size": "64", "train_size": "400", "test_size": "60", "chunk": "16"}
 
 
 def repeated(split: Split, count: int) -> Split:
@@ -88,10 +96,10 @@ def repeated(split: Split, count: int) -> Split:
 
 
 def resizing(*, options: Task, **_: object) -> Task:
-    """How many values differ from Pillow's where a GPU resizes all test images, by filter."""
+    """How many values differ from Pillow's where a GPU resizes test images, by side and filter."""
     workload = as_workload(options)
     test = open_data(workload).test
-    images = np.stack(test.images.take(np.arange(len(test))))
+    images = np.stack(test.images.take(np.arange(min(len(test), CHECKED))))
     name = select_devices(workload.device).names[0]
     differing = {
         f"{side} {method}": _differing(images, side, method, name)
@@ -120,20 +128,19 @@ def _differing(
     return count
 
 
-def rates(*, options: Task, sizes: Task, engine: str, precision: str) -> Task:
+def rates(*, options: Task, sizes: Task, engine: str, precision: str, limit_s: float) -> Task:
     """An engine in a precision: what it keeps of the accuracy, and its rate at each chunk."""
+    start = perf_counter()
     first = str(sizes["chunks"][0])  # all are timed here, so that no pilot is needed
     workload = as_workload(options, engine=engine, precision=precision, chunk=first)
-    data, start = open_data(workload), perf_counter()
+    data, loading = open_data(workload), perf_counter()
     extractor = _extractor(workload)
-    loaded = perf_counter()
-    opened = extractor.opened
+    load_s, opened = perf_counter() - loading, extractor.opened
     kept = None if precision == "fp32" else precision_accuracy(extractor, data, workload).share
-    images = repeated(data.train, sizes["images"]).images
-    by_chunk = _by_chunk(extractor, sizes["chunks"], images)
+    by_chunk = _by_chunk(extractor, data.train, sizes, start + limit_s)
     counted = multiply_adds(extractor.module, extractor.image_size)
     return {
-        "load_s": loaded - start,
+        "load_s": load_s,
         "cosine": opened.equivalence.cosine if opened.equivalence else None,
         "top1_agreement": opened.equivalence.agreement if opened.equivalence else None,
         "accuracy_kept": kept,
@@ -143,19 +150,27 @@ def rates(*, options: Task, sizes: Task, engine: str, precision: str) -> Task:
 
 
 def _by_chunk(
-    extractor: FeatureExtractor, chunks: list[int], images: ImageSource
+    extractor: FeatureExtractor, train: Split, sizes: Task, end: float
 ) -> dict[str, list[float]]:
-    """Rates of each chunk; those that a GPU's memory can't hold are left out."""
+    """Rates of each chunk until ``end``; of those that a GPU's memory holds."""
     network = _chunked(extractor)
-    found: dict[str, list[float]] = {}
-    for turn in range(TURNS + 1):
-        for chunk in chunks[:: 1 if turn % 2 else -1]:
+    most = most_at_once(network.image_size)
+    possible = [each for each in sizes["chunks"] if each <= most] or [most]
+    found: dict[str, list[float]] = {str(each): [] for each in possible}
+    for turn in range(TURNS + 1):  # in the first, kernels are chosen or compiled
+        for chunk in possible[:: -1 if turn % 2 else 1]:
+            if perf_counter() > end:
+                return found
             network.chunk = chunk
+            calls = max(CALLS, sizes["images"] // network.images_per_call)
+            images = repeated(train, calls * network.images_per_call).images
             start = perf_counter()
-            extractor.extract(images)
+            extractor.extract(images, batch_size=chunk)
             seconds = perf_counter() - start
-            if turn and network.chunk == chunk:  # in the first turn kernels are compiled
-                found.setdefault(str(chunk), []).append(len(images) / seconds)
+            if network.chunk < chunk:  # it was halved
+                possible.remove(chunk)
+            elif turn:
+                found[str(chunk)].append(len(images) / seconds)
     return found
 
 
@@ -241,55 +256,77 @@ def _task(*, stands_in: bool, part: str, **arguments: Any) -> Task:  # noqa: ANN
     return TASKS[part](**arguments)
 
 
-def suite(options: Task, arguments: argparse.Namespace, seconds: float) -> Task:
-    """``pytest --benchmark``, whose result file stays in the folder of ``--results``."""
+def suite(options: Task, sizes: Sizes, results: str, seconds: float, *, stands_in: bool) -> Task:
+    """``pytest --benchmark``, whose result file stays in the folder ``results``.
+
+    Interrupted in time, it writes what it has measured.
+    """
     flags = {option.name: option.flag for option in OPTIONS} | {"workload": "--workload"}
     command = [
         *(sys.executable, "-m", "pytest", "--benchmark"),
-        *(["-p", "bench.studies.stand_in"] if arguments.stand_in else []),
+        *(["-p", "bench.studies.stand_in"] if stands_in else []),
         *(word for name, text in options.items() for word in (flags[name], text)),
-        *("--budget", str(min(seconds, arguments.sizes.suite_s)), "--results", arguments.results),
+        *("--budget", str(int(min(sizes.suite_s, SHARE * seconds))), "--results", results),
     ]
-    done = subprocess.run(  # noqa: S603 - ours
-        command, capture_output=True, text=True, check=False, timeout=seconds
-    )
-    return {"exit": done.returncode, "printed": done.stdout.splitlines()[-30:]}
+    with subprocess.Popen(  # noqa: S603 - ours
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as process:
+        try:
+            printed, _ = process.communicate(timeout=seconds - GRACE_S)
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGINT)
+            try:
+                printed, _ = process.communicate(timeout=GRACE_S)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                raise
+    return {"exit": process.returncode, "printed": printed.splitlines()[-30:]}
 
 
 def parts(options: Task, sizes: Sizes) -> Iterator[tuple[str, Task]]:
-    """All but the suite, the most important one first: a name, and the task."""
+    """Names and tasks, the most important one first."""
     common = {"options": options, "sizes": asdict(sizes)}
-    for name in ("gpus", "resizing", "job", "cached", "peaks"):
-        yield name, {"part": name, **common}
-    for precision in ("fp32", "bf16", "fp16"):
+
+    def cells(precision: str) -> Iterator[tuple[str, Task]]:
         for engine, about in ENGINES.items():
             if precision in about.precisions_on("gpu") and is_installed(engine):
                 task = {"part": "rates", "engine": engine, "precision": precision}
-                yield f"{engine} {precision}", {**task, **common}
+                yield f"{engine} {precision}", task | common
+
+    for name in ("gpus", "job", "cached"):
+        yield name, {"part": name, **common}
+    yield from cells("fp32")
+    for name in ("suite", "peaks", "resizing"):
+        yield name, {"part": name, **common}
+    yield from cells("bf16")
+    yield from cells("fp16")
 
 
 def run(arguments: argparse.Namespace, options: Task) -> Task:
     """Every part that there is time for."""
     end = perf_counter() + arguments.limit
-    options = {"device": "gpu", **options}
-    arguments.sizes = SMALL if arguments.small else Sizes()
+    sizes = SMALL if arguments.small else Sizes()
+    options = {"device": "gpu", **(SMALL_OPTIONS if arguments.small else {}), **options}
     outcome: Task = {"stands in": arguments.stand_in, "parts": {}, "failed": {}, "left out": []}
-    for name, task in parts(options, arguments.sizes):
-        measure = _in_process(task, stands_in=arguments.stand_in)
-        _add(outcome, name, measure, end - perf_counter())
+
+    def measured(task: Task, seconds: float) -> Task:
+        stands_in = arguments.stand_in
+        if task["part"] == "suite":
+            return suite(options, sizes, arguments.results, seconds, stands_in=stands_in)
+        if task["part"] == "rates":
+            task = {**task, "limit_s": SHARE * seconds}
+        return run_fresh(
+            MODULE, {"name": "part", "stands_in": stands_in, **task}, timeout_s=seconds
+        )
+
+    for name, task in parts(options, sizes):
+        _add(outcome, name, partial(measured, task), end - perf_counter())
         if name == "gpus" and name not in outcome["parts"]:
             raise SystemExit(outcome["failed"].get(name) or "--limit: no time for anything")
-        if name == "cached":
-            _add(outcome, "suite", lambda s: suite(options, arguments, s), end - perf_counter())
         if arguments.file:
             write_json(arguments.file, outcome)
     print("\n".join(table(outcome)))  # noqa: T201
     return outcome
-
-
-def _in_process(task: Task, *, stands_in: bool) -> Callable[[float], Task]:
-    whole = {"name": "part", "stands_in": stands_in, **task}
-    return lambda seconds: run_fresh(MODULE, whole, timeout_s=seconds)
 
 
 def _add(outcome: Task, name: str, measure: Callable[[float], Task], left_s: float) -> None:
@@ -301,8 +338,8 @@ def _add(outcome: Task, name: str, measure: Callable[[float], Task], left_s: flo
     try:
         found = measure(min(left_s, MOST_S))
     except (RuntimeError, subprocess.TimeoutExpired) as error:
-        outcome["failed"][name] = str(error)[-1000:]
-        print(f"{name}: failed: {outcome['failed'][name]}", flush=True)  # noqa: T201
+        why = outcome["failed"][name] = str(error).strip().splitlines()[-1][-1000:]
+        print(f"{name}: failed: {why}", flush=True)  # noqa: T201
         return
     outcome["parts"][name] = found | {"took_s": perf_counter() - start}
     print(f"{name}: {outcome['parts'][name]}", flush=True)  # noqa: T201
@@ -315,6 +352,7 @@ def table(outcome: Task) -> list[str]:
         for name, part in outcome["parts"].items()
         if "accuracy_kept" in part
         for chunk, found in part["images_per_s"].items()
+        if found
     ]
     return lines_of(
         ("engine", "precision", "chunk", "images/s", "accuracy kept"), rows, right=(2, 3)

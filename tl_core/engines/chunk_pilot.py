@@ -56,7 +56,7 @@ def tuned_chunk(
     if settings.chunk is not None:
         return Choice(workers, threads, settings.chunk, None)
     facts = {
-        **model_facts(model, settings.image_size, (ENGINES[engine].package,)),
+        **model_facts(model, settings.image_size, ENGINES[engine].packages),
         "format": "chunk on GPUs, 2",
         "engine": engine,
         "precision": settings.precision,

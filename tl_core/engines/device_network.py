@@ -16,13 +16,15 @@ from tl_core.resampling import FILTERS
 from tl_core.resize import checked_pixels, resize_batch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
     from tl_core.engines.protocol import ChunkedNetwork, ReplicatedNetwork, Run
     from tl_core.models.untyped import Loaded, Tensor
 
+    #: Height, width and filter of images that a device resizes.
+    Small = tuple[int, int, str]
     #: From uint8 images to others, or to outputs, inside a graph.
     Step = Callable[[Tensor], Tensor]
 
@@ -43,6 +45,7 @@ _OUT_OF_MEMORY = (
     *("out of memory", "out_of_memory", "resource_exhausted"),
     "dst tensor is not initialized",
     *("failed to allocate memory", "smaller than requested bytes"),
+    *("alloc_failed", "allocation_failed"),
 )
 
 
@@ -67,6 +70,8 @@ class DeviceNetwork:
         chunk: Images that each device runs at once; None takes ``CHUNK``. Above ``most_at_once``
             it is lowered, which is logged.
         compiled: Whether XLA compiles the graph.
+        graphs: Of each size of images that are resized there, a graph for each device, None where
+            they aren't exact; another network's, so that they aren't made again.
 
     Raises:
         DeviceError: Of a call: a single image doesn't fit into a device's memory.
@@ -81,6 +86,7 @@ class DeviceNetwork:
         *,
         chunk: int | None = None,
         compiled: bool = False,
+        graphs: Mapping[Small, Sequence[Loaded] | None] | None = None,
     ) -> None:
         self.image_size, self.output_size = network.image_size, network.output_size
         self.device, self.module = network.device, network.module
@@ -95,7 +101,8 @@ class DeviceNetwork:
         self._queue, self._outputs = threading.Lock(), _Outputs(self.device)
         self._network, self._functions = network, network.functions[: len(device_names)]
         self._plain = self._replicas(self._functions)
-        self._resizing: dict[tuple[int, int, str], Run | None] = {}
+        self._graphs = {key: own and own[: self.devices] for key, own in (graphs or {}).items()}
+        self._resizing: dict[Small, Run | None] = {}
 
     @property
     def devices(self) -> int:
@@ -103,9 +110,16 @@ class DeviceNetwork:
         return len(self._names)
 
     def on_first(self, count: int) -> DeviceNetwork:
-        """The same replicas on the first ``count`` devices, with this chunk."""
-        names = self._names[:count]
-        return DeviceNetwork(self._network, names, chunk=self.chunk, compiled=self._compiled)
+        """The same replicas on the first ``count`` devices, with this chunk; itself for all."""
+        if count == self.devices:
+            return self
+        return DeviceNetwork(
+            self._network,
+            self._names[:count],
+            chunk=self.chunk,
+            compiled=self._compiled,
+            graphs=self._graphs,
+        )
 
     @property
     def images_per_call(self) -> int:
@@ -140,6 +154,16 @@ class DeviceNetwork:
         return _Replicas(functions, self._names, self._queue, self._outputs)
 
     def _resizing_run(self, height: int, width: int, method: str) -> Run | None:
+        key = height, width, method
+        if key not in self._graphs:
+            self._graphs[key] = self._resizing_graphs(*key)
+        functions = self._graphs[key]
+        if functions is None:
+            return None
+        replicas = self._replicas(functions)
+        return lambda images: self._run(replicas, checked_pixels(images, 4))
+
+    def _resizing_graphs(self, height: int, width: int, method: str) -> list[Loaded] | None:
         shape, size = (height, width), self.image_size
         functions: list[Loaded] = []
 
@@ -155,8 +179,7 @@ class DeviceNetwork:
                 )
                 return None
             functions.append(_graph(_chain(alone, run), name, shape, compiled=self._compiled))
-        replicas = self._replicas(functions)
-        return lambda images: self._run(replicas, checked_pixels(images, 4))
+        return functions
 
     def _run(self, replicas: _Replicas, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         import tensorflow as tf

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 class GpuWorkers(WorkerNetwork):
     """A replica on each GPU; see ``WorkerNetwork``, and ``ChunkedNetwork``.
 
+    Two threads call a replica at once, so that one chunk is copied while the other one is run.
+
     A chunk that doesn't fit into a GPU's memory is halved for good, which is logged. A call raises
     DeviceError where a single image doesn't fit.
     """
@@ -38,14 +40,15 @@ class GpuWorkers(WorkerNetwork):
         output_size: int,
         chunk: int,
     ) -> None:
-        super().__init__(replicas, image_size=image_size, output_size=output_size, chunk=chunk)
-        self.device, self.in_flight = devices[0], IN_FLIGHT
+        twice = [each for each in replicas for _ in range(2)]
+        super().__init__(twice, image_size=image_size, output_size=output_size, chunk=chunk)
+        self.device, self.in_flight, self._gpus = devices[0], IN_FLIGHT, len(devices)
         self._lock = threading.Lock()
 
     @property
     def images_per_call(self) -> int:
         """A chunk for each GPU."""
-        return self.chunk * self.workers
+        return self.chunk * self._gpus
 
     def resizing(self, height: int, width: int, method: str) -> Run | None:  # noqa: ARG002 - none is done
         """The network itself for images of its own size; no others."""
@@ -58,7 +61,7 @@ class GpuWorkers(WorkerNetwork):
         done = 0
         while done < len(pixels):
             chunk = self.chunk  # another thread may halve it meanwhile
-            part = pixels[done : done + chunk * self.workers]
+            part = pixels[done : done + chunk * self._gpus]
             try:
                 outputs.append(super().__call__(part))
             except Exception as error:  # the runtime's own have no public type

@@ -31,6 +31,7 @@ class Engine:
         gpu_precisions: What it computes in on GPUs; empty if it refuses them.
         runtime: Name of its runtime's module; None if TensorFlow runs it.
         package: The distribution that contains the runtime.
+        other_package: Another one that does, for GPUs.
         automatic: Whether ``auto`` may choose it.
     """
 
@@ -40,6 +41,12 @@ class Engine:
     package: str = "tensorflow"
     gpu_precisions: tuple[str, ...] = ()
     automatic: bool = True
+    other_package: str | None = None
+
+    @property
+    def packages(self) -> tuple[str, ...]:
+        """All distributions whose versions may matter."""
+        return (self.package,) if self.other_package is None else (self.package, self.other_package)
 
     def precisions_on(self, device: str) -> tuple[str, ...]:
         """What it computes in on ``cpu``, ``gpu`` or ``gpu:N``; empty where it refuses that."""
@@ -56,6 +63,7 @@ ENGINES = {
     "onnxruntime": Engine(
         *("tl_core.engines.onnxruntime", ("fp32",), "onnxruntime", "onnxruntime"),
         gpu_precisions=("fp32",),
+        other_package="onnxruntime-gpu",
     ),
     "openvino": Engine("tl_core.engines.openvino", ("fp32", "bf16"), "openvino", "openvino"),
 }
@@ -86,6 +94,8 @@ def runtime_of(engine: str) -> Any:  # noqa: ANN401 - a module without types
         raise ModelError(
             f"engine {engine}: its package {entry.package} can't be imported ({error}); install "
             "the [engines] extra"
+            + f", or for GPUs [{entry.other_package}]"
+            * bool(entry.other_package)
         ) from error
 
 

@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 #: The newest set of operators that every supported version of the runtime knows.
 OPSET = 17
 FILE = "model.onnx"
-#: Whose kernels run on GPUs. Without heuristics, cuDNN tries all of its own for each number of
-#: images.
+#: ONNX Runtime's provider for GPUs. By default, cuDNN times every algorithm for each number of
+#: images; heuristics avoid that.
 ON_GPUS = "CUDAExecutionProvider"
 OPTIONS: dict[str, object] = {"cudnn_conv_algo_search": "HEURISTIC"}
 
@@ -103,7 +103,7 @@ def _write(frozen: Loaded, folder: Path) -> None:
     except ImportError as error:
         raise ModelError(
             f"engine onnxruntime: tf2onnx, which converts models for it, can't be imported "
-            f"({error}); install the [engines] extra"
+            f"({error}); install the [engines] extra, or for GPUs [onnxruntime-gpu]"
         ) from error
     model, _ = tf2onnx.convert.from_graph_def(
         frozen.graph.as_graph_def(),

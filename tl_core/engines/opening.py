@@ -237,7 +237,9 @@ def _choice_facts(model: Model, settings: NetworkSettings) -> dict[str, object]:
     """All that the choice of ``auto`` depends on."""
     able = _able(settings)
     return {
-        **model_facts(model, settings.image_size, (ENGINES[name].package for name in able)),
+        **model_facts(
+            model, settings.image_size, (each for name in able for each in ENGINES[name].packages)
+        ),
         "format": "fastest engine, 3",
         "engines": able,
         "settings": asdict(settings),

@@ -69,7 +69,7 @@ def tuned(
         return None
     threads = settings.threads or usable_cpus()
     facts = {
-        **model_facts(model, settings.image_size, (ENGINES[engine].package,)),
+        **model_facts(model, settings.image_size, ENGINES[engine].packages),
         "format": "choice, 3",
         "engine": engine,
         "precision": settings.precision,

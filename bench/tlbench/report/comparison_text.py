@@ -154,7 +154,7 @@ def weak_text(peak: WeakPeak) -> str:
 
 #: Of entries with old rows of GPUs.
 OLD_GPU_ROWS = (
-    "measured when a GPU ran one batch at a time and the CPU resized the images; measure it again"
+    "measured by an older tlbench, which ran one batch at a time on GPUs; measure it again"
 )
 
 

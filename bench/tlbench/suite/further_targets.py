@@ -20,8 +20,14 @@ if TYPE_CHECKING:
 def further_targets(
     first: Recipe, data: DataSet, seed: int, network: dict[str, Any]
 ) -> tuple[FurtherTarget, ...]:
-    """Those of the same data, from the lowest on; see ``follow``."""
-    higher = [each for each in recipes() if each.data == first.data and each.target > first.target]
+    """Those of the same data at its sizes, from the lowest on; see ``follow``."""
+    train, test = data.sizes
+    higher = (
+        each
+        for each in recipes()
+        if each.data == first.data and each.target > first.target
+        and each.test_size == test and each.train_size <= train
+    )  # fmt: skip
     ordered = sorted(higher, key=lambda each: each.target)
     return tuple(_reached(each, data, seed, network) for each in ordered)
 

@@ -63,6 +63,7 @@ def _measure(extractor: FeatureExtractor, data: DataSet, workload: Workload) -> 
         # As many threads as TensorFlow has here already: accuracy doesn't depend on them.
         threads=None,
         device=workload.device,
+        chunk=None if workload.device == "cpu" else getattr(extractor.network, "chunk", None),
         **workload.reading,
     )
     accuracies = []

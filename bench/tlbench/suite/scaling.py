@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from statistics import median
 from time import perf_counter
 from typing import TYPE_CHECKING
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tl_core.engines.device_network import DeviceNetwork
+from tl_core.sources import ArraySource
 from tl_core.streaming import run_network
 from tlbench.runs.row import Scaling
 
@@ -22,25 +24,32 @@ TURNS = 3
 
 
 def scaling(workload: LoadedWorkload) -> tuple[Scaling, ...] | None:
-    """Throughput by number of GPUs, each with the same chunk; None for one, and for the CPU.
+    """Throughput by number of GPUs, each with the same chunk.
 
-    All extract the same part of the training images.
+    All extract the same images, training images again and again: so many that every call of every
+    number of GPUs is full. None for one GPU, for the CPU, and for images in files, since decoding
+    them would be measured.
     """
     network = workload.extractor.network
     if not isinstance(network, DeviceNetwork) or network.devices == 1:
         return None
-    images, method = workload.part(0), workload.extractor.resize
-    few = images.pick(np.arange(min(len(images), network.images_per_call)))
+    part = workload.part(0)
+    if not isinstance(part, ArraySource):
+        return None
+    numbers, method = counts(network.devices), workload.extractor.resize
+    whole = math.lcm(*numbers) * network.chunk
+    calls = 2 * network.in_flight * network.images_per_call
+    images = part.pick(np.arange(whole * math.ceil(calls / whole)) % len(part))
 
-    def seconds(some: DeviceNetwork) -> float:
+    def rate(some: DeviceNetwork) -> float:
         start = perf_counter()
-        run_network(some, images, batch_size=workload.batch_size, method=method)
-        return perf_counter() - start
+        run_network(some, images, batch_size=network.chunk, method=method)
+        return len(images) / (perf_counter() - start)
 
-    networks = {count: network.on_first(count) for count in counts(network.devices)}
-    for some in networks.values():  # graphs are traced, kernels chosen or compiled
-        run_network(some, few, batch_size=workload.batch_size, method=method)
-    return scalings(networks, lambda some: len(images) / seconds(some))
+    networks = {count: network.on_first(count) for count in numbers}
+    for some in networks.values():  # kernels are chosen or compiled
+        run_network(some, images.head(some.images_per_call), method=method)
+    return scalings(networks, rate)
 
 
 def counts(devices: int) -> list[int]:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from types import SimpleNamespace
@@ -21,8 +22,7 @@ def test_the_whole_study_runs_in_small_where_cpus_stand_for_gpus(tmp_path, tiny_
     file, results = tmp_path / "gpu.json", tmp_path / "results"
     command = [
         *(sys.executable, "-m", "bench.studies.gpu", str(file), "--stand-in", "--small"),
-        *("--results", str(results), "--image-size", "32", "--train-size", "400"),
-        *("--test-size", "60", "--model", tiny_model, "--chunk", "16"),
+        *("--results", str(results), "--image-size", "32", "--model", tiny_model),
     ]
     environment = os.environ | {"TLBENCH_CACHE": str(tmp_path / "cache")}
     done = subprocess.run(
@@ -59,7 +59,9 @@ def test_the_whole_study_runs_in_small_where_cpus_stand_for_gpus(tmp_path, tiny_
     assert len(rows) == 8
     (extract,) = (row for row in rows if row["stage"] == "extract")
     assert [each["devices"] for each in extract["scaling"]] == [1, 2]
-    assert "tensorflow-xla bf16" in done.stdout.replace("  ", " ")
+    lines = [line.split() for line in done.stdout.splitlines()]
+    assert ["engine", "precision", "chunk", "images/s", "accuracy", "kept"] in lines
+    assert ["tensorflow-xla", "bf16", "16"] in [line[:3] for line in lines]
 
 
 def arguments(**changes):
@@ -69,47 +71,134 @@ def arguments(**changes):
 
 @pytest.fixture
 def processes(monkeypatch):
-    """Stands for the parts' processes; a clock that they move by 30 s each."""
-    clock = SimpleNamespace(now=0.0, tasks=[], fails=())
+    """Stands for the parts' processes; a clock that they move by 40 s each."""
+    clock = SimpleNamespace(now=0.0, tasks=[], fails={})
+
+    def took(part, seconds):
+        clock.tasks.append((part, seconds))
+        clock.now += 40
+        if part in clock.fails:
+            raise clock.fails[part]
 
     def run_fresh(module, task, timeout_s):
-        clock.tasks.append((task["part"], timeout_s))
-        clock.now += 30
-        if task["part"] in clock.fails:
-            raise RuntimeError("it broke")
+        took(task["part"], timeout_s)
+        if task["part"] == "rates":
+            assert task["limit_s"] < timeout_s
         return {"accuracy_kept": None, "images_per_s": {"8": [1.0, 3.0, 2.0]}}
 
+    def suite(options, sizes, results, seconds, stands_in):
+        took("suite", seconds)
+        return {"exit": 0}
+
     monkeypatch.setattr(gpu, "run_fresh", run_fresh)
-    monkeypatch.setattr(gpu, "suite", lambda *_: {"exit": 0})
+    monkeypatch.setattr(gpu, "suite", suite)
     monkeypatch.setattr(gpu, "perf_counter", lambda: clock.now)
     return clock
 
 
 def test_parts_without_time_are_named_and_what_there_is_is_kept(processes, tmp_path):
-    outcome = run(arguments(limit=125.0, file=tmp_path / "f.json"), {})
-    assert [name for name, _ in processes.tasks] == ["gpus", "resizing", "job", "cached"]
-    assert [timeout for _, timeout in processes.tasks] == [125, 95, 65, 35]
-    assert outcome["left out"][:3] == ["suite", "peaks", "tensorflow fp32"]
+    outcome = run(arguments(limit=190.0, file=tmp_path / "f.json"), {})
+    assert processes.tasks == [
+        ("gpus", 150), ("job", 150), ("cached", 110), ("rates", 70), ("rates", 30)
+    ]  # fmt: skip
+    left = outcome["left out"]
+    assert left[-1] == "tensorflow-xla fp16"
+    assert {"suite", "peaks", "resizing", "tensorflow bf16"} <= set(left)
     assert json.loads((tmp_path / "f.json").read_text()) == outcome
 
 
-def test_a_part_that_fails_does_not_end_the_others(processes):
-    processes.fails = ("job", "peaks")
+def test_a_part_that_fails_or_takes_too_long_does_not_end_the_others(processes):
+    late = subprocess.TimeoutExpired("x", 5)
+    processes.fails = {"job": RuntimeError("a\nb: it broke"), "peaks": late, "suite": late}
     outcome = run(arguments(limit=10_000.0), {})
-    assert set(outcome["failed"]) == {"job", "peaks"}
-    assert {"cached", "tensorflow fp16", "suite"} <= set(outcome["parts"])
+    assert set(outcome["failed"]) == {"job", "peaks", "suite"}
+    assert outcome["failed"]["job"] == "b: it broke"
+    assert "5 seconds" in outcome["failed"]["peaks"]
+    assert {"cached", "tensorflow fp16", "resizing"} <= set(outcome["parts"])
+    assert outcome["left out"] == []
 
 
 def test_a_machine_without_a_gpu_ends_it_at_once(processes):
-    processes.fails = ("gpus",)
-    with pytest.raises(SystemExit, match="it broke"):
+    processes.fails = {"gpus": RuntimeError("no GPU")}
+    with pytest.raises(SystemExit, match=r"^no GPU$"):
         run(arguments(), {})
     assert len(processes.tasks) == 1
 
 
+def test_the_suite_has_the_options_and_is_interrupted_in_time(monkeypatch):
+    """An interrupted suite writes what it has."""
+    told = {}
+
+    class Process:
+        returncode = 2
+
+        def __init__(self, command, **_):
+            told["command"], told["calls"] = command, []
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *_):
+            pass
+
+        def send_signal(self, number):
+            told["calls"].append(number)
+
+        def communicate(self, timeout):
+            told["calls"].append(timeout)
+            if len(told["calls"]) == 1:
+                raise subprocess.TimeoutExpired("x", timeout)
+            return "a\nb\n", None
+
+    monkeypatch.setattr(gpu.subprocess, "Popen", Process)
+    options = {"device": "gpu", "workload": "tutorial", "image_size": "96"}
+    found = gpu.suite(options, Sizes(), "there", 100.0, stands_in=False)
+    assert found == {"exit": 2, "printed": ["a", "b"]}
+    assert told["calls"] == [80.0, signal.SIGINT, gpu.GRACE_S]
+    words = " ".join(told["command"])
+    assert "--device gpu --workload tutorial --image-size 96 --budget 70 --results there" in words
+    assert "stand_in" not in words
+
+
+class Chunked:
+    """An extractor whose GPU holds 300 images, and takes a second for each call."""
+
+    image_size, chunk = 224, 0
+
+    def __init__(self, monkeypatch):
+        self.network, self.seen, self.now = self, [], 0.0
+        monkeypatch.setattr(gpu, "_chunked", lambda extractor: self)
+        monkeypatch.setattr(gpu, "perf_counter", lambda: self.now)
+
+    @property
+    def images_per_call(self):
+        return 2 * self.chunk
+
+    def extract(self, images, batch_size):
+        assert batch_size == self.chunk
+        self.seen.append(self.chunk)
+        self.now += len(images) / self.images_per_call
+        if self.chunk > 300:
+            self.chunk //= 2
+
+
+def test_chunks_that_are_too_large_have_no_rate_and_calls_are_full(monkeypatch):
+    extractor = Chunked(monkeypatch)
+    split = Split(ArraySource(np.zeros((10, 2, 2, 3), np.uint8)), np.zeros(10, np.int64))
+    sizes = {"chunks": [32, 256, 512, 2048], "images": 640}
+    found = gpu._by_chunk(extractor, split, sizes, 1000.0)
+    # 2,048 images of 224 pixels are more than TensorFlow counts; 512 don't fit.
+    assert extractor.seen == [32, 256, 512, 256, 32, 32, 256, 256, 32]
+    assert found == {"32": [64.0] * 3, "256": [512.0] * 3, "512": []}
+    extractor.now = 990.0
+    cut = gpu._by_chunk(extractor, split, sizes, 1017.0)
+    assert cut == {"32": [], "256": [512.0], "512": []}
+
+
 def test_every_engine_of_gpus_is_measured_in_each_of_its_precisions():
     names = [name for name, _ in parts({}, Sizes())]
-    assert names[:5] == ["gpus", "resizing", "job", "cached", "peaks"]
+    assert names[:4] == ["gpus", "job", "cached", "tensorflow fp32"]
+    assert names.index("suite") < names.index("tensorflow bf16") < names.index("tensorflow fp16")
     for engine in ("tensorflow", "tensorflow-xla"):
         assert {f"{engine} {each}" for each in ("fp32", "bf16", "fp16")} <= set(names)
     assert not [name for name in names if name.startswith(("litert", "openvino"))]

@@ -32,7 +32,8 @@ def test_targets_that_are_reached_have_a_time_and_an_accuracy(data, with_recipes
     higher = dataclasses.replace(first, target=0.5)
     other = dataclasses.replace(higher, data="digits")
     highest = dataclasses.replace(first, target=0.97, image_size=128, held_out=0.96)
-    with_recipes(highest, other, higher, first)
+    larger = dataclasses.replace(first, target=0.6, train_size=501)
+    with_recipes(highest, other, higher, larger, first)
     found = further_targets(first, data, 0, {"engine": "tensorflow"})
     assert [each.target for each in found] == [0.5, 0.97]
     assert found[0].accuracy >= 0.5

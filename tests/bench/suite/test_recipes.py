@@ -28,7 +28,8 @@ def test_every_committed_recipe_reaches_its_target_with_a_margin():
     found = recipes.recipes()
     assert {each.data for each in found if each.reaches} == {"cifar10", "photo-patches"}
     for each in found:
-        assert each.held_out != each.target
+        error = (each.target * (1 - each.target) * (1 / 5_000 + 1 / each.test_size)) ** 0.5
+        assert each.held_out > each.target + 3 * error or not each.reaches
     assert [each.target for each in found if each.data == "cifar10"] == [0.7657, 0.94, 0.97]
 
 

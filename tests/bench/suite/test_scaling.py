@@ -56,12 +56,15 @@ def opened(device):
 one, two = opened("gpu:1"), opened("gpu")
 used, call = [], _Replicas.__call__
 def noted(self, pixels, count):
-    used.append([list(self._names), count])
+    used.append([list(self._names), len(pixels), count])
     return call(self, pixels, count)
 _Replicas.__call__ = noted
 def workload(extractor):
     return SimpleNamespace(extractor=extractor, part=lambda number: images, batch_size=32)
+two.extract(images)
 first = two.network.on_first(1)
+import tl_core.engines.device_network as module
+module._graph = None  # graphs are those that there are
 pixels = np.zeros((3, two.image_size, two.image_size, 3), np.uint8) + np.arange(3, dtype=np.uint8)
 same = float(np.abs(first(pixels) - two.network(pixels)).max())
 used.clear()
@@ -69,16 +72,19 @@ found = scaling(workload(two))
 print(json.dumps([
     scaling(workload(one)), [[s.devices, s.images_per_s, s.efficiency] for s in found],
     sorted(set(map(str, used))), same, first.images_per_call,
+    two.network.on_first(2) is two.network,
 ]))
 """
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr[-3000:]
-    none, (one, two), used, same, per_call = json.loads(done.stdout.splitlines()[-1])
+    none, (one, two), used, same, per_call, itself = json.loads(done.stdout.splitlines()[-1])
     assert none is None
     assert (one[0], two[0], one[2]) == (1, 2, 1.0)
     assert two[2] == pytest.approx(two[1] / (2 * one[1]))
-    assert used == ["[['CPU:0', 'CPU:1'], 8]", "[['CPU:0'], 8]"]
+    # Every call is full: nothing is filled up.
+    assert used == ["[['CPU:0', 'CPU:1'], 16, 8]", "[['CPU:0'], 8, 8]"]
+    assert itself
     assert same < 1e-5
     assert per_call == 8

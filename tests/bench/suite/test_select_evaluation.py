@@ -174,10 +174,10 @@ def test_engines_are_those_that_are_installed_or_asked_for():
     assert usual[0] == ("tensorflow", "fp32")
     assert "tensorflow-xla" not in dict(usual)
     assert engines_of("cpu", ("tensorflow-xla",)) == (("tensorflow-xla", "fp32"),)
-    assert engines_of("gpu") == tuple(
-        (name, precision)
-        for precision in ("fp32", "bf16", "fp16")
-        for name in ("tensorflow", "tensorflow-xla")
+    by_tensorflow = "tensorflow", "tensorflow-xla"
+    assert engines_of("gpu") == (
+        *((name, "fp32") for name in (*by_tensorflow, "onnxruntime")),
+        *((name, precision) for precision in ("bf16", "fp16") for name in by_tensorflow),
     )
     assert engines_of("gpu:1", ("tensorflow",), ("fp16",)) == (("tensorflow", "fp16"),)
     with pytest.raises(InputError, match=r"no engine of litert computes in .* on device gpu"):

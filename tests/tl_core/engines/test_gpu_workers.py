@@ -1,6 +1,7 @@
 """ONNX Runtime on GPUs: a session on each, chunks, too little memory; never the CPU in silence."""
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
 import numpy as np
@@ -58,6 +59,19 @@ def test_gpus_share_the_images_chunk_by_chunk(count):
     assert sum(every) == count
 
 
+def test_each_gpu_gets_a_chunk_of_a_call():
+    both = threading.Barrier(2)
+
+    class Meeting(Session):
+        def __call__(self, images):
+            both.wait(10)  # the other one runs at the same time
+            return super().__call__(images)
+
+    sessions = Meeting(), Meeting()
+    opened(*sessions)(numbered(16))
+    assert sessions[0].counts + sessions[1].counts == [8, 8]
+
+
 def test_the_cpu_resizes():
     network = opened(Session())
     assert network.resizing(4, 4, "lanczos") is network
@@ -88,7 +102,7 @@ def test_other_errors_stay_what_they_are():
     assert network.chunk == 8
 
 
-def test_two_calls_at_once_halve_the_chunk_once():
+def test_two_calls_at_once_halve_the_chunk_once(caplog):
     """Both had 8 images, and 4 fit."""
     both = threading.Barrier(2)
 
@@ -98,9 +112,12 @@ def test_two_calls_at_once_halve_the_chunk_once():
                 both.wait(10)
             return super().__call__(images)
 
-    network = opened(Waiting(room=4), Waiting(room=4))
-    network(numbered(16))
+    network = opened(Waiting(room=4))
+    with ThreadPoolExecutor(2) as pool:
+        outputs = list(pool.map(network, [numbered(8), numbered(8)]))
+    assert [each[:, 0].tolist() for each in outputs] == [list(range(8))] * 2
     assert network.chunk == 4
+    assert len(caplog.records) == 1
 
 
 def test_each_gpu_has_its_replica_by_its_own_number():
