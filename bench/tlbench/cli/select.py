@@ -55,7 +55,7 @@ def _several(
 @click.option(
     "--accuracy-margin",
     type=click.FloatRange(0, 1, max_open=True),
-    default=0.01,
+    default=0.005,
     show_default=True,
     metavar="SHARE",
     help="accuracy that may be given up for speed",

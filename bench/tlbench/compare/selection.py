@@ -90,7 +90,7 @@ class Rule:
         looks: How often candidates are compared.
     """
 
-    margin: float = 0.01
+    margin: float = 0.005
     looks: int = 1
 
     @property
