@@ -43,7 +43,7 @@ from tlbench.suite.precision import precision_accuracy
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from tl_core.data import DataSet
     from tl_core.models.untyped import Tensor
@@ -57,6 +57,8 @@ SIDES, CHECKED, CALL = (96, 224), 1_000, 500
 TURNS, CALLS = 3, 6
 #: Whole jobs, and epochs on cached features. The first of each traces and compiles.
 JOBS, EPOCHS = 3, 6
+#: What the rates of each engine are measured in.
+PRECISIONS = ("fp32", "bf16", "fp16")
 #: Seconds that a part needs at least, and how many it gets at most.
 LEAST_S, MOST_S = 30, 150
 #: Share of its seconds after which a part that can be cut short begins nothing new.
@@ -283,7 +285,9 @@ def suite(options: Task, sizes: Sizes, results: str, seconds: float, *, stands_i
     return {"exit": process.returncode, "printed": printed.splitlines()[-30:]}
 
 
-def parts(options: Task, sizes: Sizes) -> Iterator[tuple[str, Task]]:
+def parts(
+    options: Task, sizes: Sizes, precisions: Sequence[str] = PRECISIONS
+) -> Iterator[tuple[str, Task]]:
     """Names and tasks, the most important one first."""
     common = {"options": options, "sizes": asdict(sizes)}
 
@@ -295,11 +299,12 @@ def parts(options: Task, sizes: Sizes) -> Iterator[tuple[str, Task]]:
 
     for name in ("gpus", "job", "cached"):
         yield name, {"part": name, **common}
-    yield from cells("fp32")
+    first, *others = precisions
+    yield from cells(first)
     for name in ("suite", "peaks", "resizing"):
         yield name, {"part": name, **common}
-    yield from cells("bf16")
-    yield from cells("fp16")
+    for each in others:
+        yield from cells(each)
 
 
 def run(arguments: argparse.Namespace, options: Task) -> Task:
@@ -319,7 +324,7 @@ def run(arguments: argparse.Namespace, options: Task) -> Task:
             MODULE, {"name": "part", "stands_in": stands_in, **task}, timeout_s=seconds
         )
 
-    for name, task in parts(options, sizes):
+    for name, task in parts(options, sizes, arguments.precisions):
         _add(outcome, name, partial(measured, task), end - perf_counter())
         if name == "gpus" and name not in outcome["parts"]:
             raise SystemExit(outcome["failed"].get(name) or "--limit: no time for anything")
@@ -367,6 +372,7 @@ def _options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--limit", type=float, default=480, help="seconds of the whole study")
     parser.add_argument("--results", default="results", help="folder of the suite's result file")
     parser.add_argument("--stand-in", action="store_true", help="CPUs stand for GPUs")
+    parser.add_argument("--precisions", nargs="+", choices=PRECISIONS, default=PRECISIONS)
     parser.add_argument("--small", action="store_true", help="little of each, to try the study")
 
 

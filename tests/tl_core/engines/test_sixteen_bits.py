@@ -249,7 +249,7 @@ def test_a_precision_that_is_not_there_is_refused_before_anything_is_loaded(monk
 def test_auto_tries_only_engines_that_have_the_precision_on_the_device(
     monkeypatch, cpu_as_gpu, tiny_model
 ):
-    on_gpu = NetworkSettings(SIZE, precision="bf16", device="gpu")
+    on_gpu = NetworkSettings(SIZE, precision="bf16", device="gpu", chunk=8)
     monkeypatch.setattr(opening, "select_devices", lambda spec: Devices(spec, ("CPU:0",)))
     tried = []
     monkeypatch.setattr(opening, "fastest", lambda networks: tried.extend(networks) or tried[0])
