@@ -43,14 +43,14 @@ BAD = trial("bad", 50, range(500))
     ],
 )
 def test_the_best_is_the_fastest_that_is_shown_to_be_nearly_as_accurate(trials, best):
-    assert Rule().best(trials) is best
+    assert Rule(0.01).best(trials) is best
 
 
 def test_what_few_images_cannot_show_is_not_assumed():
     few = [trial("top", 100, range(2), 100), trial("near", 200, range(2, 4), 100)]
-    assert Rule().best(few).candidate.model == "near"  # equally accurate: nothing is given up
+    assert Rule(0.01).best(few).candidate.model == "near"  # equally accurate: nothing is given up
     few[1] = trial("near", 200, range(2, 5), 100)
-    assert Rule().best(few).candidate.model == "top"
+    assert Rule(0.01).best(few).candidate.model == "top"
     assert Rule(margin=0.1).best(few).candidate.model == "near"
 
 
@@ -78,15 +78,15 @@ def test_what_few_images_cannot_show_is_not_assumed():
     ],
 )
 def test_what_cannot_become_best_is_dropped_with_the_reason(trials, losers):
-    reasons = Rule().losers(trials)
+    reasons = Rule(0.01).losers(trials)
     assert {candidate.model: reason for candidate, reason in reasons.items()} == losers
 
 
 def test_candidates_of_different_samples_are_compared_on_the_images_of_both():
     half = trial("half", 200, range(50), 5_000)
     whole = trial("whole", 100, [*range(50), *range(5_000, 9_000)])
-    assert Rule().difference(half, whole).value == 0
-    assert Rule().most_accurate([whole, half]) is half
+    assert Rule(0.01).difference(half, whole).value == 0
+    assert Rule(0.01).most_accurate([whole, half]) is half
 
 
 def test_several_looks_make_intervals_wider():
@@ -111,7 +111,7 @@ def test_the_best_loses_more_than_the_margin_in_few_searches(seed):
 
 def test_the_frontier_has_what_no_other_beats_in_both():
     selection = Selection(
-        trials=(FAR, NEAR, TOP, BAD), best=NEAR, top=TOP, rule=Rule(), decided=True, images=IMAGES,
+        trials=(FAR, NEAR, TOP, BAD), best=NEAR, top=TOP, rule=Rule(0.01), decided=True, images=IMAGES,
         engines={}, refused={}, untried=(), seconds=1.0, budget_s=2.0,
     )  # fmt: skip
     assert {each.model for each in selection.frontier} == {"far", "near", "top"}
