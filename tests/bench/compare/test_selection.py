@@ -111,7 +111,7 @@ def test_the_best_loses_more_than_the_margin_in_few_searches(seed):
 
 def test_the_frontier_has_what_no_other_beats_in_both():
     selection = Selection(
-        trials=(FAR, NEAR, TOP, BAD), best=NEAR, top=TOP, rule=Rule(0.01), decided=True, images=IMAGES,
-        engines={}, refused={}, untried=(), seconds=1.0, budget_s=2.0,
+        trials=(FAR, NEAR, TOP, BAD), best=NEAR, top=TOP, rule=Rule(0.01), decided=True,
+        images=IMAGES, engines={}, refused={}, untried=(), seconds=1.0, budget_s=2.0,
     )  # fmt: skip
     assert {each.model for each in selection.frontier} == {"far", "near", "top"}
