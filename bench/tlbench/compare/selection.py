@@ -90,7 +90,7 @@ class Rule:
         looks: How often candidates are compared.
     """
 
-    margin: float = 0.005
+    margin: float
     looks: int = 1
 
     @property

@@ -1,4 +1,4 @@
-"""A run on half of its machine is told, and one from when a GPU did less."""
+"""Runs on a slower machine than usual are marked, and GPU rows of an older tlbench."""
 
 import pytest
 

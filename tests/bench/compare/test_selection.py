@@ -90,7 +90,7 @@ def test_candidates_of_different_samples_are_compared_on_the_images_of_both():
 
 
 def test_several_looks_make_intervals_wider():
-    once, often = Rule(looks=1), Rule(looks=4)
+    once, often = Rule(0.01, looks=1), Rule(0.01, looks=4)
     assert once.confidence == pytest.approx(0.95)
     assert often.confidence == pytest.approx(1 - 0.05 / 4)
     assert often.interval(TOP)[0] < once.interval(TOP)[0] < TOP.accuracy

@@ -10,9 +10,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from bench.studies import gpu
+from bench.studies import gpu, gpu_parts
 from bench.studies.files import ROOT
-from bench.studies.gpu import SMALL, Sizes, parts, repeated, run, table
+from bench.studies.gpu import SMALL, parts, run, table
+from bench.studies.gpu_parts import Sizes, repeated
 from tl_core.data import Split
 from tl_core.sources import ArraySource
 
@@ -30,11 +31,11 @@ def test_the_whole_study_runs_in_small_where_cpus_stand_for_gpus(tmp_path, tiny_
         command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr[-3000:]
-    found = json.loads(file.read_text(encoding="utf-8"))
-    assert (found["stands in"], found["left out"]) == (True, [])
-    assert list(found["failed"]) == ["onnxruntime fp32"], found["failed"]
-    assert "expected CUDAExecutionProvider" in found["failed"]["onnxruntime fp32"]
-    figures = found["parts"]
+    outcome = json.loads(file.read_text(encoding="utf-8"))
+    assert (outcome["stands in"], outcome["left out"]) == (True, [])
+    assert list(outcome["failed"]) == ["onnxruntime fp32"], outcome["failed"]
+    assert "expected CUDAExecutionProvider" in outcome["failed"]["onnxruntime fp32"]
+    figures = outcome["parts"]
     assert figures["gpus"]["devices"] == ["CPU:0", "CPU:1"]
     assert set(figures["resizing"]["differing values"].values()) == {0}
     assert len(figures["resizing"]["differing values"]) == 10
@@ -160,8 +161,8 @@ def test_the_suite_has_the_options_and_is_interrupted_in_time(monkeypatch):
 
     monkeypatch.setattr(gpu.subprocess, "Popen", Process)
     options = {"device": "gpu", "workload": "tutorial", "image_size": "96"}
-    found = gpu.suite(options, Sizes(), "there", 100.0, stands_in=False)
-    assert found == {"exit": 2, "printed": ["a", "b"]}
+    outcome = gpu.suite(options, Sizes(), "there", 100.0, stands_in=False)
+    assert outcome == {"exit": 2, "printed": ["a", "b"]}
     assert told["calls"] == [80.0, signal.SIGINT, gpu.GRACE_S]
     words = " ".join(told["command"])
     assert "--device gpu --workload tutorial --image-size 96 --budget 70 --results there" in words
@@ -175,8 +176,8 @@ class Chunked:
 
     def __init__(self, monkeypatch):
         self.network, self.seen, self.now = self, [], 0.0
-        monkeypatch.setattr(gpu, "_chunked", lambda extractor: self)
-        monkeypatch.setattr(gpu, "perf_counter", lambda: self.now)
+        monkeypatch.setattr(gpu_parts, "_chunked", lambda extractor: self)
+        monkeypatch.setattr(gpu_parts, "perf_counter", lambda: self.now)
 
     @property
     def images_per_call(self):
@@ -194,12 +195,12 @@ def test_chunks_that_are_too_large_have_no_rate_and_calls_are_full(monkeypatch):
     extractor = Chunked(monkeypatch)
     split = Split(ArraySource(np.zeros((10, 2, 2, 3), np.uint8)), np.zeros(10, np.int64))
     sizes = {"chunks": [32, 256, 512, 2048], "images": 640}
-    found = gpu._by_chunk(extractor, split, sizes, 1000.0)
+    rates = gpu_parts._by_chunk(extractor, split, sizes, 1000.0)
     # 2,048 images of 224 pixels are more than TensorFlow counts; 512 don't fit.
     assert extractor.seen == [32, 256, 512, 256, 32, 32, 256, 256, 32]
-    assert found == {"32": [64.0] * 3, "256": [512.0] * 3, "512": []}
+    assert rates == {"32": [64.0] * 3, "256": [512.0] * 3, "512": []}
     extractor.now = 990.0
-    cut = gpu._by_chunk(extractor, split, sizes, 1017.0)
+    cut = gpu_parts._by_chunk(extractor, split, sizes, 1017.0)
     assert cut == {"32": [], "256": [512.0], "512": []}
 
 
