@@ -94,3 +94,9 @@ def test_a_recipe_replaces_the_one_of_its_data_and_target_in_the_checkout(monkey
     assert path == tmp_path / "bench/tlbench/suite/recipes.json"
     rows = [(row["data"], row["target"], row["image_size"]) for row in json.loads(path.read_text())]
     assert rows == [("cifar10", 0.75, 64), ("cifar10", 0.94, 96), ("digits", 0.75, 96)]
+
+
+def test_a_share_of_held_out_images_is_for_one_target(capsys):
+    with pytest.raises(SystemExit):
+        derive_recipe.main(["--target", "0.5", "--target", "0.6", "--held-out", "0.7"])
+    assert "--held-out: it is for one --target" in capsys.readouterr().err

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from bench import studies
-from bench.studies.fresh import _public
+from bench.studies.fresh import _public, run_fresh
 from bench.studies.gate_simulation import read_gates, read_runs, replayed
 from bench.studies.whole_job import PROCEDURES
 from bench.studies.whole_job import summarize as summarize_jobs
@@ -85,3 +85,12 @@ def test_studies_are_filed_without_paths_but_with_what_names_a_model():
         "threads": "2",
     }
     assert _public({"model": "/home/me/mine.tar.gz"})["model"] == "mine.tar.gz"
+
+
+@pytest.mark.parametrize("printed", ["", "a library says goodbye"])
+def test_a_task_that_prints_no_json_last_is_an_error(monkeypatch, tmp_path, printed):
+    """Libraries print when a process ends."""
+    (tmp_path / "chatty.py").write_text(f"print('{{}}\\n{printed}', end='')" if printed else "")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(RuntimeError, match="printed no JSON last"):
+        run_fresh("chatty", {"name": "x"})
