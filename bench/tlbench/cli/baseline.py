@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from tlbench.cache import temporary_folder
 from tlbench.cli.command_line import NOTHING, USAGE, Failure, Interrupted, count
 from tlbench.cli.options import json_option, number_option, output_option, pytest_command
 from tlbench.gate.baseline import (
@@ -93,8 +94,7 @@ def _stored(output: Path) -> tuple[StoredRun, ...]:
 
 def _measured(command: Sequence[str]) -> StoredRun:
     """One run in a process of its own, as pytest-benchmark writes it."""
-    with tempfile.TemporaryDirectory(prefix="tlbench-") as name:
-        folder = Path(name)
+    with temporary_folder() as folder:
         where = (
             (f"--results={folder}", "-p", "no:cacheprovider")
             if "--benchmark" in command

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from tlbench.cache import cache_dir
 from tlbench.gate.arm_setup import ready_arms
 from tlbench.gate.arms import parse_arm
 from tlbench.gate.pair_result import Journal
-from tlbench.runs.files import cache_dir
 from tlbench.suite.arm_options import ARM_OPTIONS
 
 if TYPE_CHECKING:
@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
     from numpy.random import Generator
 
-    from tlbench.gate.arm_setup import ReadyArm
+    from tlbench.cache import cache_dir
+from tlbench.gate.arm_setup import ReadyArm
     from tlbench.gate.run import Gate, Settings
 
 tolerance_option = click.option(

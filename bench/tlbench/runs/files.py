@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import os
-import tempfile
-from pathlib import Path
+from typing import TYPE_CHECKING
 
-import platformdirs
+from tlbench import locks
 
-
-def cache_dir() -> Path:
-    """The cache folder: ``TLBENCH_CACHE``, else the user's cache folder."""
-    override = os.environ.get("TLBENCH_CACHE")
-    return Path(override).expanduser() if override else Path(platformdirs.user_cache_dir("tlbench"))
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def sha256_of(path: Path) -> str:
@@ -32,14 +28,15 @@ def write_file(target: Path, content: str | bytes) -> None:
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     data = content.encode() if isinstance(content, str) else content
-    handle, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".part", dir=target.parent)
-    part = Path(name)
-    try:
-        with os.fdopen(handle, "wb") as file:
+    part = target.with_name(f".{target.name}.part")  # a killed process's is written anew
+    with os.fdopen(locks.locked(part), "wb") as file:
+        try:
+            file.truncate()
             file.write(data)
-        mask = os.umask(0o022)  # which mkstemp ignores; reading it means setting it for a moment
-        os.umask(mask)
-        part.chmod(0o666 & ~mask)
-        part.replace(target)  # in the same folder, so that it is atomic
-    finally:
-        part.unlink(missing_ok=True)
+            file.flush()
+            if os.name == "nt":  # which replaces no open files, and has no locks
+                file.close()
+            part.replace(target)  # in the same folder, so that it is atomic
+        except BaseException:
+            part.unlink(missing_ok=True)
+            raise

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import logging
-import tempfile
 from dataclasses import replace
-from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tl_core.errors import TransferLearningError
+from tlbench.cache import temporary_folder
 from tlbench.machine.disturbances import throttling
 from tlbench.machine.noise import NoiseMeter
 from tlbench.suite.checks import check_data
@@ -76,8 +75,8 @@ def workload(tlbench_suite: Suite, instruments: Instruments) -> LoadedWorkload:
 @pytest.fixture(scope="session")
 def picture_files(workload: LoadedWorkload) -> Iterator[PictureFiles]:
     """The run's images as JPEG files, in a folder that is removed at the end."""
-    with tempfile.TemporaryDirectory(prefix="tlbench-pictures-") as folder:
-        yield PictureFiles(workload.data, Path(folder))
+    with temporary_folder() as folder:
+        yield PictureFiles(workload.data, folder)
 
 
 @pytest.fixture(scope="session")

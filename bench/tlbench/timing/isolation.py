@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import subprocess
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
+from tlbench.cache import temporary_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,8 +52,7 @@ class IsolatedItem(pytest.Item):
 
     def runtest(self) -> None:
         """Run the process, and add the rows that it wrote; IsolatedError where there are none."""
-        with tempfile.TemporaryDirectory(prefix="tlbench-") as name:
-            folder = Path(name)
+        with temporary_folder() as folder:
             done = subprocess.run(  # noqa: S603 - our own command
                 self.command(self.inner, folder), stdout=subprocess.PIPE, text=True, check=False
             )
