@@ -22,8 +22,7 @@ if TYPE_CHECKING:
 
     from numpy.random import Generator
 
-    from tlbench.cache import cache_dir
-from tlbench.gate.arm_setup import ReadyArm
+    from tlbench.gate.arm_setup import ReadyArm
     from tlbench.gate.run import Gate, Settings
 
 tolerance_option = click.option(

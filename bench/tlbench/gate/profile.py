@@ -9,7 +9,6 @@ import subprocess
 from collections.abc import Iterator  # noqa: TC003
 from dataclasses import dataclass, field, replace
 from importlib import metadata
-from pathlib import Path
 from statistics import median
 from threading import Timer
 from typing import TYPE_CHECKING
@@ -21,6 +20,8 @@ from tlbench.gate.run import plugin_folder
 from tlbench.gate.visit import HASHES, SIDES, Unanswered, ask_all
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tlbench.gate.arm_setup import ReadyArm
     from tlbench.gate.run import Gate
     from tlbench.gate.verdict import Report
