@@ -38,7 +38,7 @@ def read_bytes(path: Path, most: int = MOST_BYTES) -> bytes:
     except (OSError, ValueError) as error:  # a ValueError: a name that no file can have
         if isinstance(error, InputError):
             raise
-        raise InputError(f"{path}: {error}") from error
+        raise InputError(f"{path}: {getattr(error, 'strerror', None) or error}") from error
     if max(about.st_size, len(data)) > most:
         size = f"{max(about.st_size, len(data)) / 1e6:,.1f} MB"
         raise InputError(f"{path}: {size}; expected at most {most / 1e6:,.0f} MB")

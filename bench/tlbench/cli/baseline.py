@@ -84,7 +84,10 @@ def baseline(
 
 def _stored(output: Path) -> tuple[StoredRun, ...]:
     """The runs to add to, if they are of this machine; called before anything is measured."""
-    runs = read_baseline(output).runs
+    baseline = read_baseline(output)
+    runs = baseline.runs
+    if baseline.copies:
+        click.echo(f"{count(baseline.copies, 'copy', 'copies')} of runs left out", err=True)
     reason = other_machine(facts_of(runs[-1]), fingerprint()) if runs else None
     if reason and reason.startswith("another machine"):
         raise Failure(f"{output}: {reason}; nothing was added", NOTHING)

@@ -136,7 +136,12 @@ def _baseline(path: Path) -> Baseline:
         raise pytest.UsageError(f"--gate {error}") from error
     if len(baseline.runs) < LEAST_RUNS:
         raise pytest.UsageError(
-            f"--gate {path}: {len(baseline.runs)} run(s), expected at least {LEAST_RUNS} to know "
-            f"how much runs differ; add runs with tlbench baseline -o {path} --add"
+            f"--gate {path}: {len(baseline.runs)} run(s){_copies(baseline)}, expected at least "
+            f"{LEAST_RUNS} to know how much runs differ; add runs with tlbench baseline -o {path} "
+            "--add"
         )
     return baseline
+
+
+def _copies(baseline: Baseline) -> str:
+    return f" and {baseline.copies} that are copies" if baseline.copies else ""

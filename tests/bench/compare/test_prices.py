@@ -60,9 +60,9 @@ def test_a_file_may_have_names_with_dots_in_quotes_or_not(tmp_path):
     ("text", "message"),
     [
         ("a: 1", "expected a TOML file of lines such as"),
-        ("a = 0", "prices.toml: a: expected a price per hour above 0"),
-        ("a = [1]", "expected a price per hour above 0"),
-        ("a = true", "expected a price per hour above 0"),
+        ("a = 0", "prices.toml: a = 0: expected a number from 1e-06 to 1,000,000,000"),
+        ("a = [1]", r"a = \[1\]: expected a number"),
+        ("a = true", "a = True: expected a number"),
         (b"\xff = 1", "expected a TOML file"),
         (None, "expected a TOML file"),
     ],
