@@ -24,7 +24,12 @@ class Numbers(NamedTuple):
 
     def __str__(self) -> str:
         kind = "whole number" if isinstance(self.least, int) else "number"
-        return f"a {kind} from {self.least:,.12g} to {self.most:,.12g}"
+        return f"a {kind} from {self.bounds}"
+
+    @property
+    def bounds(self) -> str:
+        """Such as ``1 to 4,096``."""
+        return f"{self.least:,.12g} to {self.most:,.12g}"
 
     def parse(self, what: str, value: object) -> Any:  # noqa: ANN401 - of the type of ``least``
         """The number that ``value`` is the text of.

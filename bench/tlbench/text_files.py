@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
 #: Bytes of a file. A result file has 0.1 million; a baseline of many runs some millions.
 MOST_BYTES = 32_000_000
-#: Of a file of arguments, and of prices.
-MOST_ARGUMENTS = MOST_PRICES = 1_000_000
+#: Of a file of prices.
+MOST_PRICES = 1_000_000
 #: Levels of nested lists and objects. Result files have 8.
 MOST_LEVELS = 50
 #: Whole numbers that other programs read, too.

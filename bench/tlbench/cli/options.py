@@ -52,6 +52,21 @@ class NumberType(click.ParamType):
         return self.numbers.parse(param.opts[0] if param else "value", value)
 
 
+class NumberOption(click.Option):
+    """An option whose help says which numbers it takes; None is for text."""
+
+    def __init__(self, *args: Any, numbers: Numbers | None, **attributes: Any) -> None:  # noqa: ANN401
+        super().__init__(*args, **attributes)
+        self.numbers = numbers
+
+    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
+        """The option, and its help with the range."""
+        record = super().get_help_record(ctx)
+        if record is None or self.numbers is None:
+            return record
+        return record[0], f"{record[1]}  [{self.numbers.bounds}]"
+
+
 def suite_options(*names: str) -> Decorator:
     """The suite's options of these names, or all without one, checked as pytest does.
 
@@ -85,6 +100,8 @@ def _with_option(command: Callable[..., None], option: Option) -> Callable[..., 
     return click.option(
         option.flag,
         option.name,
+        cls=NumberOption,
+        numbers=option.numbers,
         metavar=option.metavar,
         help=option.help,
         callback=checked,
@@ -181,6 +198,8 @@ def number_option(
     """An option that takes a number, passed as ``name`` where it differs from the flag's."""
     return click.option(
         *filter(None, (flag, name)),
+        cls=NumberOption,
+        numbers=numbers,
         type=NumberType(numbers),
         default=default,
         show_default=default is not None,

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 
-from tlbench.errors import InputError
 from tlbench.suite.options import OPTIONS
 
 if TYPE_CHECKING:
@@ -89,21 +88,10 @@ def taken(parser: pytest.Parser) -> set[str]:
 
 
 def expand_files(args: list[str]) -> None:
-    """Put the lines of argument files, such as ``@arguments.txt``, in their place.
-
-    Pipes are left to pytest: shells make them of what another program prints.
-
-    Raises:
-        UsageError: A file that can't be read, or isn't UTF-8.
-    """
+    """Put the lines of argument files, such as ``@arguments.txt``, in their place."""
     for index, arg in reversed(list(enumerate(args))):
         if arg.startswith("@") and (path := Path(arg[1:])).is_file():
-            from tlbench.text_files import MOST_ARGUMENTS, read_text
-
-            try:
-                args[index : index + 1] = read_text(path, MOST_ARGUMENTS).splitlines()
-            except InputError as error:
-                raise pytest.UsageError(f"arguments of @{error}") from error
+            args[index : index + 1] = path.read_text(encoding="utf-8").splitlines()
 
 
 def typed(args: Sequence[str]) -> dict[str, Flag]:
