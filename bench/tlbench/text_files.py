@@ -60,7 +60,9 @@ def read_text(path: Path, most: int = MOST_BYTES) -> str:
     try:
         return read_bytes(path, most).decode()
     except UnicodeDecodeError as error:
-        raise InputError(f"{path}: not UTF-8 text ({error.reason} at byte {error.start})") from error
+        raise InputError(
+            f"{path}: not UTF-8 text ({error.reason} at byte {error.start})"
+        ) from error
 
 
 def parse_json(text: str) -> Any:  # noqa: ANN401 - JSON

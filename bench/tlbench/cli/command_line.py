@@ -62,7 +62,9 @@ def one_line_errors() -> Iterator[None]:
         raise Failure(f"a file can't be read or written: {error}", USAGE) from error
     except MemoryError as error:
         hint = "take fewer or smaller images, or a smaller batch size"
-        raise Failure(f"not enough memory{f' ({error})' if str(error) else ''}: {hint}", USAGE) from error
+        raise Failure(
+            f"not enough memory{f' ({error})' if str(error) else ''}: {hint}", USAGE
+        ) from error
 
 
 def count(n: int, thing: str, things: str = "") -> str:

@@ -212,9 +212,9 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     spread: Amount | None = None
     warmed_up: bool | None = None
     noise: Noise | None = None
-    rounds: Annotated[tuple[Round, ...], msgspec.Meta(min_length=1, max_length=MOST_ROUNDS)] | None = (
-        None
-    )
+    rounds: (
+        Annotated[tuple[Round, ...], msgspec.Meta(min_length=1, max_length=MOST_ROUNDS)] | None
+    ) = None
     peak_device_bytes: Count | None = None
     joules_per_image: Positive | None = None
     cost_per_million_images: Positive | None = None

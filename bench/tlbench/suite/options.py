@@ -68,7 +68,9 @@ OPTIONS = (
     Option("train_size", "the first N training images", "N", COUNTS),
     Option("test_size", "the first N test images", "N", COUNTS),
     Option("threads", "threads of all workers together (default: the usable CPUs)", "N", THREADS),
-    Option("workers", "network replicas that share the threads (default: by a pilot)", "N", THREADS),
+    Option(
+        "workers", "network replicas that share the threads (default: by a pilot)", "N", THREADS
+    ),
     Option("chunk", "images per call of a worker or GPU (default: by a pilot)", "N", BATCHES),
     Option(
         "price_per_hour",

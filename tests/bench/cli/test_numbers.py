@@ -144,7 +144,9 @@ def test_a_value_out_of_range_is_one_line_and_nothing_is_begun(
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("marker", [{"args": [0], "kwargs": {}}, {"args": ["1e-300"], "kwargs": {}}])
+@pytest.mark.parametrize(
+    "marker", [{"args": [0], "kwargs": {}}, {"args": ["1e-300"], "kwargs": {}}]
+)
 def test_a_marker_takes_no_smaller_tolerance(marker):
     with pytest.raises(OptionError, match=r"from 0\.01 % to 100 %"):
         Tolerances().of("a.py::test_a", marker)

@@ -73,7 +73,7 @@ def test_each_refused_option_is_tried():
 )
 def test_options_that_do_no_harm_are_taken(configured, options):
     session = configured("--benchmark", *options)._benchmarksession
-    assert not (session.disabled or session.skip or session.only)
+    assert [session.disabled, session.skip, session.only] == [False] * 3
 
 
 def test_options_about_rounds_are_said_to_have_no_effect(configured):

@@ -1,6 +1,7 @@
 """Accuracy is lost only where more images are than chance and the tolerance explain."""
 
 import base64
+import math
 
 import numpy as np
 import pytest
