@@ -1,4 +1,4 @@
-"""pytest-benchmark's own options in a run of the suite, whose rounds have one clock and one plan."""
+"""pytest-benchmark's options in a run of the suite, whose rounds have one clock and one plan."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from tlbench.figures import Count, Share
+from tlbench.figures import Count, Share  # noqa: TC001 - msgspec reads the types
 from tlbench.runs.model_name import short_name
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ import numpy as np
 
 from tl_core.extractor import FeatureExtractor
 from tl_core.transfer import TransferModel
-from tlbench.figures import Count, Positive, Share
+from tlbench.figures import Count, Positive, Share  # noqa: TC001 - msgspec reads the types
 
 if TYPE_CHECKING:
     from tl_core.data import DataSet

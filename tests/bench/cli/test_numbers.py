@@ -126,14 +126,9 @@ NEEDED = {
 }
 
 
-@pytest.mark.parametrize(
-    ("command", "flag", "value", "expected"),
-    BAD_VALUES,
-    ids=[f"{command} {flag} {value[:10]}" for command, flag, value, _ in BAD_VALUES],
-)
-def test_a_value_out_of_range_is_one_line_and_nothing_is_begun(
-    command, flag, value, expected, tmp_path, monkeypatch
-):
+@pytest.mark.parametrize("case", BAD_VALUES, ids=lambda case: " ".join(case[:3])[:40])
+def test_a_value_out_of_range_is_one_line_and_nothing_is_begun(case, tmp_path, monkeypatch):
+    command, flag, value, expected = case
     monkeypatch.chdir(tmp_path)
     done = CliRunner().invoke(main, [command, *NEEDED[command], flag, value])
     assert done.exit_code == 2
