@@ -111,6 +111,8 @@ def test_every_committed_result_is_right():
         (("tlbench", "not_measured"), [], "tlbench.not_measured: []: Expected `object`"),
         (("machine_info", "tlbench", "cpu"), ..., "machine_info.tlbench: required field 'cpu'"),
         (("benchmarks", 1, "stats"), ..., "benchmarks[1]: required field 'stats' is missing"),
+        ((*INFO, "median_s"), 3.0, "extra_info.median_s: 3.0, its rounds say 2"),
+        ((*INFO, "interval_s"), [2.5, 3.0], "interval_s: 2.5 to 3.0, without the median of its"),
         ((*INFO, "samples"), [SAMPLE | {"image": "?"}], "samples[0].image: '?': Expected base64"),
     ],
 )
