@@ -65,8 +65,8 @@ COUNTS = Numbers(1, 1_000_000_000)
 PIXELS = Numbers(1, 4096)
 #: Images of a step or of a call.
 BATCHES = Numbers(1, 65_536)
-#: Several per CPU still run; a thousand on two CPUs hang or end the process.
-THREADS = Numbers(1, max(64, 4 * _usable_cpus()))
+#: Several per CPU still run, if slowly; a thousand on two CPUs hang or end the process.
+THREADS = Numbers(1, max(16, 4 * _usable_cpus()))
 EPOCHS = Numbers(1, 100_000)
 RUNS = Numbers(1, 10_000)
 #: What every library takes that is seeded.
