@@ -33,7 +33,7 @@ NETWORK = (
 _PATHS = {"data": "dir", "model": "file"}
 
 
-class NumberType(click.ParamType):
+class NumberType(click.ParamType):  # type: ignore[type-arg] # only newer versions have one
     """The numbers of a range: the text of a value becomes a number, or an OptionError."""
 
     name = "number"
