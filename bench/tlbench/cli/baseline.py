@@ -30,6 +30,8 @@ from tlbench.gate.baseline import (
 from tlbench.gate.builds import made_by, project_of, source_folders
 from tlbench.gate.untimed import EXPECTED, NO_BENCHMARK
 from tlbench.machine.fingerprint import fingerprint
+from tlbench.numbers import RUNS
+from tlbench.runs.files import check_target
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -42,7 +44,7 @@ WORTH_STORING = 2
 
 @click.command(epilog="Example: tlbench baseline -o baseline.json -- bench_sort.py")
 @output_option(required=True)
-@number_option("--runs", "number of runs", default=5, name="repeat")
+@number_option("--runs", "number of runs", RUNS, default=5, name="repeat")
 @click.option("--add", is_flag=True, help="add to the runs in FILE")
 @json_option
 @pytest_command("--benchmark", "--isolate")
@@ -58,9 +60,7 @@ def baseline(
     Exit code 0: written; 1: tests failed; 2: bad input; 4: nothing measured or not comparable.
     """
     runs = list(_stored(output)) if add else []
-    output.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryFile(dir=output.parent):
-        pass  # fails before measuring if the folder can't be written
+    check_target(output)
     stored = len(runs)
     try:
         for number in range(1, repeat + 1):
@@ -85,7 +85,10 @@ def baseline(
 
 def _stored(output: Path) -> tuple[StoredRun, ...]:
     """The runs to add to, if they are of this machine; called before anything is measured."""
-    runs = read_baseline(output).runs
+    baseline = read_baseline(output)
+    runs = baseline.runs
+    if baseline.copies:
+        click.echo(f"{count(baseline.copies, 'copy', 'copies')} of runs left out", err=True)
     reason = other_machine(facts_of(runs[-1]), fingerprint()) if runs else None
     if reason and reason.startswith("another machine"):
         raise Failure(f"{output}: {reason}; nothing was added", NOTHING)

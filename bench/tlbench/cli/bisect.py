@@ -16,9 +16,10 @@ from tlbench.cli.gates import (
     end_politely,
     ready,
     say,
+    seed_option,
     tolerance_option,
 )
-from tlbench.cli.options import json_option, number_option, pytest_command
+from tlbench.cli.options import json_option, pytest_command
 from tlbench.gate.arm_process import ArmDied
 from tlbench.gate.arms import parse_arm
 from tlbench.gate.commits import commits_between
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
 @tolerance_option
 @accuracy_tolerance_option
 @budget_option("time limit for the process pairs of one gate")
-@number_option("--seed", "random seed of the turn order", least=0)
+@seed_option
 @json_option
 @pytest_command("--benchmark", workload=QUICK.name)
 def bisect(

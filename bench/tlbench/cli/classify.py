@@ -13,6 +13,7 @@ import click
 from tl_core.errors import TransferLearningError
 from tlbench.cli.options import NETWORK, json_option, number_option, own_images, suite_options
 from tlbench.errors import InputError
+from tlbench.numbers import COUNTS
 from tlbench.suite.extra import check_installed
 from tlbench.suite.quiet import import_tensorflow
 
@@ -30,7 +31,7 @@ SHOWN = 3
 
 @click.command(epilog="Example: tlbench classify photo.jpg --top 3")
 @click.argument("images", nargs=-1, type=click.Path(), metavar="[IMAGE]...")
-@number_option("--top", "labels per image", default=5)
+@number_option("--top", "labels per image", COUNTS, default=5)
 @click.option(
     "--labels", type=click.File(), metavar="FILE", help="file with one class name per line"
 )

@@ -60,11 +60,16 @@ def one_line_errors() -> Iterator[None]:
         raise
     except (OSError, UnicodeError) as error:
         raise Failure(f"a file can't be read or written: {error}", USAGE) from error
+    except MemoryError as error:
+        hint = "take fewer or smaller images, or a smaller batch size"
+        raise Failure(
+            f"not enough memory{f' ({error})' if str(error) else ''}: {hint}", USAGE
+        ) from error
 
 
-def count(n: int, thing: str) -> str:
+def count(n: int, thing: str, things: str = "") -> str:
     """A number of things, such as ``1 run`` or ``1,234 runs``."""
-    return f"{n:,} {thing}{'s' * (n != 1)}"
+    return f"{n:,} {thing if n == 1 else things or f'{thing}s'}"
 
 
 class CommandLine(click.Group):

@@ -67,7 +67,7 @@ def compare(
     With prices, the table also says which machine gives most images per unit of currency. MACHINE
     is a machine's name, the folder of its results, or its cloud instance type.
 
-    Exit code 0: compared; 2: bad input; 4: no two runs of the same job.
+    Exit code 0: compared; 2: bad input, or files were skipped; 4: no two runs of the same job.
     """
     # Entries are made per name, so that a run that is named twice is compared with itself. The
     # order of several names is kept; for one name, the reference machine comes first.

@@ -19,6 +19,7 @@ from tlbench.cli.gates import (
     end_politely,
     ready,
     say,
+    seed_option,
     tolerance_option,
 )
 from tlbench.cli.options import (
@@ -31,11 +32,12 @@ from tlbench.cli.options import (
 from tlbench.errors import InputError
 from tlbench.gate.arm_process import ArmDied
 from tlbench.machine.fingerprint import fingerprint
+from tlbench.numbers import RUNS
 from tlbench.report.gate_junit import gate_junit
 from tlbench.report.gate_markdown import gate_markdown
 from tlbench.report.gate_text import COLOURS, gate_json, gate_table
 from tlbench.report.text import coloured
-from tlbench.runs.files import write_file
+from tlbench.runs.files import check_target, write_file
 from tlbench.suite.workloads import QUICK
 
 if TYPE_CHECKING:
@@ -65,7 +67,7 @@ def _explanation() -> list[str]:
 @accuracy_tolerance_option
 @budget_option("time limit for all process pairs")
 @number_option(
-    "--aa", "gate the candidate against itself N times; count false alarms", name="repeat"
+    "--aa", "gate the candidate against itself N times; count false alarms", RUNS, name="repeat"
 )
 @click.option("--no-profile", is_flag=True, help="don't profile benchmarks that fail")
 @click.option(
@@ -75,7 +77,7 @@ def _explanation() -> list[str]:
     help="also count instructions per call, with valgrind",
 )
 @click.option("--resume", is_flag=True, help="resume an interrupted gate")
-@number_option("--seed", "random seed of the turn order", least=0)
+@seed_option
 @click.option("--all", "everything", is_flag=True, help="show all benchmarks and reasons")
 @explain_option("what verdicts and columns mean", _explanation)
 @file_option("--markdown", "Markdown summary to write")
@@ -120,6 +122,8 @@ def gate(
     from tlbench.gate.verdict import parse_tolerances
 
     settings = Settings(command, parse_tolerances(tolerance, accuracy_tolerance), budget)
+    for path in filter(None, (markdown, junit, save)):
+        check_target(path)
     evidence = _evidence(profile=not (no_profile or repeat), count=counted is not None)
     try:
         reports = _run((base, head), settings, save, repeat, evidence, resume=resume, seed=seed)
@@ -200,17 +204,17 @@ def _show(
     report: Report, markdown: Path | None, junit: Path | None, *, everything: bool, as_json: bool
 ) -> int:
     """Print the report, write its files, and return its exit code."""
-    summary = os.environ.get("GITHUB_STEP_SUMMARY")
-    if summary:
-        with Path(summary).open("a", encoding="utf-8") as file:
-            file.write(gate_markdown(report) + "\n")
-    for path, text in ((markdown, gate_markdown), (junit, gate_junit)):
-        if path is not None:
-            write_file(path, text(report))
     if as_json:
         click.echo(json.dumps(gate_json(report), indent=1))
     else:
         _print_table(report, everything=everything)
+    for path, text in ((markdown, gate_markdown), (junit, gate_junit)):
+        if path is not None:
+            write_file(path, text(report))
+    summary = os.environ.get("GITHUB_STEP_SUMMARY")
+    if summary:
+        with Path(summary).open("a", encoding="utf-8") as file:
+            file.write(gate_markdown(report) + "\n")
     return report.exit_code
 
 

@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tlbench.cache import cache_dir
+from tlbench.cli.options import number_option
 from tlbench.gate.arm_setup import ready_arms
 from tlbench.gate.arms import parse_arm
 from tlbench.gate.pair_result import Journal
+from tlbench.numbers import SECONDS, SEEDS
 from tlbench.suite.arm_options import ARM_OPTIONS
 
 if TYPE_CHECKING:
@@ -42,14 +44,10 @@ accuracy_tolerance_option = click.option(
 
 def budget_option(about: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """``--budget``, in seconds."""
-    return click.option(
-        "--budget",
-        type=click.FloatRange(0, min_open=True),
-        default=600.0,
-        show_default=True,
-        metavar="SECONDS",
-        help=about,
-    )
+    return number_option("--budget", about, SECONDS, default=600.0, metavar="SECONDS")
+
+
+seed_option = number_option("--seed", "random seed of the turn order", SEEDS)
 
 
 @dataclass(frozen=True)

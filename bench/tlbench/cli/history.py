@@ -35,7 +35,7 @@ def history(*, chosen: ChosenRuns, benchmarks: tuple[str, ...], as_json: bool) -
     file, a folder of them, or a machine's name; without one, all results. Runs of one job on one
     machine with one setup are one history.
 
-    Exit code 0: shown; 2: bad input; 4: no run.
+    Exit code 0: shown; 2: bad input, or files were skipped; 4: no run.
     """
     jobs = by_job(chosen.filtered(chosen.entries())).values()
     entries = [entry for of_job in jobs for entry in labelled(of_job)]

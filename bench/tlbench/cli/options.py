@@ -17,6 +17,7 @@ from tlbench.suite.workloads import QUICK, WORKLOADS
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
+    from tlbench.numbers import Numbers
     from tlbench.suite.options import Option
     from tlbench.suite.workloads import Workload
 
@@ -30,6 +31,40 @@ NETWORK = (
 )
 #: Options whose value may also be a folder, or a file.
 _PATHS = {"data": "dir", "model": "file"}
+
+
+class NumberType(click.ParamType):  # type: ignore[type-arg] # only newer versions have one
+    """The numbers of a range: the text of a value becomes a number, or an OptionError."""
+
+    name = "number"
+
+    def __init__(self, numbers: Numbers) -> None:
+        self.numbers = numbers
+
+    def convert(
+        self,
+        value: Any,  # noqa: ANN401 - text, or a default
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> Any:  # noqa: ANN401 - int or float
+        """The number."""
+        del ctx
+        return self.numbers.parse(param.opts[0] if param else "value", value)
+
+
+class NumberOption(click.Option):
+    """An option whose help says which numbers it takes; None is for text."""
+
+    def __init__(self, *args: Any, numbers: Numbers | None, **attributes: Any) -> None:  # noqa: ANN401
+        super().__init__(*args, **attributes)
+        self.numbers = numbers
+
+    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
+        """The option, and its help with the range."""
+        record = super().get_help_record(ctx)
+        if record is None or self.numbers is None:
+            return record
+        return record[0], f"{record[1]}  [{self.numbers.bounds}]"
 
 
 def suite_options(*names: str) -> Decorator:
@@ -65,6 +100,8 @@ def _with_option(command: Callable[..., None], option: Option) -> Callable[..., 
     return click.option(
         option.flag,
         option.name,
+        cls=NumberOption,
+        numbers=option.numbers,
         metavar=option.metavar,
         help=option.help,
         callback=checked,
@@ -150,15 +187,23 @@ def file_option(flag: str, about: str) -> Decorator:
 
 
 def number_option(
-    flag: str, about: str, *, least: int = 1, default: int | None = None, name: str | None = None
+    flag: str,
+    about: str,
+    numbers: Numbers,
+    *,
+    default: float | None = None,
+    name: str | None = None,
+    metavar: str = "N",
 ) -> Decorator:
-    """An option that takes a whole number, passed as ``name`` where it differs from the flag's."""
+    """An option that takes a number, passed as ``name`` where it differs from the flag's."""
     return click.option(
         *filter(None, (flag, name)),
-        type=click.IntRange(least),
+        cls=NumberOption,
+        numbers=numbers,
+        type=NumberType(numbers),
         default=default,
         show_default=default is not None,
-        metavar="N",
+        metavar=metavar,
         help=about,
     )
 

@@ -15,7 +15,8 @@ from tl_core.errors import TransferLearningError
 from tlbench.cli.options import file_option, json_option, number_option, own_images, suite_options
 from tlbench.errors import InputError
 from tlbench.escapes import harmless
-from tlbench.runs.files import write_file
+from tlbench.numbers import COUNTS
+from tlbench.runs.files import check_target, write_file
 from tlbench.suite.extra import check_installed
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ FIELDS = ("file", "rank", "label", "probability")
 @click.command(epilog="Example: tlbench predict my-model new-photos/ --csv answers.csv")
 @click.argument("model", type=click.Path(), metavar="MODEL")
 @click.argument("pictures", nargs=-1, required=True, type=click.Path(), metavar="PICTURES...")
-@number_option("--top", "labels per picture", default=1)
+@number_option("--top", "labels per picture", COUNTS, default=1)
 @file_option("--csv", "CSV file to write")
 @json_option
 @suite_options("engine", "device", "threads", "batch_size")
@@ -53,6 +54,8 @@ def predict(
     2: bad input, such as a missing model or no pictures.
     """
     check_installed("tlbench predict")
+    if csv is not None:
+        check_target(csv)
     try:
         answers, problems = _answers(model, pictures, top, own_images(suite))
     except TransferLearningError as error:

@@ -41,7 +41,7 @@ def report(
     It needs no network and opens from disk. A RUN is a result file, a folder of them, or a
     machine's name; without one, all results.
 
-    Exit code 0: written; 2: bad input; 4: no run.
+    Exit code 0: written; 2: bad input, or files were skipped; 4: no run.
     """
     every = reference_first(chosen.entries())
     entries = chosen.filtered(every)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import tempfile
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from tlbench.cli.command_line import NOTHING, Failure
 from tlbench.cli.options import (
+    NumberType,
     complete,
     file_option,
     json_option,
@@ -18,8 +18,10 @@ from tlbench.cli.options import (
     suite_options,
 )
 from tlbench.errors import InputError
+from tlbench.numbers import PIXELS, SECONDS, SEEDS, Numbers
 from tlbench.report.selection_picture import FORMS, write_selection
 from tlbench.report.selection_text import selection_json, selection_lines
+from tlbench.runs.files import check_target
 from tlbench.suite.extra import check_installed
 
 if TYPE_CHECKING:
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
 
 #: Exit code if the budget ended before every candidate was tried; a gate has the same.
 INCONCLUSIVE = 3
+#: Whoever gives all accuracy up needs no search.
+MARGINS = Numbers(0.0, 0.999)
 
 
 def _several(
@@ -51,25 +55,21 @@ def _several(
 
 @click.command(epilog="Example: tlbench select my-photos/ --budget 600 --picture choice.svg")
 @click.argument("pictures", metavar="PICTURES", shell_complete=complete("data"))
-@number_option("--budget", "seconds that the search may take", default=600)
-@click.option(
-    "--accuracy-margin",
-    type=click.FloatRange(0, 1, max_open=True),
-    default=0.005,
-    show_default=True,
+@number_option("--budget", "seconds that the search may take", SECONDS, default=600)
+@number_option(
+    "--accuracy-margin", "accuracy that may be given up for speed", MARGINS, default=0.005,
     metavar="SHARE",
-    help="accuracy that may be given up for speed",
-)
+)  # fmt: skip
 @_several("--model", "HANDLE", "backbone to try (default: the embedded ones)")
 @_several(
     "--image-size",
     "PIXELS",
     "input side to try (default: the backbone's own and smaller)",
-    click.IntRange(1),
+    NumberType(PIXELS),
 )
 @_several("--engine", "NAME", "engine to try (default: all that are installed)")
 @_several("--precision", "NAME", "precision to try (default: all that engines have)")
-@number_option("--seed", "random seed of split and sample", least=0, default=0)
+@number_option("--seed", "random seed of split and sample", SEEDS, default=0)
 @click.option("--download", is_flag=True, help="allow the data set to be downloaded")
 @file_option("--picture", "picture to write, .svg or .png: accuracy against throughput")
 @json_option
@@ -77,7 +77,7 @@ def _several(
 def select(
     *,
     pictures: str,
-    budget: int,
+    budget: float,
     accuracy_margin: float,
     models: tuple[str, ...],
     image_sizes: tuple[int, ...],
@@ -126,6 +126,4 @@ def _check_picture(path: Path | None) -> None:
         return
     if path.suffix[1:].lower() not in FORMS:
         raise InputError(f"--picture {path}: expected a name that ends in .svg or .png")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryFile(dir=path.parent):
-        pass
+    check_target(path)

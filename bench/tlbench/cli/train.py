@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +21,8 @@ from tlbench.cli.options import (
 )
 from tlbench.cli.progress import say
 from tlbench.errors import InputError
-from tlbench.runs.files import write_file
+from tlbench.numbers import EPOCHS, SEEDS, SHARES, Numbers
+from tlbench.runs.files import check_folder, check_target, write_file
 from tlbench.suite.extra import check_installed
 from tlbench.suite.library_log import library_messages
 
@@ -30,12 +30,14 @@ if TYPE_CHECKING:
     from tl_core.transfer import Track
     from tlbench.suite.training import Training, TrainingJob
 
+MORE_EPOCHS = Numbers(0, EPOCHS.most)
+
 
 @click.command(epilog="Example: tlbench train my-photos/ --report page.html --save my-model")
 @click.argument("data", metavar="DATA", shell_complete=complete("data"))
-@number_option("--epochs", "passes over the training images (default: until it converges)")
-@number_option("--fine-tune", "further epochs with the extractor unfrozen", least=0, default=0)
-@number_option("--seed", "random seed of head, shuffling and split", least=0, default=0)
+@number_option("--epochs", "passes over the training images (default: until it converges)", EPOCHS)
+@number_option("--fine-tune", "further epochs with the extractor unfrozen", MORE_EPOCHS, default=0)
+@number_option("--seed", "random seed of head, shuffling and split", SEEDS, default=0)
 @click.option(
     "--track",
     type=click.Choice(["recompute", "cached"]),
@@ -47,11 +49,8 @@ if TYPE_CHECKING:
     "--save", type=click.Path(path_type=Path), metavar="DIR", help="folder for the SavedModel"
 )
 @file_option("--report", "HTML page to write: confusion matrix, classes, wrong predictions")
-@click.option(
-    "--min-accuracy",
-    type=click.FloatRange(0, 1),
-    metavar="SHARE",
-    help="exit with 1 if test accuracy is below this",
+@number_option(
+    "--min-accuracy", "exit with 1 if test accuracy is below this", SHARES, metavar="SHARE"
 )
 @click.option("--download", is_flag=True, help="allow the data set to be downloaded")
 @click.option(
@@ -136,10 +135,8 @@ def _written(
 def _check_targets(folder: Path | None, page: Path | None) -> None:
     """Find out before training whether the model and the page can be written."""
     if page is not None:
-        page.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=page.parent):
-            pass
+        check_target(page)
     if folder is not None:
-        folder.mkdir(parents=True, exist_ok=True)
+        check_folder(folder)
         if any(folder.iterdir()):
             raise InputError(f"--save {folder}: exists already and isn't empty; name a new folder")

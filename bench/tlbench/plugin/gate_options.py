@@ -18,7 +18,14 @@ from tlbench.gate.baseline import (
     is_isolated,
     read_baseline,
 )
-from tlbench.gate.verdict import ACCURACY_TOLERANCE, TOLERANCE, Allowed, Tolerances, parse_share
+from tlbench.gate.verdict import (
+    ACCURACY_TOLERANCE,
+    LEAST_TOLERANCE,
+    TOLERANCE,
+    Allowed,
+    Tolerances,
+    parse_share,
+)
 from tlbench.plugin.options import option, setting
 
 
@@ -75,8 +82,8 @@ def gate_settings(config: pytest.Config) -> GateSettings:
         baseline.benchmarks(),
         tuple(Origin(facts_of(run), is_isolated(run)) for run in baseline.runs),
         Tolerances(
-            _share(config, "tolerance", TOLERANCE),
-            _share(config, "accuracy_tolerance", ACCURACY_TOLERANCE),
+            _share(config, "tolerance", TOLERANCE, LEAST_TOLERANCE),
+            _share(config, "accuracy_tolerance", ACCURACY_TOLERANCE, 0.0),
         ),
         tuple(name.strip() for name in names if name.strip()),
         bool(setting(config, "allow_new")),
@@ -104,10 +111,10 @@ def is_narrowed(config: pytest.Config) -> bool:
     return chosen or any("::" in str(arg) for arg in config.args)
 
 
-def _share(config: pytest.Config, name: str, default: float) -> float:
+def _share(config: pytest.Config, name: str, default: float, least: float) -> float:
     text = setting(config, name)
     try:
-        return parse_share(text) if text else default
+        return parse_share(text, least) if text else default
     except OptionError as error:
         hint = '; for one benchmark, mark it with tolerance("10%")' if "=" in text else ""
         raise pytest.UsageError(f"--{name.replace('_', '-')} {error}{hint}") from error
@@ -129,7 +136,12 @@ def _baseline(path: Path) -> Baseline:
         raise pytest.UsageError(f"--gate {error}") from error
     if len(baseline.runs) < LEAST_RUNS:
         raise pytest.UsageError(
-            f"--gate {path}: {len(baseline.runs)} run(s), expected at least {LEAST_RUNS} to know "
-            f"how much runs differ; add runs with tlbench baseline -o {path} --add"
+            f"--gate {path}: {len(baseline.runs)} run(s){_copies(baseline)}, expected at least "
+            f"{LEAST_RUNS} to know how much runs differ; add runs with tlbench baseline -o {path} "
+            "--add"
         )
     return baseline
+
+
+def _copies(baseline: Baseline) -> str:
+    return f" and {baseline.copies} that are copies" if baseline.copies else ""

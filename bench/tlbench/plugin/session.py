@@ -11,11 +11,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tlbench.errors import InputError, OptionError
+from tlbench.numbers import SECONDS
 from tlbench.plugin import options
+from tlbench.plugin.benchmark_options import check_benchmark_options, note_unused
 from tlbench.plugin.machine import Described
+from tlbench.runs.files import check_folder
 from tlbench.suite.hooks import SuiteHooks
-from tlbench.suite.options import OPTIONS, Option, check_names, workload_from
-from tlbench.suite.session import FOLDER, SUITE, Suite
+from tlbench.suite.options import OPTIONS, check_names, workload_from
+from tlbench.suite.session import FOLDER, SUITE, TURNS, Suite
 from tlbench.suite.workloads import QUICK
 
 if TYPE_CHECKING:
@@ -128,6 +131,7 @@ def keep_own_rules(config: pytest.Config, parser: pytest.Parser, args: list[str]
         if "no:benchmark" in dropped:
             config.pluginmanager.consider_pluginarg("benchmark")
         args[:] = [*allowed, *by_hand]
+    note_unused(config, args)
     parse_again(config, parser, args)
     known = config.known_args_namespace
     overridden = {text.partition("=")[0] for text in known.override_ini or ()}
@@ -166,6 +170,8 @@ def begin(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers", "tolerance(share, accuracy=share): what --gate allows this benchmark to lose"
     )
+    if runs_suite and not config.pluginmanager.has_plugin(TURNS):
+        check_benchmark_options(config)
     described = Described()
     if not runs_suite:  # which describes its machine itself
         config.pluginmanager.register(described, "tlbench-machine")
@@ -176,13 +182,24 @@ def begin(config: pytest.Config) -> None:
     if runs_suite:
         if not any(config.getoption(f"benchmark_{name}", None) for name in _ITS_OUTPUT):
             config.option.benchmark_quiet = True
-        config.pluginmanager.register(SuiteHooks(_suite(config, gated=gated)), SUITE)
+        suite = _suite(config, gated=gated)
+        if not config.option.collectonly:
+            _check_results(suite.results)
+        config.pluginmanager.register(SuiteHooks(suite), SUITE)
+
+
+def _check_results(folder: Path) -> None:
+    """Find out before anything is measured whether results can be written."""
+    try:
+        check_folder(folder)
+    except OSError as error:
+        raise pytest.UsageError(f"--results {folder}: {error.strerror}; name another") from error
 
 
 def _suite(config: pytest.Config, *, gated: bool) -> Suite:
     """What options and ini settings ask for; what can't be is a usage error."""
     values = {each.name: options.setting(config, each.name) for each in OPTIONS}
-    isolate = options.option(config, "isolate")
+    isolate, budget = options.option(config, "isolate"), options.setting(config, "budget")
     try:
         workload = workload_from(
             options.setting(config, "workload") or QUICK.name,
@@ -193,14 +210,9 @@ def _suite(config: pytest.Config, *, gated: bool) -> Suite:
             config,
             workload,
             config.invocation_params.dir / (options.setting(config, "results") or "results"),
-            budget_s=_seconds(options.setting(config, "budget")),
+            budget_s=SECONDS.parse("--budget", budget) if budget else None,
             isolate=gated if isolate is None else isolate,
             download=bool(options.option(config, "download")),
         )
     except OptionError as error:
         raise pytest.UsageError(str(error)) from error
-
-
-def _seconds(text: str) -> float | None:
-    """``--budget``'s value."""
-    return float(Option("budget", "", "", float).parse(text)) if text else None

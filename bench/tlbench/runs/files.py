@@ -18,6 +18,20 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def check_target(target: Path) -> None:
+    """Find out, before work is done for it, whether a file can be written; OSError if not."""
+    if target.is_dir():
+        raise IsADirectoryError(f"{target} is a folder; expected a file to write")
+    check_folder(target.parent)
+
+
+def check_folder(folder: Path) -> None:
+    """Find out whether files can be written to a folder, which is made; OSError if not."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryFile(dir=folder) as file:
+        file.write(b"\0")
+
+
 def write_file(target: Path, content: str | bytes) -> None:
     """Write a file, text as UTF-8, so that an interruption leaves the old one or the new one.
 

@@ -5,31 +5,29 @@ Every pytest session of the environment imports this module: it imports next to 
 
 from __future__ import annotations
 
-import math
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tlbench.errors import OptionError
+from tlbench.numbers import BATCHES, COUNTS, PIXELS, PRICES, THREADS, Numbers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from tlbench.suite.workloads import Workload
 
-_EXPECTED = {int: "a whole number, at least 1", float: "a number above 0"}
-
 
 class Option(NamedTuple):
     """An option of the command line that is also an ini setting: a field of ``Workload``.
 
-    Its value is text, a whole number from 1, or a number above 0.
+    Its value is one of ``numbers``, or text where it has none.
     """
 
     name: str
     help: str
     metavar: str
-    kind: type[str | int | float] = str
+    numbers: Numbers | None = None
 
     @property
     def flag(self) -> str:
@@ -38,15 +36,9 @@ class Option(NamedTuple):
 
     def parse(self, text: str) -> str | int | float:
         """The value of the type that the workload's field has; else OptionError."""
-        if self.kind is str:
+        if self.numbers is None:
             return text
-        try:
-            value: Any = self.kind(text)
-        except ValueError:
-            value = math.nan
-        if not 0 < value < math.inf:
-            raise OptionError(f"{self.flag} {text}: expected {_EXPECTED[self.kind]}")
-        number: int | float = value
+        number: int | float = self.numbers.parse(self.flag, text)
         return number
 
 
@@ -71,18 +63,20 @@ OPTIONS = (
     ),
     Option("precision", "fp32, bf16, fp16 or int8, where the engine has it", "NAME"),
     Option("device", "cpu, gpu (all GPUs) or gpu:N; never falls back", "DEVICE"),
-    Option("image_size", "side of the network's input in pixels", "PIXELS", int),
-    Option("batch_size", "images per step", "N", int),
-    Option("train_size", "the first N training images", "N", int),
-    Option("test_size", "the first N test images", "N", int),
-    Option("threads", "threads of all workers together (default: the usable CPUs)", "N", int),
-    Option("workers", "network replicas that share the threads (default: by a pilot)", "N", int),
-    Option("chunk", "images per call of a worker or GPU (default: by a pilot)", "N", int),
+    Option("image_size", "side of the network's input in pixels", "PIXELS", PIXELS),
+    Option("batch_size", "images per step", "N", BATCHES),
+    Option("train_size", "the first N training images", "N", COUNTS),
+    Option("test_size", "the first N test images", "N", COUNTS),
+    Option("threads", "threads of all workers together (default: the usable CPUs)", "N", THREADS),
+    Option(
+        "workers", "network replicas that share the threads (default: by a pilot)", "N", THREADS
+    ),
+    Option("chunk", "images per call of a worker or GPU (default: by a pilot)", "N", BATCHES),
     Option(
         "price_per_hour",
         "the machine's price per hour, for the cost per million images",
         "PRICE",
-        float,
+        PRICES,
     ),
 )
 
