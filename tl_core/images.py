@@ -183,9 +183,9 @@ def _from_jpeg(data: bytes, image: Image.Image, size: int | None) -> Pixels:
         # A copy of a large picture would take as much memory again.
         return upright if upright.size > 3 * LARGE else np.ascontiguousarray(upright)
     end = data_end(data, image)
-    pixels, is_grey = _jpeg_by_pillow(ended(data, end), size)
-    # libjpeg makes up what is missing. If it did, further data change the picture.
+    pixels, is_grey = _jpeg_by_pillow(data if end is not None else ended(data, end), size)
     if is_grey or end is None:
+        # libjpeg makes up what is missing. If it did, further data change the picture.
         more, _ = _jpeg_by_pillow(ended(data, end, FILLER), size)
         if not np.array_equal(pixels, more):
             raise ImageError("it is cut off: its data end before its last row")
