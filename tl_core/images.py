@@ -53,6 +53,8 @@ IMAGE_SUFFIXES = frozenset(
 #: The endings of the format that phones save, which needs an extra package.
 HEIF_SUFFIXES = frozenset({".heic", ".heif"})
 HEIF_PACKAGE = "pillow-heif"
+#: What is raised for a picture that costs too much; the warning where warnings are errors.
+COSTLY = OverLimitError, Image.DecompressionBombError, Image.DecompressionBombWarning
 #: The most bytes of memory in which all threads together decode; one picture is always allowed.
 BYTES_AT_ONCE = 1_500_000_000
 
@@ -99,7 +101,7 @@ def load_image(
         return _from_file(_bytes_of(source), size)
     except FileNotFoundError as error:
         raise ImageError(_line(f"{name}: no such file; expected a picture")) from error
-    except (OverLimitError, Image.DecompressionBombError) as error:
+    except COSTLY as error:
         raise ImageError(
             _line(f"{name}: a picture that costs too much to read ({error}); make it smaller")
         ) from error

@@ -25,8 +25,8 @@ class Limits:
     """
 
     picture_pixels: int = 200_000_000
-    picture_bytes: int = 1_000_000_000
-    picture_seconds: int = 30
+    picture_bytes: int = 900_000_000
+    picture_seconds: int = 20
     archive_bytes: int = 8_000_000_000
     archive_members: int = 10_000
     download_bytes: int = 8_000_000_000

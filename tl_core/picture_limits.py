@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 MOST_SIDE = 100_000
 #: Bytes that decoding a pixel takes by Pillow, where they are more than its own picture: libwebp,
 #: libavif and libheif have pictures of their own, which Pillow copies. Measured on 25 megapixels.
-DECODERS = {"WEBP": 20, "AVIF": 17, "HEIF": 8}
+DECODERS = {"WEBP": 16, "AVIF": 10, "HEIF": 6}
 #: Bytes of a pixel in Pillow's modes; all others have four.
 MODES = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16B": 2, "I;16L": 2, "I;16N": 2}
 #: Pixels of a scan of a progressive JPEG that are decoded per second, however few bytes the scan
@@ -81,15 +81,16 @@ def _check(cost: int, most: int, what: str) -> None:
 
 
 def _memory(image: Image.Image, data: bytes, size: int | None) -> int:
-    """Bytes to decode a picture, RGB pixels included."""
+    """Bytes to decode a picture, with its file and RGB pixels."""
     pixels = image.width * image.height
     if image.format in JPEG:
         shrink = shrink_for(*image.size, size)
         by_pillow = 4 if image.mode == "CMYK" else 0
-        own = (3 + by_pillow) * pixels // shrink**2
+        own = len(data) + (3 + by_pillow) * pixels // shrink**2
         return own + (coefficients(image) if scans(data, image) > 1 else 0)
     stored = max(MODES.get(image.mode, 4), DECODERS.get(str(image.format), 0))
-    return stored * pixels + _tile_bytes(image) + 3 * pixels // reduction(*image.size, size) ** 2
+    rgb = 3 * pixels // reduction(*image.size, size) ** 2
+    return len(data) + stored * pixels + _tile_bytes(image) + rgb
 
 
 def _tags(image: Image.Image) -> dict[int, int]:

@@ -25,7 +25,7 @@ BACKGROUND = (255, 255, 255)
 #: Pictures of more pixels are reduced to a fraction of their size if that is enough, in any format.
 LARGE = 32_000_000
 #: Pixels that are converted at once.
-STRIP = 4_000_000
+STRIP = 1_000_000
 #: The operation that undoes each EXIF orientation; 1 is upright.
 TURNS: dict[int, Callable[[Pixels], Pixels]] = {
     2: lambda stored: stored[:, ::-1],
