@@ -58,7 +58,7 @@ if TYPE_CHECKING:
     "--cache/--no-cache", default=True, show_default=True, help="read and store cached features"
 )
 @json_option
-@suite_options(*NETWORK, "image_size", "batch_size", "train_size", "test_size")
+@suite_options(*NETWORK, "image_size", "batch_size", "train_size", "test_size", "limit")
 def train(
     *,
     data: str,

@@ -14,6 +14,7 @@ from tlbench.errors import InputError, OptionError
 from tlbench.plugin import options
 from tlbench.plugin.machine import Described
 from tlbench.suite.hooks import SuiteHooks
+from tlbench.suite.limit_option import apply_limits
 from tlbench.suite.options import OPTIONS, Option, check_names, workload_from
 from tlbench.suite.session import FOLDER, SUITE, Suite
 from tlbench.suite.workloads import QUICK
@@ -189,6 +190,7 @@ def _suite(config: pytest.Config, *, gated: bool) -> Suite:
             {name: text for name, text in values.items() if text},
         )
         check_names(workload)
+        apply_limits(workload.limit)
         return Suite(
             config,
             workload,

@@ -23,13 +23,15 @@ _EXPECTED = {int: "a whole number, at least 1", float: "a number above 0"}
 class Option(NamedTuple):
     """An option of the command line that is also an ini setting: a field of ``Workload``.
 
-    Its value is text, a whole number from 1, or a number above 0.
+    Its value is text, a whole number from 1, or a number above 0. One that is repeatable is given
+    several times, or once with commas.
     """
 
     name: str
     help: str
     metavar: str
     kind: type[str | int | float] = str
+    repeatable: bool = False
 
     @property
     def flag(self) -> str:
@@ -38,6 +40,10 @@ class Option(NamedTuple):
 
     def parse(self, text: str) -> str | int | float:
         """The value of the type that the workload's field has; else OptionError."""
+        if self.name == "limit":
+            from tlbench.suite.limit_option import parse_limits
+
+            parse_limits(text)
         if self.kind is str:
             return text
         try:
@@ -84,6 +90,12 @@ OPTIONS = (
         "PRICE",
         float,
     ),
+    Option(
+        "limit",
+        "what a file may cost, such as picture-pixels=400e6; repeatable",
+        "NAME=VALUE",
+        repeatable=True,
+    ),
 )
 
 
@@ -111,10 +123,13 @@ def workload_from(name: str, values: dict[str, str]) -> Workload:
 
 def known_values(name: str) -> Sequence[str]:
     """Values of an option that can be listed; some options take others too, such as folders."""
+    from dataclasses import fields
+
     import tlbench.suite.tutorial_engine  # noqa: F401 - adds an engine
     from tl_core.data import data_names
     from tl_core.engines.names import engine_names
     from tl_core.models import embedded
+    from tl_core.limits import Limits
     from tl_core.models.input_range import RANGES
     from tl_core.models.settings import PRECISIONS
 
@@ -125,6 +140,7 @@ def known_values(name: str) -> Sequence[str]:
         "device": lambda: ("cpu", "gpu", "gpu:0"),
         "model": lambda: (*embedded.MODELS, "https://", "keras:", "keras_hub:"),
         "input_range": lambda: tuple(RANGES),
+        "limit": lambda: [f"{each.name.replace('_', '-')}=" for each in fields(Limits)],
     }
     return known[name]() if name in known else ()
 
