@@ -109,7 +109,9 @@ def load_image(
         # A damaged picture can raise anything: struct.error in a header, RuntimeError in AVIF.
         what = f"{name}: not a picture that can be read ({error}); expected a whole JPEG, PNG, WebP"
         raise ImageError(
-            _line(f"{what}, GIF, TIFF, BMP, PPM or AVIF file, or HEIC with {HEIF_PACKAGE} installed")
+            _line(
+                f"{what}, GIF, TIFF, BMP, PPM or AVIF file, or HEIC with {HEIF_PACKAGE} installed"
+            )
         ) from error
 
 

@@ -36,7 +36,8 @@ JPEG = frozenset({"JPEG", "MPO"})
 SCAN, END, RESTARTS = b"\xff\xda", b"\xff\xd9", b"\xff\xdd\x00\x04"
 #: What ends the data of a scan without restarts, and with them.
 DATA_END, RESTART_DATA_END = (
-    re.compile(pattern, re.DOTALL) for pattern in (rb"\xff+[^\x00\xff]", rb"\xff+[^\x00\xd0-\xd7\xff]")
+    re.compile(pattern, re.DOTALL)
+    for pattern in (rb"\xff+[^\x00\xff]", rb"\xff+[^\x00\xd0-\xd7\xff]")
 )
 #: Markers without a segment.
 BARE = frozenset({0x00, 0x01, *range(0xD0, 0xDA)})

@@ -10,7 +10,6 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-
 from tl_core.errors import ImageError
 from tl_core.jpeg import JPEG, coefficients, scans, shrink_for
 from tl_core.limits import limits

@@ -19,7 +19,7 @@ import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from time import process_time
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, cast
 
 from bench.studies.files import write_json
 from tl_core.devices import usable_cpus
@@ -79,14 +79,13 @@ class Reader:
     def read(self, path: Path, size: int | None) -> dict[str, Any]:
         """As the function ``read``, or a crash or a hang."""
         process = self._process = self._process or _start()
-        assert process.stdin is not None
-        assert process.stdout is not None
-        process.stdin.write(json.dumps([str(path), size]) + "\n")
-        process.stdin.flush()
+        requests, answers = cast("IO[str]", process.stdin), cast("IO[str]", process.stdout)
+        requests.write(json.dumps([str(path), size]) + "\n")
+        requests.flush()
         with selectors.DefaultSelector() as selector:
-            selector.register(process.stdout, selectors.EVENT_READ)
+            selector.register(answers, selectors.EVENT_READ)
             in_time = bool(selector.select(PATIENCE_S))
-        line = process.stdout.readline() if in_time else ""
+        line = answers.readline() if in_time else ""
         if line:
             answer: dict[str, Any] = json.loads(line)
             return answer
@@ -135,7 +134,7 @@ def summary(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
     broken = [row for row in rows if row["outcome"] in BROKEN]
     slow = [row for row in rows if row["seconds"] > MOST_S]
     large = [row for row in rows if (row["peak_rss_bytes"] or 0) > MOST_BYTES]
-    counts = {name: 0 for name in ("pixels", "refused", *BROKEN)}
+    counts = dict.fromkeys(("pixels", "refused", *BROKEN), 0)
     for row in rows:
         counts[row["outcome"]] += 1
     return {

@@ -54,28 +54,27 @@ def chunk(kind, content):
     return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", crc)
 
 
-def png(width, height, depth=8, colour=2, further=b"", rows=None, interlaced=0):
-    """A PNG of a size; its rows are zeros, or what is given."""
+def png(width, height, depth=8, colour=2, *, further=b""):
+    """A PNG of a size, whose first four rows at most are there, all zeros."""
     channels = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}[colour]
     row = b"\0" * (1 + (width * channels * depth + 7) // 8)
-    data = row * min(height, 4) if rows is None else rows
-    header = struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, interlaced)
+    header = struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0)
     return (
         b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + further
-        + chunk(b"IDAT", zlib.compress(data)) + chunk(b"IEND", b"")
+        + chunk(b"IDAT", zlib.compress(row * min(height, 4))) + chunk(b"IEND", b"")
     )  # fmt: skip
 
 
-def gif(width=2, height=2, frame=(0, 0, 2, 2), bits=2, extension=b"", data=b"\x03\x84\x11\x05\0"):
+def gif(width=2, height=2, frame=(0, 0, 2, 2), *, bits=2, extension=b""):
     """A GIF of two colours; its frame has a place and a size of its own."""
     return (
         b"GIF89a" + struct.pack("<HH", width, height) + b"\x80\0\0" + bytes(3) + b"\xff" * 3
-        + extension + b"," + struct.pack("<HHHH", *frame) + b"\0" + bytes([bits]) + data + b";"
+        + extension + b"," + struct.pack("<HHHH", *frame) + b"\0" + bytes([bits]) + b"\x03\x84\x11\x05\0;"
     )  # fmt: skip
 
 
 def tiff(data=bytes(64), **tags):
-    """A grey TIFF of 8 x 8 with tags ``t256=...`` in place of its own: numbers, or (type, bytes)."""
+    """A grey TIFF of 8 x 8; tags ``t256=...`` replace its own: a number, or type and bytes."""
     own = {256: 8, 257: 8, 258: 8, 259: 1, 262: 1, 273: 8, 277: 1, 278: 8, 279: len(data)}
     own |= {int(name[1:]): value for name, value in tags.items()}
     entries = b""
@@ -122,11 +121,14 @@ EPS = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 8 8\n%%EndComments\nshowpage
 #: What isn't read, whatever its name says, by what it is.
 OTHERS = {
     "EPS": EPS,
-    "EPS with preview": b"\xc5\xd0\xd3\xc6" + struct.pack("<7I", 32, len(EPS), 0, 0, 0, 0, 65535) + EPS,
+    "EPS with preview": b"\xc5\xd0\xd3\xc6"
+    + struct.pack("<7I", 32, len(EPS), 0, 0, 0, 0, 65535)
+    + EPS,
     "PDF": b"%PDF-1.4\n1 0 obj <</Type /Page>> endobj\n",
-    "SVG": b'<?xml version="1.0"?><svg xmlns="http://www.w3.org/2000/svg"><image href="/etc/passwd"/></svg>',
+    "SVG": b'<?xml version="1.0"?><svg><image href="/etc/passwd"/></svg>',
     "PSD": b"8BPS\0\1" + bytes(6) + struct.pack(">HIIHH", 3, 8, 8, 8, 3) + bytes(400),
-    "FITS": b"SIMPLE  =                    T".ljust(80) + b"BITPIX  =                    8".ljust(80),
+    "FITS": b"SIMPLE  =                    T".ljust(80)
+    + b"BITPIX  =                    8".ljust(80),
     "ICO": saved("ICO"),
     "ICNS": b"icns" + struct.pack(">I", 8),
     "JPEG 2000": saved("JPEG2000"),

@@ -8,7 +8,20 @@ import sys
 import numpy as np
 import odd_pictures as odd
 import pytest
-from odd_pictures import EOI, IEND, OTHERS, chunk, cut, gif, jpeg_sized, noise, png, put, saved, tiff
+from odd_pictures import (
+    EOI,
+    IEND,
+    OTHERS,
+    chunk,
+    cut,
+    gif,
+    jpeg_sized,
+    noise,
+    png,
+    put,
+    saved,
+    tiff,
+)
 from PIL import Image, features
 
 from tl_core import picture_limits
@@ -25,6 +38,7 @@ LARGER = saved("JPEG", noise(side=160), progressive=True)
 RESTARTS, GREY = saved("JPEG", restart_marker_rows=1), Image.new("RGB", (40, 40), (128, 128, 128))
 CMYK, PNG, WEBP = saved("JPEG", noise("CMYK")), saved("PNG"), saved("WEBP")
 BMP, PPM, GIF = saved("BMP"), saved("PPM"), saved("GIF", noise("L"))
+BOMB = b"a\0\0" + odd.zlib.compress(bytes(2**23))
 LZW = saved("TIFF", compression="tiff_lzw")
 TWO = saved("MPO", save_all=True, append_images=[noise()])
 #: Of each picture its file, and PIXELS or what the error says.
@@ -73,7 +87,7 @@ CASES = {
     "PNG, 16 bits": (png(2, 2, 16, 0), PIXELS),
     "PNG, 16 bits, colour": (png(2, 2, 16, 6), PIXELS),
     "PNG, damaged checksum": (put(PNG, 20, b"\7"), BAD),
-    "PNG, huge text": (png(2, 2, further=chunk(b"zTXt", b"a\0\0" + odd.zlib.compress(bytes(2**23)))), BAD),
+    "PNG, huge text": (png(2, 2, further=chunk(b"zTXt", BOMB)), BAD),
     "PNG, damaged ICC": (png(2, 2, further=chunk(b"iCCP", b"a\0\0" + b"rubbish")), PIXELS),
     "PNG, damaged EXIF": (png(2, 2, further=chunk(b"eXIf", b"MM\0*rubbish")), PIXELS),
     "PNG, palette absent": (png(2, 2, 8, 3), r"not a picture|^$"),
@@ -247,5 +261,5 @@ for path in glob.glob(sys.argv[1] + "/*.png"):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PATH", str(folder), prepend=os.pathsep)
         patch.setattr("PIL.EpsImagePlugin.gs_binary", None)
-        with pytest.raises(OSError, match="."):
+        with pytest.raises(OSError, match=r"."):
             Image.open(io.BytesIO(OTHERS["EPS"])).load()

@@ -19,7 +19,9 @@ def parse_limits(text: str) -> dict[str, int]:
     for part in text.split(","):
         name, _, value = part.strip().partition("=")
         if name not in known:
-            raise OptionError(f"--limit {part}: expected NAME=VALUE, with a name of {', '.join(known)}")
+            raise OptionError(
+                f"--limit {part}: expected NAME=VALUE, with a name of {', '.join(known)}"
+            )
         values[known[name]] = _number(part, value)
     return values
 
@@ -31,9 +33,7 @@ def _number(part: str, value: str) -> int:
         number = Decimal("nan")
     # The size first: a number such as 1e999999 is never written out.
     if not number.is_finite() or not 1 <= number <= MOST or number != int(number):
-        raise OptionError(
-            f"--limit {part}: expected a whole number from 1 to 1e18, such as 200e6"
-        )
+        raise OptionError(f"--limit {part}: expected a whole number from 1 to 1e18, such as 200e6")
     return int(number)
 
 

@@ -128,8 +128,8 @@ def known_values(name: str) -> Sequence[str]:
     import tlbench.suite.tutorial_engine  # noqa: F401 - adds an engine
     from tl_core.data import data_names
     from tl_core.engines.names import engine_names
-    from tl_core.models import embedded
     from tl_core.limits import Limits
+    from tl_core.models import embedded
     from tl_core.models.input_range import RANGES
     from tl_core.models.settings import PRECISIONS
 

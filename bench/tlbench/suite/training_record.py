@@ -113,8 +113,10 @@ def text(training: Training, record: dict[str, Any]) -> str:
         f"engine {record['engine']}, {record['precision']}, {record['device']}",
         f"trained in {training.seconds:.1f} s{reused}; loss {_listed(training.losses, ' → ')}",
         *_epochs(training, record),
-        f"test accuracy {record['accuracy']:.4f}, 95 % interval {low:.4f} to {high:.4f} "
-        f"({test:,} images)",
+        (
+            f"test accuracy {record['accuracy']:.4f}, 95 % interval {low:.4f} to {high:.4f} "
+            f"({test:,} images)"
+        ),
         f"majority-class baseline: {record['most_common_class']:.4f}",
     ]
     lines += [f"{name}: {record[name]}" for name in ("report", "saved") if record[name]]
