@@ -67,10 +67,9 @@ def png(width, height, depth=8, colour=2, *, further=b""):
 
 def gif(width=2, height=2, frame=(0, 0, 2, 2), *, bits=2, extension=b""):
     """A GIF of two colours; its frame has a place and a size of its own."""
-    return (
-        b"GIF89a" + struct.pack("<HH", width, height) + b"\x80\0\0" + bytes(3) + b"\xff" * 3
-        + extension + b"," + struct.pack("<HHHH", *frame) + b"\0" + bytes([bits]) + b"\x03\x84\x11\x05\0;"
-    )  # fmt: skip
+    header = struct.pack("<HH", width, height) + b"\x80\0\0" + bytes(3) + b"\xff" * 3
+    data = bytes([bits]) + b"\x03\x84\x11\x05\0;"
+    return b"GIF89a" + header + extension + b"," + struct.pack("<HHHH", *frame) + b"\0" + data
 
 
 def tiff(data=bytes(64), **tags):

@@ -216,7 +216,7 @@ def test_a_picture_that_takes_too_long_to_parse_is_refused(allowed, monkeypatch)
 def test_strips_give_the_pixels_of_the_whole(monkeypatch, mode, orientation):
     from tl_core import pixels
 
-    levels = Image.linear_gradient("L").resize((90, 70))
+    levels = Image.linear_gradient("L").resize((90, 71))
     image = Image.merge("RGB", (levels, levels.transpose(0), levels))
     if mode in {"I;16", "F"}:
         deep = np.asarray(levels).astype(np.float32)
