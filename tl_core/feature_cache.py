@@ -158,8 +158,8 @@ def cached_features(
                 for places, features in outputs:
                     for place in places:  # a file's may have changed since it was looked at
                         digests[place] = digest_of(source, place)
-                    usable = [error_at(source, place) is None for place in places]
-                    store.add([digests[place] for place in places[usable]], features[usable])
+                    whole = [error_at(source, place) is None for place in places]
+                    store.add([digests[place] for place in places[whole]], features[whole])
                     bar.update(len(places))
     store.refresh()
     usable = readable(source)

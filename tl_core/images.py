@@ -134,7 +134,7 @@ def readable_formats() -> tuple[str, ...]:
         pillow_heif.register_heif_opener()
     # libtiff would print what is wrong with a file. Where it can't be reached, it prints it.
     with suppress(OSError, AttributeError):
-        pillow = ctypes.CDLL(Image.core.__file__)
+        pillow = ctypes.CDLL(Image.core.__file__)  # type: ignore[attr-defined]
         pillow.TIFFSetWarningHandler(None)
         pillow.TIFFSetErrorHandler(None)
     return tuple(each for each in (*FORMATS, "HEIF") if each in Image.OPEN)

@@ -114,9 +114,9 @@ def scans(data: bytes, image: Image.Image) -> int:
 def coefficients(image: Image.Image) -> int:
     """Bytes that libjpeg holds while it decodes several scans: two for each sample."""
     factors = [(across, down) for _, across, down, _ in image.layer]  # type: ignore[attr-defined]
-    most = max(across for across, _ in factors) * max(down for _, down in factors)
-    samples = sum(across * down for across, down in factors) / max(1, most)
-    return round(2 * samples * image.width * image.height)
+    most: int = max(across for across, _ in factors) * max(down for _, down in factors)
+    samples: int = sum(across * down for across, down in factors)
+    return 2 * samples * image.width * image.height // max(1, most)
 
 
 def data_end(data: bytes, image: Image.Image) -> int | None:

@@ -97,8 +97,8 @@ def _tags(image: Image.Image) -> dict[int, int]:
     own = getattr(image, "tag_v2", {}) if image.format == "TIFF" else {}
     found = {}
     for tag in (TILE_WIDTH, TILE_HEIGHT, STRIP_ROWS, BITS, SAMPLES):
-        with suppress(TypeError, ValueError):
-            value = own.get(tag)
+        with suppress(KeyError, TypeError, ValueError):
+            value = own[tag]
             found[tag] = int(max(value) if isinstance(value, tuple) else value)
     return {tag: value for tag, value in found.items() if value > 0}
 

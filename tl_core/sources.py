@@ -185,8 +185,9 @@ class TolerantFiles(FileSource):
 
 def error_at(source: ImageSource, index: int) -> str | None:
     """Why an image can't be used; None for one that can, as far as is known."""
-    files = isinstance(source, TolerantFiles)
-    return source.reader.error(source.paths[index]) if files else None
+    if not isinstance(source, TolerantFiles):
+        return None
+    return source.reader.error(source.paths[index])
 
 
 def readable(source: ImageSource) -> NDArray[np.intp]:

@@ -63,8 +63,8 @@ def classify(
     for each in answers:
         if not as_json and not each.error:
             click.echo("\n".join([each.file, *map(_line, each.predictions)]))
-    for error in errors:
-        click.echo(error, err=True)
+    for line in errors:
+        click.echo(line, err=True)
     if errors:
         raise SystemExit(1)
 
