@@ -15,7 +15,8 @@ class Limits:
 
     Attributes:
         picture_pixels: Pixels of a picture. Phones take pictures of 200 million.
-        picture_seconds: Seconds to decode a picture.
+        picture_bytes: Bytes of memory to decode a picture, as its header says.
+        picture_seconds: Seconds of a CPU to decode a picture.
         archive_bytes: Bytes of all files of an archive, unpacked.
         archive_members: Files and folders of an archive.
         download_bytes: Bytes of a download.
@@ -24,7 +25,8 @@ class Limits:
     """
 
     picture_pixels: int = 200_000_000
-    picture_seconds: int = 30
+    picture_bytes: int = 900_000_000
+    picture_seconds: int = 20
     archive_bytes: int = 8_000_000_000
     archive_members: int = 10_000
     download_bytes: int = 8_000_000_000

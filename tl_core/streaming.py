@@ -99,6 +99,13 @@ def decoded_batches(
     return _on_all_cpus(parts, lambda part: source.take(part, size))
 
 
+def decode_all(source: ImageSource, size: int | None = None) -> None:
+    """Decode each image once: a source of ``TolerantFiles`` then knows which can't be read."""
+    with closing(decoded_batches(source, np.arange(len(source)), size)) as batches:
+        for _ in batches:
+            pass
+
+
 def _on_all_cpus(
     parts: Iterable[NDArray[np.int64]], function: Callable[[NDArray[np.int64]], Result]
 ) -> Generator[tuple[NDArray[np.int64], Result], None, None]:

@@ -11,6 +11,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from tlbench.errors import InputError
+from tlbench.suite.limit_option import apply_limits
 from tlbench.suite.options import OPTIONS, check_names, known_values, workload_from
 from tlbench.suite.workloads import QUICK, WORKLOADS
 
@@ -91,8 +92,11 @@ def suite_options(*names: str) -> Decorator:
 
 
 def _with_option(command: Callable[..., None], option: Option) -> Callable[..., None]:
-    def checked(ctx: click.Context, parameter: click.Parameter, text: str | None) -> str | None:
+    def checked(
+        ctx: click.Context, parameter: click.Parameter, value: str | tuple[str, ...] | None
+    ) -> str | None:
         del ctx, parameter
+        text = (",".join(value) or None) if isinstance(value, tuple) else value
         if text is not None:
             option.parse(text)
         return text
@@ -103,6 +107,7 @@ def _with_option(command: Callable[..., None], option: Option) -> Callable[..., 
         cls=NumberOption,
         numbers=option.numbers,
         metavar=option.metavar,
+        multiple=option.repeatable,
         help=option.help,
         callback=checked,
         shell_complete=complete(option.name),
@@ -110,13 +115,16 @@ def _with_option(command: Callable[..., None], option: Option) -> Callable[..., 
 
 
 def own_images(suite: Mapping[str, str]) -> Workload:
-    """The quick workload for other images than its own, with the sizes that are set, else no limit.
+    """The quick workload for other images than its own, with the sizes that are set, else all.
+
+    The limits that are set hold from now on.
 
     Raises:
         OptionError: An unknown engine or device.
     """
     workload = workload_from(QUICK.name, dict(suite))
     check_names(workload)
+    apply_limits(workload.limit)
     sizes = ("image_size", "train_size", "test_size")
     unlimited: dict[str, Any] = {name: None for name in sizes if name not in suite}
     return dataclasses.replace(workload, **unlimited)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv as csv_files
 import io
 import json
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -35,7 +34,7 @@ FIELDS = ("file", "rank", "label", "probability")
 @number_option("--top", "labels per picture", COUNTS, default=1)
 @file_option("--csv", "CSV file to write")
 @json_option
-@suite_options("engine", "device", "threads", "batch_size")
+@suite_options("engine", "device", "threads", "batch_size", "limit")
 def predict(
     *,
     model: str,
@@ -60,7 +59,7 @@ def predict(
         answers, problems = _answers(model, pictures, top, own_images(suite))
     except TransferLearningError as error:
         raise InputError(str(error)) from error
-    records = [_record(each) for each in answers]
+    records = [each.record for each in answers]
     click.echo(json.dumps(records, indent=1) if as_json else "\n".join(_table(answers)))
     if csv is not None:
         write_file(csv, _as_csv(answers))
@@ -115,10 +114,3 @@ def _as_csv(answers: Sequence[Answer]) -> str:
     writer.writerow(FIELDS)
     writer.writerows([harmless(value) for value in row] for row in _rows(answers))
     return text.getvalue()
-
-
-def _record(answer: Answer) -> dict[str, object]:
-    """As ``tlbench classify --json`` has it, or with the error in place of predictions."""
-    if answer.error:
-        return {"image": answer.file, "error": answer.error}
-    return {"image": answer.file, "predictions": [asdict(each) for each in answer.predictions]}

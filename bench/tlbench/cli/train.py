@@ -57,7 +57,7 @@ MORE_EPOCHS = Numbers(0, EPOCHS.most)
     "--cache/--no-cache", default=True, show_default=True, help="read and store cached features"
 )
 @json_option
-@suite_options(*NETWORK, "image_size", "batch_size", "train_size", "test_size")
+@suite_options(*NETWORK, "image_size", "batch_size", "train_size", "test_size", "limit")
 def train(
     *,
     data: str,

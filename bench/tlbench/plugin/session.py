@@ -17,6 +17,7 @@ from tlbench.plugin.benchmark_options import check_benchmark_options, note_unuse
 from tlbench.plugin.machine import Described
 from tlbench.runs.files import check_folder
 from tlbench.suite.hooks import SuiteHooks
+from tlbench.suite.limit_option import apply_limits
 from tlbench.suite.options import OPTIONS, check_names, workload_from
 from tlbench.suite.session import FOLDER, SUITE, TURNS, Suite
 from tlbench.suite.workloads import QUICK
@@ -206,6 +207,7 @@ def _suite(config: pytest.Config, *, gated: bool) -> Suite:
             {name: text for name, text in values.items() if text},
         )
         check_names(workload)
+        apply_limits(workload.limit)
         return Suite(
             config,
             workload,

@@ -21,13 +21,15 @@ if TYPE_CHECKING:
 class Option(NamedTuple):
     """An option of the command line that is also an ini setting: a field of ``Workload``.
 
-    Its value is one of ``numbers``, or text where it has none.
+    Its value is one of ``numbers``, or text where it has none. One that is repeatable is given
+    several times, or once with commas.
     """
 
     name: str
     help: str
     metavar: str
     numbers: Numbers | None = None
+    repeatable: bool = False
 
     @property
     def flag(self) -> str:
@@ -36,6 +38,10 @@ class Option(NamedTuple):
 
     def parse(self, text: str) -> str | int | float:
         """The value of the type that the workload's field has; else OptionError."""
+        if self.name == "limit":
+            from tlbench.suite.limit_option import parse_limits
+
+            parse_limits(text)
         if self.numbers is None:
             return text
         number: int | float = self.numbers.parse(self.flag, text)
@@ -78,6 +84,12 @@ OPTIONS = (
         "PRICE",
         PRICES,
     ),
+    Option(
+        "limit",
+        "what a file may cost, such as picture-pixels=400e6; repeatable",
+        "NAME=VALUE",
+        repeatable=True,
+    ),
 )
 
 
@@ -105,9 +117,12 @@ def workload_from(name: str, values: dict[str, str]) -> Workload:
 
 def known_values(name: str) -> Sequence[str]:
     """Values of an option that can be listed; some options take others too, such as folders."""
+    from dataclasses import fields
+
     import tlbench.suite.tutorial_engine  # noqa: F401 - adds an engine
     from tl_core.data import data_names
     from tl_core.engines.names import engine_names
+    from tl_core.limits import Limits
     from tl_core.models import embedded
     from tl_core.models.input_range import RANGES
     from tl_core.models.settings import PRECISIONS
@@ -119,6 +134,7 @@ def known_values(name: str) -> Sequence[str]:
         "device": lambda: ("cpu", "gpu", "gpu:0"),
         "model": lambda: (*embedded.MODELS, "https://", "keras:", "keras_hub:"),
         "input_range": lambda: tuple(RANGES),
+        "limit": lambda: [f"{each.name.replace('_', '-')}=" for each in fields(Limits)],
     }
     return known[name]() if name in known else ()
 

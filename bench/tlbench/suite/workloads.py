@@ -25,6 +25,7 @@ class Workload:
         input_range: Pixel values that the model takes; None finds it out.
         layer: Layer or output of the model that gives the features; None takes the pooled ones.
         price_per_hour: Price of the machine per hour, in any currency; None where unknown.
+        limit: Limits on what files may cost that aren't the defaults, as ``NAME=VALUE,...``.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Workload:
     input_range: str | None = None
     layer: str | None = None
     price_per_hour: float | None = None
+    limit: str | None = None
 
     @property
     def network(self) -> dict[str, Any]:

@@ -125,6 +125,47 @@ def test_a_person_reads_what_was_trained_and_by_what(photo_folder, train):
     assert "reused" not in done.stdout
 
 
+@pytest.fixture
+def damaged_folder(photo_folder, tmp_path):
+    """The folder with test pictures of its own, and damaged ones in both parts."""
+    for name in ("chelsea", "coffee"):
+        for part, numbers in (("train", range(24)), ("test", range(24, 30))):
+            (tmp_path / part / name).mkdir(parents=True)
+            for number in numbers:
+                data = (photo_folder / name / f"{number}.jpg").read_bytes()
+                (tmp_path / part / name / f"{number}.jpg").write_bytes(data)
+    whole = (photo_folder / "coffee" / "0.jpg").read_bytes()
+    (tmp_path / "train" / "coffee" / "cut.jpg").write_bytes(whole[:900])
+    (tmp_path / "train" / "chelsea" / "page.png").write_bytes(b"<!DOCTYPE html>")
+    (tmp_path / "test" / "coffee" / "cut.jpg").write_bytes(whole[:800])
+    return tmp_path
+
+
+@pytest.mark.parametrize("options", [(), ("--epochs", 1, "--track", "recompute")])
+def test_unreadable_pictures_are_left_out_named_and_not_counted(damaged_folder, train, options):
+    done = train(damaged_folder, *options, "--json")
+    assert done.exit_code == 0, done.output
+    report = json.loads(done.stdout)
+    assert (report["train_size"], report["test_size"]) == (48, 12)
+    assert report["unreadable"] == {"train": 2, "test": 1}
+    assert np.sum(report["confusion"]) == 12
+    (line,) = [line for line in done.stderr.splitlines() if "left out" in line]
+    assert "left out: 3 unreadable pictures: " in line
+    assert all(name in line for name in ("coffee/cut.jpg", "chelsea/page.png"))
+
+
+def test_the_accuracy_says_of_how_many_images_it_is(damaged_folder, train):
+    done = train(damaged_folder, "--epochs", 1)
+    assert re.search(r"test accuracy .*, 95 % interval \S+ to \S+ \(12 images\)", done.stdout)
+
+
+def test_a_limit_holds_for_the_command(damaged_folder, train):
+    done = train(damaged_folder, "--no-cache", "--limit", "picture-pixels=100")
+    assert done.exit_code == 2
+    assert "14,400 pixels: the limit is 100" in done.stderr
+    assert train(damaged_folder, "--limit", "pixels=1").stderr.count("\n") == 1
+
+
 def test_a_person_reads_how_the_epochs_were_found(photo_folder, train, converged):
     done = train(photo_folder)
     assert "; cached features reused" in done.stdout

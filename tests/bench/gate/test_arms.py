@@ -54,8 +54,10 @@ def test_an_arm_is_called_what_the_user_wrote():
 @pytest.mark.parametrize("name", [option.name for option in OPTIONS])
 def test_every_option_of_the_suite_is_a_key(name):
     assert name in ARM_OPTIONS.names
-    assert parse_arm(f"{name}=1", ARM_OPTIONS).options == ((name, "1"),)
-    assert parse_arm(f"{name.replace('_', '-')}=1", ARM_OPTIONS).options == ((name, "1"),)
+    value = "picture-pixels=1" if name == "limit" else "1"
+    assert parse_arm(f"{name}={value}", ARM_OPTIONS).options == ((name, value),)
+    dashed = name.replace("_", "-")
+    assert parse_arm(f"{dashed}={value}", ARM_OPTIONS).options == ((name, value),)
 
 
 @pytest.mark.parametrize(
