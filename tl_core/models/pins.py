@@ -1,0 +1,53 @@
+"""Pins: a handle may end in the sha256 that the model's file or folder must have."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from tl_core.errors import ModelError
+from tl_core.storage import tree_digest
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+#: Between a handle and its pin, 64 hexadecimal digits.
+PIN = "#sha256="
+
+
+def without_pin(handle: str) -> str:
+    """The handle itself."""
+    return handle.partition(PIN)[0]
+
+
+def split_pin(handle: str) -> tuple[str, str | None]:
+    """The handle itself and its pin in lower case, None without one; ModelError if malformed."""
+    bare, mark, pin = handle.partition(PIN)
+    if mark and not re.fullmatch(r"[0-9a-fA-F]{64}", pin):
+        raise ModelError(
+            f"{handle}: pin {pin!r}, expected 64 hexadecimal digits after {PIN}. Any 64 will do to "
+            "learn the right ones: the error then has them"
+        )
+    return bare, pin.lower() if mark else None
+
+
+def check_pin(name: str, sha256: str, pin: str | None) -> None:
+    """Refuse, with a ModelError, a model of this name whose sha256 isn't the pin."""
+    if pin not in (None, sha256):
+        raise ModelError(
+            f"{name}: sha256 {sha256}, expected {pin}: another model than the one that was pinned, "
+            "which is not loaded. Get the pinned one, or pin this one if you trust it"
+        )
+
+
+def check_folder(folder: Path, pin: str | None) -> None:
+    """As ``check_pin``, of a folder's ``tree_digest``; also refuse what that doesn't cover."""
+    if pin is None:
+        return
+    for path in folder.rglob("*"):
+        if "\n" in path.name or (path.is_symlink() and path.is_dir()):
+            raise ModelError(
+                f"{folder}: its sha256 doesn't cover {path.name!r}; expected files and folders "
+                "without links to folders. Copy the folder with what it links to"
+            )
+    check_pin(str(folder), tree_digest(folder), pin)
