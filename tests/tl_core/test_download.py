@@ -114,7 +114,7 @@ FAILURES = [
     pytest.param("silent", "silent.*timed out.*try again", id="silent"),
     pytest.param("loop", "HTTP 302.*infinite loop", id="redirects-in-a-circle"),
     pytest.param("tofile", "HTTP 302.*not allowed", id="redirect-to-a-local-file"),
-    pytest.param("toftp", "could not be reached.*unknown url type: ftp", id="redirect-to-ftp"),
+    pytest.param("toftp", "redirects to ftp://.*expected.*https", id="redirect-to-ftp"),
     pytest.param("garbage", "could not be reached.*check the network", id="no-http"),
 ]
 
@@ -161,9 +161,28 @@ def test_a_host_that_is_not_there_says_so(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("url", ["file:///etc/hostname", "ftp://127.0.0.1/x", "/etc/hostname", ""])
-def test_only_http_and_https_are_fetched(url, tmp_path):
-    with pytest.raises(DownloadError, match="expected an address that starts with http"):
+@pytest.mark.parametrize(
+    "url",
+    [
+        "file:///etc/hostname",
+        "ftp://127.0.0.1/x",
+        "/etc/hostname",
+        "",
+        "https://",
+        "https:/file",
+        "https://[half/file",
+        "http://models.example.com/file",
+        "http://127.0.0.1.example.com/file",
+        "http://127.0.0.1@models.example.com/file",
+        "http://localhost.example.com/file",
+        "http://10.0.0.1/file",
+        "http://0.0.0.0/file",
+        "http://[fe80::1]/file",
+        "http://2130706433/file",  # 127.0.0.1 for some programs
+    ],
+)
+def test_only_https_is_fetched_from_elsewhere(url, tmp_path):
+    with pytest.raises(DownloadError, match="expected an address that starts with https://"):
         fetch(url, tmp_path / "file", SHA256)
     assert list(tmp_path.iterdir()) == []
 
