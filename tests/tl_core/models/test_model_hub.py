@@ -29,9 +29,7 @@ def test_a_url_becomes_a_module_that_computes_what_the_server_s_does(
     assert module.path.is_relative_to(cache / "hub")
 
 
-def test_the_compressed_form_is_asked_for_and_keeps_the_rest_of_the_query(
-    cache, server, pack
-):
+def test_the_compressed_form_is_asked_for_and_keeps_the_rest_of_the_query(cache, server, pack):
     fetch(server.serve(PATH, server.answer(pack())) + "?token=7")
 
     assert server.requests == [(PATH, {"token": ["7"], "tf-hub-format": ["compressed"]})]
