@@ -96,7 +96,9 @@ def _opened(url: str, timeout_s: float) -> Iterator[http.client.HTTPResponse]:
         with error:
             advice = ADVICE.get(error.code, OTHER_STATUS)
             raise DownloadError(f"{url}: HTTP {error.code} {error.reason}; {advice}") from error
-    except (OSError, http.client.HTTPException, UnicodeError, OverflowError) as error:
+    except DownloadError:
+        raise
+    except (OSError, http.client.HTTPException, ValueError, OverflowError) as error:
         reason = error.reason if isinstance(error, urllib.error.URLError) else error
         raise DownloadError(
             f"{url}: could not be reached ({reason}); check the network and the proxy settings, "
@@ -108,6 +110,24 @@ def _opened(url: str, timeout_s: float) -> Iterator[http.client.HTTPResponse]:
 
 class _SecureRedirects(urllib.request.HTTPRedirectHandler):
     """Follows no redirect from https to http, and none to http on another machine."""
+
+    def http_error_302(  # noqa: PLR0917 - urllib's
+        self,
+        req: urllib.request.Request,
+        fp: IO[bytes],
+        code: int,
+        msg: str,
+        headers: http.client.HTTPMessage,
+    ) -> http.client.HTTPResponse | None:
+        try:
+            response: http.client.HTTPResponse | None
+            response = super().http_error_302(req, fp, code, msg, headers)
+        except ValueError:  # also of an address that is none; urllib leaves the answer open
+            fp.close()
+            raise
+        return response
+
+    http_error_301 = http_error_303 = http_error_307 = http_error_308 = http_error_302
 
     def redirect_request(  # noqa: PLR0917 - urllib's
         self,
@@ -145,7 +165,8 @@ def _opener() -> urllib.request.OpenerDirector:
 def _copy(url: str, response: http.client.HTTPResponse, file: BinaryIO) -> str:
     """Write the body to ``file`` and return its sha256."""
     announced = response.headers.get("Content-Length", "")
-    expected = int(announced) if re.fullmatch(r"[0-9]{1,19}", announced) else None
+    # Of more digits, the first say enough.
+    expected = int(announced[:20]) if re.fullmatch("[0-9]+", announced) else None
     _check_size(url, expected or 0)
     digest, size = hashlib.sha256(), 0
     name = urlsplit(url).path.rpartition("/")[2] or url

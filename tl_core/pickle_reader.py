@@ -13,6 +13,8 @@ from __future__ import annotations
 import pickletools
 from typing import TYPE_CHECKING
 
+from tl_core.errors import line_of
+
 if TYPE_CHECKING:
     import io
     from collections.abc import Callable, Mapping
@@ -79,8 +81,7 @@ def read_pickle(
     except PickleError:
         raise
     except Exception as error:  # a damaged pickle can raise anything
-        line = next(iter(str(error)[:SHOWN].splitlines()), "") or type(error).__name__
-        raise PickleError(line) from error
+        raise PickleError(line_of(error, SHOWN)) from error
     raise PickleError("without end")
 
 

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import PurePosixPath
 from typing import IO, TYPE_CHECKING, BinaryIO, cast
 
+from tl_core.errors import line_of
 from tl_core.limits import limits
 
 if TYPE_CHECKING:
@@ -127,10 +128,9 @@ def _damage_reported() -> Iterator[None]:
     try:
         yield
     except _READ_ERRORS as error:
-        line = next(iter(str(error).splitlines()), "") or type(error).__name__
         raise ArchiveError(
-            f"can't be unpacked ({line}); expected a whole .tar.gz. If it was cut off, download "
-            "it again"
+            f"can't be unpacked ({line_of(error)}); expected a whole .tar.gz. If it was cut off, "
+            "download it again"
         ) from error
 
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from tl_core.data.dataset import DataSet, Split
 from tl_core.data.restricted_pickle import read_pickle
-from tl_core.errors import DataError
+from tl_core.errors import DataError, line_of
 from tl_core.sources import ArraySource
 from tl_core.tar_files import ArchiveError, read_members
 from tl_core.zip_files import ZIP_ERRORS, checked_zip
@@ -103,7 +103,7 @@ def read_npz(path: Path, records: int = RECORDS) -> DataSet:
             ]
     except (*ZIP_ERRORS, SyntaxError, TokenError) as error:  # the last two of a damaged header
         raise DataError(
-            f"{path}: {error}; expected x_train uint8 ({5 * records}, 32, 32, 3), y_train, x_test "
+            f"{path}: {line_of(error)}; expected x_train uint8 ({5 * records}, 32, 32, 3), y_train, x_test "
             f"({records}, 32, 32, 3) and y_test, saved by numpy.savez"
         ) from error
     return DataSet(NAME, CLASS_NAMES, *splits)

@@ -11,7 +11,7 @@ from importlib import import_module
 from importlib.metadata import version
 from typing import TYPE_CHECKING, NamedTuple
 
-from tl_core.errors import ModelError
+from tl_core.errors import ModelError, line_of
 from tl_core.models.export import FORMAT_VERSION, cached_export
 from tl_core.models.keras_layers import save_part
 from tl_core.models.keras_weights import check_weights
@@ -86,10 +86,9 @@ def load(path: Path) -> Loaded:
     except ModelError:
         raise
     except Exception as error:  # each layer has errors of its own
-        line = (str(error).splitlines() or [type(error).__name__])[0]
         raise ModelError(
             f"{path}: Keras {version(library)} can't load this model of Keras "
-            f"{saved.keras_version} ({line}); export it as a SavedModel where it was made: "
+            f"{saved.keras_version[:20]} ({line_of(error)}); export it as a SavedModel where it was made: "
             "model.export(folder)"
         ) from error
 
@@ -102,9 +101,8 @@ def _read(path: Path) -> _Saved:
         keras_version, config = _read_zip(path) if is_zip else _read_h5(path)
         return _Saved(keras_version, _classes(json.loads(config)))
     except (*ZIP_ERRORS, AttributeError) as error:
-        line = next(iter(str(error).splitlines()), "") or type(error).__name__
         raise ModelError(
-            f"{path}: no whole Keras model ({line}); expected a .keras or .h5 file as model.save "
+            f"{path}: no whole Keras model ({line_of(error)}); expected a .keras or .h5 file as model.save "
             "writes it. Copy or save it again"
         ) from error
 

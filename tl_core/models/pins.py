@@ -25,8 +25,8 @@ def split_pin(handle: str) -> tuple[str, str | None]:
     bare, mark, pin = handle.partition(PIN)
     if mark and not re.fullmatch(r"[0-9a-fA-F]{64}", pin):
         raise ModelError(
-            f"{handle}: pin {pin!r}, expected 64 hexadecimal digits after {PIN}. Any 64 will do to "
-            "learn the right ones: the error then has them"
+            f"{bare}: pin {pin[:80]!r}, expected 64 hexadecimal digits after {PIN}. With 64 zeros, "
+            "the error says which the model has"
         )
     return bare, pin.lower() if mark else None
 

@@ -44,7 +44,7 @@ LISTS, TUPLES = doubled(b"(", b"l"), doubled(b"(", b"t")
 def array(
     shape,
     data=b"\0" * 12,
-    dtype=b"(" + text(b"u1") + b"K\0K\1t",
+    dtype=b"(U\2u1K\0K\1t",
     state=b"(K\3U\1|NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\0t",
 ):
     """An array as NumPy pickles it, of operations for its parts."""
@@ -105,14 +105,19 @@ HOSTILE_PICKLES = {
         with_data(array(b"(K\x0ct", state=b"(K\3" + LISTS + b"t")), "list instead of text",
     ),
     "doubled-lists-alone": (b"\x80\x02" + LISTS + b".", "list instead of a dictionary"),
-    "call-with-doubled-lists": (b"\x80\x02c_codecs\nencode\n(" + LISTS + text(b"x") + b"tR.", "'x'"),
+    "call-with-doubled-lists": (
+        b"\x80\x02c_codecs\nencode\n(" + LISTS + text(b"x") + b"tR.", "'x'",
+    ),
     "outside-object-of-doubled-tuples": (b"\x80\x02" + TUPLES + b"Q.", "outside object"),
     "lists-of-300,000-levels": (b"]" * 300_000 + b"a" * 299_999 + b".", "list instead of a dict"),
     # Wrong numbers.
-    "array-of-10**15-items": (with_data(array(b"(\x8a\x08" + struct.pack("<q", 10**15) + b"t")), "shape"),
+    "array-of-10**15-items": (
+        with_data(array(b"(\x8a\x08" + struct.pack("<q", 10**15) + b"t")), "another shape",
+    ),
     "array-of-negative-items": (with_data(array(b"(J\xff\xff\xff\xfft")), "without a shape"),
     "array-of-no-and-2**100-items": (
-        with_data(array(b"(K\0\x8a\x0e" + (2**100).to_bytes(14, "little") + b"t", data=b"")), "dimension",
+        with_data(array(b"(K\0\x8a\x0e" + (2**100).to_bytes(14, "little") + b"t", data=b"")),
+        "dimension",
     ),
     "array-of-100-dimensions": (with_data(array(b"(" + b"K\1" * 100 + b"t")), "without a shape"),
     "array-of-half-an-item": (with_data(array(b"(G?\xe0\0\0\0\0\0\0t")), "without a shape"),
