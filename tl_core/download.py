@@ -111,7 +111,7 @@ def _opened(url: str, timeout_s: float) -> Iterator[http.client.HTTPResponse]:
 class _SecureRedirects(urllib.request.HTTPRedirectHandler):
     """Follows no redirect from https to http, and none to http on another machine."""
 
-    def http_error_302(  # noqa: PLR0917 - urllib's
+    def http_error_302(
         self,
         req: urllib.request.Request,
         fp: IO[bytes],

@@ -1,12 +1,13 @@
 """Run a table of bad inputs in one process of its own, with little memory and time for each."""
 
 import json
-import resource
 import runpy
 import signal
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
 
 #: What a case may take beyond the process as it is, and seconds of the processor.
 MEMORY_BYTES = 256 << 20
@@ -18,6 +19,8 @@ def outcomes(module, folder):
 
     Each case is called with an empty folder; one that raises no error gives null.
     """
+    if sys.platform != "linux":
+        pytest.skip("the limits of a process are Linux's")
     done = subprocess.run(
         [sys.executable, __file__, module, str(folder)],
         capture_output=True, text=True, check=False, timeout=600,
@@ -31,6 +34,8 @@ def _out_of_time(*_):
 
 
 def _limit_memory():
+    import resource
+
     pages = int(Path("/proc/self/statm").read_text(encoding="utf-8").split()[0])
     most = pages * resource.getpagesize() + MEMORY_BYTES
     resource.setrlimit(resource.RLIMIT_AS, (most, most))

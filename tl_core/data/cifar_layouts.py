@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import reprlib
-import zipfile
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path, PurePosixPath
@@ -21,6 +20,7 @@ from tl_core.tar_files import ArchiveError, read_members
 from tl_core.zip_files import ZIP_ERRORS, checked_zip
 
 if TYPE_CHECKING:
+    import zipfile
     from collections.abc import Callable, Iterator
 
 NAME = "cifar10"
@@ -103,8 +103,8 @@ def read_npz(path: Path, records: int = RECORDS) -> DataSet:
             ]
     except (*ZIP_ERRORS, SyntaxError, TokenError) as error:  # the last two of a damaged header
         raise DataError(
-            f"{path}: {line_of(error)}; expected x_train uint8 ({5 * records}, 32, 32, 3), y_train, x_test "
-            f"({records}, 32, 32, 3) and y_test, saved by numpy.savez"
+            f"{path}: {line_of(error)}; expected x_train uint8 ({5 * records}, 32, 32, 3), "
+            f"y_train, x_test ({records}, 32, 32, 3) and y_test, saved by numpy.savez"
         ) from error
     return DataSet(NAME, CLASS_NAMES, *splits)
 

@@ -88,8 +88,8 @@ def load(path: Path) -> Loaded:
     except Exception as error:  # each layer has errors of its own
         raise ModelError(
             f"{path}: Keras {version(library)} can't load this model of Keras "
-            f"{saved.keras_version[:20]} ({line_of(error)}); export it as a SavedModel where it was made: "
-            "model.export(folder)"
+            f"{saved.keras_version[:20]} ({line_of(error)}); export it as a SavedModel where it "
+            "was made: model.export(folder)"
         ) from error
 
 
@@ -102,8 +102,8 @@ def _read(path: Path) -> _Saved:
         return _Saved(keras_version, _classes(json.loads(config)))
     except (*ZIP_ERRORS, AttributeError) as error:
         raise ModelError(
-            f"{path}: no whole Keras model ({line_of(error)}); expected a .keras or .h5 file as model.save "
-            "writes it. Copy or save it again"
+            f"{path}: no whole Keras model ({line_of(error)}); expected a .keras or .h5 file as "
+            "model.save writes it. Copy or save it again"
         ) from error
 
 

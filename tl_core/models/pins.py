@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from tl_core.errors import ModelError
 from tl_core.storage import tree_digest
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 #: Between a handle and its pin, 64 hexadecimal digits.
 PIN = "#sha256="
@@ -29,6 +26,15 @@ def split_pin(handle: str) -> tuple[str, str | None]:
             "the error says which the model has"
         )
     return bare, pin.lower() if mark else None
+
+
+def pinned_folder(handle: str) -> Path:
+    """The folder of a handle, whose pin it has; ModelError if not. It may be absent."""
+    bare, pin = split_pin(handle)
+    folder = Path(bare).expanduser()
+    if folder.is_dir():
+        check_folder(folder, pin)
+    return folder
 
 
 def check_pin(name: str, sha256: str, pin: str | None) -> None:

@@ -73,7 +73,9 @@ HOSTILE_ARCHIVES = {
     ),
     "file-of-8-TB": (lambda: header(size=8 << 40), r"more than 10,000,000 bytes unpacked"),
     "file-of-100-MB-of-zeros": (lambda: header(size=ZEROS) + bytes(ZEROS), "bytes unpacked"),
-    "files-of-1-MB": (lambda: (header(size=BLOCK << 11) + bytes(BLOCK << 11)) * 12, "bytes unpacked"),
+    "files-of-1-MB": (
+        lambda: (header(size=BLOCK << 11) + bytes(BLOCK << 11)) * 12, "bytes unpacked",
+    ),
     "100-MB-after-the-end": (lambda: bytes(ZEROS), "than headers take"),
     "long-name-of-100-MB": (
         lambda: header("l", tarfile.GNUTYPE_LONGNAME, ZEROS) + bytes(ZEROS), "than headers take",
@@ -94,7 +96,8 @@ HOSTILE_ARCHIVES = {
     ),
     "2000-files": (lambda: header() * 2000, "more than 1,000 files and folders"),
     "1500-folders": (
-        lambda: b"".join(header(f"d{i}", tarfile.DIRTYPE) for i in range(1500)), "files and folders",
+        lambda: b"".join(header(f"d{i}", tarfile.DIRTYPE) for i in range(1500)),
+        "files and folders",
     ),
     "few-files-deep-in-folders": (
         lambda: b"".join(named((f"{i}" + "/d" * 300 + "/f").encode()) for i in range(9)),
@@ -120,7 +123,7 @@ HOSTILE_ARCHIVES = {
     "cut-off-in-a-file": (lambda: header(size=5000) + b"abc", "download it again"),
     "nothing": (lambda: b"", "empty|0 SavedModel"),
     "zeros": (lambda: bytes(20 * BLOCK), "0 SavedModel"),
-    "no-model": (lambda: header(), "0 SavedModel"),
+    "no-model": (header, "0 SavedModel"),
 }  # fmt: skip
 
 #: Members that CIFAR-10's reader would read.

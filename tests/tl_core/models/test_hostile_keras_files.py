@@ -16,7 +16,7 @@ from tl_core.errors import ModelError
 from tl_core.models import keras_files
 
 #: The limits of this test.
-BYTES, MEMBERS = 10_000_000, 100
+BYTES, MEMBERS = 30_000_000, 100
 METADATA = json.dumps({"keras_version": "3.10.0"})
 CONFIG = json.dumps({"class_name": "Functional", "config": {}})
 ZEROS = 100_000_000
@@ -92,7 +92,7 @@ LAMBDA = json.dumps({"class_name": "Lambda", "config": {}})
 HOSTILE_KERAS_FILES = {
     # Much memory.
     "k-config-of-100-MB": (lambda: zipped(config_json=bytes(ZEROS)), "bytes unpacked, at most"),
-    "k-config-of-9-MB-twice-the-most": (lambda: zipped(config_json=b" " * 17_000_000), "at most"),
+    "k-config-of-17-MB": (lambda: zipped(config_json=b" " * 17_000_000), "more than 16,777,216"),
     "k-weights-of-100-MB": (lambda: zipped(model_weights_h5=bytes(ZEROS)), "bytes unpacked"),
     "k-101-parts": (lambda: zipped(**many(MEMBERS)), "103 files of"),
     "k-bzip2": (lambda: zipped(zipfile.ZIP_BZIP2, asset=bytes(9_000_000)), "than by deflate"),

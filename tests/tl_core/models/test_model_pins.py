@@ -3,8 +3,10 @@
 import hashlib
 import re
 import shutil
+from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from tl_core.classifier import ImageClassifier
 from tl_core.engines.finding import find_model
@@ -18,6 +20,8 @@ from tl_core.models.handles import (
     says_classification,
 )
 from tl_core.storage import sha256_of, tree_digest
+from tl_core.transfer import TransferModel
+from tlbench.cli.main import main
 from tlbench.runs.model_name import short_name
 
 WRONG = "0" * 64
@@ -128,8 +132,25 @@ def test_the_classifier_of_a_pinned_extractor_is_unknown_unless_it_is_the_same_f
     assert classifier_handle(f"mine.keras#sha256={WRONG}") == f"mine.keras#sha256={WRONG}"
 
 
-@pytest.mark.parametrize("model", [FeatureExtractor, ImageClassifier])
+@pytest.mark.parametrize("model", [FeatureExtractor, ImageClassifier, TransferModel.load])
 def test_the_library_s_classes_take_pins(sources, model):
     path, _ = sources["folder"]
     with pytest.raises(ModelError, match=f"expected {WRONG}"):
         model(f"{path}#sha256={WRONG}")
+
+
+COMMANDS = {
+    "classify": ("classify", "--model"),
+    "train": ("train", "photo-patches", "--train-size", "60", "--test-size", "20", "--model"),
+    "models": ("models",),
+    "predict": ("predict",),
+}
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_commands_take_pins(tiny_model, command):
+    path, sha256 = tiny_model, tree_digest(Path(tiny_model))
+    rest = [__file__] if command == "predict" else []
+    done = CliRunner().invoke(main, [*COMMANDS[command], f"{path}#sha256={WRONG}", *rest])
+    assert done.exit_code == 2
+    assert f"{path}: sha256 {sha256}, expected {WRONG}" in done.output
