@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from math import prod
 from pathlib import Path, PurePosixPath
 from tokenize import TokenError
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -117,7 +117,7 @@ def _npz_split(file: zipfile.ZipFile, kind: str, n: int) -> Split:
 
 def _npz_array(
     file: zipfile.ZipFile, name: str, types: str, *shapes: tuple[int, ...]
-) -> NDArray[np.integer]:
+) -> NDArray[Any]:
     """An array of an ``.npz``; its header is checked before memory is taken for its items."""
     with file.open(f"{name}.npy") as entry:
         version = np.lib.format.read_magic(entry)
@@ -193,7 +193,7 @@ def _parse_pickle(blob: bytes, name: str, records: int) -> Batch:
     return planes, _checked_labels(labels, f"{name}: ")
 
 
-def _array(value: object) -> NDArray[np.generic]:
+def _array(value: object) -> NDArray[Any]:
     """An array, or a list of integers as one; anything else, unread, as an array of no shape."""
     if isinstance(value, list) and all(type(each) is int for each in value):
         return np.asarray(value)
