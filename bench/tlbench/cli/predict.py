@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv as csv_files
 import io
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -20,6 +19,7 @@ from tlbench.suite.extra import check_installed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
     from tlbench.suite.prediction import Answer
     from tlbench.suite.workloads import Workload
@@ -74,10 +74,11 @@ def _answers(
     model: str, pictures: Sequence[str], top: int, options: Workload
 ) -> tuple[list[Answer], list[str]]:
     """Each picture's labels, and the problems of arguments that name no picture."""
+    from tl_core.models.pins import pinned_folder
     from tl_core.serving import saved_class_names
     from tlbench.suite import prediction
 
-    folder = Path(model).expanduser()
+    folder = pinned_folder(model)
     if saved_class_names(folder) is None:  # before pictures are looked for in vain
         hint = f"; for a pretrained classifier use tlbench classify --model {model}"
         what = (
