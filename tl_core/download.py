@@ -107,8 +107,7 @@ def _copy(url: str, response: http.client.HTTPResponse, file: BinaryIO) -> str:
     announced = response.headers.get("Content-Length")
     expected = int(announced) if announced and announced.isdigit() else None
     digest, size = hashlib.sha256(), 0
-    name = urlsplit(url).path.rpartition("/")[2] or url
-    with progress(expected, f"download {name}", unit="B") as bar:
+    with progress(expected, "download", unit="B") as bar:
         for piece in _pieces(url, response):
             file.write(piece)
             digest.update(piece)

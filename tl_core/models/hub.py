@@ -17,6 +17,7 @@ from urllib.error import HTTPError, URLError
 
 from tl_core.errors import ModelError
 from tl_core.models.savedmodel import find_root, root_fault
+from tl_core.progress import bars
 from tl_core.storage import cache_dir
 
 if TYPE_CHECKING:
@@ -144,7 +145,7 @@ def _client_settings() -> Iterator[None]:
     os.environ.update(ours)
     socket.setdefaulttimeout(TIMEOUT_S if timeout is None else timeout)
     try:
-        with redirect_stdout(sys.stderr):  # the client prints its progress among the results
+        with redirect_stdout(bars()):  # the client prints its progress among the results
             yield
     finally:
         socket.setdefaulttimeout(timeout)

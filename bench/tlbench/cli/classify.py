@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 from dataclasses import asdict
 from pathlib import Path
@@ -15,6 +14,7 @@ from tlbench.cli.options import NETWORK, json_option, number_option, own_images,
 from tlbench.errors import InputError
 from tlbench.suite.extra import check_installed
 from tlbench.suite.quiet import import_tensorflow
+from tlbench.terminal import show, show_json
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -61,10 +61,10 @@ def classify(
             {"image": path, "predictions": [asdict(prediction) for prediction in row]}
             for path, row in answers
         ]
-        click.echo(json.dumps(rows, indent=1))
+        show_json(rows)
         return
     for path, row in answers:
-        click.echo("\n".join([path, *map(_line, row)]))
+        show([path, *map(_line, row)])
 
 
 def _answers(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv as csv_files
 import io
-import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +16,7 @@ from tlbench.errors import InputError
 from tlbench.escapes import harmless
 from tlbench.runs.files import write_file
 from tlbench.suite.extra import check_installed
+from tlbench.terminal import say, show, show_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -58,12 +58,14 @@ def predict(
     except TransferLearningError as error:
         raise InputError(str(error)) from error
     records = [_record(each) for each in answers]
-    click.echo(json.dumps(records, indent=1) if as_json else "\n".join(_table(answers)))
+    if as_json:
+        show_json(records)
+    else:
+        show(_table(answers))
     if csv is not None:
         write_file(csv, _as_csv(answers))
     problems += [each.error for each in answers if each.error]
-    for problem in problems:
-        click.echo(problem, err=True)
+    say(*problems)
     if problems:
         raise SystemExit(1)
 

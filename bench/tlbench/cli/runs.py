@@ -12,9 +12,9 @@ import click
 from tlbench.cli.command_line import NOTHING, Failure
 from tlbench.compare.entries import entries_of
 from tlbench.errors import InputError
-from tlbench.escapes import printable
 from tlbench.runs.collect import collect
 from tlbench.runs.row import SETUP
+from tlbench.terminal import say
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -76,12 +76,11 @@ class ChosenRuns:
         if list(names) == [str(self.results)] and not self.results.exists():
             raise self.empty()
         collected = collect(names, self.results)
-        skipped = [printable(line) for line in collected.skipped]
+        skipped = collected.skipped
         if len(skipped) > MOST_SKIPPED:
-            click.echo(f"{len(skipped):,} files skipped, first: {skipped[0]}", err=True)
+            say(f"{len(skipped):,} files skipped, first: {skipped[0]}")
         else:
-            for line in skipped:
-                click.echo(f"skipped: {line}", err=True)
+            say(*(f"skipped: {line}" for line in skipped))
         return collected.runs
 
     def entries(self) -> list[Entry]:
@@ -112,7 +111,7 @@ class ChosenRuns:
             known = sorted({entry.setup[place] for entry in entries})
             for value in values:
                 if value not in known:
-                    listed = ", ".join(printable(str(each)) for each in known) or "none"
+                    listed = ", ".join(map(str, known)) or "none"
                     raise InputError(f"--{name} {value}: no run has it; expected one of {listed}")
             if values:
                 entries = [entry for entry in entries if entry.setup[place] in values]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,11 +19,11 @@ from tlbench.cli.options import (
     own_images,
     suite_options,
 )
-from tlbench.cli.progress import say
 from tlbench.errors import InputError
 from tlbench.runs.files import write_file
 from tlbench.suite.extra import check_installed
 from tlbench.suite.library_log import library_messages
+from tlbench.terminal import say, show, show_json
 
 if TYPE_CHECKING:
     from tl_core.transfer import Track
@@ -87,7 +86,7 @@ def train(
     """
     check_installed("tlbench train")
     from tlbench.suite import training as suite_training
-    from tlbench.suite.training_record import text
+    from tlbench.suite.training_record import lines
 
     options = dataclasses.replace(own_images(suite), data=data)
     job = suite_training.TrainingJob(options, epochs, fine_tune, seed, track, download, cache)
@@ -98,11 +97,14 @@ def train(
             record, problems = _written(job, training, save, report)
     except TransferLearningError as error:
         raise InputError(str(error)) from error
-    click.echo(json.dumps(record, indent=1) if as_json else text(training, record))
+    if as_json:
+        show_json(record)
+    else:
+        show(lines(training, record))
     if problems:
         raise InputError("; ".join(problems))
     if min_accuracy is not None and record["accuracy"] < min_accuracy:
-        click.echo(f"accuracy {record['accuracy']:.4f} is below {min_accuracy}", err=True)
+        say(f"accuracy {record['accuracy']:.4f} is below {min_accuracy}")
         raise SystemExit(1)
 
 

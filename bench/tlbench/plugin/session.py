@@ -11,12 +11,15 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tlbench.errors import InputError, OptionError
+from tlbench.escapes import printable
+from tlbench.interruption import TERMINATED, Terminated, end_with_parent, terminable
 from tlbench.plugin import options
 from tlbench.plugin.machine import Described
 from tlbench.suite.hooks import SuiteHooks
 from tlbench.suite.options import OPTIONS, Option, check_names, workload_from
 from tlbench.suite.session import FOLDER, SUITE, Suite
 from tlbench.suite.workloads import QUICK
+from tlbench.terminal import take_any_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -148,7 +151,7 @@ def _check_installed() -> None:
     try:
         check_installed("pytest --benchmark")
     except InputError as error:
-        raise pytest.UsageError(str(error)) from error
+        raise pytest.UsageError(printable(str(error))) from error
 
 
 def begin(config: pytest.Config) -> None:
@@ -166,6 +169,8 @@ def begin(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers", "tolerance(share, accuracy=share): what --gate allows this benchmark to lose"
     )
+    take_any_text()
+    config.pluginmanager.register(Interruption(config), "tlbench-interruption")
     described = Described()
     if not runs_suite:  # which describes its machine itself
         config.pluginmanager.register(described, "tlbench-machine")
@@ -177,6 +182,27 @@ def begin(config: pytest.Config) -> None:
         if not any(config.getoption(f"benchmark_{name}", None) for name in _ITS_OUTPUT):
             config.option.benchmark_quiet = True
         config.pluginmanager.register(SuiteHooks(_suite(config, gated=gated)), SUITE)
+
+
+class Interruption:
+    """The plugin that lets SIGTERM end a session as Ctrl-C does, with exit code 143."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self.terminated = False
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(terminable())
+            config.add_cleanup(stack.pop_all().close)
+        end_with_parent()
+
+    def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
+        """Note what it was."""
+        self.terminated = isinstance(excinfo.value, Terminated)
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        """Set the exit code, after everything else that looks at it."""
+        if self.terminated:
+            session.exitstatus = TERMINATED
 
 
 def _suite(config: pytest.Config, *, gated: bool) -> Suite:
@@ -198,7 +224,7 @@ def _suite(config: pytest.Config, *, gated: bool) -> Suite:
             download=bool(options.option(config, "download")),
         )
     except OptionError as error:
-        raise pytest.UsageError(str(error)) from error
+        raise pytest.UsageError(printable(str(error))) from error
 
 
 def _seconds(text: str) -> float | None:

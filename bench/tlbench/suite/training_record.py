@@ -99,22 +99,22 @@ def page_text(job: TrainingJob, training: Training) -> str:
     return training_page(facts(job, training), training.confusion, missed, data.majority_rate)
 
 
-def text(training: Training, record: dict[str, Any]) -> str:
+def lines(training: Training, record: dict[str, Any]) -> list[str]:
     """What is printed for a person."""
     low, high = record["accuracy_interval_95"]
     train, test = record["train_size"], record["test_size"]
     reused = "; cached features reused" * training.reused
-    lines = [
-        str(training.model.summary()),
+    saved = [f"{name}: {record[name]}" for name in ("report", "saved") if record[name]]
+    return [
+        *str(training.model.summary()).splitlines(),
         f"{record['data']}: {len(record['classes'])} classes, {train:,} + {test:,} images",
         f"engine {record['engine']}, {record['precision']}, {record['device']}",
         f"trained in {training.seconds:.1f} s{reused}; loss {_listed(training.losses, ' → ')}",
         *_epochs(training, record),
         f"test accuracy {record['accuracy']:.4f}, 95 % interval {low:.4f} to {high:.4f}",
         f"majority-class baseline: {record['most_common_class']:.4f}",
+        *saved,
     ]
-    lines += [f"{name}: {record[name]}" for name in ("report", "saved") if record[name]]
-    return "\n".join(lines)
 
 
 def _stopped(training: Training) -> str:
