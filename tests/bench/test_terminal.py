@@ -163,4 +163,5 @@ def test_a_command_answers_in_the_locale_c(narrow_runs):
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert rb"mod\xe8le-\u540d" in done.stdout
-    assert b"_.:-=+*#" in done.stdout
+    assert done.stdout.isascii()
+    assert b"_" in done.stdout

@@ -39,9 +39,9 @@ class Failure(click.ClickException):
         self.output = output
 
     def show(self, file: Any = None) -> None:  # noqa: ANN401 - as click has it
-        """Print it."""
+        """Print it; the program's lines are indented, so that none looks like one of ours."""
         del file
-        say(f"Error: {self.message}", *self.output.splitlines())
+        say(f"Error: {self.message}", *(f"  {line}" for line in self.output.splitlines()))
 
 
 class Interrupted(Failure):

@@ -9,6 +9,8 @@ import click
 import pytest
 from click.testing import CliRunner
 
+from tl_core.models.export import NOTES_FILE
+from tlbench.cli import baseline as baseline_command
 from tlbench.cli import predict as predict_command
 from tlbench.cli.main import SHORT_HELPS, main
 from tlbench.escapes import printable
@@ -69,6 +71,7 @@ def parameters():
 @pytest.mark.parametrize(("name", "parameter"), parameters())
 def test_no_argument_reaches_the_terminal_raw(name, parameter, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(baseline_command, "run_child", lambda *_, **__: (4, HOSTILE))
     done = tlbench(name, *typed(name, parameter))
     assert done.exit_code != 0
     assert isinstance(done.exception, SystemExit), done.exception
@@ -84,7 +87,7 @@ def test_an_unknown_command_or_option_is_quoted_harmlessly():
 
 
 #: Fields of a row with a name, as far as files may have any text there.
-FIELDS = ("model", "data", "engine", "precision", "device", "decoder", "energy_source")
+FIELDS = ("model", "data", "engine", "decoder", "energy_source")
 SHOWS = {
     "check": ("check",),
     "check --json": ("check", "--json"),
@@ -198,8 +201,7 @@ def test_classes_and_files_that_a_prediction_names_are_harmless(monkeypatch, opt
 
 
 def test_classes_of_a_saved_model_are_named_harmlessly(tmp_path):
-    from tl_core.models.export import NOTES_FILE
-
+    (tmp_path / NOTES_FILE).parent.mkdir()
     (tmp_path / NOTES_FILE).write_text(json.dumps({"version": 1, "class_names": [HOSTILE, "b"]}))
     done = tlbench("classify", "--model", tmp_path)
     assert done.exit_code == 2
