@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tlbench.errors import InputError
+from tlbench.home import ensure_home
 from tlbench.interruption import TERMINATED, Terminated, terminable
 from tlbench.terminal import guarded, say
 
@@ -124,6 +125,7 @@ class CommandLine(click.Group):
             extra.setdefault("prog_name", self.name)
         if not standalone_mode or COMPLETION in os.environ:
             return super().main(*args, standalone_mode=standalone_mode, **extra)  # type: ignore[call-overload]
+        ensure_home()
         with guarded(), terminable():
             code = self._run(*args, **extra)
         sys.exit(code)

@@ -142,6 +142,17 @@ def _check_targets(folder: Path | None, page: Path | None) -> None:
         with tempfile.TemporaryFile(dir=page.parent):
             pass
     if folder is not None:
+        if not _is_text(folder):
+            raise InputError(f"--save {folder}: TensorFlow needs a path in UTF-8; name another one")
         folder.mkdir(parents=True, exist_ok=True)
         if any(folder.iterdir()):
             raise InputError(f"--save {folder}: exists already and isn't empty; name a new folder")
+
+
+def _is_text(path: Path) -> bool:
+    """Whether a path has no bytes that aren't UTF-8."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        return False
+    return True

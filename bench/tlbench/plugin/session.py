@@ -12,6 +12,7 @@ import pytest
 
 from tlbench.errors import InputError, OptionError
 from tlbench.escapes import printable
+from tlbench.home import ensure_home
 from tlbench.interruption import TERMINATED, Terminated, end_with_parent, terminable
 from tlbench.plugin import options
 from tlbench.plugin.machine import Described
@@ -169,6 +170,7 @@ def begin(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers", "tolerance(share, accuracy=share): what --gate allows this benchmark to lose"
     )
+    ensure_home()
     take_any_text()
     config.pluginmanager.register(Interruption(config), "tlbench-interruption")
     described = Described()

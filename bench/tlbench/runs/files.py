@@ -5,15 +5,31 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 import platformdirs
 
+from tlbench.errors import InputError
+
 
 def cache_dir() -> Path:
-    """The cache folder: ``TLBENCH_CACHE``, else the user's cache folder."""
+    """The cache folder: ``TLBENCH_CACHE``, else the user's cache folder.
+
+    Raises:
+        InputError: Neither is known.
+    """
     override = os.environ.get("TLBENCH_CACHE")
-    return Path(override).expanduser() if override else Path(platformdirs.user_cache_dir("tlbench"))
+    with suppress(RuntimeError):  # no home folder
+        if override:
+            return Path(override).expanduser()
+        folder = Path(platformdirs.user_cache_dir("tlbench"))
+        if folder.is_absolute():  # else it begins with ~
+            return folder
+    raise InputError(
+        "no folder for the cache: HOME isn't set, and the user's id has no home folder; set "
+        "TLBENCH_CACHE to a folder that can be written"
+    )
 
 
 def sha256_of(path: Path) -> str:
@@ -31,7 +47,8 @@ def write_file(target: Path, content: str | bytes) -> None:
         OSError: It can't be written; an older file is left as it was.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
-    data = content.encode() if isinstance(content, str) else content
+    # Bytes of names that aren't UTF-8 become visible.
+    data = content.encode(errors="backslashreplace") if isinstance(content, str) else content
     handle, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".part", dir=target.parent)
     part = Path(name)
     try:

@@ -36,7 +36,8 @@ HEAVY = (
 UNNEEDED = {"numpy", "rich", "msgspec", "tl_core", "json", "tempfile", "importlib.metadata"}
 OF_HELP = [
     "tlbench.cli", "tlbench.cli.command_line", "tlbench.cli.main",
-    "tlbench.errors", "tlbench.escapes", "tlbench.interruption", "tlbench.terminal",
+    "tlbench.errors", "tlbench.escapes", "tlbench.home", "tlbench.interruption",
+    "tlbench.terminal",
 ]  # fmt: skip
 MOST_WORDS = 12
 SUITE = {option.name for option in OPTIONS}

@@ -60,6 +60,26 @@ def test_the_cache_is_where_the_variable_says_or_the_system_has_it(monkeypatch):
     assert cache_dir().name == "tlbench"
 
 
+@pytest.mark.parametrize("unknown", [None, "~/.cache/tlbench"], ids=["an error", "a tilde"])
+def test_without_a_home_folder_the_cache_must_be_named(monkeypatch, unknown):
+    def user_cache_dir(name):
+        if unknown is None:
+            raise RuntimeError("no home")
+        return unknown
+
+    monkeypatch.delenv("TLBENCH_CACHE")
+    monkeypatch.setattr(files.platformdirs, "user_cache_dir", user_cache_dir)
+    with pytest.raises(InputError, match="set TLBENCH_CACHE to a folder"):
+        cache_dir()
+    with pytest.raises(TransferLearningError, match="set TLBENCH_CACHE to a folder"):
+        storage.cache_dir()
+
+
+def test_bytes_of_a_name_that_are_no_utf_8_are_written_as_escapes(tmp_path):
+    write_file(tmp_path / "table.csv", os.fsdecode(b"caf\xe9"))
+    assert (tmp_path / "table.csv").read_bytes() == rb"caf\udce9"
+
+
 def test_a_sum_is_of_the_files_bytes(tmp_path):
     (tmp_path / "x").write_bytes(b"abc" * 100_000)
     assert sha256_of(tmp_path / "x") == hashlib.sha256(b"abc" * 100_000).hexdigest()
