@@ -41,9 +41,8 @@ def load_folder(folder: Path, *, seed: int = 0) -> DataSet:
 
     Raises:
         DataError: Fewer than two classes, or two with one name, or a class with too few pictures.
-            With ``train/`` and
-            ``test/``: a test class that train doesn't have, or the same file in both. Without
-            them: the same file in two classes.
+            With ``train/`` and ``test/``: a test class that train doesn't have, or the same file in
+            both. Without them: the same file in two classes.
     """
     survey = Survey(folder)
     try:

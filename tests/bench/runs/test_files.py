@@ -9,6 +9,9 @@ from types import SimpleNamespace
 
 import pytest
 
+from tl_core import storage
+from tl_core.errors import TransferLearningError
+from tlbench.errors import InputError
 from tlbench.runs import files, write
 from tlbench.runs.files import cache_dir, sha256_of, write_file
 from tlbench.runs.write import Subject, write_results
