@@ -10,7 +10,6 @@ help texts, progress bars. Characters that a terminal's encoding lacks get a sub
 from __future__ import annotations
 
 import codecs
-import json
 import re
 import sys
 from contextlib import contextmanager, suppress
@@ -59,6 +58,8 @@ def say(*lines: str) -> None:
 
 def show_json(value: object) -> None:
     """Print JSON on stdout, in ASCII."""
+    import json
+
     show(json.dumps(value, indent=1).splitlines())
 
 
