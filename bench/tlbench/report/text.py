@@ -63,7 +63,7 @@ def template(name: str, **filters: Callable[..., Any]) -> Template:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
-        finalize=lambda value: printable(value) if type(value) is str else value,  # not markup
+        finalize=lambda value: value if hasattr(value, "__html__") else printable(str(value)),
     )
     environment.filters |= filters
     return environment.get_template(name)
