@@ -48,7 +48,7 @@ def show(lines: Iterable[str], colours: Mapping[str, str] | None = None) -> None
     """Print lines on stdout; words have colours if it is a terminal that takes them."""
     shown = [printable(line) for line in lines]
     stream = _behind(sys.stdout)
-    _write(stream, coloured(shown, colours, stream) if colours else shown)
+    _write(stream, coloured(shown, colours, stream) if colours and stream else shown)
 
 
 def say(*lines: str) -> None:
@@ -101,7 +101,7 @@ def guarded() -> Iterator[None]:
     """Guard stdout and stderr during the block."""
     take_any_text()
     before = sys.stdout, sys.stderr
-    ours = tuple(cast("TextIO", _Guarded(each)) for each in before)
+    ours = tuple(cast("TextIO", _Guarded(each)) if each else each for each in before)
     sys.stdout, sys.stderr = ours
     try:
         yield
@@ -163,13 +163,14 @@ class _Guarded:
         return getattr(self.stream, name)
 
 
-def _behind(stream: TextIO) -> TextIO:
+def _behind(stream: TextIO | None) -> TextIO | None:
     return stream.stream if isinstance(stream, _Guarded) else stream
 
 
-def _write(stream: TextIO, lines: Iterable[str]) -> None:
-    stream.write("".join(f"{line}\n" for line in lines))
-    stream.flush()
+def _write(stream: TextIO | None, lines: Iterable[str]) -> None:
+    if stream is not None:  # as it is where the program was started with a closed one
+        stream.write("".join(f"{line}\n" for line in lines))
+        stream.flush()
 
 
 def _substitute(error: UnicodeError) -> tuple[str, int]:
