@@ -235,7 +235,7 @@ def test_few_runs_are_stored_with_a_warning(baseline, run):
 @pytest.mark.parametrize(
     "case",
     [
-        ((1, "E  assert 1 == 2"), (1, "assert 1 == 2\ntests failed")),
+        ((1, "E  assert 1 == 2"), (1, "nothing written:\n  E  assert 1 == 2\n")),
         ((3, "INTERNALERROR"), (1, "tests failed")),
         ((2, "error while collecting"), (1, "tests failed")),
         ((4, "no such option"), (2, "pytest refused its options")),

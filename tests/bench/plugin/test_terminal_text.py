@@ -29,13 +29,7 @@ def assert_harmless(done):
     assert not any(line.startswith(FORGED) for line in text.splitlines())
 
 
-@pytest.mark.parametrize(
-    "option",
-    [
-        *("workload", "model", "data", "engine", "precision", "device", "threads", "batch-size"),
-        *("image-size", "train-size", "test-size", "budget"),
-    ],
-)
+@pytest.mark.parametrize("option", ["workload", "model", "data", "engine", "budget"])
 def test_a_bad_option_of_the_suite_is_quoted_harmlessly(pytester, option):
     done = run(pytester, "--benchmark", "--collect-only", f"--{option}={HOSTILE}")
     if option == "model":  # it is opened in the first test
