@@ -169,8 +169,7 @@ def _copy(url: str, response: http.client.HTTPResponse, file: BinaryIO) -> str:
     expected = int(announced[:20]) if re.fullmatch("[0-9]+", announced) else None
     _check_size(url, expected or 0)
     digest, size = hashlib.sha256(), 0
-    name = urlsplit(url).path.rpartition("/")[2] or url
-    with progress(expected, f"download {name}", unit="B") as bar:
+    with progress(expected, "download", unit="B") as bar:
         for piece in _pieces(url, response):
             size += len(piece)
             _check_size(url, size)

@@ -19,6 +19,7 @@ try:
     import fcntl
 except ImportError:  # Windows, where what a killed process leaves behind stays
     fcntl = None  # type: ignore[assignment]
+from tl_core.errors import TransferLearningError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -28,9 +29,22 @@ PART, OLD = ".part", ".old"
 
 
 def cache_dir() -> Path:
-    """``TLBENCH_CACHE``, else the user's cache folder: models, conversions and features."""
+    """``TLBENCH_CACHE``, else the user's cache folder: models, conversions and features.
+
+    Raises:
+        TransferLearningError: Neither is known.
+    """
     override = os.environ.get("TLBENCH_CACHE")
-    return Path(override).expanduser() if override else Path(platformdirs.user_cache_dir("tlbench"))
+    with suppress(RuntimeError):  # no home folder
+        if override:
+            return Path(override).expanduser()
+        folder = Path(platformdirs.user_cache_dir("tlbench"))
+        if folder.is_absolute():  # else it begins with ~
+            return folder
+    raise TransferLearningError(
+        "no folder for the cache: HOME isn't set, and the user's id has no home folder; set "
+        "TLBENCH_CACHE to a folder that can be written"
+    )
 
 
 def sha256_of(path: Path) -> str:

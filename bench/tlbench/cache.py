@@ -5,22 +5,36 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import platformdirs
 
 from tlbench import locks
+from tlbench.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
 def cache_dir() -> Path:
-    """The cache folder: ``TLBENCH_CACHE``, else the user's cache folder."""
+    """The cache folder: ``TLBENCH_CACHE``, else the user's cache folder.
+
+    Raises:
+        InputError: Neither is known.
+    """
     override = os.environ.get("TLBENCH_CACHE")
-    return Path(override).expanduser() if override else Path(platformdirs.user_cache_dir("tlbench"))
+    with suppress(RuntimeError):  # no home folder
+        if override:
+            return Path(override).expanduser()
+        folder = Path(platformdirs.user_cache_dir("tlbench"))
+        if folder.is_absolute():  # else it begins with ~
+            return folder
+    raise InputError(
+        "no folder for the cache: HOME isn't set, and the user's id has no home folder; set "
+        "TLBENCH_CACHE to a folder that can be written"
+    )
 
 
 @contextmanager

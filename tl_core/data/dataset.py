@@ -173,7 +173,7 @@ class DataSet:
     @cached_property
     def _content(self) -> tuple[str, int]:
         digest = hashlib.sha256(json.dumps(self.class_names).encode())
-        with progress(sum(self.sizes), f"fingerprint {self.name}") as bar:
+        with progress(sum(self.sizes), "fingerprint") as bar:
             train, test = (
                 _digest_images(split, digest, bar.update) for split in (self.train, self.test)
             )

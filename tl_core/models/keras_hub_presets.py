@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +15,7 @@ from tl_core.errors import ModelError
 from tl_core.models.export import FORMAT_VERSION, cached_export, values_digest
 from tl_core.models.input_range import UNIT
 from tl_core.models.keras_layers import part_of, save_keras
+from tl_core.progress import bars
 from tl_core.storage import tree_digest
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ def _task(name: str, kind: Kind) -> Loaded:
         import keras_hub
 
         # Keras Hub reports its downloads on stdout, where scripts expect results.
-        with contextlib.redirect_stdout(sys.stderr):
+        with contextlib.redirect_stdout(bars()):
             load = keras_hub.models.ImageClassifier.from_preset
             try:
                 return load(name)

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 import numpy as np
 
-from tlbench.cli.command_line import NOTHING, Failure, Interrupted, count
+from tlbench.cli.command_line import Interrupted, count
 from tlbench.cli.gates import (
     accuracy_tolerance_option,
     budget_option,
-    end_politely,
+    died,
     ready,
-    say,
     seed_option,
     tolerance_option,
 )
@@ -25,6 +23,7 @@ from tlbench.gate.arms import parse_arm
 from tlbench.gate.commits import commits_between
 from tlbench.suite.arm_options import ARM_OPTIONS
 from tlbench.suite.workloads import QUICK
+from tlbench.terminal import say, show, show_json
 
 if TYPE_CHECKING:
     from tlbench.gate.bisect import Question
@@ -79,11 +78,11 @@ def bisect(
     try:
         result = _Run(commits, arm, seed).bisect(settings)
     except ArmDied as error:
-        raise Failure(str(error), NOTHING) from error
+        raise died(error) from error
     if as_json:
-        click.echo(json.dumps(bisect_json(result), indent=1))
+        show_json(bisect_json(result))
     else:
-        click.echo("\n".join(bisect_lines(result)))
+        show(bisect_lines(result))
     raise SystemExit(result.exit_code)
 
 
@@ -103,7 +102,6 @@ class _Run:
         """Run it; an interruption says after how many gates."""
         from tlbench.gate.culprits import bisect
 
-        end_politely()
         good, *_, bad = self.commits
         steps = count(len(self.commits) - 1, "commit")
         say(f"gate 1: {bad.short} against {good.short}, {steps} later")

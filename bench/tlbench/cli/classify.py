@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
@@ -15,6 +14,7 @@ from tlbench.errors import InputError
 from tlbench.numbers import COUNTS
 from tlbench.suite.extra import check_installed
 from tlbench.suite.quiet import import_tensorflow
+from tlbench.terminal import say, show, show_json
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -59,13 +59,12 @@ def classify(
     except TransferLearningError as error:
         raise InputError(str(error)) from error
     if as_json:
-        click.echo(json.dumps([each.record for each in answers], indent=1))
+        show_json([each.record for each in answers])
     errors = [each.error for each in answers if each.error]
     for each in answers:
         if not as_json and not each.error:
-            click.echo("\n".join([each.file, *map(_line, each.predictions)]))
-    for line in errors:
-        click.echo(line, err=True)
+            show([each.file, *map(_line, each.predictions)])
+    say(*errors)
     if errors:
         raise SystemExit(1)
 

@@ -12,13 +12,12 @@ import click
 import msgspec
 import numpy as np
 
-from tlbench.cli.command_line import NOTHING, Failure, Interrupted, count
+from tlbench.cli.command_line import Interrupted, count
 from tlbench.cli.gates import (
     accuracy_tolerance_option,
     budget_option,
-    end_politely,
+    died,
     ready,
-    say,
     seed_option,
     tolerance_option,
 )
@@ -36,9 +35,9 @@ from tlbench.numbers import RUNS
 from tlbench.report.gate_junit import gate_junit
 from tlbench.report.gate_markdown import gate_markdown
 from tlbench.report.gate_text import COLOURS, gate_json, gate_table
-from tlbench.report.text import coloured
 from tlbench.runs.files import check_target, write_file
 from tlbench.suite.workloads import QUICK
+from tlbench.terminal import say, show, show_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -128,7 +127,7 @@ def gate(
     try:
         reports = _run((base, head), settings, save, repeat, evidence, resume=resume, seed=seed)
     except ArmDied as error:
-        raise Failure(str(error), NOTHING) from error
+        raise died(error) from error
     if repeat:
         raise SystemExit(_show_itself(reports, everything=everything, as_json=as_json))
     raise SystemExit(_show(reports[0], markdown, junit, everything=everything, as_json=as_json))
@@ -168,7 +167,6 @@ def _run(
     seed: int | None,
 ) -> list[Report]:
     """Run the gate of two arms, as the user wrote them, ``repeat`` times or once."""
-    end_politely()
     turns = np.random.default_rng(seed)
     base, candidate = texts
     with ready((candidate if repeat else base, candidate), settings, say) as sides:
@@ -189,15 +187,12 @@ def _finished(gate: Gate, *, resume: bool) -> Report:
     """A gate's report; an interruption says how to resume."""
     try:
         return gate.run(resume=resume)
-    except (KeyboardInterrupt, SystemExit) as error:
+    except KeyboardInterrupt:
         hint = "resume with --resume" if gate.pairs else "there is nothing to resume"
         if any(arm.identity["commit"] is None for arm in (gate.base, gate.candidate)):
             hint = "resuming needs a git repository, to know whether files changed"
-        line = f"interrupted after {count(len(gate.pairs), 'pair')}; {hint}"
-        if isinstance(error, KeyboardInterrupt):
-            raise Interrupted(line) from None
-        say(line)
-        raise
+        pairs = count(len(gate.pairs), "pair")
+        raise Interrupted(f"interrupted after {pairs}; {hint}") from None
 
 
 def _show(
@@ -205,7 +200,7 @@ def _show(
 ) -> int:
     """Print the report, write its files, and return its exit code."""
     if as_json:
-        click.echo(json.dumps(gate_json(report), indent=1))
+        show_json(gate_json(report))
     else:
         _print_table(report, everything=everything)
     for path, text in ((markdown, gate_markdown), (junit, gate_junit)):
@@ -225,17 +220,17 @@ def _show_itself(reports: Sequence[Report], *, everything: bool, as_json: bool) 
     alarms = false_alarms(reports)
     if as_json:
         whole = dataclasses.asdict(alarms) | {"reports": [gate_json(each) for each in reports]}
-        click.echo(json.dumps(whole, indent=1))
+        show_json(whole)
     else:
         for report in reports:
             _print_table(report, everything=everything)
-        click.echo(str(alarms))
+        show([str(alarms)])
     return 0 if alarms.holds else 1
 
 
 def _print_table(report: Report, *, everything: bool) -> None:
     fold = None if everything else "--all"
-    click.echo("\n".join(coloured(gate_table(report, fold), COLOURS)))
+    show(gate_table(report, fold), COLOURS)
 
 
 def _save(path: Path | None, what: dict[str, Any], gates: list[tuple[list[Pair], Report]]) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import signal
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tlbench.cache import cache_dir
+from tlbench.cli.command_line import NOTHING, Failure
 from tlbench.cli.options import number_option
 from tlbench.gate.arm_setup import ready_arms
 from tlbench.gate.arms import parse_arm
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from numpy.random import Generator
 
+    from tlbench.gate.arm_process import ArmDied
     from tlbench.gate.arm_setup import ReadyArm
     from tlbench.gate.run import Gate, Settings
 
@@ -89,15 +90,7 @@ def ready(
         yield Ready(base, candidate, settings, what, journal)
 
 
-def end_politely() -> None:
-    """Let SIGTERM end this process as an exit does, so that worktrees and processes are removed."""
-
-    def terminated(number: int, _: object) -> None:
-        raise SystemExit(128 + number)
-
-    signal.signal(signal.SIGTERM, terminated)
-
-
-def say(text: str) -> None:
-    """Print progress: a line on stderr."""
-    click.echo(text, err=True)
+def died(error: ArmDied) -> Failure:
+    """The end of a command by the end of an arm's process, with that process's last output."""
+    line, _, output = str(error).partition("\n")
+    return Failure(line, NOTHING, output)

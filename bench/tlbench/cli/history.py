@@ -11,8 +11,8 @@ from tlbench.cli.runs import choosing_runs
 from tlbench.compare.entries import by_job, labelled
 from tlbench.compare.history import histories
 from tlbench.errors import InputError
-from tlbench.escapes import printable
 from tlbench.report import history_text
+from tlbench.terminal import show
 
 if TYPE_CHECKING:
     from tlbench.cli.runs import ChosenRuns
@@ -42,7 +42,8 @@ def history(*, chosen: ChosenRuns, benchmarks: tuple[str, ...], as_json: bool) -
     known = list(dict.fromkeys(name for entry in entries for name in entry.benchmarks))
     for name in benchmarks:
         if name not in known:
-            listed = ", ".join(printable(each) for each in known)
+            listed = ", ".join(known)
             raise InputError(f"--benchmark {name}: no run has it; expected one of {listed}")
     shown = histories(entries, benchmarks)
-    click.echo(history_text.as_json(shown) if as_json else "\n".join(history_text.as_lines(shown)))
+    text = history_text
+    show(text.as_json(shown).splitlines() if as_json else text.as_lines(shown))

@@ -14,6 +14,7 @@ from tlbench.errors import InputError
 from tlbench.suite.limit_option import apply_limits
 from tlbench.suite.options import OPTIONS, check_names, known_values, workload_from
 from tlbench.suite.workloads import QUICK, WORKLOADS
+from tlbench.terminal import show
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -222,7 +223,7 @@ def explain_option(about: str, lines: Callable[[], Iterable[str]]) -> Decorator:
     def explain(ctx: click.Context, parameter: click.Parameter, chosen: bool) -> None:  # noqa: FBT001 - click's
         del parameter
         if chosen and not ctx.resilient_parsing:
-            click.echo("\n".join(lines()))
+            show(lines())
             ctx.exit()
 
     return click.option(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv as csv_files
 import io
-import json
 from typing import TYPE_CHECKING
 
 import click
@@ -16,6 +15,7 @@ from tlbench.escapes import harmless
 from tlbench.numbers import COUNTS
 from tlbench.runs.files import check_target, write_file
 from tlbench.suite.extra import check_installed
+from tlbench.terminal import say, show, show_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -60,12 +60,14 @@ def predict(
     except TransferLearningError as error:
         raise InputError(str(error)) from error
     records = [each.record for each in answers]
-    click.echo(json.dumps(records, indent=1) if as_json else "\n".join(_table(answers)))
+    if as_json:
+        show_json(records)
+    else:
+        show(_table(answers))
     if csv is not None:
         write_file(csv, _as_csv(answers))
     problems += [each.error for each in answers if each.error]
-    for problem in problems:
-        click.echo(problem, err=True)
+    say(*problems)
     if problems:
         raise SystemExit(1)
 

@@ -15,6 +15,7 @@ from tlbench.compare.overview import overview
 from tlbench.compare.reference import reference_first
 from tlbench.report.html.page import page, write_plots
 from tlbench.runs.files import write_file
+from tlbench.terminal import show
 
 if TYPE_CHECKING:
     from tlbench.compare.prices import Prices
@@ -51,7 +52,6 @@ def report(
     shown = overview(entries, prices)
     write_file(output, page(title, shown, output.parent))
     size = output.stat().st_size / 1e6
-    click.echo(f"{output}: {count(len(shown.runs), 'run')}, {size:.1f} MB")
+    show([f"{output}: {count(len(shown.runs), 'run')}, {size:.1f} MB"])
     if plots is not None:
-        for name in write_plots(shown, plots):
-            click.echo(f"{plots / name}.svg and .png")
+        show(f"{plots / name}.svg and .png" for name in write_plots(shown, plots))

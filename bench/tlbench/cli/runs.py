@@ -12,9 +12,9 @@ import click
 from tlbench.cli.command_line import NOTHING, USAGE, Failure, count
 from tlbench.compare.entries import entries_of
 from tlbench.errors import InputError
-from tlbench.escapes import printable
 from tlbench.runs.collect import collect
 from tlbench.runs.row import SETUP
+from tlbench.terminal import say
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -78,15 +78,14 @@ class ChosenRuns:
         if list(names) == [str(self.results)] and not self.results.exists():
             raise self.empty()
         collected = collect(names, self.results)
-        skipped = [printable(line) for line in collected.skipped]
+        skipped = collected.skipped
         self.skipped.extend(skipped)
         if collected.copies:
-            click.echo(f"{count(collected.copies, 'copy', 'copies')} of runs left out", err=True)
+            say(f"{count(collected.copies, 'copy', 'copies')} of runs left out")
         if len(skipped) > MOST_SKIPPED:
-            click.echo(f"{len(skipped):,} files skipped, first: {skipped[0]}", err=True)
+            say(f"{len(skipped):,} files skipped, first: {skipped[0]}")
         else:
-            for line in skipped:
-                click.echo(f"skipped: {line}", err=True)
+            say(*(f"skipped: {line}" for line in skipped))
         return collected.runs
 
     def entries(self) -> list[Entry]:
@@ -117,7 +116,7 @@ class ChosenRuns:
             known = sorted({entry.setup[place] for entry in entries})
             for value in values:
                 if value not in known:
-                    listed = ", ".join(printable(str(each)) for each in known) or "none"
+                    listed = ", ".join(map(str, known)) or "none"
                     raise InputError(f"--{name} {value}: no run has it; expected one of {listed}")
             if values:
                 entries = [entry for entry in entries if entry.setup[place] in values]

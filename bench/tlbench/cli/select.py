@@ -23,6 +23,7 @@ from tlbench.report.selection_picture import FORMS, write_selection
 from tlbench.report.selection_text import selection_json, selection_lines
 from tlbench.runs.files import check_target
 from tlbench.suite.extra import check_installed
+from tlbench.terminal import say, show
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -106,14 +107,14 @@ def select(
     job = SelectJob(
         workload, budget, accuracy_margin, models, image_sizes, engines, precisions, seed, download
     )
-    selection = run(job, lambda line: click.echo(line, err=True))
+    selection = run(job, say)
     if picture is not None:
         write_selection(selection, picture)
     command = train_command(job, selection, suite)
     if as_json:
-        click.echo(selection_json(selection, command))
+        show(selection_json(selection, command).splitlines())
     else:
-        click.echo("\n".join(selection_lines(selection, command)))
+        show(selection_lines(selection, command))
     if selection.best is None:
         raise Failure("nothing could be measured", NOTHING)
     if selection.untried:

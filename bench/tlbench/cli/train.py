@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,12 +18,12 @@ from tlbench.cli.options import (
     own_images,
     suite_options,
 )
-from tlbench.cli.progress import say
 from tlbench.errors import InputError
 from tlbench.numbers import EPOCHS, SEEDS, SHARES, Numbers
 from tlbench.runs.files import check_folder, check_target, write_file
 from tlbench.suite.extra import check_installed
 from tlbench.suite.library_log import library_messages
+from tlbench.terminal import say, show, show_json
 
 if TYPE_CHECKING:
     from tl_core.transfer import Track
@@ -86,7 +85,7 @@ def train(
     """
     check_installed("tlbench train")
     from tlbench.suite import training as suite_training
-    from tlbench.suite.training_record import text
+    from tlbench.suite.training_record import lines
 
     options = dataclasses.replace(own_images(suite), data=data)
     job = suite_training.TrainingJob(options, epochs, fine_tune, seed, track, download, cache)
@@ -97,11 +96,14 @@ def train(
             record, problems = _written(job, training, save, report)
     except TransferLearningError as error:
         raise InputError(str(error)) from error
-    click.echo(json.dumps(record, indent=1) if as_json else text(training, record))
+    if as_json:
+        show_json(record)
+    else:
+        show(lines(training, record))
     if problems:
         raise InputError("; ".join(problems))
     if min_accuracy is not None and record["accuracy"] < min_accuracy:
-        click.echo(f"accuracy {record['accuracy']:.4f} is below {min_accuracy}", err=True)
+        say(f"accuracy {record['accuracy']:.4f} is below {min_accuracy}")
         raise SystemExit(1)
 
 
@@ -137,6 +139,17 @@ def _check_targets(folder: Path | None, page: Path | None) -> None:
     if page is not None:
         check_target(page)
     if folder is not None:
+        if not _is_text(folder):
+            raise InputError(f"--save {folder}: TensorFlow needs a path in UTF-8; name another one")
         check_folder(folder)
         if any(folder.iterdir()):
             raise InputError(f"--save {folder}: exists already and isn't empty; name a new folder")
+
+
+def _is_text(path: Path) -> bool:
+    """Whether a path has no bytes that aren't UTF-8."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        return False
+    return True

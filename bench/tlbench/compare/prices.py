@@ -8,7 +8,6 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from tlbench.errors import InputError
-from tlbench.escapes import printable
 from tlbench.machine.fact_format import flat
 from tlbench.numbers import PRICES
 from tlbench.text_files import MOST_PRICES, check_json, read_text
@@ -48,7 +47,7 @@ class Prices:
             InputError: A name that no entry has, or a file with none of their machines.
         """
         known = list(dict.fromkeys(name for entry in entries for name in machine_names(entry)))
-        listed = ", ".join(map(printable, known))
+        listed = ", ".join(known)
         for name in self.named:
             if name not in known:
                 close = get_close_matches(name, known, n=1)

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tlbench.errors import OptionError
+from tlbench.escapes import printable
 from tlbench.gate.baseline import (
     LEAST_RUNS,
     Baseline,
@@ -101,7 +102,7 @@ def allowed_to(item: pytest.Item, tolerances: Tolerances) -> Allowed:
     try:
         return tolerances.of(item.nodeid, arguments)
     except OptionError as error:
-        raise pytest.UsageError(str(error)) from error
+        raise pytest.UsageError(printable(str(error))) from error
 
 
 def is_narrowed(config: pytest.Config) -> bool:
@@ -117,7 +118,8 @@ def _share(config: pytest.Config, name: str, default: float, least: float) -> fl
         return parse_share(text, least) if text else default
     except OptionError as error:
         hint = '; for one benchmark, mark it with tolerance("10%")' if "=" in text else ""
-        raise pytest.UsageError(f"--{name.replace('_', '-')} {error}{hint}") from error
+        message = f"--{name.replace('_', '-')} {error}{hint}"
+        raise pytest.UsageError(printable(message)) from error
 
 
 def _path(config: pytest.Config) -> tuple[Path, bool]:
@@ -133,13 +135,14 @@ def _baseline(path: Path) -> Baseline:
     try:
         baseline = read_baseline(path)
     except BaselineError as error:
-        raise pytest.UsageError(f"--gate {error}") from error
+        raise pytest.UsageError(printable(f"--gate {error}")) from error
     if len(baseline.runs) < LEAST_RUNS:
-        raise pytest.UsageError(
+        message = (
             f"--gate {path}: {len(baseline.runs)} run(s){_copies(baseline)}, expected at least "
             f"{LEAST_RUNS} to know how much runs differ; add runs with tlbench baseline -o {path} "
             "--add"
         )
+        raise pytest.UsageError(printable(message))
     return baseline
 
 

@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tlbench.errors import InputError, OptionError
+from tlbench.escapes import printable
+from tlbench.home import ensure_home
+from tlbench.interruption import TERMINATED, Terminated, end_with_parent, terminable
 from tlbench.numbers import SECONDS
 from tlbench.plugin import options
 from tlbench.plugin.benchmark_options import check_benchmark_options, note_unused
@@ -21,6 +24,7 @@ from tlbench.suite.limit_option import apply_limits
 from tlbench.suite.options import OPTIONS, check_names, workload_from
 from tlbench.suite.session import FOLDER, SUITE, TURNS, Suite
 from tlbench.suite.workloads import QUICK
+from tlbench.terminal import take_any_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -153,7 +157,7 @@ def _check_installed() -> None:
     try:
         check_installed("pytest --benchmark")
     except InputError as error:
-        raise pytest.UsageError(str(error)) from error
+        raise pytest.UsageError(printable(str(error))) from error
 
 
 def begin(config: pytest.Config) -> None:
@@ -171,6 +175,9 @@ def begin(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers", "tolerance(share, accuracy=share): what --gate allows this benchmark to lose"
     )
+    ensure_home()
+    take_any_text()
+    config.pluginmanager.register(Interruption(config), "tlbench-interruption")
     if runs_suite and not config.pluginmanager.has_plugin(TURNS):
         check_benchmark_options(config)
     described = Described()
@@ -197,6 +204,27 @@ def _check_results(folder: Path) -> None:
         raise pytest.UsageError(f"--results {folder}: {error.strerror}; name another") from error
 
 
+class Interruption:
+    """The plugin that lets SIGTERM end a session as Ctrl-C does, with exit code 143."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self.terminated = False
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(terminable())
+            config.add_cleanup(stack.pop_all().close)
+        end_with_parent()
+
+    def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
+        """Note what it was."""
+        self.terminated = isinstance(excinfo.value, Terminated)
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        """Set the exit code, after everything else that looks at it."""
+        if self.terminated:
+            session.exitstatus = TERMINATED
+
+
 def _suite(config: pytest.Config, *, gated: bool) -> Suite:
     """What options and ini settings ask for; what can't be is a usage error."""
     values = {each.name: options.setting(config, each.name) for each in OPTIONS}
@@ -217,4 +245,4 @@ def _suite(config: pytest.Config, *, gated: bool) -> Suite:
             download=bool(options.option(config, "download")),
         )
     except OptionError as error:
-        raise pytest.UsageError(str(error)) from error
+        raise pytest.UsageError(printable(str(error))) from error

@@ -16,6 +16,7 @@ from tqdm import tqdm
 from tlbench.machine.naming import machine_name
 from tlbench.runs.read import ResultError, facts_of, read_file
 from tlbench.runs.row import JOB, OWN_RECIPE, SETUP
+from tlbench.terminal import bars
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -135,7 +136,7 @@ def progress(total: int, description: str, unit: str) -> tqdm[None]:
     """A bar on stderr with rate and time left; silent where stderr is no terminal."""
     return tqdm(
         total=total, desc=description, unit=unit, delay=DELAY_S, disable=None, leave=False,
-        dynamic_ncols=True,
+        dynamic_ncols=True, file=bars(),
     )  # fmt: skip
 
 

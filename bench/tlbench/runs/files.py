@@ -42,7 +42,8 @@ def write_file(target: Path, content: str | bytes) -> None:
         OSError: It can't be written; an older file is left as it was.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
-    data = content.encode() if isinstance(content, str) else content
+    # Bytes of names that aren't UTF-8 become visible.
+    data = content.encode(errors="backslashreplace") if isinstance(content, str) else content
     part = target.with_name(f".{target.name}.part")  # a killed process's is written anew
     with os.fdopen(locks.locked(part), "wb") as file:
         try:

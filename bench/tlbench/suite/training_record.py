@@ -102,13 +102,14 @@ def page_text(job: TrainingJob, training: Training) -> str:
     return training_page(facts(job, training), training.confusion, missed, data.majority_rate)
 
 
-def text(training: Training, record: dict[str, Any]) -> str:
+def lines(training: Training, record: dict[str, Any]) -> list[str]:
     """What is printed for a person."""
     low, high = record["accuracy_interval_95"]
     train, test = record["train_size"], record["test_size"]
     reused = "; cached features reused" * training.reused
-    lines = [
-        str(training.model.summary()),
+    saved = [f"{name}: {record[name]}" for name in ("report", "saved") if record[name]]
+    return [
+        *str(training.model.summary()).splitlines(),
         f"{record['data']}: {len(record['classes'])} classes, {train:,} + {test:,} images",
         f"engine {record['engine']}, {record['precision']}, {record['device']}",
         f"trained in {training.seconds:.1f} s{reused}; loss {_listed(training.losses, ' → ')}",
@@ -118,9 +119,8 @@ def text(training: Training, record: dict[str, Any]) -> str:
             f"({test:,} images)"
         ),
         f"majority-class baseline: {record['most_common_class']:.4f}",
+        *saved,
     ]
-    lines += [f"{name}: {record[name]}" for name in ("report", "saved") if record[name]]
-    return "\n".join(lines)
 
 
 def _stopped(training: Training) -> str:

@@ -1,7 +1,9 @@
 """``tlbench train``: what it says, writes and chooses; nothing that it trained is lost."""
 
 import json
+import os
 import re
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +15,7 @@ from tl_core.models import Model
 from tl_core.photographs import photographs
 from tl_core.transfer import TransferModel
 from tlbench.cli.main import main
+from tlbench.escapes import printable
 from tlbench.suite import training_record
 
 
@@ -229,3 +232,28 @@ def test_the_engine_that_auto_took_is_named(train):
     assert done.exit_code == 0, done.output
     assert "engine auto: tensorflow, for 80 images" in done.stderr
     assert "engine tensorflow, fp32, cpu" in done.stdout
+
+
+def test_odd_names_of_folders_and_files_lose_nothing_and_obey_nobody(train, photo_folder, tmp_path):
+    """Of bytes that are no UTF-8, and with sequences that a terminal obeys."""
+    data, page = tmp_path / os.fsdecode(b"photos \xff"), tmp_path / "page.html"
+    for name, odd in (("chelsea", b"caf\xe9"), ("coffee", b"a\x1b]0;owned\x07\nb")):
+        shutil.copytree(photo_folder / name, data / os.fsdecode(odd))
+        (data / os.fsdecode(odd) / "0.jpg").rename(data / os.fsdecode(odd + b"/\xe9\x1b.jpg"))
+    options = ("--report", page, "--save", tmp_path / "model", "--epochs", 1)
+    done = train(data, *options)
+    assert done.exit_code == 0, done.output
+    assert "test accuracy" in done.stdout
+    assert printable(done.output, keep="\n") == done.output
+    assert "owned" in page.read_text(encoding="utf-8")
+    predicted = tlbench("predict", tmp_path / "model", data, "--csv", tmp_path / "answers.csv")
+    assert predicted.exit_code == 0, predicted.output
+    assert r"caf\xe9" in predicted.stdout
+    assert printable(predicted.output, keep="\n") == predicted.output
+
+
+def test_a_folder_that_tensorflow_cannot_name_is_refused_before_training(train, tmp_path):
+    done = train("digits", "--save", tmp_path / os.fsdecode(b"\xff"))
+    assert done.exit_code == 2
+    assert "needs a path in UTF-8" in done.stderr
+    assert done.stderr.count("\n") == 1

@@ -86,6 +86,11 @@ def test_others_may_read_a_file_as_the_users_mask_says(tmp_path, mask, mode):
     assert (tmp_path / "run.json").stat().st_mode & 0o777 == mode
 
 
+def test_bytes_of_a_name_that_are_no_utf_8_are_written_as_escapes(tmp_path):
+    write_file(tmp_path / "table.csv", os.fsdecode(b"caf\xe9"))
+    assert (tmp_path / "table.csv").read_bytes() == rb"caf\udce9"
+
+
 def test_a_sum_is_of_the_files_bytes(tmp_path):
     (tmp_path / "x").write_bytes(b"abc" * 100_000)
     assert sha256_of(tmp_path / "x") == hashlib.sha256(b"abc" * 100_000).hexdigest()
