@@ -89,7 +89,7 @@ def _stored(output: Path) -> tuple[StoredRun, ...]:
     baseline = read_baseline(output)
     runs = baseline.runs
     if baseline.copies:
-        click.echo(f"{count(baseline.copies, 'copy', 'copies')} of runs left out", err=True)
+        say(f"{count(baseline.copies, 'copy', 'copies')} of runs left out")
     reason = other_machine(facts_of(runs[-1]), fingerprint()) if runs else None
     if reason and reason.startswith("another machine"):
         raise Failure(f"{output}: {reason}; nothing was added", NOTHING)

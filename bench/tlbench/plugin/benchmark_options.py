@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tlbench.escapes import printable
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -50,7 +52,7 @@ def check_benchmark_options(config: pytest.Config) -> None:
         config.option.benchmark_disable = False
     for flag, (name, usual, reason) in REFUSED.items():
         if getattr(config.option, name, usual) != usual:
-            raise pytest.UsageError(f"{flag} with --benchmark: {reason}; leave it out")
+            raise pytest.UsageError(printable(f"{flag} with --benchmark: {reason}; leave it out"))
     if names := config.stash.get(GIVEN, []):
         config.pluginmanager.register(_Note(names))
 

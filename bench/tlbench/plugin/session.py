@@ -201,7 +201,8 @@ def _check_results(folder: Path) -> None:
     try:
         check_folder(folder)
     except OSError as error:
-        raise pytest.UsageError(f"--results {folder}: {error.strerror}; name another") from error
+        message = f"--results {folder}: {error.strerror}; name another"
+        raise pytest.UsageError(printable(message)) from error
 
 
 class Interruption:
