@@ -265,10 +265,11 @@ class TransferModel:
         engine: str = REFERENCE,
         device: str = "cpu",
         threads: int | None = None,
+        trust: bool = False,
     ) -> TransferModel:
         """Read a model that ``save`` wrote, ready to predict or to train on.
 
-        Engine, device and threads as for ``FeatureExtractor``; ModelError if the folder has no such
+        Engine, device, threads and trust as for ``FeatureExtractor``; ModelError if the folder has no such
         model.
         """
         trained = load_model(folder)
@@ -279,6 +280,7 @@ class TransferModel:
             resize=trained.resize,
             device=device,
             threads=threads,
+            trust=trust,
         )
         extractor.handle = trained.handle
         model = cls(extractor, trained.class_names, seed=trained.seed)

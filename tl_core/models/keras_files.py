@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 import zipfile
 from importlib import import_module
 from importlib.metadata import version
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tl_core.errors import ModelError
 from tl_core.models.export import FORMAT_VERSION, cached_export
+from tl_core.models.keras_config import check_config
 from tl_core.models.keras_layers import save_part
 from tl_core.storage import sha256_of
 
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 SUFFIXES = (".keras", ".h5", ".hdf5")
 #: Raised when the conversion changes.
 CONVERTER_VERSION = 1
-#: A layer that contains a program, not weights.
-_LAMBDA = re.compile(r'"class_name":\s*"Lambda"')
 
 
 def is_keras_file(path: Path) -> bool:
@@ -53,20 +51,16 @@ def convert(path: Path, kind: Kind, layer: str | None) -> Path:
 
 
 class _Saved(NamedTuple):
-    """A file's description: the version of Keras that wrote it, and its layers as JSON."""
+    """A file's description: the version of Keras that wrote it, and its layers, JSON."""
 
     keras_version: str
-    config: str
+    config: Any
 
 
 def load(path: Path) -> Loaded:
     """The model of a file, by the Keras that wrote it; ModelError as for ``convert``."""
     saved = _read(path)
-    if _LAMBDA.search(saved.config):
-        raise ModelError(
-            f"{path}: it has a Lambda layer, a program that loading would run; expected none. "
-            "If you trust it, export it as a SavedModel: model.export(folder)"
-        )
+    check_config(saved.config, str(path))
     library = "tf_keras" if saved.keras_version.startswith("2.") else "keras"
     try:
         keras = import_module(library)
@@ -91,7 +85,7 @@ def _read(path: Path) -> _Saved:
     """The file's own description, read without running anything of it."""
     try:
         return _read_zip(path) if zipfile.is_zipfile(path) else _read_h5(path)
-    except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
+    except (OSError, KeyError, ValueError, RecursionError, zipfile.BadZipFile) as error:
         raise ModelError(
             f"{path}: no whole Keras model ({error}); expected a .keras or .h5 file as model.save "
             "writes it. Copy or save it again"
@@ -101,7 +95,7 @@ def _read(path: Path) -> _Saved:
 def _read_zip(path: Path) -> _Saved:
     with zipfile.ZipFile(path) as file:
         metadata = json.loads(file.read("metadata.json"))
-        return _Saved(metadata["keras_version"], file.read("config.json").decode())
+        return _Saved(metadata["keras_version"], json.loads(file.read("config.json")))
 
 
 def _read_h5(path: Path) -> _Saved:
@@ -111,7 +105,7 @@ def _read_h5(path: Path) -> _Saved:
         if "model_config" not in file.attrs:
             raise KeyError("it holds weights only, without the model's layers")
         written_by = _text(file.attrs.get("keras_version", ""))
-        return _Saved(written_by, _text(file.attrs["model_config"]))
+        return _Saved(written_by, json.loads(_text(file.attrs["model_config"])))
 
 
 def _text(value: str | bytes) -> str:
