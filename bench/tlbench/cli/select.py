@@ -73,7 +73,7 @@ def _several(
 @click.option("--download", is_flag=True, help="allow the data set to be downloaded")
 @file_option("--picture", "picture to write, .svg or .png: accuracy against throughput")
 @json_option
-@suite_options("input_range", "layer", "device", "threads", "batch_size", "train_size")
+@suite_options("input_range", "layer", "trust", "device", "threads", "batch_size", "train_size")
 def select(
     *,
     pictures: str,

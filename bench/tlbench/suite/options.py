@@ -18,28 +18,33 @@ if TYPE_CHECKING:
     from tlbench.suite.workloads import Workload
 
 _EXPECTED = {int: "a whole number, at least 1", float: "a number above 0"}
+_ANSWERS = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
 
 
 class Option(NamedTuple):
     """An option of the command line that is also an ini setting: a field of ``Workload``.
 
-    Its value is text, a whole number from 1, or a number above 0.
+    Its value is text, a whole number from 1, a number above 0, or yes or no.
     """
 
     name: str
     help: str
     metavar: str
-    kind: type[str | int | float] = str
+    kind: type[str | int | float | bool] = str
 
     @property
     def flag(self) -> str:
         """As typed, such as ``--image-size``."""
         return "--" + self.name.replace("_", "-")
 
-    def parse(self, text: str) -> str | int | float:
+    def parse(self, text: str) -> str | int | float | bool:
         """The value of the type that the workload's field has; else OptionError."""
         if self.kind is str:
             return text
+        if self.kind is bool:
+            if text.lower() not in _ANSWERS:
+                raise OptionError(f"{self.flag} {text}: expected yes or no")
+            return _ANSWERS[text.lower()]
         try:
             value: Any = self.kind(text)
         except ValueError:
@@ -62,6 +67,7 @@ OPTIONS = (
         "NAME",
     ),
     Option("layer", "layer of a Keras model, or output, that gives the features", "NAME"),
+    Option("trust", "run the model unchecked: it may write files and run programs", "yes|no", bool),
     Option("data", "photo-patches, digits, cifar10, or folder of class/image files", "NAME|PATH"),
     Option(
         "engine",
@@ -125,6 +131,7 @@ def known_values(name: str) -> Sequence[str]:
         "device": lambda: ("cpu", "gpu", "gpu:0"),
         "model": lambda: (*embedded.MODELS, "https://", "keras:", "keras_hub:"),
         "input_range": lambda: tuple(RANGES),
+        "trust": lambda: ("yes", "no"),
     }
     return known[name]() if name in known else ()
 

@@ -27,6 +27,8 @@ def test_without_options_a_workload_is_itself(name):
         ("test_size", "20", 20),
         ("threads", "1", 1),
         ("price_per_hour", "0.25", 0.25),
+        ("trust", "yes", True),
+        ("trust", "No", False),
     ],
 )
 def test_an_option_replaces_its_value(option, text, value):
@@ -47,6 +49,12 @@ def test_counts_must_be_whole_and_positive(text):
 def test_a_price_must_be_above_nothing(text):
     with pytest.raises(OptionError, match=r"--price-per-hour .*expected a number above 0"):
         workload_from("quick", {"price_per_hour": text})
+
+
+@pytest.mark.parametrize("text", ["", "maybe", "2"])
+def test_trust_is_yes_or_no(text):
+    with pytest.raises(OptionError, match="--trust .*: expected yes or no"):
+        workload_from("quick", {"trust": text})
 
 
 def test_an_unknown_workload_names_the_known_ones():
