@@ -124,7 +124,8 @@ def ridge_head(
         raise ModelError(f"ridge strength {strength}: expected a number above 0")
     if not len(features):
         raise ModelError("0 images: expected at least 1 to train on")
-    mean, scale = features.mean(axis=0), features.std(axis=0)
+    with np.errstate(invalid="ignore"):
+        mean, scale = features.mean(axis=0), features.std(axis=0)
     scale = np.where(scale > 0, scale, 1.0).astype(np.float32)
     if not (np.isfinite(mean).all() and np.isfinite(scale).all()):
         raise ModelError("features that are not finite (NaN or infinite): expected finite ones")

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 
 from tl_core.devices import usable_cpus
-from tl_core.engines.protocol import ChunkedNetwork
-from tl_core.errors import ImageError, ModelError
+from tl_core.engines.protocol import ChunkedNetwork, checked_output
+from tl_core.errors import ImageError
 from tl_core.progress import progress
 from tl_core.resize import DEFAULT_METHOD, resize_batch
 from tl_core.sources import ArraySource
@@ -146,7 +146,7 @@ def _by_batches(network: Network, batches: PixelBatches) -> OutputBatches:
     count = network.in_flight
     with (
         closing(batches),
-        closing(_ahead(batches, lambda b: _checked(network, b[1]), count, count)) as ahead,
+        closing(_ahead(batches, lambda b: checked_output(network, b[1]), count, count)) as ahead,
     ):
         for (part, _), outputs in ahead:
             yield part, outputs
@@ -187,31 +187,10 @@ def _by_calls(
     calls, count = _calls(network, batches), network.in_flight
     with (
         closing(batches),
-        closing(_ahead(calls, lambda c: _checked(run, c[1]), count, count)) as ahead,
+        closing(_ahead(calls, lambda c: checked_output(run, c[1]), count, count)) as ahead,
     ):
         for (parts, _), outputs in ahead:
             yield parts, outputs
-
-
-def _checked(run: Run, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """The outputs for images; ModelError unless there is a row for each, of finite numbers.
-
-    Outputs that stay on a device aren't read for this: the loss of training shows it.
-    """
-    outputs = run(images)
-    if len(outputs) != len(images):
-        raise ModelError(
-            f"the network gave {len(outputs)} rows of outputs for {len(images)} images, expected "
-            "one per image; export it again so that it keeps the number of images"
-        )
-    if isinstance(outputs, np.ndarray) and not np.isfinite(outputs).all():
-        wrong = int((~np.isfinite(outputs)).any(axis=1).sum())
-        raise ModelError(
-            f"the network gave outputs that are not finite (NaN or infinite) for {wrong} of "
-            f"{len(images)} images, expected finite ones; check its weights and its input range, "
-            "or use precision fp32"
-        )
-    return outputs
 
 
 def _calls(

@@ -93,7 +93,7 @@ def run_epochs(
 ) -> list[float]:
     """Run epochs, each in an order of its own; the mean loss of each, in nats. See ``train``.
 
-    ModelError, before the head is stored, where the loss isn't finite any more.
+    ModelError where the loss isn't finite.
     """
     rng = np.random.default_rng(seed)
     losses = []

@@ -269,8 +269,8 @@ class TransferModel:
     ) -> TransferModel:
         """Read a model that ``save`` wrote, ready to predict or to train on.
 
-        Engine, device, threads and trust as for ``FeatureExtractor``; ModelError if the folder has no such
-        model.
+        Engine, device, threads and trust as for ``FeatureExtractor``; ModelError if the folder has
+        no such model.
         """
         trained = load_model(folder)
         extractor = FeatureExtractor(

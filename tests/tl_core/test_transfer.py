@@ -224,16 +224,12 @@ def test_wrong_features_are_refused(model, features, message):
 
 
 @pytest.mark.parametrize("fit", ["fit_features", "fit_to_convergence"])
-def test_a_loss_that_is_not_finite_ends_training_and_the_head_stays(extractor, patches, fit):
+def test_a_loss_that_is_not_finite_ends_training(extractor, patches, fit):
     features = np.ones((len(patches.train), extractor.feature_size), np.float32)
     features[::2] = np.nan
     model = TransferModel(extractor, patches.class_names)
-    before = weights(model)
-
     with pytest.raises(ModelError, match="the loss is nan, expected a finite number"):
         getattr(model, fit)(features, patches.train.labels)
-
-    np.testing.assert_array_equal(weights(model), before)
 
 
 @pytest.mark.parametrize("rate", [0, 0.0, -1e-3, float("nan"), float("inf")])

@@ -12,11 +12,11 @@ import hashlib
 #: Graphs, functions, control flow, and variables of TensorFlow 2 and 1.
 _STRUCTURE = """
 Assert Assign AssignAdd AssignAddVariableOp AssignSub AssignSubVariableOp AssignVariableOp Case
-CheckNumerics Const DisableCopyOnRead EnsureShape Enter Exit Identity IdentityN If IsVariableInitialized LoopCond
-Merge NextIteration NoOp PartitionedCall Placeholder PlaceholderWithDefault PreventGradient
-ReadVariableOp ResourceGather ResourceGatherNd Snapshot StatefulPartitionedCall StatelessCase
-StatelessIf StatelessWhile StopGradient Switch VarHandleOp VarIsInitializedOp Variable VariableV2
-VariableShape While
+CheckNumerics Const DisableCopyOnRead EnsureShape Enter Exit Identity IdentityN If
+IsVariableInitialized LoopCond Merge NextIteration NoOp PartitionedCall Placeholder
+PlaceholderWithDefault PreventGradient ReadVariableOp ResourceGather ResourceGatherNd Snapshot
+StatefulPartitionedCall StatelessCase StatelessIf StatelessWhile StopGradient Switch VarHandleOp
+VarIsInitializedOp Variable VariableShape VariableV2 While
 """
 #: Lists of tensors, as ``tf.map_fn`` and loops have them.
 _LISTS = """
@@ -25,7 +25,7 @@ TensorListGetItem TensorListLength TensorListPopBack TensorListPushBack TensorLi
 TensorListResize TensorListSetItem TensorListStack
 """
 _SHAPES = """
-BatchToSpaceND BroadcastArgs BroadcastGradientArgs BroadcastTo ConcatOffset Concat ConcatV2
+BatchToSpaceND BroadcastArgs BroadcastGradientArgs BroadcastTo Concat ConcatOffset ConcatV2
 DepthToSpace DynamicPartition DynamicStitch ExpandDims ExtractImagePatches Fill Gather GatherNd
 GatherV2 InvertPermutation LinSpace MatrixBandPart MatrixDiag MatrixDiagPartV3 MatrixDiagV3
 MirrorPad OneHot OnesLike Pack Pad PadV2 ParallelDynamicStitch Range Rank Reshape ReverseSequence
@@ -34,14 +34,14 @@ StridedSlice TensorScatterAdd TensorScatterUpdate Tile Transpose Unique UniqueV2
 ZerosLike
 """
 _ARITHMETIC = """
-Abs Acos Add AddN AddV2 All Any ApproximateEqual ArgMax ArgMin Asin Atan Atan2 BitwiseAnd BitwiseOr
-BitwiseXor Bitcast Cast Ceil ClipByValue Cos Cosh Cross Cumprod Cumsum Div DivNoNan Elu Equal Erf
+Abs Acos Add AddN AddV2 All Any ApproximateEqual ArgMax ArgMin Asin Atan Atan2 Bitcast BitwiseAnd
+BitwiseOr BitwiseXor Cast Ceil ClipByValue Cos Cosh Cross Cumprod Cumsum Div DivNoNan Elu Equal Erf
 Erfc Erfinv Exp Expm1 Floor FloorDiv FloorMod Greater GreaterEqual InTopKV2 Inv IsFinite IsInf IsNan
-L2Loss LeakyRelu LeftShift Less LessEqual Lgamma Log Log1p LogSoftmax LogicalAnd LogicalNot LogicalOr
-Max Maximum Mean Min Minimum Mod Mul MulNoNan Neg NotEqual Pow Prod RealDiv Reciprocal Relu Relu6
-RightShift Rint Round Rsqrt SegmentMax SegmentMean SegmentSum Select SelectV2 Selu Sigmoid Sign Sin
-Sinh Softmax Softplus Softsign Sqrt Square SquaredDifference Sub Sum Tan Tanh TopK TopKV2
-TruncateDiv TruncateMod UnsortedSegmentMax UnsortedSegmentSum Xdivy Xlogy
+L2Loss LeakyRelu LeftShift Less LessEqual Lgamma Log Log1p LogSoftmax LogicalAnd LogicalNot
+LogicalOr Max Maximum Mean Min Minimum Mod Mul MulNoNan Neg NotEqual Pow Prod RealDiv Reciprocal
+Relu Relu6 RightShift Rint Round Rsqrt SegmentMax SegmentMean SegmentSum Select SelectV2 Selu
+Sigmoid Sign Sin Sinh Softmax Softplus Softsign Sqrt Square SquaredDifference Sub Sum Tan Tanh TopK
+TopKV2 TruncateDiv TruncateMod UnsortedSegmentMax UnsortedSegmentSum Xdivy Xlogy
 """
 _NETWORKS = """
 AvgPool AvgPoolV2 BatchMatMul BatchMatMulV2 BatchMatMulV3 BiasAdd BiasAddV1 Conv2D
@@ -61,10 +61,11 @@ _STRINGS = """
 AsString StaticRegexFullMatch StaticRegexReplace StringJoin StringLength Substr
 """
 _RANDOM = """
-RandomShuffle RandomStandardNormal RandomUniform RandomUniformInt RngReadAndSkip StatefulUniformFullInt
-StatefulUniformInt StatelessRandomGetAlg StatelessRandomGetKeyCounter StatelessRandomGetKeyCounterAlg
-StatelessRandomNormal StatelessRandomNormalV2 StatelessRandomUniform StatelessRandomUniformFullInt
-StatelessRandomUniformFullIntV2 StatelessRandomUniformInt StatelessRandomUniformIntV2 StatelessRandomUniformV2 StatelessTruncatedNormal
+RandomShuffle RandomStandardNormal RandomUniform RandomUniformInt RngReadAndSkip
+StatefulUniformFullInt StatefulUniformInt StatelessRandomGetAlg StatelessRandomGetKeyCounter
+StatelessRandomGetKeyCounterAlg StatelessRandomNormal StatelessRandomNormalV2 StatelessRandomUniform
+StatelessRandomUniformFullInt StatelessRandomUniformFullIntV2 StatelessRandomUniformInt
+StatelessRandomUniformIntV2 StatelessRandomUniformV2 StatelessTruncatedNormal
 StatelessTruncatedNormalV2 TruncatedNormal
 """
 #: Allowed everywhere.

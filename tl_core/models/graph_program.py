@@ -69,7 +69,8 @@ class GraphProgram:
     def _in_a_circle(self) -> set[str]:
         """Functions that call themselves, or are called by those only."""
         calls = {
-            name: {each for node in nodes for each in (node.op, *_called(node))} & {*self._functions}
+            name: {each for node in nodes for each in (node.op, *_called(node))}
+            & {*self._functions}
             for name, nodes in self._functions.items()
         }
         while done := {name for name, called in calls.items() if not called}:

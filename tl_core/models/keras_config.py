@@ -10,25 +10,27 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from tl_core.errors import ModelError
+from tl_core.models.probing import shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 #: Layers of image models, of Keras 3 and 2.
 _LAYERS = """
-Activation ActivityRegularization AdaptiveAveragePooling2D AdaptiveMaxPooling2D Add AdditiveAttention AlphaDropout Attention AugMix AutoContrast
-Average AveragePooling1D AveragePooling2D BatchNormalization CenterCrop Concatenate Conv1D Conv2D Conv2DTranspose Cropping2D
-CustomScaleLayer CutMix Dense DepthwiseConv2D Dot Dropout ELU EinsumDense Embedding Equalization Flatten
-GaussianDropout GaussianNoise GlobalAveragePooling1D GlobalAveragePooling2D GlobalMaxPooling1D
-GlobalMaxPooling2D GroupNormalization GroupQueryAttention Identity InputLayer LayerNormalization LayerScale
-LeakyReLU Masking MaxPooling1D MaxPooling2D Maximum MaxNumBoundingBoxes Minimum MixUp MultiHeadAttention Multiply
-Normalization PReLU Permute Pipeline RMSNormalization RandAugment RandomBrightness
-RandomColorDegeneration RandomColorJitter RandomContrast RandomCrop RandomErasing RandomFlip
-RandomGaussianBlur RandomGrayscale RandomHeight RandomHue RandomInvert RandomPerspective
-RandomPosterization RandomRotation RandomSaturation RandomSharpness RandomShear RandomTranslation
-RandomWidth RandomZoom ReLU RepeatVector Rescaling Reshape Resizing SeparableConv2D Softmax Solarization
-SpatialDropout2D SpectralNormalization Subtract ThresholdedReLU TimeDistributed UnitNormalization
-UpSampling2D ZeroPadding2D
+Activation ActivityRegularization AdaptiveAveragePooling2D AdaptiveMaxPooling2D Add
+AdditiveAttention AlphaDropout Attention AugMix AutoContrast Average AveragePooling1D
+AveragePooling2D BatchNormalization CenterCrop Concatenate Conv1D Conv2D Conv2DTranspose Cropping2D
+CustomScaleLayer CutMix Dense DepthwiseConv2D Dot Dropout ELU EinsumDense Embedding Equalization
+Flatten GaussianDropout GaussianNoise GlobalAveragePooling1D GlobalAveragePooling2D
+GlobalMaxPooling1D GlobalMaxPooling2D GroupNormalization GroupQueryAttention Identity InputLayer
+LayerNormalization LayerScale LeakyReLU Masking MaxNumBoundingBoxes MaxPooling1D MaxPooling2D
+Maximum Minimum MixUp MultiHeadAttention Multiply Normalization PReLU Permute Pipeline
+RMSNormalization RandAugment RandomBrightness RandomColorDegeneration RandomColorJitter
+RandomContrast RandomCrop RandomErasing RandomFlip RandomGaussianBlur RandomGrayscale RandomHeight
+RandomHue RandomInvert RandomPerspective RandomPosterization RandomRotation RandomSaturation
+RandomSharpness RandomShear RandomTranslation RandomWidth RandomZoom ReLU RepeatVector Rescaling
+Reshape Resizing SeparableConv2D Softmax Solarization SpatialDropout2D SpectralNormalization
+Subtract ThresholdedReLU TimeDistributed UnitNormalization UpSampling2D ZeroPadding2D
 """
 #: Models, and what layers are described with.
 _PARTS = """
@@ -67,7 +69,7 @@ def check_config(config: object, name: str) -> None:
     for entry in _entries(config):
         if not _is_known(entry):
             raise ModelError(
-                f"{name}: not loaded, since it has {_described(entry)}, which could run a program; "
+                f"{name}: not loaded, since it has {shown(_described(entry))}, which could run a program; "
                 "expected only Keras's own layers of image models. If you know who made it, export "
                 "it as a SavedModel where it was made: model.export(folder)"
             )
@@ -89,15 +91,15 @@ def _entries(config: object) -> Iterator[dict[str, Any]]:
 def _described(entry: dict[str, Any]) -> str:
     kind, config = str(entry["class_name"]), entry.get("config")
     if kind == "function":
-        return f"the function {str(config)[:60]}"
+        return f"the function {config}"
     if kind in _CALLS and isinstance(config, dict):
-        return f"a call of tf.{str(config.get('function'))[:60]}"
-    return f"a {kind[:60]} layer"
+        return f"a call of tf.{config.get('function')}"
+    return f"a {kind} layer"
 
 
 def _is_known(entry: dict[str, Any]) -> bool:
     kind, module = entry["class_name"], entry.get("module")
-    if module is not None and not isinstance(module, str):
+    if not (isinstance(kind, str) and isinstance(module, str | None)):
         return False
     module = module or "builtins"
     if kind == "function":

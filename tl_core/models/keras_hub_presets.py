@@ -68,7 +68,9 @@ def _read(file: Path) -> object:
     try:
         return json.loads(file.read_bytes())
     except (OSError, ValueError, RecursionError) as error:
-        raise ModelError(f"{file}: can't be read ({error}); expected JSON. Copy it again") from error
+        raise ModelError(
+            f"{file}: can't be read ({error}); expected JSON. Copy it again"
+        ) from error
 
 
 def public_name(handle: str) -> str:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from tl_core.errors import ModelError
 from tl_core.models.allowed_ops import list_version
 from tl_core.models.graph_program import GraphProgram
+from tl_core.models.probing import shown
 from tl_core.models.savedmodel import GRAPH_FILE, meta_graphs
 from tl_core.storage import cache_dir, sha256_of
 
@@ -56,7 +57,7 @@ def check_program(folder: Path, name: str) -> None:
     if problems:
         more = f", and {len(problems) - _SHOWN} more" if len(problems) > _SHOWN else ""
         raise ModelError(
-            f"{name}: not run, since {'; '.join(problems[:_SHOWN])}{more}. Expected only "
+            f"{name}: not run, since {'; '.join(map(shown, problems[:_SHOWN]))}{more}. Expected only "
             "operations of image models, which read and write no files. Don't use this model; or "
             "set trust if you know who made it, and why it needs this"
         )

@@ -36,6 +36,6 @@ def _problem(folder: Path, name: str, reading: dict[str, Any]) -> str | None:
         return "it asks for more memory than there is" if short else None
     except (ValueError, tf.errors.OpError):
         return None  # at_size and _load have messages for these
-    except Exception as error:  # of any kind: it is another's program
+    except Exception as error:  # noqa: BLE001 - of any kind: it is another's program
         return first_line(error)
     return None

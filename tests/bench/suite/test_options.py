@@ -53,7 +53,7 @@ def test_a_price_must_be_above_nothing(text):
 
 @pytest.mark.parametrize("text", ["", "maybe", "2"])
 def test_trust_is_yes_or_no(text):
-    with pytest.raises(OptionError, match="--trust .*: expected yes or no"):
+    with pytest.raises(OptionError, match=r"--trust .*: expected yes or no"):
         workload_from("quick", {"trust": text})
 
 
@@ -77,7 +77,7 @@ def test_another_model_has_its_own_image_size():
 def test_every_input_range_is_an_option_and_completed(name):
     workload = workload_from("quick", {"input_range": name, "layer": "pooled"})
     check_names(workload)
-    assert workload.reading == {"input_range": name, "layer": "pooled"}
+    assert workload.reading == {"input_range": name, "layer": "pooled", "trust": False}
     assert name in known_values("input_range")
 
 

@@ -117,7 +117,9 @@ def call_python(images, path):
 def call_numpy(images, path):
     import tensorflow as tf
 
-    return tf.ensure_shape(tf.numpy_function(lambda x: x, [features(images)], tf.float32), (None, 5))
+    return tf.ensure_shape(
+        tf.numpy_function(lambda x: x, [features(images)], tf.float32), (None, 5)
+    )
 
 
 def in_a_branch(images, path):
@@ -145,7 +147,7 @@ def in_a_function_of_a_function(images, path):
     import tensorflow as tf
 
     inner = tf.function(lambda x: write(x, path), autograph=False)
-    return tf.function(lambda x: inner(x), autograph=False)(images)
+    return tf.function(lambda x: inner(x) * 1, autograph=False)(images)
 
 
 def in_a_gradient(images, path):
@@ -220,7 +222,9 @@ def save_with_table(folder, path):
     module = tf.train.Checkpoint()
     module.table = tf.lookup.StaticHashTable(words, -1)
     module.__call__ = tf.function(
-        lambda images: features(images) + tf.cast(module.table.lookup(tf.constant("a")), tf.float32),
+        lambda images: (
+            features(images) + tf.cast(module.table.lookup(tf.constant("a")), tf.float32)
+        ),
         input_signature=[tf.TensorSpec((None, 4, 4, 3))],
     )
     tf.saved_model.save(module, str(folder))

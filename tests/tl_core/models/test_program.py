@@ -78,7 +78,7 @@ def plain(tmp_path_factory):
     module = tf.train.Checkpoint(scale=tf.Variable(2.0))
     inner = tf.function(lambda images: tf.nn.relu(features(images)) * module.scale)
     module.__call__ = tf.function(
-        lambda images: inner(images), input_signature=[tf.TensorSpec((None, 4, 4, 3))]
+        lambda images: inner(images) * 1, input_signature=[tf.TensorSpec((None, 4, 4, 3))]
     )
     tf.saved_model.save(module, str(folder), signatures=module.__call__)
     return (folder / GRAPH_FILE).read_bytes()
@@ -121,23 +121,29 @@ def test_an_honest_model_passes(request, tmp_path, form):
 @pytest.mark.parametrize(
     "operation",
     [
-        *("WriteFile", "PyFunc", "PyFuncStateless", "EagerPyFunc", "RemoteCall", "SymbolicGradient"),
+        *(
+            "WriteFile",
+            "PyFunc",
+            "PyFuncStateless",
+            "EagerPyFunc",
+            "RemoteCall",
+            "SymbolicGradient",
+        ),
         *("XlaCallModule", "XlaLaunch", "TPUExecute", "IteratorFromStringHandle", "TensorSummary"),
         *("InitializeTableFromTextFileV2", "LookupTableImportV2", "DecodeProtoV2", "ParseTensor"),
         *("WholeFileReaderV2", "ReaderReadV2", "QueueDequeueV2", "Stage", "MapDefun", "_Send"),
         *("DeserializeIterator", "LoadDataset", "DatasetFromGraph", "ImmutableConst", "Print"),
-        *("SparseCross", "AnOperationOfTheirOwn"),
+        *("SparseCross", "AnOperationOfTheirOwn", "Add\nNothing"),
     ],
 )
-def test_an_operation_that_is_not_on_the_list_is_refused_whatever_it_is(
-    tmp_path, plain, operation
-):
+def test_an_operation_that_is_not_on_the_list_is_refused_whatever_it_is(tmp_path, plain, operation):
     def edit(meta):
         nodes = [n for f in meta.graph_def.library.function for n in f.node_def if n.op == "Relu"]
         nodes[0].op = operation
 
-    with pytest.raises(ModelError, match=f"has the operation {operation}[.;]"):
+    with pytest.raises(ModelError, match=f"has the operation {operation[:3]}") as caught:
         check_program(_edited(plain, edit, tmp_path), "theirs")
+    assert "\n" not in str(caught.value)
 
 
 def _functions(meta, part):
@@ -289,7 +295,9 @@ def test_every_graph_of_a_file_is_read(tmp_path, older, plain):
         check_program(tmp_path, "theirs")
 
 
-def test_an_accepted_graph_is_known_by_its_content_and_the_list(tmp_path, plain, cache, monkeypatch):
+def test_an_accepted_graph_is_known_by_its_content_and_the_list(
+    tmp_path, plain, cache, monkeypatch
+):
     folder = _edited(plain, _unchanged, tmp_path)
     check_program(folder, "mine")
 

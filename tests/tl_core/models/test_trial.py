@@ -24,23 +24,30 @@ def folder(tmp_path, cache):
 
 
 @pytest.fixture
-def small():
-    before = set_limits(Limits(model_seconds=1, model_bytes=150_000_000))
-    yield
+def limited():
+    """From limits to none: those of the process afterwards are those of before."""
+    before = set_limits(Limits())
+    yield lambda **some: set_limits(Limits(**some))
     set_limits(before)
 
 
 @pytest.mark.parametrize(
-    ("code", "message"),
+    ("code", "limit", "message"),
     [
-        pytest.param("time.sleep(60)", "no answer within 1 s", id="for ever"),
-        pytest.param("x = b'1' * 10**9; time.sleep(60)", "more than 0.1 GB of memory", id="memory"),
-        pytest.param("import os; os.abort()", r"ended by signal 6 \(SIGABRT\)", id="crash"),
-        pytest.param("sys.exit('no room')", r"ended with code 1 \(no room\)", id="exit"),
-        pytest.param("open(answer, 'w').write('\"a fault\"')", "a fault", id="fault"),
+        pytest.param(
+            "time.sleep(60)", {"model_seconds": 1}, "no answer within 1 s", id="for ever"
+        ),
+        pytest.param(
+            "x = b'1' * 10**9; time.sleep(60)", {"model_bytes": 150_000_000},
+            "more than 0.1 GB of memory", id="memory",
+        ),
+        pytest.param("import os; os.abort()", {}, r"by signal 6 \(SIGABRT\)", id="crash"),
+        pytest.param("sys.exit('no room')", {}, r"with code 1 \(no room\)", id="exit"),
+        pytest.param("open(answer, 'w').write('\"a fault\"')", {}, "a fault", id="fault"),
     ],
-)
-def test_what_goes_wrong_there_is_one_line_here(folder, small, monkeypatch, code, message):
+)  # fmt: skip
+def test_what_goes_wrong_there_is_one_line_here(folder, limited, monkeypatch, code, limit, message):
+    limited(**limit)
     monkeypatch.setattr(trial, "_CODE", ANSWER + code)
     for _ in range(2):  # it isn't noted as tried
         with pytest.raises(ModelError, match=f"theirs: .*failed: .*{message}") as caught:
@@ -83,7 +90,9 @@ def _fails(error, cause=None):
     ("error", "cause", "problem"),
     [
         pytest.param(ModelError("takes 2 inputs"), None, None, id="a message of its own"),
-        pytest.param(ModelError("x"), MemoryError(), "more memory than there is", id="memory, told"),
+        pytest.param(
+            ModelError("x"), MemoryError(), "more memory than there is", id="memory, told"
+        ),
         pytest.param(MemoryError(), None, "more memory than there is", id="memory"),
         pytest.param(AssertionError("objects\nand more"), None, "objects", id="any other error"),
     ],
@@ -104,7 +113,9 @@ def test_a_model_is_tried_before_it_is_loaded(tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
-def test_a_real_model_answers_in_a_real_process_and_one_without_end_does_not(tmp_path, cache):
+def test_a_real_model_answers_in_a_real_process_and_an_endless_one_does_not(
+    tmp_path, cache, limited
+):
     import tensorflow as tf
 
     def endless(images):
@@ -112,12 +123,9 @@ def test_a_real_model_answers_in_a_real_process_and_one_without_end_does_not(tmp
 
     check_answers(save(tmp_path / "good", features), "good", image_size=4)
     bad = save(tmp_path / "bad", lambda images: features(endless(images)))
-    before = set_limits(Limits(model_seconds=60))
-    try:
-        with pytest.raises(ModelError, match="no answer within 60 s"):
-            check_answers(bad, "bad", image_size=4)
-    finally:
-        set_limits(before)
+    limited(model_seconds=60)
+    with pytest.raises(ModelError, match="no answer within 60 s"):
+        check_answers(bad, "bad", image_size=4)
 
 
 def test_a_model_without_outputs_is_refused(tmp_path):
