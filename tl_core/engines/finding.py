@@ -59,8 +59,8 @@ def find_model(handle: str, kind: Kind, settings: NetworkSettings) -> Model:
 
     Raises:
         ModelError: The handle can't be resolved, its program is refused, the settings contradict
-            the known range, or an ImageNet classifier recognises the photographs in no range and the
-            settings have none.
+            the known range, or an ImageNet classifier recognises the photographs in no range and
+            the settings have none.
     """
     path = resolve(handle, kind, settings.layer)
     if not settings.trust:

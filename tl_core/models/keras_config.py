@@ -69,9 +69,9 @@ def check_config(config: object, name: str) -> None:
     for entry in _entries(config):
         if not _is_known(entry):
             raise ModelError(
-                f"{name}: not loaded, since it has {shown(_described(entry))}, which could run a program; "
-                "expected only Keras's own layers of image models. If you know who made it, export "
-                "it as a SavedModel where it was made: model.export(folder)"
+                f"{name}: not loaded, since it has {shown(_described(entry))}, which could run a "
+                "program; expected only Keras's own layers of image models. If you know who made "
+                "it, export it as a SavedModel where it was made: model.export(folder)"
             )
 
 

@@ -17,7 +17,7 @@ from tl_core.models.input_range import UNIT
 from tl_core.models.probing import USUAL_SIZE, at_size, first_line, plain_images
 from tl_core.models.program import check_program
 from tl_core.models.savedmodel import GRAPH_FILE, meta_graphs
-from tl_core.models.trial import check_answers
+from tl_core.models.trial import Reading, check_answers
 from tl_core.storage import tree_digest
 
 if TYPE_CHECKING:
@@ -142,8 +142,8 @@ def open_module(
     name = handle or str(path)
     if not trust:
         check_program(path, name)
-        reading = {"kind": kind, "input_range": input_range, "output": output}
-        check_answers(path, name, image_size=image_size, **reading)
+        reading = Reading(kind, input_range, output, image_size)
+        check_answers(path, name, reading)
     loaded = _load(path, name)
     takes = input_range or noted_range(path) or UNIT
     function = find_image_function(loaded, name, kind, takes, output)

@@ -57,9 +57,9 @@ def check_program(folder: Path, name: str) -> None:
     if problems:
         more = f", and {len(problems) - _SHOWN} more" if len(problems) > _SHOWN else ""
         raise ModelError(
-            f"{name}: not run, since {'; '.join(map(shown, problems[:_SHOWN]))}{more}. Expected only "
-            "operations of image models, which read and write no files. Don't use this model; or "
-            "set trust if you know who made it, and why it needs this"
+            f"{name}: not run, since {'; '.join(map(shown, problems[:_SHOWN]))}{more}. Expected "
+            "only operations of image models, which read and write no files. Don't use this model; "
+            "or set trust if you know who made it, and why it needs this"
         )
     with suppress(OSError):  # it only saves time
         mark.parent.mkdir(parents=True, exist_ok=True)

@@ -15,7 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 from signal import Signals
 from time import monotonic, sleep
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import psutil
 
@@ -37,18 +37,19 @@ _CODE = (
 )
 
 
-def check_answers(
-    folder: Path,
-    name: str,
-    *,
-    kind: Kind = "features",
-    input_range: str | None = None,
-    output: str | None = None,
-    image_size: int | None = None,
-) -> None:
+class Reading(NamedTuple):
+    """How a model is read: arguments of ``open_module``."""
+
+    kind: Kind = "features"
+    input_range: str | None = None
+    output: str | None = None
+    image_size: int | None = None
+
+
+def check_answers(folder: Path, name: str, reading: Reading) -> None:
     """Load a SavedModel folder and run it once in another process, unless that went well before.
 
-    Models that this library converted are not tried. Other arguments as for ``open_module``.
+    Models that this library converted are not tried.
 
     Raises:
         ModelError: It takes more than ``limits().model_seconds`` or ``model_bytes``, ends its
@@ -56,11 +57,11 @@ def check_answers(
     """
     if folder.resolve().is_relative_to((cache_dir() / "models").resolve()):
         return
-    mark = _mark(folder, kind, output)
+    mark = _mark(folder, reading)
     if mark.exists():
         return
-    reading = {"kind": kind, "input_range": input_range, "output": output, "image_size": image_size}
-    problem = _problem({"folder": str(folder.absolute()), "name": name, "reading": reading})
+    how = reading._asdict()
+    problem = _problem({"folder": str(folder.absolute()), "name": name, "reading": how})
     if problem:
         raise ModelError(
             f"{name}: its first images, in a process of their own, failed: {problem}. Expected an "
@@ -72,11 +73,11 @@ def check_answers(
 
 def mark_as_tried(folder: Path) -> None:
     """Note that a folder holds a model of features that runs; it isn't tried then."""
-    _touch(_mark(folder, "features", None))
+    _touch(_mark(folder, Reading()))
 
 
-def _mark(folder: Path, kind: Kind, output: str | None) -> Path:
-    text = json.dumps([TRIAL_VERSION, tree_digest(folder), kind, output])
+def _mark(folder: Path, reading: Reading) -> Path:
+    text = json.dumps([TRIAL_VERSION, tree_digest(folder), reading.kind, reading.output])
     return cache_dir() / "tried" / hashlib.sha256(text.encode()).hexdigest()
 
 

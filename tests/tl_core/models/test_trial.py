@@ -10,7 +10,7 @@ from tl_core.errors import ModelError
 from tl_core.limits import Limits, set_limits
 from tl_core.models import module as modules
 from tl_core.models import trial, trial_process
-from tl_core.models.trial import check_answers, mark_as_tried
+from tl_core.models.trial import Reading, check_answers, mark_as_tried
 
 #: Begins a program in place of the real one, which takes seconds to start.
 ANSWER = "import json, sys, time; answer = json.loads(sys.argv[1])['answer']; "
@@ -46,28 +46,30 @@ def limited():
         pytest.param("open(answer, 'w').write('\"a fault\"')", {}, "a fault", id="fault"),
     ],
 )  # fmt: skip
-def test_what_goes_wrong_there_is_one_line_here(folder, limited, monkeypatch, code, limit, message):
+def test_what_goes_wrong_there_is_one_line_here(  # noqa: PLR0917 - fixtures and a case
+    folder, limited, monkeypatch, code, limit, message
+):
     limited(**limit)
     monkeypatch.setattr(trial, "_CODE", ANSWER + code)
     for _ in range(2):  # it isn't noted as tried
         with pytest.raises(ModelError, match=f"theirs: .*failed: .*{message}") as caught:
-            check_answers(folder, "theirs")
+            check_answers(folder, "theirs", Reading())
         assert "\n" not in str(caught.value)
 
 
 def test_a_model_that_answered_is_not_tried_again_until_it_changes(folder, monkeypatch):
     monkeypatch.setattr(trial, "_CODE", ANSWER + "open(answer, 'w').write('null')")
-    check_answers(folder, "theirs")
+    check_answers(folder, "theirs", Reading())
 
     monkeypatch.setattr(trial, "_CODE", "raise SystemExit(3)")
-    check_answers(folder, "theirs")
+    check_answers(folder, "theirs", Reading())
     (folder / "saved_model.pb").write_bytes(b"another graph")
     with pytest.raises(ModelError, match="ended with code 3"):
-        check_answers(folder, "theirs")
+        check_answers(folder, "theirs", Reading())
     mark_as_tried(folder)
-    check_answers(folder, "theirs")
+    check_answers(folder, "theirs", Reading())
     with pytest.raises(ModelError, match="ended with code 3"):  # another of its functions
-        check_answers(folder, "theirs", kind="logits")
+        check_answers(folder, "theirs", Reading(kind="logits"))
 
 
 def test_what_this_library_converted_is_not_tried(folder, cache, monkeypatch):
@@ -76,7 +78,7 @@ def test_what_this_library_converted_is_not_tried(folder, cache, monkeypatch):
     own.parent.mkdir(parents=True)
     folder.rename(own)
 
-    check_answers(own, "ours")
+    check_answers(own, "ours", Reading())
 
 
 def _fails(error, cause=None):
@@ -121,11 +123,11 @@ def test_a_real_model_answers_in_a_real_process_and_an_endless_one_does_not(
     def endless(images):
         return tf.while_loop(lambda x: tf.reduce_sum(x) > -1, lambda x: (x + 0,), (images,))[0]
 
-    check_answers(save(tmp_path / "good", features), "good", image_size=4)
+    check_answers(save(tmp_path / "good", features), "good", Reading(image_size=4))
     bad = save(tmp_path / "bad", lambda images: features(endless(images)))
     limited(model_seconds=60)
     with pytest.raises(ModelError, match="no answer within 60 s"):
-        check_answers(bad, "bad", image_size=4)
+        check_answers(bad, "bad", Reading(image_size=4))
 
 
 def test_a_model_without_outputs_is_refused(tmp_path):
