@@ -60,6 +60,8 @@ ResizeBilinear ResizeNearestNeighbor ScaleAndTranslate
 _STRINGS = """
 AsString StaticRegexFullMatch StaticRegexReplace StringJoin StringLength Substr
 """
+#: Tables that are filled from constants; those that are filled from files have other operations.
+_TABLES = "HashTableV2 LookupTableFindV2 LookupTableImportV2 LookupTableSizeV2 "
 _RANDOM = """
 RandomShuffle RandomStandardNormal RandomUniform RandomUniformInt RngReadAndSkip
 StatefulUniformFullInt StatefulUniformInt StatelessRandomGetAlg StatelessRandomGetKeyCounter
@@ -71,7 +73,7 @@ StatelessTruncatedNormalV2 TruncatedNormal
 #: Allowed everywhere.
 ALLOWED = frozenset(
     "".join(
-        (_STRUCTURE, _LISTS, _SHAPES, _ARITHMETIC, _NETWORKS, _IMAGES, _STRINGS, _RANDOM)
+        (_STRUCTURE, _LISTS, _SHAPES, _ARITHMETIC, _NETWORKS, _IMAGES, _STRINGS, _TABLES, _RANDOM)
     ).split()
 )
 #: They write, or read, the file of variables: allowed only where nothing runs them but the saver.

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 CHECK_VERSION = 1
 #: Most problems that an error names.
 _SHOWN = 3
+#: Classes of objects that TensorFlow itself registers: constants, and tables in memory.
+_CLASSES = ("", "tf.StaticHashTable", "tf.TrackableConstant")
 
 
 def check_program(folder: Path, name: str) -> None:
@@ -46,7 +48,9 @@ def check_program(folder: Path, name: str) -> None:
     """
     graph = folder / GRAPH_FILE
     if not graph.is_file():
-        raise ModelError(f"{name}: no {GRAPH_FILE} in {folder}; expected a whole SavedModel folder")
+        raise ModelError(
+            f"{name}: can't be loaded (no {GRAPH_FILE} in {folder}); expected a whole SavedModel folder"
+        )
     mark = cache_dir() / "allowed" / f"{CHECK_VERSION}-{list_version()}-{sha256_of(graph)}"
     if mark.exists():
         return
@@ -73,6 +77,6 @@ def _problems(meta_graph: Message) -> Iterator[str]:
         if path.anchor or ".." in path.parts:
             yield f"its asset {asset.filename!r} is outside its folder"
     for each in meta_graph.object_graph_def.nodes:
-        if each.registered_name not in ("", "tf.TrackableConstant"):
+        if each.registered_name not in _CLASSES:
             yield f"it has an object of the registered class {each.registered_name}"
     yield from GraphProgram(meta_graph).problems()
