@@ -49,7 +49,7 @@ def check_program(folder: Path, name: str) -> None:
     graph = folder / GRAPH_FILE
     if not graph.is_file():
         raise ModelError(
-            f"{name}: can't be loaded (no {GRAPH_FILE} in {folder}); expected a whole SavedModel folder"
+            f"{name}: can't be loaded (no {GRAPH_FILE} in {folder}); expected a whole SavedModel"
         )
     mark = cache_dir() / "allowed" / f"{CHECK_VERSION}-{list_version()}-{sha256_of(graph)}"
     if mark.exists():
