@@ -16,6 +16,7 @@ from tl_core.graph_images import decode, graph_resize
 from tl_core.head import Head
 from tl_core.models.export import NOTES_FILE, read_notes, save_module
 from tl_core.models.handles import public_name
+from tl_core.models.trial import mark_as_tried
 from tl_core.storage import atomic_dir
 
 if TYPE_CHECKING:
@@ -69,6 +70,7 @@ def save_model(
     saved_by_us = read_notes(module.path).get("version") == VERSION
     with atomic_dir(target) as part:
         _write(model, module.member("backbone") if saved_by_us else module, part)
+    mark_as_tried(target)  # what it is made of has just run
 
 
 def saved_class_names(folder: str | PathLike[str]) -> tuple[str, ...] | None:

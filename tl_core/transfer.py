@@ -266,13 +266,14 @@ class TransferModel:
         engine: str = REFERENCE,
         device: str = "cpu",
         threads: int | None = None,
+        trust: bool = False,
     ) -> TransferModel:
         """Read a model that ``save`` wrote, ready to predict or to train on.
 
         The folder may be followed by a pin, as a model's handle (see ``models.resolve``).
 
-        Engine, device and threads as for ``FeatureExtractor``; ModelError if the folder has no such
-        model.
+        Engine, device, threads and trust as for ``FeatureExtractor``; ModelError if the folder has
+        no such model.
         """
         path = pinned_folder(fspath(folder))
         trained = load_model(path)
@@ -283,6 +284,7 @@ class TransferModel:
             resize=trained.resize,
             device=device,
             threads=threads,
+            trust=trust,
         )
         extractor.handle = trained.handle
         model = cls(extractor, trained.class_names, seed=trained.seed)

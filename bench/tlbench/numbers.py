@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import os
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 from tlbench.errors import OptionError
 from tlbench.escapes import printable
@@ -47,6 +47,23 @@ class Numbers(NamedTuple):
         return number
 
 
+class YesNo:
+    """Whether something is wanted, as people write it."""
+
+    ANSWERS: ClassVar = {
+        **dict.fromkeys(("yes", "true", "1"), True),
+        **dict.fromkeys(("no", "false", "0"), False),
+    }
+    bounds = "yes or no"
+
+    def parse(self, what: str, text: str) -> bool:
+        """The answer; OptionError for another text."""
+        answer: bool | None = self.ANSWERS.get(text.lower())
+        if answer is None:
+            raise OptionError(f"{what} {quoted(text)}: expected {self.bounds}")
+        return answer
+
+
 def quoted(value: object) -> str:
     """A value as an error quotes it: in one line, and not longer than that."""
     text = str(value)
@@ -75,3 +92,4 @@ SEEDS = Numbers(0, 2**32 - 1)
 SECONDS = Numbers(0.001, 31_536_000.0)
 PRICES = Numbers(0.000001, 1e9)
 SHARES = Numbers(0.0, 1.0)
+YES_NO = YesNo()

@@ -9,10 +9,11 @@ import tempfile
 import zipfile
 from importlib import import_module
 from importlib.metadata import version
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tl_core.errors import ModelError, line_of
 from tl_core.models.export import FORMAT_VERSION, cached_export
+from tl_core.models.keras_config import check_config
 from tl_core.models.keras_layers import save_part
 from tl_core.models.keras_weights import check_weights
 from tl_core.storage import sha256_of
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
 SUFFIXES = (".keras", ".h5", ".hdf5")
 #: Raised when the conversion changes.
 CONVERTER_VERSION = 1
-#: Layers and functions that contain a program, not weights; the last one has a pickle.
-_PROGRAMS = frozenset({"Lambda", "__lambda__", "TorchModuleWrapper"})
 #: Bytes of a model's description as JSON, at most; a network of 1,000 layers has about one million.
 CONFIG_BYTES = 1 << 24
 #: The file of the weights in a .keras file.
@@ -60,20 +59,16 @@ def convert(path: Path, kind: Kind, layer: str | None) -> Path:
 
 
 class _Saved(NamedTuple):
-    """A file's description: the version of Keras that wrote it, and the classes of its layers."""
+    """A file's description: the version of Keras that wrote it, and its layers, JSON."""
 
     keras_version: str
-    classes: set[str]
+    config: Any
 
 
 def load(path: Path) -> Loaded:
     """The model of a file, by the Keras that wrote it; ModelError as for ``convert``."""
     saved = _read(path)
-    if programs := _PROGRAMS & saved.classes:
-        raise ModelError(
-            f"{path}: it has a {min(programs)} layer, a program that loading would run; expected "
-            "none. If you trust it, export it as a SavedModel: model.export(folder)"
-        )
+    check_config(saved.config, str(path))
     library = "tf_keras" if saved.keras_version.startswith("2.") else "keras"
     try:
         keras = import_module(library)
@@ -99,26 +94,12 @@ def _read(path: Path) -> _Saved:
         # As Keras decides it: a file can be both.
         is_zip = path.name.endswith(SUFFIXES[0]) and zipfile.is_zipfile(path)
         keras_version, config = _read_zip(path) if is_zip else _read_h5(path)
-        return _Saved(keras_version, _classes(json.loads(config)))
+        return _Saved(keras_version, json.loads(config))
     except (*ZIP_ERRORS, AttributeError) as error:
         raise ModelError(
             f"{path}: no whole Keras model ({line_of(error)}); expected a .keras or .h5 file as "
             "model.save writes it. Copy or save it again"
         ) from error
-
-
-def _classes(config: object) -> set[str]:
-    """The class names in a description, wherever they stand."""
-    names, left = set(), [config]
-    while left:
-        match left.pop():
-            case dict() as part:
-                if isinstance(name := part.get("class_name"), str):
-                    names.add(name)
-                left.extend(part.values())
-            case list() as parts:
-                left.extend(parts)
-    return names
 
 
 def _read_zip(path: Path) -> tuple[str, str]:

@@ -40,7 +40,7 @@ LEGEND = (
     help="results folder to read accuracies from",
 )
 @json_option
-@suite_options("input_range", "layer")
+@suite_options("input_range", "layer", "trust")
 def models(
     *, handles: tuple[str, ...], results: Path, as_json: bool, suite: dict[str, str]
 ) -> None:

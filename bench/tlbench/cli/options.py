@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 #: Options that say how the network is run.
 NETWORK = (
-    *("model", "input_range", "layer"),
+    *("model", "input_range", "layer", "trust"),
     *("engine", "precision", "device", "threads", "workers", "chunk"),
 )
 #: Options whose value may also be a folder, or a file.

@@ -34,7 +34,7 @@ FIELDS = ("file", "rank", "label", "probability")
 @number_option("--top", "labels per picture", COUNTS, default=1)
 @file_option("--csv", "CSV file to write")
 @json_option
-@suite_options("engine", "device", "threads", "batch_size", "limit")
+@suite_options("trust", "engine", "device", "threads", "batch_size", "limit")
 def predict(
     *,
     model: str,

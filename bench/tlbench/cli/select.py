@@ -74,7 +74,9 @@ def _several(
 @click.option("--download", is_flag=True, help="allow the data set to be downloaded")
 @file_option("--picture", "picture to write, .svg or .png: accuracy against throughput")
 @json_option
-@suite_options("input_range", "layer", "device", "threads", "batch_size", "train_size", "limit")
+@suite_options(
+    *("input_range", "layer", "trust", "device", "threads", "batch_size", "train_size", "limit")
+)
 def select(
     *,
     pictures: str,

@@ -180,6 +180,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
         megabytes_per_s: Of the files that were decoded, in 10^6 bytes.
         megapixels_per_s: Of the pictures in them, at their own size.
         scaling: Throughput on 1, 2, ... of several GPUs; null for other rows.
+        trusted: Whether the model was run without the checks of its program.
         further_targets: Of time to accuracy, higher targets; empty where the data have none.
     """
 
@@ -242,6 +243,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     energy_source: Text | None = None
     scaling: tuple[Scaling, ...] | None = None
     further_targets: tuple[FurtherTarget, ...] | None = None
+    trusted: bool | None = None
 
     @property
     def label(self) -> str:
@@ -270,7 +272,7 @@ OPTIONAL = frozenset(
         *("decoder", "megabytes_per_s", "megapixels_per_s"),
         *("peak_precision", "bytes_per_image", "bandwidth_gb_per_s", "bandwidth_fraction"),
         *("throttled_rounds", "idle_power_w", "energy_source"),
-        *("scaling", "further_targets"),
+        *("scaling", "further_targets", "trusted"),
     )
 )
 #: Fields that every file of version 2 has, and none of version 1.

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tlbench.errors import OptionError
-from tlbench.numbers import BATCHES, COUNTS, PIXELS, PRICES, THREADS, Numbers
+from tlbench.numbers import BATCHES, COUNTS, PIXELS, PRICES, THREADS, YES_NO, Numbers, YesNo
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -28,7 +28,7 @@ class Option(NamedTuple):
     name: str
     help: str
     metavar: str
-    numbers: Numbers | None = None
+    numbers: Numbers | YesNo | None = None
     repeatable: bool = False
 
     @property
@@ -36,7 +36,7 @@ class Option(NamedTuple):
         """As typed, such as ``--image-size``."""
         return "--" + self.name.replace("_", "-")
 
-    def parse(self, text: str) -> str | int | float:
+    def parse(self, text: str) -> str | int | float | bool:
         """The value of the type that the workload's field has; else OptionError."""
         if self.name == "limit":
             from tlbench.suite.limit_option import parse_limits
@@ -44,8 +44,8 @@ class Option(NamedTuple):
             parse_limits(text)
         if self.numbers is None:
             return text
-        number: int | float = self.numbers.parse(self.flag, text)
-        return number
+        value: int | float | bool = self.numbers.parse(self.flag, text)
+        return value
 
 
 OPTIONS = (
@@ -60,6 +60,9 @@ OPTIONS = (
         "NAME",
     ),
     Option("layer", "layer of a Keras model, or output, that gives the features", "NAME"),
+    Option(
+        "trust", "run the model unchecked: it may write files and run programs", "yes|no", YES_NO
+    ),
     Option("data", "photo-patches, digits, cifar10, or folder of class/image files", "NAME|PATH"),
     Option(
         "engine",
@@ -135,6 +138,7 @@ def known_values(name: str) -> Sequence[str]:
         "model": lambda: (*embedded.MODELS, "https://", "keras:", "keras_hub:"),
         "input_range": lambda: tuple(RANGES),
         "limit": lambda: [f"{each.name.replace('_', '-')}=" for each in fields(Limits)],
+        "trust": lambda: ("yes", "no"),
     }
     return known[name]() if name in known else ()
 

@@ -102,4 +102,10 @@ def opened(place: Path, options: Workload, images: int) -> TransferModel:
     import_tensorflow(options.device)
     from tl_core.transfer import TransferModel
 
-    return TransferModel.load(place, engine=engine, device=options.device, threads=options.threads)
+    return TransferModel.load(
+        place,
+        engine=engine,
+        device=options.device,
+        threads=options.threads,
+        trust=options.trust,
+    )

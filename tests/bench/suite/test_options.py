@@ -30,6 +30,8 @@ def test_without_options_a_workload_is_itself(name):
         ("threads", "1", 1),
         ("price_per_hour", "0.25", 0.25),
         ("limit", "picture-pixels=2e8", "picture-pixels=2e8"),
+        ("trust", "yes", True),
+        ("trust", "No", False),
     ],
 )
 def test_an_option_replaces_its_value(option, text, value):
@@ -91,6 +93,12 @@ def test_applied_limits_are_the_processs_until_others_are():
         set_limits(before)
 
 
+@pytest.mark.parametrize("text", ["", "maybe", "2"])
+def test_trust_is_yes_or_no(text):
+    with pytest.raises(OptionError, match=r"--trust .*: expected yes or no"):
+        workload_from("quick", {"trust": text})
+
+
 def test_an_unknown_workload_names_the_known_ones():
     with pytest.raises(OptionError, match="slow: expected one of quick, tutorial, full"):
         workload_from("slow", {})
@@ -111,7 +119,7 @@ def test_another_model_has_its_own_image_size():
 def test_every_input_range_is_an_option_and_completed(name):
     workload = workload_from("quick", {"input_range": name, "layer": "pooled"})
     check_names(workload)
-    assert workload.reading == {"input_range": name, "layer": "pooled"}
+    assert workload.reading == {"input_range": name, "layer": "pooled", "trust": False}
     assert name in known_values("input_range")
 
 
