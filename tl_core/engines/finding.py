@@ -13,9 +13,9 @@ from tl_core.conversion.opening import model_facts
 from tl_core.errors import ModelError
 from tl_core.labels import CLASSES
 from tl_core.models import Model, resolve
-from tl_core.models.export import noted_range, read_notes
 from tl_core.models.handles import classifier_handle, has_layers, is_url
 from tl_core.models.input_range import RANGES, UNIT
+from tl_core.models.notes import noted_range, read_notes
 from tl_core.models.probing import USUAL_SIZE
 from tl_core.models.program import check_program
 

@@ -12,8 +12,8 @@ from tl_core.devices import ready_tensorflow, select_devices
 from tl_core.errors import ModelError
 from tl_core.labels import CLASSES
 from tl_core.models.calling import find_image_function
-from tl_core.models.export import noted_image_size, noted_range, read_notes
 from tl_core.models.input_range import UNIT
+from tl_core.models.notes import noted_image_size, noted_range, read_notes
 from tl_core.models.probing import USUAL_SIZE, at_size, first_line, plain_images
 from tl_core.models.program import check_program
 from tl_core.models.savedmodel import GRAPH_FILE, meta_graphs

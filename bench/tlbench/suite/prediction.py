@@ -92,7 +92,7 @@ def answers_of(source: TolerantFiles, best: Sequence[list[Prediction]]) -> list[
 def opened(place: Path, options: Workload, images: int) -> TransferModel:
     """The model in a folder, on the engine and device of the options, for so many images."""
     from tl_core.engines import AUTO
-    from tl_core.models.export import noted_image_size
+    from tl_core.models.notes import noted_image_size
 
     engine = options.engine
     if engine == AUTO:

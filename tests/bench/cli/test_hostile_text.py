@@ -9,7 +9,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from tl_core.models.export import NOTES_FILE
+from tl_core.models.notes import NOTES_FILE
 from tlbench.cli import baseline as baseline_command
 from tlbench.cli import predict as predict_command
 from tlbench.cli.main import SHORT_HELPS, main
