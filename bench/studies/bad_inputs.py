@@ -69,6 +69,16 @@ INPUTS = (
         },
     ),
     Inputs(
+        "notes beside models",
+        "one line",
+        {
+            "tl_core/test_serving.py": (
+                "test_notes_that_are_not_ours_are_an_error_of_one_line",
+                "test_notes_that_are_no_json_object_are_an_error_of_one_line",
+            ),
+        },
+    ),
+    Inputs(
         "Keras files",
         "one line, in little memory and time",
         {
