@@ -1,5 +1,6 @@
 """The exact versions in ``constraints.txt`` are in the ranges of ``pyproject.toml``."""
 
+import re
 import tomllib
 from itertools import chain
 from pathlib import Path
@@ -11,7 +12,9 @@ from packaging.utils import canonicalize_name
 ROOT = Path(__file__).parent.parent
 PINS = {
     canonicalize_name(each.name): str(each.specifier).removeprefix("==")
-    for each in map(Requirement, (ROOT / "constraints.txt").read_text().split())
+    for each in map(
+        Requirement, re.findall(r"(?m)^[^#\s].*", (ROOT / "constraints.txt").read_text())
+    )
 }
 
 

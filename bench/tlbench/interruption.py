@@ -80,7 +80,7 @@ def run_child(
     """
     with subprocess.Popen(  # noqa: S603 - our own command
         command,
-        env=env | {PARENT: str(os.getpid())},
+        env={**env, PARENT: str(os.getpid())},
         stdout=subprocess.PIPE,
         encoding="utf-8",
         errors="replace",

@@ -71,11 +71,14 @@ def is_gone(child):
 
 
 def test_the_first_sigterm_is_raised_and_further_ones_are_ignored():
+    cleaned = False
     with pytest.raises(Terminated), terminable():
         try:
             signal.raise_signal(signal.SIGTERM)
         finally:
             signal.raise_signal(signal.SIGTERM)
+            cleaned = True
+    assert cleaned
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
     assert issubclass(Terminated, KeyboardInterrupt)
     assert TERMINATED == 143
@@ -129,5 +132,5 @@ def test_a_pytest_session_that_measures_ends_by_sigterm_with_exit_code_143(start
 def test_an_arm_ends_with_its_gate_in_the_middle_of_a_round(start):
     process, child = start(sys.executable, "-c", HOLDS_AN_ARM)
     process.kill()
-    process.communicate()
+    process.wait()  # not for its pipes, which the child has, too
     assert is_gone(child)

@@ -5,8 +5,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from tlbench.report.table import result_table, seconds, share
-from tlbench.report.text import WIDTH
+from tlbench.report.table import lines_of, result_table, seconds, share
+from tlbench.report.text import WIDTH, sentence
 from tlbench.runs.read import Benchmark, Stats, read_file
 from tlbench.runs.row import FurtherTarget, Noise, Round, Scaling
 from tlbench.suite.plan import describe, plan
@@ -186,3 +186,9 @@ def test_the_plan_says_rounds_and_when_the_run_ends():
 def test_a_plan_that_exceeds_its_budget_says_so():
     text = " ".join(schedule_plan({"test_extract": 5}, budget_s=30.0))
     assert text.endswith("57 s, more than the budget of 30 s: fewer rounds would measure nothing")
+
+
+def test_a_text_with_newlines_and_escapes_stays_a_sentence_and_a_row():
+    assert sentence("a\nverdict: PASS\x1b[8m") == [r"a\nverdict: PASS\x1b[8m"]
+    _, *rows = lines_of(["x", "y"], [("a\nb", "\x9bc")])
+    assert [row.split() for row in rows] == [[r"a\nb", r"\x9bc"]]
