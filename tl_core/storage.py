@@ -8,6 +8,7 @@ import hashlib
 import os
 import secrets
 import shutil
+import sys
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,10 +16,8 @@ from typing import TYPE_CHECKING
 import platformdirs
 from filelock import FileLock
 
-try:
+if sys.platform != "win32":  # where what a killed process leaves behind stays
     import fcntl
-except ImportError:  # Windows, where what a killed process leaves behind stays
-    fcntl = None  # type: ignore[assignment]
 from tl_core.errors import TransferLearningError
 
 if TYPE_CHECKING:
@@ -104,7 +103,7 @@ def _part(target: Path, make: Callable[[Path], None]) -> Iterator[Path]:
 
 def _remove_leftovers(target: Path) -> None:
     """Remove temporary files and folders whose writers were killed."""
-    for ending in (PART, OLD) if fcntl else ():
+    for ending in (PART, OLD) if sys.platform != "win32" else ():
         for path in target.parent.glob(f".{glob.escape(target.name)}.*{ending}"):
             with _lock(path) as locked:
                 if locked:
@@ -114,7 +113,7 @@ def _remove_leftovers(target: Path) -> None:
 @contextmanager
 def _lock(path: Path) -> Iterator[bool]:
     """Hold a file's or folder's own lock, which ends with this process; False if another has it."""
-    if fcntl is None:
+    if sys.platform == "win32":
         yield True
         return
     try:

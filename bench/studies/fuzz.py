@@ -33,7 +33,7 @@ LENGTH = 20_000
 
 def fuzz_one(name: str, arguments: Sequence[str]) -> None:
     """Fuzz a target in this process, which libFuzzer ends."""
-    import atheris
+    import atheris  # type: ignore[import-untyped, import-not-found, unused-ignore]
 
     target = TARGETS[name]
     with atheris.instrument_imports(include=list(target.modules)):

@@ -8,13 +8,12 @@ differ between containers.
 from __future__ import annotations
 
 import os
+import sys
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
-try:
+if sys.platform != "win32":
     import fcntl
-except ImportError:
-    fcntl = None  # type: ignore[assignment]
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -77,7 +76,7 @@ def _locked(file: Path, *, wait: bool) -> int | None:
     while True:
         descriptor = os.open(file, os.O_RDWR | os.O_CREAT | _FLAGS, 0o666)
         try:
-            if fcntl:
+            if sys.platform != "win32":
                 fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
             if _is_still(file, descriptor):
                 return descriptor

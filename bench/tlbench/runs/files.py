@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import sys
 import tempfile
 from typing import TYPE_CHECKING
 
@@ -50,7 +51,7 @@ def write_file(target: Path, content: str | bytes) -> None:
             file.truncate()
             file.write(data)
             file.flush()
-            if os.name == "nt":  # which replaces no open files, and has no locks
+            if sys.platform == "win32":  # which replaces no open files, and has no locks
                 file.close()
             part.replace(target)  # in the same folder, so that it is atomic
         except BaseException:
