@@ -1,8 +1,8 @@
 """Coverage-guided fuzzing of every parser.
 
 Run as ``python -m bench.studies.fuzz FILE [--target NAME] [--seconds N]``; needs the extra
-``[fuzz]``. Each parser runs in a process of its own, by libFuzzer's own limits: 10 s and 2 GiB for one
-input. An input at which a parser does anything but read or refuse it is kept in ``--findings``.
+``[fuzz]``. Each parser runs in a process of its own, by libFuzzer's own limits: 10 s and 2 GiB for
+one input. An input at which a parser does anything but read or refuse it is kept in ``--findings``.
 The exit code is 1 if there is any.
 """
 

@@ -28,7 +28,7 @@ NO_NUMBERS = {
     "a control character": "1\x1b[31m",
     "two lines": "1\n2",
 }
-NUMBERED = [option for option in OPTIONS if option.numbers]
+NUMBERED = [option for option in OPTIONS if isinstance(option.numbers, Numbers)]
 
 
 @pytest.mark.parametrize("option", NUMBERED, ids=lambda option: option.name)
