@@ -38,7 +38,10 @@ if TYPE_CHECKING:
 #: Signals of random moments, in turn.
 SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
 #: Exit codes of a command of ``tlbench`` and of pytest that was asked to end.
-CODES = {"tlbench": {signal.SIGTERM: 143, signal.SIGINT: 130}}
+CODES = {
+    "tlbench": {signal.SIGTERM: 143, signal.SIGINT: 130},
+    "pytest": {signal.SIGTERM: 143},
+}
 PYTEST_CODE = 2
 #: Exit codes of a command that finished; a gate with so small a budget may be inconclusive.
 FINISHED = (0, 3)
