@@ -232,7 +232,6 @@ def table(study: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-GUIDE = "docs/robustness.md"
 BLOCKS = (of_study("kills", "kills.json", table),)
 
 

@@ -21,6 +21,7 @@ from pathlib import Path
 from time import process_time
 from typing import IO, TYPE_CHECKING, Any, cast
 
+from bench.studies.blocks import cell_line, heading, of_study
 from bench.studies.files import write_json
 from tl_core.devices import usable_cpus
 from tl_core.errors import ImageError
@@ -147,6 +148,22 @@ def summary(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
         "most_memory": _largest(rows, "peak_rss_bytes"),
         "valid": not (broken or slow or large),
     }
+
+
+def table(study: dict[str, Any]) -> str:
+    """What became of all pictures, and the most that one took."""
+    names = ("files", "pixels", "one line", "crashes, hangs, tracebacks or messages",
+             "most CPU seconds", "most memory")  # fmt: skip
+    reads = study["reads"]
+    cells = (
+        f"{study['files']:,}", f"{reads['pixels']:,}", f"{reads['refused']:,}",
+        str(sum(reads[name] for name in BROKEN)), f"{study['slowest'][0]['seconds']:.1f}",
+        f"{study['most_memory'][0]['peak_rss_bytes'] / 1e6:,.0f} MB",
+    )  # fmt: skip
+    return "\n".join([*heading(*names), cell_line(cells)])
+
+
+BLOCKS = (of_study("odd pictures", "odd-pictures.json", table),)
 
 
 def _largest(rows: Iterable[dict[str, Any]], name: str) -> list[dict[str, Any]]:
