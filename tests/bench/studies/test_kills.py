@@ -82,9 +82,9 @@ def _once(run):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["report", "baseline", "gate"])
-def test_commands_survive(name):
-    outcome = measure(OPERATIONS[name], 3, random.Random(5))
+def test_a_command_survives():
+    """A few kills of one command; the study itself has hundreds, of all of them."""
+    outcome = measure(OPERATIONS["report"], 2, random.Random(5))
     assert outcome["failed"] == []
-    assert outcome["trials"] == 6
-    assert outcome["survived"] == 6
+    assert outcome["trials"] == 4
+    assert outcome["survived"] == 4
