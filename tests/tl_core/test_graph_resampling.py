@@ -14,6 +14,7 @@ from tl_core.data import load_data
 from tl_core.graph_resampling import graph_resample, weight_matrix
 from tl_core.resampling import FILTERS
 from tl_core.resampling_kernel import FRACTION_BITS
+from tl_core.resize import DEFAULT_METHOD
 
 SIDES = st.integers(1, 70)
 SHARED = Path(__file__).parents[3] / "shared" / "data" / "cifar-10-batches-bin.tar.xz"
@@ -111,7 +112,7 @@ def test_the_order_of_the_passes_is_the_installed_pillows(monkeypatch, version, 
 @pytest.mark.parametrize("name", FILTERS)
 def test_test_images_of_cifar10_are_pillows(name, cifar10):
     """All of them by the usual filter, every eighth by the others."""
-    chosen = cifar10 if name == "bilinear" else cifar10[::8]
+    chosen = cifar10 if name == DEFAULT_METHOD else cifar10[::8]
     for size in (224, 96):
         resize = graph((32, 32), (size, size), name)
         for first in range(0, len(chosen), 500):
