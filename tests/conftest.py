@@ -33,6 +33,8 @@ def pytest_runtest_teardown() -> None:
 def own_cache(tmp_path_factory):
     """Models converted once a test run, in a folder that is new: nothing old can pass a test."""
     with pytest.MonkeyPatch.context() as patch:
+        # A process for each model of a test would cost seconds: ``test_trial`` has these tests.
+        patch.setattr("tl_core.models.module.check_answers", lambda *_, **__: None)
         patch.setenv("TLBENCH_CACHE", str(tmp_path_factory.mktemp("cache")))
         patch.delenv("TFHUB_CACHE_DIR", raising=False)
         patch.delenv("TLBENCH_DATA", raising=False)
@@ -43,7 +45,7 @@ def own_cache(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def tiny_model(tmp_path_factory):
+def tiny_model(own_cache, tmp_path_factory):
     """Handle of a tiny image model, for tests of anything but the embedded model itself.
 
     A SavedModel folder as Hub serves it, as text: two convolutions of fixed weights from float32
@@ -57,10 +59,13 @@ def tiny_model(tmp_path_factory):
     Its classifier of 1000 outputs lies beside it, so that the stage ``classify`` runs too: see
     ``tiny_classifier``. The folders' names are what results show: ``tiny-feature-vector``.
     """
+    from tl_core.models.trial import mark_as_tried
+
     folder = tmp_path_factory.mktemp("models")
     for name, classes in (("tiny-feature-vector", None), ("tiny-classification", 1000)):
         (folder / name).mkdir()
         _save_tiny_model(folder / name, classes)
+        mark_as_tried(folder / name)  # for runs in processes of their own
     return str(folder / "tiny-feature-vector")
 
 

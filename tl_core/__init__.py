@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     )
     from tl_core.extractor import FeatureExtractor
     from tl_core.images import load_image
+    from tl_core.limits import Limits, set_limits
     from tl_core.resize import resize_batch
     from tl_core.transfer import Evaluation, TransferModel
 
@@ -36,6 +37,7 @@ __all__ = [
     "FeatureExtractor",
     "ImageClassifier",
     "ImageError",
+    "Limits",
     "ModelError",
     "Prediction",
     "Split",
@@ -44,6 +46,7 @@ __all__ = [
     "load_data",
     "load_image",
     "resize_batch",
+    "set_limits",
 ]
 #: Public names by module.
 _MODULES = {
@@ -53,6 +56,7 @@ _MODULES = {
     "errors": tuple(name for name in __all__ if name.endswith("Error")),
     "extractor": ("FeatureExtractor",),
     "images": ("load_image",),
+    "limits": ("Limits", "set_limits"),
     "resize": ("resize_batch",),
     "transfer": ("Evaluation", "TransferModel"),
 }

@@ -38,8 +38,8 @@ class ImageClassifier:
         handle: As for ``FeatureExtractor``; Hub calls this form ``classification``.
         labels: Class names in output order; None takes ImageNet's, with "background" first where
             the model has 1001 outputs. With labels, the model may have any number of outputs.
-        engine, image_size, device, threads, precision, workers, chunk, input_range, layer: As for
-            ``FeatureExtractor``.
+        engine, image_size, device, threads, precision, workers, chunk, input_range, layer, trust:
+            As for ``FeatureExtractor``.
         fallback_size: Side of the square input in pixels if the model has none of its own.
 
     Raises:
@@ -62,6 +62,7 @@ class ImageClassifier:
         chunk: int | None = None,
         input_range: str | None = None,
         layer: str | None = None,
+        trust: bool = False,
     ) -> None:
         settings = NetworkSettings(
             image_size=image_size,
@@ -74,6 +75,7 @@ class ImageClassifier:
             chunk=chunk,
             input_range=input_range,
             layer=layer,
+            trust=trust,
         )
         self.handle = handle
         self.opened = open_model(handle, "logits", engine, settings)

@@ -11,6 +11,7 @@ import numpy as np
 from tl_core.data.dataset import stratified_split
 from tl_core.feature_training import loss_on, train_on_features
 from tl_core.head import LEARNING_RATE, ArrayTrainer
+from tl_core.training import finite_loss
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -63,7 +64,7 @@ class _Watch:
     def __call__(self) -> bool:
         """Whether the loss hasn't fallen for too long; called after each epoch."""
         self._epoch += 1
-        loss = self._held_out_loss()
+        loss = finite_loss(self._held_out_loss())
         if loss < self.loss - LEAST_GAIN:
             self.best, self.loss = self._epoch, loss
         self.converged = self._epoch - self.best >= self._patience

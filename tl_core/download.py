@@ -1,17 +1,20 @@
-"""Download one file over HTTP, complete and with the expected checksum, or not at all."""
+"""Download one file, complete, of a limited size and with the expected checksum, or not at all."""
 
 from __future__ import annotations
 
 import hashlib
 import http.client
+import ipaddress
 import os
+import re
 import urllib.error
 import urllib.request
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from tl_core.errors import DownloadError
+from tl_core.limits import limits
 from tl_core.progress import progress
 from tl_core.storage import atomic_file
 
@@ -41,25 +44,30 @@ def downloads_allowed(*, requested: bool = False) -> bool:
     return requested or os.environ.get("TLBENCH_DOWNLOAD") == "1"
 
 
-def fetch(url: str, target: Path, sha256: str, *, timeout_s: float = TIMEOUT_S) -> Path:
+def fetch(
+    url: str, target: Path, sha256: str | None = None, *, timeout_s: float = TIMEOUT_S
+) -> Path:
     """Download a file; redirects are followed, proxies taken from the environment.
 
     Args:
-        url: An http or https address.
+        url: An https address; http only of this machine itself. So is each redirect's.
         target: The path to write, which is returned. Only a verified file replaces an older one.
-        sha256: The expected checksum, 64 hexadecimal digits.
+        sha256: The expected checksum, 64 hexadecimal digits; None takes any.
         timeout_s: Seconds without data after which the download fails.
 
     Raises:
-        DownloadError: Another scheme, a host that can't be reached or goes silent, an HTTP error
-            status, another size than announced, or another checksum. Nothing is left on disk.
+        DownloadError: Another address, a host that can't be reached or goes silent, an HTTP error
+            status, more bytes than ``limits().download_bytes`` or than announced, fewer than
+            announced, or another checksum. Nothing is left on disk.
     """
-    if urlsplit(url).scheme not in ("http", "https"):
-        raise DownloadError(f"{url}: expected an address that starts with http:// or https://")
+    if not _is_secure(url):
+        raise DownloadError(
+            f"{url}: expected an address that starts with https:// (http:// only for localhost)"
+        )
     with _opened(url, timeout_s) as response, atomic_file(target) as part:
         with part.open("wb") as file:
             received = _copy(url, response, file)
-        if received != sha256.lower():
+        if sha256 and received != sha256.lower():
             raise DownloadError(
                 f"{url}: sha256 {received}, expected {sha256.lower()}: damaged, or replaced at its "
                 "source. Try again; if the sha256 still differs, do not use the file"
@@ -67,16 +75,30 @@ def fetch(url: str, target: Path, sha256: str, *, timeout_s: float = TIMEOUT_S) 
     return target
 
 
+def _is_secure(url: str) -> bool:
+    """Whether nobody between here and the host can read or change what comes."""
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname
+        if not host or parts.scheme != "http":
+            return bool(host) and parts.scheme == "https"
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:  # no address, or a host with a name
+        return False
+
+
 @contextmanager
 def _opened(url: str, timeout_s: float) -> Iterator[http.client.HTTPResponse]:
     try:
         request = urllib.request.Request(url, headers={"User-Agent": "tlbench"})  # noqa: S310 - scheme checked in fetch
-        response = _http_only().open(request, timeout=timeout_s)
+        response = _opener().open(request, timeout=timeout_s)
     except urllib.error.HTTPError as error:
         with error:
             advice = ADVICE.get(error.code, OTHER_STATUS)
             raise DownloadError(f"{url}: HTTP {error.code} {error.reason}; {advice}") from error
-    except (OSError, http.client.HTTPException) as error:
+    except DownloadError:
+        raise
+    except (OSError, http.client.HTTPException, ValueError, OverflowError) as error:
         reason = error.reason if isinstance(error, urllib.error.URLError) else error
         raise DownloadError(
             f"{url}: could not be reached ({reason}); check the network and the proxy settings, "
@@ -86,8 +108,46 @@ def _opened(url: str, timeout_s: float) -> Iterator[http.client.HTTPResponse]:
         yield response
 
 
-def _http_only() -> urllib.request.OpenerDirector:
-    """An opener without file:// and ftp://, so that a redirect can't lead there either."""
+class _SecureRedirects(urllib.request.HTTPRedirectHandler):
+    """Follows no redirect from https to http, and none to http on another machine."""
+
+    def http_error_302(
+        self,
+        req: urllib.request.Request,
+        fp: IO[bytes],
+        code: int,
+        msg: str,
+        headers: http.client.HTTPMessage,
+    ) -> http.client.HTTPResponse | None:
+        try:
+            response: http.client.HTTPResponse | None
+            response = super().http_error_302(req, fp, code, msg, headers)
+        except ValueError:  # also of an address that is none; urllib leaves the answer open
+            fp.close()
+            raise
+        return response
+
+    http_error_301 = http_error_303 = http_error_307 = http_error_308 = http_error_302
+
+    def redirect_request(  # noqa: PLR0917 - urllib's
+        self,
+        req: urllib.request.Request,
+        fp: IO[bytes],
+        code: int,
+        msg: str,
+        headers: http.client.HTTPMessage,
+        newurl: str,
+    ) -> urllib.request.Request | None:
+        if not _is_secure(newurl) or (req.type == "https" and not newurl.startswith("https:")):
+            raise DownloadError(
+                f"{req.full_url}: redirects to {newurl}, expected an address that starts with "
+                "https://; fetch the file in another way and check where it comes from"
+            )
+        return super().redirect_request(req, fp, code, msg, headers, newurl)
+
+
+def _opener() -> urllib.request.OpenerDirector:
+    """An opener for HTTP and HTTPS alone: nothing leads to local files or FTP."""
     opener = urllib.request.OpenerDirector()
     for handler in (
         urllib.request.ProxyHandler,
@@ -95,7 +155,7 @@ def _http_only() -> urllib.request.OpenerDirector:
         urllib.request.HTTPHandler,
         urllib.request.HTTPSHandler,
         urllib.request.HTTPDefaultErrorHandler,
-        urllib.request.HTTPRedirectHandler,
+        _SecureRedirects,
         urllib.request.HTTPErrorProcessor,
     ):
         opener.add_handler(handler())
@@ -104,15 +164,17 @@ def _http_only() -> urllib.request.OpenerDirector:
 
 def _copy(url: str, response: http.client.HTTPResponse, file: BinaryIO) -> str:
     """Write the body to ``file`` and return its sha256."""
-    announced = response.headers.get("Content-Length")
-    expected = int(announced) if announced and announced.isdigit() else None
+    announced = response.headers.get("Content-Length", "")
+    # Of more digits, the first say enough.
+    expected = int(announced[:20]) if re.fullmatch("[0-9]+", announced) else None
+    _check_size(url, expected or 0)
     digest, size = hashlib.sha256(), 0
-    name = urlsplit(url).path.rpartition("/")[2] or url
-    with progress(expected, f"download {name}", unit="B") as bar:
+    with progress(expected, "download", unit="B") as bar:
         for piece in _pieces(url, response):
+            size += len(piece)
+            _check_size(url, size)
             file.write(piece)
             digest.update(piece)
-            size += len(piece)
             bar.update(len(piece))
     if expected is not None and size != expected:
         raise DownloadError(
@@ -121,11 +183,20 @@ def _copy(url: str, response: http.client.HTTPResponse, file: BinaryIO) -> str:
     return digest.hexdigest()
 
 
+def _check_size(url: str, size: int) -> None:
+    limit = limits().download_bytes
+    if size > limit:
+        raise DownloadError(
+            f"{url}: {size:,} bytes or more, expected at most {limit:,} (limit download_bytes); "
+            "raise the limit only if you trust the host"
+        )
+
+
 def _pieces(url: str, response: http.client.HTTPResponse) -> Iterator[bytes]:
     """The body in pieces. Only read errors become DownloadErrors: a full disk has its own."""
     while True:
         try:
-            piece = response.read(PIECE_BYTES)
+            piece = response.read1(PIECE_BYTES)  # read believes a chunk of negative size
         except (OSError, http.client.HTTPException) as error:
             raise DownloadError(
                 f"{url}: the connection was cut or went silent ({error}); try again"

@@ -39,7 +39,7 @@ DEFAULT_MODEL = "efficientnet-lite0"
 #: model's digest includes.
 INDIFFERENT = (
     *("threads", "workers", "chunk", "classes", "fallback_size"),
-    *("input_range", "layer"),
+    *("input_range", "layer", "trust"),
 )
 
 
@@ -61,6 +61,8 @@ class FeatureExtractor:
         layer: Of a ``.keras`` or ``.h5`` file or a Keras Hub preset, the layer whose output is
             taken; None takes the pooled features. Of a SavedModel with several outputs, the name of
             one.
+        trust: Run a SavedModel unchecked. Otherwise, one with other operations than image models
+            have is refused, and one of others is first tried in another process.
         cache: Keep features on disk, and read those that are there. On the CPU, a network that was
             opened before is then opened only if features are absent.
 
@@ -72,7 +74,7 @@ class FeatureExtractor:
         fingerprint: See ``Model.fingerprint``.
 
     Raises:
-        ModelError: The handle can't be resolved, or names a classifier.
+        ModelError: The handle can't be resolved, names a classifier, or its program is refused.
         DeviceError: No such device.
     """
 
@@ -90,6 +92,7 @@ class FeatureExtractor:
         chunk: int | None = None,
         input_range: str | None = None,
         layer: str | None = None,
+        trust: bool = False,
         cache: bool = False,
     ) -> None:
         if resize not in RESIZE_METHODS:
@@ -103,6 +106,7 @@ class FeatureExtractor:
             chunk=chunk,
             input_range=input_range,
             layer=layer,
+            trust=trust,
         )
         self.cache = cache
         self.handle, self.device, self.resize, self.precision = handle, device, resize, precision

@@ -26,7 +26,7 @@ from tl_core.conversion.cache import version_of
 from tl_core.devices import cpu_flags
 from tl_core.images import decoder_facts
 from tl_core.progress import progress
-from tl_core.sources import FileSource, digest_of
+from tl_core.sources import FileSource, digest_of, error_at, readable
 from tl_core.storage import atomic_file, cache_dir
 from tl_core.streaming import BATCH_SIZE
 
@@ -146,7 +146,7 @@ def cached_features(
             progress.
 
     Returns:
-        float32 ``(n, width)`` in the images' order, read-only.
+        float32 ``(n, width)`` in the images' order, read-only; zeros for unreadable images.
     """
     digests = [""] * len(source)
     with progress(len(source), "extract") as bar:
@@ -158,10 +158,17 @@ def cached_features(
                 for places, features in outputs:
                     for place in places:  # a file's may have changed since it was looked at
                         digests[place] = digest_of(source, place)
-                    store.add([digests[place] for place in places], features)
+                    whole = [error_at(source, place) is None for place in places]
+                    store.add([digests[place] for place in places[whole]], features[whole])
                     bar.update(len(places))
     store.refresh()
-    return store.features(digests)
+    usable = readable(source)
+    if len(usable) == len(source):
+        return store.features(digests)
+    rows = np.zeros((len(source), *store.record["features"].shape), np.float32)
+    rows[usable] = store.features([digests[place] for place in usable])
+    rows.flags.writeable = False
+    return rows
 
 
 def _absent(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from tl_core.errors import ModelError
 from tl_core.graph_exif import jpeg_orientation, png_orientation, upright
-from tl_core.images import BACKGROUND
+from tl_core.pixels import BACKGROUND
 from tl_core.resize import TF_PREFIX, tensorflow_resize
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def decode(file: Tensor) -> Tensor:
 
 
 def over_background(rgba: Tensor) -> Tensor:
-    """uint8 ``(h, w, 4)`` laid over ``images.BACKGROUND``: uint8 RGB ``(h, w, 3)``."""
+    """uint8 ``(h, w, 4)`` laid over ``pixels.BACKGROUND``: uint8 RGB ``(h, w, 3)``."""
     import tensorflow as tf
 
     values = tf.cast(rgba, tf.float32)

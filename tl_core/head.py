@@ -116,7 +116,7 @@ def ridge_head(
         bias``, whose largest names the class. They are not log-probabilities.
 
     Raises:
-        ModelError: A strength of 0 or below, or no images.
+        ModelError: A strength of 0 or below, no images, or features that are not finite.
 
     Source: Hoerl and Kennard, Technometrics 12, 1970.
     """
@@ -124,8 +124,11 @@ def ridge_head(
         raise ModelError(f"ridge strength {strength}: expected a number above 0")
     if not len(features):
         raise ModelError("0 images: expected at least 1 to train on")
-    mean, scale = features.mean(axis=0), features.std(axis=0)
+    with np.errstate(invalid="ignore"):
+        mean, scale = features.mean(axis=0), features.std(axis=0)
     scale = np.where(scale > 0, scale, 1.0).astype(np.float32)
+    if not (np.isfinite(mean).all() and np.isfinite(scale).all()):
+        raise ModelError("features that are not finite (NaN or infinite): expected finite ones")
     rows = (features - mean) / scale
     targets = np.eye(classes, dtype=np.float32)[labels]
     middle = targets.mean(axis=0)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import ctypes
 import functools
-import io
+import logging
 import threading
 import warnings
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from os import PathLike
 from pathlib import Path
@@ -14,13 +15,26 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 import PIL
-from PIL import ExifTags, Image, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
 from tl_core.errors import ImageError
-from tl_core.jpeg import LEAST_RATIO, decode_jpeg, decoder_name, needed_side
+from tl_core.jpeg import (
+    FILLER,
+    JPEG,
+    LEAST_RATIO,
+    data_end,
+    decode_jpeg,
+    decoder_name,
+    ended,
+    ends_in_grey,
+    needed_side,
+)
+from tl_core.limits import limits
+from tl_core.picture_limits import OverLimitError, TimedFile, check_picture
+from tl_core.pixels import LARGE, orientation_of, pixels_of, turned
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from numpy.typing import NDArray
 
@@ -39,32 +53,18 @@ IMAGE_SUFFIXES = frozenset(
 #: The endings of the format that phones save, which needs an extra package.
 HEIF_SUFFIXES = frozenset({".heic", ".heif"})
 HEIF_PACKAGE = "pillow-heif"
-#: The colour behind transparent pixels, as in a browser or on paper.
-BACKGROUND = (255, 255, 255)
-#: The most pixels that a picture may have: phones take pictures of 200 million.
-MOST_PIXELS = 400_000_000
-#: The most pixels that all threads together decode at once; one picture is always allowed.
-PIXELS_AT_ONCE = 256_000_000
-#: Pictures of more pixels are reduced to a fraction of their size if that is enough, in any format.
-LARGE = 32_000_000
-#: The operation that undoes each EXIF orientation; 1 is upright.
-TURNS: dict[int, Callable[[Pixels], Pixels]] = {
-    2: lambda stored: stored[:, ::-1],
-    3: lambda stored: stored[::-1, ::-1],
-    4: lambda stored: stored[::-1],
-    5: lambda stored: stored.transpose(1, 0, 2),
-    6: lambda stored: np.rot90(stored, -1),
-    7: lambda stored: stored[::-1, ::-1].transpose(1, 0, 2),
-    8: lambda stored: np.rot90(stored, 1),
-}
+#: What is raised for a picture that costs too much; the warning where warnings are errors.
+COSTLY = OverLimitError, Image.DecompressionBombError, Image.DecompressionBombWarning
+#: The most bytes of memory in which all threads together decode; one picture is always allowed.
+BYTES_AT_ONCE = 1_500_000_000
 
-# Pillow warns of a picture that is large enough to be an attack, then refuses one of twice as many
-# pixels; a warning about EXIF that it could not read doesn't matter here. Set once and for all,
-# since warnings.catch_warnings, around each picture, mixes up the filters of other threads.
-if Image.MAX_IMAGE_PIXELS is not None:
-    Image.MAX_IMAGE_PIXELS = max(Image.MAX_IMAGE_PIXELS, MOST_PIXELS // 2)
+# Pillow refuses pictures of many pixels, and warns of half as many: ``picture_limits`` does that. A
+# warning about EXIF that it could not read doesn't matter here. Set once and for all, since
+# warnings.catch_warnings, around each picture, mixes up the filters of other threads.
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
+# Without any handler, Python prints what Pillow logs of a damaged picture.
+logging.getLogger("PIL").addHandler(logging.NullHandler())
 
 
 def load_image(
@@ -90,20 +90,28 @@ def load_image(
         uint8 pixels ``(height, width, 3)``, RGB, 0 to 255.
 
     Raises:
-        ImageError: The file is absent, not a picture of one of ``FORMATS``, or damaged.
+        ImageError: The file is absent, not a picture of one of ``FORMATS``, damaged, cut off, or
+            would cost more than ``limits()`` allows.
     """
     name = name or _name_of(source)
     try:
         if isinstance(source, Image.Image):
-            return _by_pillow(source, size)
+            check_picture(source, b"", size)
+            return pixels_of(source, size)
         return _from_file(_bytes_of(source), size)
     except FileNotFoundError as error:
-        raise ImageError(f"{name}: no such file; expected a picture") from error
+        raise ImageError(_line(f"{name}: no such file; expected a picture")) from error
+    except COSTLY as error:
+        raise ImageError(
+            _line(f"{name}: a picture that costs too much to read ({error}); make it smaller")
+        ) from error
     except Exception as error:
         # A damaged picture can raise anything: struct.error in a header, RuntimeError in AVIF.
+        what = f"{name}: not a picture that can be read ({error}); expected a whole JPEG, PNG, WebP"
         raise ImageError(
-            f"{name}: not a picture that can be read ({error}); expected a whole JPEG, PNG, WebP, "
-            f"GIF, TIFF, BMP, PPM or AVIF file, or HEIC with {HEIF_PACKAGE} installed"
+            _line(
+                f"{what}, GIF, TIFF, BMP, PPM or AVIF file, or HEIC with {HEIF_PACKAGE} installed"
+            )
         ) from error
 
 
@@ -124,6 +132,11 @@ def readable_formats() -> tuple[str, ...]:
         import pillow_heif
 
         pillow_heif.register_heif_opener()
+    # libtiff would print what is wrong with a file. Where it can't be reached, it prints it.
+    with suppress(OSError, AttributeError):
+        pillow = ctypes.CDLL(Image.core.__file__)  # type: ignore[attr-defined]
+        pillow.TIFFSetWarningHandler(None)
+        pillow.TIFFSetErrorHandler(None)
     return tuple(each for each in (*FORMATS, "HEIF") if each in Image.OPEN)
 
 
@@ -143,69 +156,66 @@ def _bytes_of(source: str | PathLike[str] | bytes | BinaryIO) -> bytes:
     return source.read()
 
 
-def _from_file(data: bytes, size: int | None) -> Pixels:
+def _line(text: str) -> str:
+    """The text in one line, without codes that a terminal obeys."""
+    return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)
+
+
+def _opened(data: bytes) -> Image.Image:
+    """The file opened by Pillow, not decoded; no program is started for any file."""
+    formats = readable_formats()
+    if Image.MAX_IMAGE_PIXELS is not None:  # what is allowed here; it is checked to the pixel later
+        Image.MAX_IMAGE_PIXELS = max(Image.MAX_IMAGE_PIXELS, limits().picture_pixels)
     try:
-        opened = Image.open(io.BytesIO(data), formats=readable_formats())
+        return Image.open(TimedFile(data), formats=formats)
     except UnidentifiedImageError as error:
         raise ImageError(f"it begins with {data[:15]!r}") from error
-    with opened as image, _room.taken(image.width * image.height):
-        stored = decode_jpeg(data, image, size)
-        if stored is not None:
-            return _upright(stored, image)
+
+
+def _from_file(data: bytes, size: int | None) -> Pixels:
+    with _opened(data) as image, _room.taken(check_picture(image, data, size)):
+        if image.format in JPEG:
+            return _from_jpeg(data, image, size)
         image.seek(0)
-        if size is not None:  # only JPEG has it: the same fraction
+        return pixels_of(image, size)
+
+
+def _from_jpeg(data: bytes, image: Image.Image, size: int | None) -> Pixels:
+    stored = decode_jpeg(data, image, size)
+    if stored is not None:
+        upright = turned(stored, orientation_of(image))
+        # A copy of a large picture would take as much memory again.
+        return upright if upright.size > 3 * LARGE else np.ascontiguousarray(upright)
+    end = data_end(data, image)
+    pixels, is_grey = _jpeg_by_pillow(data if end is not None else ended(data, end), size)
+    if is_grey or end is None:
+        # libjpeg makes up what is missing. If it did, further data change the picture.
+        more, _ = _jpeg_by_pillow(ended(data, end, FILLER), size)
+        if not np.array_equal(pixels, more):
+            raise ImageError("it is cut off: its data end before its last row")
+    return pixels
+
+
+def _jpeg_by_pillow(data: bytes, size: int | None) -> tuple[Pixels, bool]:
+    """The pixels, and whether they end in the grey that stands for missing ones."""
+    with _opened(data) as image:
+        if size is not None:  # the fraction that ``decode_jpeg`` would take
             image.draft(None, (needed_side(size),) * 2)
-        return _by_pillow(image, size)
-
-
-def _by_pillow(image: Image.Image, size: int | None) -> Pixels:
-    image.load()
-    return _upright(np.array(_to_rgb(image, size), dtype=np.uint8), image)
-
-
-def _upright(stored: Pixels, image: Image.Image) -> Pixels:
-    """Undo the EXIF orientation of ``image``, after Pillow has loaded it or instead."""
-    try:
-        turn = TURNS.get(image.getexif().get(ExifTags.Base.Orientation, 1))
-    except Exception:  # noqa: BLE001 - damaged EXIF can raise anything, and is then ignored
-        turn = None
-    return np.ascontiguousarray(turn(stored)) if turn else stored
-
-
-def _to_rgb(image: Image.Image, size: int | None) -> Image.Image:
-    image = _to_8_bit(image)
-    mode = "RGBA" if image.has_transparency_data else "RGB"
-    flat = image if image.mode == mode else image.convert(mode)
-    if size is not None and flat.width * flat.height > LARGE:
-        flat = flat.reduce(max(1, min(flat.size) // needed_side(size)))
-    if mode == "RGB":
-        return flat
-    background = Image.new("RGBA", flat.size, (*BACKGROUND, 255))
-    return Image.alpha_composite(background, flat).convert("RGB")
-
-
-def _to_8_bit(image: Image.Image) -> Image.Image:
-    """Scale the deep grey modes to mode L; Pillow's own conversion only clips them."""
-    if image.mode.startswith("I"):  # 16 bits, stored as I;16 or in the 32-bit mode I
-        deep = np.asarray(image).astype(np.float64).clip(0, 65535)
-        return Image.fromarray(np.rint(deep / 257).astype(np.uint8))  # 65535 / 255 = 257
-    if image.mode == "F":
-        unit = np.nan_to_num(np.asarray(image)).clip(0, 1)
-        return Image.fromarray(np.rint(unit * 255).astype(np.uint8))
-    return image
+        pixels = pixels_of(image, size)
+        return pixels, ends_in_grey(image)
 
 
 class _Room:
-    """Limits the pixels that all threads decode at once, so that memory is bounded."""
+    """Limits the memory in which all threads decode at once."""
 
-    def __init__(self, pixels: int) -> None:
-        self._all = self._free = pixels
+    def __init__(self, most: int) -> None:
+        self._all = self._free = most
         self._changed = threading.Condition()
 
     @contextmanager
-    def taken(self, pixels: int) -> Iterator[None]:
-        """Wait until this many pixels are within the limit, and count them in the block."""
-        share = min(pixels, self._all)
+    def taken(self, memory: int) -> Iterator[None]:
+        """Wait until so many bytes are within the limit, and count them in the block."""
+        share = min(memory, self._all)
         with self._changed:
             self._changed.wait_for(lambda: self._free >= share)
             self._free -= share
@@ -217,4 +227,4 @@ class _Room:
                 self._changed.notify_all()
 
 
-_room = _Room(PIXELS_AT_ONCE)
+_room = _Room(BYTES_AT_ONCE)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+from typing import TextIO
+
 from tqdm import tqdm
 
 #: Seconds before a bar appears; shorter work shows none.
@@ -22,4 +25,14 @@ def progress(total: int | None, description: str, unit: str = "img") -> tqdm[Non
         disable=None,
         leave=False,
         dynamic_ncols=True,
+        file=bars(),
     )
+
+
+def bars() -> TextIO:
+    """Stderr for progress bars: the stream's attribute ``bars`` where a program has put one there.
+
+    A program that shows control characters as escapes must let bars move back in their line.
+    """
+    stream: TextIO = getattr(sys.stderr, "bars", sys.stderr)
+    return stream

@@ -11,11 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tl_core.errors import ModelError
+from tl_core.errors import ModelError, line_of
 from tl_core.graph_images import decode, graph_resize
 from tl_core.head import Head
-from tl_core.models.export import NOTES_FILE, read_notes, save_module
+from tl_core.models.export import save_module
 from tl_core.models.handles import public_name
+from tl_core.models.notes import NOTES_FILE, read_notes
+from tl_core.models.trial import mark_as_tried
 from tl_core.storage import atomic_dir
 
 if TYPE_CHECKING:
@@ -69,12 +71,13 @@ def save_model(
     saved_by_us = read_notes(module.path).get("version") == VERSION
     with atomic_dir(target) as part:
         _write(model, module.member("backbone") if saved_by_us else module, part)
+    mark_as_tried(target)  # what it is made of has just run
 
 
 def saved_class_names(folder: str | PathLike[str]) -> tuple[str, ...] | None:
     """Class names of a model that ``save_model`` wrote; None for other folders."""
     facts = read_notes(Path(folder))
-    return tuple(facts["class_names"]) if facts.get("version") == VERSION else None
+    return tuple(facts.get("class_names", ())) if facts.get("version") == VERSION else None
 
 
 def load_model(folder: str | PathLike[str]) -> Trained:
@@ -91,14 +94,22 @@ def load_model(folder: str | PathLike[str]) -> Trained:
             f"{path}: not a model that `TransferModel.save` wrote (no {NOTES_FILE} of version "
             f"{VERSION}); pass other SavedModels to FeatureExtractor as its handle"
         )
-    values = tf.train.load_checkpoint(str(path / "variables" / "variables"))
-    kernel, bias = (
-        values.get_tensor(f"{name}/.ATTRIBUTES/VARIABLE_VALUE") for name in ("kernel", "bias")
-    )
+    try:
+        values = tf.train.load_checkpoint(str(path / "variables" / "variables"))
+        kernel, bias = (
+            values.get_tensor(f"{name}/.ATTRIBUTES/VARIABLE_VALUE") for name in ("kernel", "bias")
+        )
+        names = tuple(facts["class_names"])
+        handle, size, resize, seed = (facts[k] for k in ("handle", "image_size", "resize", "seed"))
+        if kernel.ndim != 2 or kernel.shape[1:] != (len(names),) or bias.shape != (len(names),):
+            raise ValueError(f"a head {kernel.shape}, {bias.shape} for {len(names)} classes")
+    except (LookupError, RuntimeError, ValueError, tf.errors.OpError) as error:
+        raise ModelError(
+            f"{path}: damaged ({line_of(error)}); expected what `TransferModel.save` wrote. Copy "
+            "the folder or save the model again"
+        ) from error
     head = Head(*kernel.shape)
     head.assign(kernel, bias)
-    names = tuple(facts["class_names"])
-    handle, size, resize, seed = (facts[k] for k in ("handle", "image_size", "resize", "seed"))
     return Trained(handle, size, resize, names, seed, head)
 
 

@@ -7,7 +7,7 @@ import struct
 from dataclasses import dataclass, field
 from os import PathLike, fspath
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, Self
 
 import numpy as np
 
@@ -72,7 +72,7 @@ class ArraySource:
 
 
 class FileReader:
-    """Reads files, and remembers the sha256 of each.
+    """Reads files, and remembers the sha256 of each, and which can't be used as pictures.
 
     Training opens each file once: bytes that were read for their digest can be held until they
     are decoded.
@@ -81,6 +81,7 @@ class FileReader:
     def __init__(self) -> None:
         self._digests: dict[Path, str] = {}
         self._held: dict[Path, bytes] = {}
+        self._errors: dict[str, str] = {}
 
     def read(self, path: Path) -> bytes:
         """The file's bytes, from memory if they are held; ImageError if it can't be read."""
@@ -109,6 +110,14 @@ class FileReader:
             self._held.pop(path, None)
         return digest
 
+    def note(self, path: Path, error: ImageError) -> None:
+        """Remember why a file, or another one of the same content, can't be used."""
+        self._errors[self._digests.get(path, str(path))] = str(error)
+
+    def error(self, path: Path) -> str | None:
+        """Why a file can't be used, as noted; None for one that can, as far as is known."""
+        return self._errors.get(self._digests.get(path, str(path))) if self._errors else None
+
 
 @dataclass(frozen=True)
 class FileSource:
@@ -130,13 +139,60 @@ class FileSource:
         paths = [self.paths[i] for i in indices]
         return [load_image(self.reader.read(path), size=size, name=str(path)) for path in paths]
 
-    def head(self, n: int) -> FileSource:
+    def head(self, n: int) -> Self:
         """The first ``n`` files."""
-        return FileSource(self.paths[:n], self.reader)
+        return type(self)(self.paths[:n], self.reader)
 
-    def pick(self, indices: Sequence[int] | NDArray[np.integer]) -> FileSource:
+    def pick(self, indices: Sequence[int] | NDArray[np.integer]) -> Self:
         """The files at these positions."""
-        return FileSource(tuple(self.paths[i] for i in indices), self.reader)
+        return type(self)(tuple(self.paths[i] for i in indices), self.reader)
+
+    def digest(self, index: int, hold: Callable[[str], bool]) -> str:
+        """As ``digest_of``."""
+        return self.reader.digest(self.paths[index], hold)
+
+
+class TolerantFiles(FileSource):
+    """Picture files of which some may be unreadable: these are black, and ``error`` says why.
+
+    It is known once they were taken. The features of a black picture mean nothing: leave out its
+    position, or see ``DataSet.readable``.
+    """
+
+    def take(
+        self, indices: Sequence[int] | NDArray[np.integer], size: int | None = None
+    ) -> list[NDArray[np.uint8]]:
+        """The pictures at these positions, decoded now; unreadable ones have one pixel."""
+        return [self._one(int(i), size) for i in indices]
+
+    def _one(self, index: int, size: int | None) -> NDArray[np.uint8]:
+        try:
+            (pixels,) = super().take([index], size)
+        except ImageError as error:
+            self.reader.note(self.paths[index], error)
+            return np.zeros((1, 1, 3), np.uint8)
+        return pixels
+
+    def digest(self, index: int, hold: Callable[[str], bool]) -> str:
+        """As ``digest_of``; of a file that can't be opened, the digest of its name."""
+        try:
+            return super().digest(index, hold)
+        except ImageError as error:
+            path = self.paths[index]
+            self.reader.note(path, error)
+            return hashlib.sha256(bytes(path)).hexdigest()
+
+
+def error_at(source: ImageSource, index: int) -> str | None:
+    """Why an image can't be used; None for one that can, as far as is known."""
+    if not isinstance(source, TolerantFiles):
+        return None
+    return source.reader.error(source.paths[index])
+
+
+def readable(source: ImageSource) -> NDArray[np.intp]:
+    """Positions of the images that can be used, as far as is known."""
+    return np.array([i for i in range(len(source)) if error_at(source, i) is None], np.intp)
 
 
 def digest_of(
@@ -147,7 +203,7 @@ def digest_of(
     For ``hold`` see ``FileReader.digest``.
     """
     if isinstance(source, FileSource):
-        return source.reader.digest(source.paths[index], hold)
+        return source.digest(index, hold)
     (image,) = source.take((index,))
     # The shape tells 2 x 8 pixels from 4 x 4.
     whole = hashlib.sha256(struct.pack("<3q", *image.shape))

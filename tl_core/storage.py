@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import errno
+import glob
 import hashlib
 import os
+import secrets
 import shutil
-import tempfile
+import sys
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,14 +16,34 @@ from typing import TYPE_CHECKING
 import platformdirs
 from filelock import FileLock
 
+if sys.platform != "win32":  # where what a killed process leaves behind stays
+    import fcntl
+from tl_core.errors import TransferLearningError
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+#: Endings of what is being written, and of an older folder that is being replaced.
+PART, OLD = ".part", ".old"
+
 
 def cache_dir() -> Path:
-    """``TLBENCH_CACHE``, else the user's cache folder: models, conversions and features."""
+    """``TLBENCH_CACHE``, else the user's cache folder: models, conversions and features.
+
+    Raises:
+        TransferLearningError: Neither is known.
+    """
     override = os.environ.get("TLBENCH_CACHE")
-    return Path(override).expanduser() if override else Path(platformdirs.user_cache_dir("tlbench"))
+    with suppress(RuntimeError):  # no home folder
+        if override:
+            return Path(override).expanduser()
+        folder = Path(platformdirs.user_cache_dir("tlbench"))
+        if folder.is_absolute():  # else it begins with ~
+            return folder
+    raise TransferLearningError(
+        "no folder for the cache: HOME isn't set, and the user's id has no home folder; set "
+        "TLBENCH_CACHE to a folder that can be written"
+    )
 
 
 def sha256_of(path: Path) -> str:
@@ -41,18 +63,12 @@ def tree_digest(folder: Path) -> str:
 def atomic_file(target: Path) -> Iterator[Path]:
     """A temporary path beside ``target`` that replaces it only if the block succeeds.
 
-    It is in the same folder, which is made if absent, so that the final rename is atomic.
+    It is in the same folder, which is made if absent, so that the final rename is atomic. What
+    killed processes left there for this target is removed.
     """
-    target.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".part", dir=target.parent)
-    os.close(handle)
-    part = Path(name)
-    try:
+    with _part(target, lambda part: part.touch(exist_ok=False)) as part:
         yield part
-        part.chmod(0o666 & ~_umask())
         part.replace(target)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -60,16 +76,66 @@ def atomic_dir(target: Path) -> Iterator[Path]:
     """A temporary folder beside ``target`` that replaces it only if the block succeeds.
 
     An older folder at ``target`` is moved away, and restored if the rename fails or is interrupted.
-    If another process wrote there in between, one of the two folders remains, complete.
+    If another process wrote there in between, one of the two folders remains, complete. What killed
+    processes left there for this target is removed.
     """
-    target.parent.mkdir(parents=True, exist_ok=True)
-    part = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".part", dir=target.parent))
-    try:
+    with _part(target, Path.mkdir) as part:
         yield part
-        part.chmod(0o777 & ~_umask())
         _swap_in(part, target)
+
+
+@contextmanager
+def _part(target: Path, make: Callable[[Path], None]) -> Iterator[Path]:
+    """A new temporary file or folder beside ``target``, which is locked and at last removed."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    _remove_leftovers(target)
+    while True:
+        part = target.with_name(f".{target.name}.{secrets.token_hex(4)}{PART}")
+        make(part)
+        with _lock(part) as locked:
+            if locked and part.exists():  # else another process took it for a leftover
+                try:
+                    yield part
+                finally:
+                    _remove(part)
+                return
+
+
+def _remove_leftovers(target: Path) -> None:
+    """Remove temporary files and folders whose writers were killed."""
+    for ending in (PART, OLD) if sys.platform != "win32" else ():
+        for path in target.parent.glob(f".{glob.escape(target.name)}.*{ending}"):
+            with _lock(path) as locked:
+                if locked:
+                    _remove(path)
+
+
+@contextmanager
+def _lock(path: Path) -> Iterator[bool]:
+    """Hold a file's or folder's own lock, which ends with this process; False if another has it."""
+    if sys.platform == "win32":
+        yield True
+        return
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+    except OSError:  # gone
+        yield False
+        return
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        yield False
+    else:
+        yield True
     finally:
-        shutil.rmtree(part, ignore_errors=True)
+        os.close(descriptor)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def cached_dir(
@@ -90,7 +156,7 @@ def cached_dir(
 
 def _swap_in(part: Path, target: Path) -> None:
     """Rename ``part`` to ``target``; no call exchanges two folders on every file system."""
-    old = part.with_suffix(".old")
+    old = part.with_suffix(OLD)
     try:
         with suppress(FileNotFoundError):
             target.rename(old)
@@ -105,10 +171,3 @@ def _swap_in(part: Path, target: Path) -> None:
     finally:
         if target.exists():
             shutil.rmtree(old, ignore_errors=True)
-
-
-def _umask() -> int:
-    """The process's umask, which mkstemp ignores; reading it means setting it for a moment."""
-    mask = os.umask(0o022)
-    os.umask(mask)
-    return mask

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 
 from tl_core.devices import usable_cpus
-from tl_core.engines.protocol import ChunkedNetwork
+from tl_core.engines.protocol import ChunkedNetwork, checked_output
 from tl_core.errors import ImageError
 from tl_core.progress import progress
 from tl_core.resize import DEFAULT_METHOD, resize_batch
@@ -99,6 +99,13 @@ def decoded_batches(
     return _on_all_cpus(parts, lambda part: source.take(part, size))
 
 
+def decode_all(source: ImageSource, size: int | None = None) -> None:
+    """Decode each image once: a source of ``TolerantFiles`` then knows which can't be read."""
+    with closing(decoded_batches(source, np.arange(len(source)), size)) as batches:
+        for _ in batches:
+            pass
+
+
 def _on_all_cpus(
     parts: Iterable[NDArray[np.int64]], function: Callable[[NDArray[np.int64]], Result]
 ) -> Generator[tuple[NDArray[np.int64], Result], None, None]:
@@ -144,7 +151,10 @@ def output_calls(
 
 def _by_batches(network: Network, batches: PixelBatches) -> OutputBatches:
     count = network.in_flight
-    with closing(batches), closing(_ahead(batches, lambda b: network(b[1]), count, count)) as ahead:
+    with (
+        closing(batches),
+        closing(_ahead(batches, lambda b: checked_output(network, b[1]), count, count)) as ahead,
+    ):
         for (part, _), outputs in ahead:
             yield part, outputs
 
@@ -182,7 +192,10 @@ def _by_calls(
 ) -> Generator[tuple[list[NDArray[np.int64]], NDArray[np.float32]], None, None]:
     """The batches of each call, and their outputs together."""
     calls, count = _calls(network, batches), network.in_flight
-    with closing(batches), closing(_ahead(calls, lambda c: run(c[1]), count, count)) as ahead:
+    with (
+        closing(batches),
+        closing(_ahead(calls, lambda c: checked_output(run, c[1]), count, count)) as ahead,
+    ):
         for (parts, _), outputs in ahead:
             yield parts, outputs
 

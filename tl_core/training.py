@@ -91,16 +91,29 @@ def run_epochs(
     *,
     is_done: Callable[[], bool] | None = None,
 ) -> list[float]:
-    """Run epochs, each in an order of its own; the mean loss of each, in nats. See ``train``."""
+    """Run epochs, each in an order of its own; the mean loss of each, in nats. See ``train``.
+
+    ModelError where the loss isn't finite.
+    """
     rng = np.random.default_rng(seed)
     losses = []
     with progress(epochs * images, "train") as bar:
         for _ in range(epochs):
-            losses.append(epoch(rng.permutation(images), bar.update))
+            losses.append(finite_loss(epoch(rng.permutation(images), bar.update)))
             trainer.store()
             if is_done is not None and is_done():
                 break
     return losses
+
+
+def finite_loss(loss: float) -> float:
+    """The loss itself; ModelError if it is NaN or infinite."""
+    if not math.isfinite(loss):
+        raise ModelError(
+            f"training: the loss is {loss}, expected a finite number; check that the features are "
+            "finite, or take a smaller learning rate"
+        )
+    return loss
 
 
 def checked_class_names(names: Sequence[str]) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from pathlib import Path
+from os import fspath
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,6 +20,7 @@ from tl_core.head import (
     evaluation,
     ridge_head,
 )
+from tl_core.models.pins import pinned_folder
 from tl_core.serving import Trained, load_model, save_model
 from tl_core.sources import as_source
 from tl_core.streaming import BATCH_SIZE
@@ -265,20 +266,25 @@ class TransferModel:
         engine: str = REFERENCE,
         device: str = "cpu",
         threads: int | None = None,
+        trust: bool = False,
     ) -> TransferModel:
         """Read a model that ``save`` wrote, ready to predict or to train on.
 
-        Engine, device and threads as for ``FeatureExtractor``; ModelError if the folder has no such
-        model.
+        The folder may be followed by a pin, as a model's handle (see ``models.resolve``).
+
+        Engine, device, threads and trust as for ``FeatureExtractor``; ModelError if the folder has
+        no such model.
         """
-        trained = load_model(folder)
+        path = pinned_folder(fspath(folder))
+        trained = load_model(path)
         extractor = FeatureExtractor(
-            str(Path(folder).absolute()),
+            str(path.absolute()),
             engine=engine,
             image_size=trained.image_size,
             resize=trained.resize,
             device=device,
             threads=threads,
+            trust=trust,
         )
         extractor.handle = trained.handle
         model = cls(extractor, trained.class_names, seed=trained.seed)

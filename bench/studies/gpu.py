@@ -104,7 +104,7 @@ def parts(
 
 def run(arguments: argparse.Namespace, options: Task) -> Task:
     """Every part that there is time for."""
-    end = perf_counter() + arguments.limit
+    end = perf_counter() + arguments.within
     sizes = SMALL if arguments.small else Sizes()
     options = {"device": "gpu", **(SMALL_OPTIONS if arguments.small else {}), **options}
     outcome: Task = {"stands in": arguments.stand_in, "parts": {}, "failed": {}, "left out": []}
@@ -122,7 +122,7 @@ def run(arguments: argparse.Namespace, options: Task) -> Task:
     for name, task in parts(options, sizes, arguments.precisions):
         _add(outcome, name, partial(measured, task), end - perf_counter())
         if name == "gpus" and name not in outcome["parts"]:
-            raise SystemExit(outcome["failed"].get(name) or "--limit: no time for anything")
+            raise SystemExit(outcome["failed"].get(name) or "--within: no time for anything")
         if arguments.file:
             write_json(arguments.file, outcome)
     print("\n".join(table(outcome)))  # noqa: T201
@@ -164,7 +164,7 @@ def _percent(share: float | None) -> str:
 
 
 def _options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--limit", type=float, default=480, help="seconds of the whole study")
+    parser.add_argument("--within", type=float, default=480, help="seconds of the whole study")
     parser.add_argument("--results", default="results", help="folder of the suite's result file")
     parser.add_argument("--stand-in", action="store_true", help="CPUs stand for GPUs")
     parser.add_argument("--precisions", nargs="+", choices=PRECISIONS, default=PRECISIONS)

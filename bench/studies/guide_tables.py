@@ -9,6 +9,7 @@ from bench.studies import (
     measuring_tables,
     picture_tables,
     report_tables,
+    robustness_tables,
     selecting,
     speed_tables,
 )
@@ -19,7 +20,8 @@ GUIDES = {
     each.GUIDE: each.BLOCKS
     for each in (
         *(backbones, gate_tables, history_tables),
-        *(measuring_tables, picture_tables, report_tables, selecting, speed_tables),
+        *(measuring_tables, picture_tables, report_tables, robustness_tables),
+        *(selecting, speed_tables),
     )
 }
 

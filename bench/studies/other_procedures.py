@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image
 
-from tl_core.models.hub import client
+from tlbench.suite.tutorial_engine import client
 
 if TYPE_CHECKING:
     from collections.abc import Callable

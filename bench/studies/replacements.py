@@ -29,6 +29,7 @@ from tl_core.engines.onnxruntime import Session
 from tl_core.equivalence import real_images
 from tl_core.models import Model, archive, embedded, hub, resolve
 from tl_core.storage import sha256_of
+from tlbench.suite.tutorial_engine import client
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,7 +39,7 @@ IMAGES = 8
 
 
 def by_http(module: Path) -> dict[str, Any]:
-    """The digest of a module's files: as they are, by tensorflow_hub, and by plain HTTP."""
+    """The digest of a module's files: as they are, by tensorflow_hub, and by this library."""
     with tempfile.TemporaryDirectory() as folder, _server(folder) as url:
         packed = Path(folder) / "model.tar.gz"
         with tarfile.open(packed, "w:gz") as tar:
@@ -46,7 +47,7 @@ def by_http(module: Path) -> dict[str, Any]:
         address = f"{url}/{packed.name}"
         plain = fetch(f"{address}?tf-hub-format=compressed", packed.with_name("copy.tar.gz"),
                       sha256_of(packed))  # fmt: skip
-        folders = {"files": module, "tensorflow_hub": hub.fetch(address),
+        folders = {"files": module, "tensorflow_hub": Path(client().resolve(address)),
                    "plain HTTP": archive.unpack(plain)}  # fmt: skip
         return {name: Model(path, "", "features").digest for name, path in folders.items()}
 

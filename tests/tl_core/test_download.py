@@ -3,11 +3,14 @@
 import hashlib
 import threading
 import time
+import tracemalloc
+import urllib.request
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from tl_core.download import downloads_allowed, fetch
+from tl_core.download import _SecureRedirects, downloads_allowed, fetch
 from tl_core.errors import DownloadError
 
 BODY = bytes(range(256)) * 4000  # about 1 MB: several pieces
@@ -68,6 +71,44 @@ class Handler(BaseHTTPRequestHandler):
     def _send_toftp(self):
         self._head(302, Location="ftp://127.0.0.1/x", Content_Length=0)
 
+    def _send_tohttp(self):
+        self._head(302, Location="http://models.example.com/x", Content_Length=0)
+
+    def _send_tonowhere(self):
+        self._head(302, Location="http://[half/x", Content_Length=0)
+
+    def _send_huge(self):
+        self._head(Content_Length=10**13)
+        self.wfile.write(BODY)
+
+    def _send_endless(self):
+        self._head()
+        with suppress(OSError):
+            for _ in range(40):  # enough to be told from endless
+                self.wfile.write(BODY)
+
+    def _send_negative(self):
+        self.protocol_version = "HTTP/1.1"
+        self._head(Transfer_Encoding="chunked", Connection="close")
+        with suppress(OSError):
+            self.wfile.write(b"-1\r\n")
+            for _ in range(40):  # enough to be told from endless
+                self.wfile.write(BODY)
+
+    def _send_digits(self):
+        self._head(Content_Length="9" * 5000)
+        self.wfile.write(BODY)
+
+    def _send_superscript(self):
+        self._head(Content_Length="\xb2")
+        self.wfile.write(BODY)
+
+    def _send_headers(self):
+        self._head(**{f"X_{i}": i for i in range(200)})
+
+    def _send_longheader(self):
+        self._head(X="a" * 100_000)
+
     def _send_garbage(self):
         self.wfile.write(b"this is not HTTP\r\n\r\n")
 
@@ -84,11 +125,16 @@ def server():
 
 
 @pytest.fixture(autouse=True)
+def _small(limited):
+    limited(download_bytes=2_000_000)
+
+
+@pytest.fixture(autouse=True)
 def _no_proxy(monkeypatch):
     monkeypatch.setenv("no_proxy", "127.0.0.1")
 
 
-@pytest.mark.parametrize("kind", ["whole", "unannounced", "moved"])
+@pytest.mark.parametrize("kind", ["whole", "unannounced", "moved", "superscript"])
 def test_a_file_arrives_whole(kind, server, tmp_path):
     target = tmp_path / "new" / "file.bin"
     assert fetch(f"{server}/{kind}.bin", target, SHA256) == target
@@ -114,7 +160,17 @@ FAILURES = [
     pytest.param("silent", "silent.*timed out.*try again", id="silent"),
     pytest.param("loop", "HTTP 302.*infinite loop", id="redirects-in-a-circle"),
     pytest.param("tofile", "HTTP 302.*not allowed", id="redirect-to-a-local-file"),
-    pytest.param("toftp", "could not be reached.*unknown url type: ftp", id="redirect-to-ftp"),
+    pytest.param("toftp", "redirects to ftp://.*expected.*https", id="redirect-to-ftp"),
+    pytest.param("tohttp", "redirects to http://models.*https", id="redirect-to-http-elsewhere"),
+    pytest.param("tonowhere", "could not be reached.*Invalid", id="redirect-to-no-address"),
+    pytest.param(
+        "huge", "10,000,000,000,000 bytes or more.*limit download_bytes", id="announced-10-TB"
+    ),
+    pytest.param("endless", "expected at most 2,000,000.*limit download_bytes", id="endless"),
+    pytest.param("negative", "download_bytes|cut", id="endless-chunk-of-negative-size"),
+    pytest.param("digits", "bytes or more.*limit download_bytes", id="announced-by-5000-digits"),
+    pytest.param("headers", "could not be reached.*100 headers", id="200-headers"),
+    pytest.param("longheader", "could not be reached.*header line", id="header-of-100-kB"),
     pytest.param("garbage", "could not be reached.*check the network", id="no-http"),
 ]
 
@@ -141,6 +197,38 @@ def test_another_checksum_is_refused_with_both_and_leaves_the_old_file(server, t
     assert [(p.name, p.read_bytes()) for p in tmp_path.iterdir()] == [("file", b"old")]
 
 
+@pytest.mark.parametrize(
+    "address",
+    ["http://files.example.com/x", "http://127.0.0.1/x", "http://localhost/x", "ftp://localhost/x"],
+)
+def test_no_redirect_leads_from_https_to_anything_else(address):
+    request = urllib.request.Request("https://files.example.com/x")
+    with pytest.raises(DownloadError, match=f"redirects to {address}, expected .* https://"):
+        _SecureRedirects().redirect_request(request, None, 302, "Found", {}, address)
+
+
+def test_a_redirect_from_https_to_https_is_followed():
+    request = urllib.request.Request("https://files.example.com/x")
+    new = _SecureRedirects().redirect_request(request, None, 302, "Found", {}, "https://a.b/c")
+    assert new.full_url == "https://a.b/c"
+
+
+def test_exactly_the_limit_is_downloaded(server, tmp_path, limited):
+    limited(download_bytes=len(BODY))
+    fetch(f"{server}/whole", tmp_path / "file")
+    assert (tmp_path / "file").read_bytes() == BODY
+
+
+def test_an_endless_answer_takes_little_memory(server, tmp_path):
+    tracemalloc.start()
+    for kind in ("endless", "negative"):
+        with pytest.raises(DownloadError):
+            fetch(f"{server}/{kind}", tmp_path / "file", timeout_s=0.5)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 10_000_000
+
+
 def test_an_interruption_leaves_the_old_file_as_it_was(server, tmp_path, monkeypatch):
     def interrupted(_url, response):
         yield response.read(1000)
@@ -161,9 +249,28 @@ def test_a_host_that_is_not_there_says_so(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("url", ["file:///etc/hostname", "ftp://127.0.0.1/x", "/etc/hostname", ""])
-def test_only_http_and_https_are_fetched(url, tmp_path):
-    with pytest.raises(DownloadError, match="expected an address that starts with http"):
+@pytest.mark.parametrize(
+    "url",
+    [
+        "file:///etc/hostname",
+        "ftp://127.0.0.1/x",
+        "/etc/hostname",
+        "",
+        "https://",
+        "https:/file",
+        "https://[half/file",
+        "http://models.example.com/file",
+        "http://127.0.0.1.example.com/file",
+        "http://127.0.0.1@models.example.com/file",
+        "http://localhost.example.com/file",
+        "http://10.0.0.1/file",
+        "http://0.0.0.0/file",
+        "http://[fe80::1]/file",
+        "http://2130706433/file",  # 127.0.0.1 for some programs
+    ],
+)
+def test_only_https_is_fetched_from_elsewhere(url, tmp_path):
+    with pytest.raises(DownloadError, match="expected an address that starts with https://"):
         fetch(url, tmp_path / "file", SHA256)
     assert list(tmp_path.iterdir()) == []
 

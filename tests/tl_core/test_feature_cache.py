@@ -21,7 +21,7 @@ from tl_core.errors import ImageError
 from tl_core.extractor import FeatureExtractor
 from tl_core.feature_cache import RECORDS, Store, cached_features, feature_facts
 from tl_core.models import Model, module
-from tl_core.sources import ArraySource, FileSource
+from tl_core.sources import ArraySource, FileSource, TolerantFiles, readable
 from tl_core.transfer import TransferModel
 
 BLOCK = 8
@@ -205,6 +205,22 @@ def test_a_file_that_changes_while_others_are_extracted_has_the_features_of_what
     cached_features(store, source, extract)
     rows = store.features([hashlib.sha256(files[2].read_bytes()).hexdigest()])
     np.testing.assert_array_equal(rows, features_of(images(1, seed=9)))
+
+
+def test_unreadable_pictures_have_no_features_and_are_tried_again(folder, files):
+    for path in (files[1], files[4]):  # the same bytes: tried once
+        path.write_bytes(b"rubbish")
+    files[2].unlink()
+    good = [0, 3, 5]
+    for asked in ([0, 1, 2, 3, 5], [1, 2]):
+        source = TolerantFiles(tuple(files))
+        extracting = Extracting(source)
+        rows = cached_features(Store(folder, WIDTH), source, extracting, batch_size=4)
+        assert extracting.asked == asked
+        assert readable(source).tolist() == good
+        np.testing.assert_array_equal(rows[good], features_of(images(6)[good]))
+        assert not rows[[1, 2, 4]].any()
+        assert not rows.flags.writeable
 
 
 def test_a_missing_file_is_named(folder, files):

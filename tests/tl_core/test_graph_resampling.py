@@ -14,6 +14,7 @@ from tl_core.data import load_data
 from tl_core.graph_resampling import graph_resample, weight_matrix
 from tl_core.resampling import FILTERS
 from tl_core.resampling_kernel import FRACTION_BITS
+from tl_core.resize import DEFAULT_METHOD
 
 SIDES = st.integers(1, 70)
 SHARED = Path(__file__).parents[3] / "shared" / "data" / "cifar-10-batches-bin.tar.xz"
@@ -109,11 +110,13 @@ def test_the_order_of_the_passes_is_the_installed_pillows(monkeypatch, version, 
 @pytest.mark.shared_data
 @pytest.mark.skipif(not SHARED.exists(), reason="the real CIFAR-10 files are not there")
 @pytest.mark.parametrize("name", FILTERS)
-def test_every_test_image_of_cifar10_is_pillows(name, cifar10):
+def test_test_images_of_cifar10_are_pillows(name, cifar10):
+    """All of them by the usual filter, every eighth by the others."""
+    chosen = cifar10 if name == DEFAULT_METHOD else cifar10[::8]
     for size in (224, 96):
         resize = graph((32, 32), (size, size), name)
-        for first in range(0, len(cifar10), 500):
-            images = cifar10[first : first + 500]
+        for first in range(0, len(chosen), 500):
+            images = chosen[first : first + 500]
             np.testing.assert_array_equal(resize(images), pillow(images, size, size, name))
 
 

@@ -23,10 +23,10 @@ from tl_core.classifier import ImageClassifier
 from tl_core.data import load_data
 from tl_core.errors import ModelError
 from tl_core.extractor import FeatureExtractor
-from tl_core.models import resolve
 from tl_core.photographs import portrait
 from tl_core.transfer import TransferModel
 from tlbench.cli.main import main
+import tlbench.suite.tutorial_engine
 
 model, classifier, saved = sys.argv[1:]
 data = load_data("photo-patches").head(60, 20)
@@ -49,7 +49,7 @@ def refused(call):
     except ModelError as error:
         print(error)
 
-refused(lambda: resolve("https://127.0.0.1:9/model/1", "features"))
+refused(lambda: FeatureExtractor(model, engine="tutorial"))
 refused(lambda: FeatureExtractor(model, engine="onnxruntime"))
 """
 
@@ -74,8 +74,8 @@ def blocked(tmp_path_factory):
 def test_everything_else_works_without_them_and_what_needs_them_says_so(
     blocked, tiny_model, tiny_classifier, tmp_path
 ):
-    hub, onnx = blocked(JOB, tiny_model, tiny_classifier, str(tmp_path / "saved"))
+    tutorial, onnx = blocked(JOB, tiny_model, tiny_classifier, str(tmp_path / "saved"))
 
-    assert hub.startswith("tensorflow_hub, which downloads models, can't be imported")
-    assert "pip install tensorflow-hub 'setuptools<82'" in hub
+    assert tutorial.startswith("engine tutorial: tensorflow_hub, which it runs models with, can't")
+    assert "pip install tensorflow-hub 'setuptools<82'" in tutorial
     assert onnx.startswith("engine onnxruntime: tf2onnx, which converts models for it, can't be")

@@ -51,6 +51,14 @@ def test_a_strength_that_is_none_is_refused(strength):
         ridge_head(rows, labels, 4, strength)
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_features_that_are_not_finite_are_refused(value):
+    rows, labels = problem(30, 8)
+    rows[3, 5] = value
+    with pytest.raises(ModelError, match="not finite"):
+        ridge_head(rows, labels, 4)
+
+
 def test_no_images_are_refused():
     with pytest.raises(ModelError, match="0 images"):
         ridge_head(np.empty((0, 8), np.float32), np.empty(0, np.int64), 4)

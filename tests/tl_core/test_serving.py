@@ -2,6 +2,7 @@
 
 import io
 import json
+import shutil
 import subprocess
 import sys
 
@@ -12,6 +13,7 @@ from PIL import Image
 from tl_core.errors import ModelError
 from tl_core.extractor import FeatureExtractor
 from tl_core.images import load_image
+from tl_core.models.notes import NOTES_FILE, read_notes
 from tl_core.photographs import portrait
 from tl_core.transfer import TransferModel
 
@@ -139,7 +141,7 @@ def test_a_filter_that_tensorflow_lacks_is_refused_and_nothing_is_written(
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("content", [None, "{", "{}", '{"version": 99}'])
+@pytest.mark.parametrize("content", [None, "{}", '{"version": 99}'])
 def test_another_folder_is_no_saved_model(tmp_path, content):
     if content is not None:
         (tmp_path / "assets.extra").mkdir()
@@ -192,3 +194,49 @@ def test_a_transparent_file_is_served_the_answer_of_predict(folder, trained):
     answer = serve(files=tf.constant([file.getvalue()]))["probabilities"].numpy()
     expected = trained.predict(load_image(file))
     np.testing.assert_allclose(answer, expected, rtol=1e-3, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"image_size": "large"},
+        {"image_size": 0},
+        {"image_size": 10**9},
+        {"image_size": None},
+        {"class_names": "cat"},
+        {"class_names": []},
+        {"class_names": ["only one"]},
+        {"class_names": None},
+        {"seed": 1e300},
+        {"resize": 5},
+        {"resize": None},
+        {"handle": ["x"]},
+        {"input_range": "0-7"},
+        {"backbone": {"input_range": 5}},
+        {"backbone": "x"},
+        {"made_of": [1]},
+        {"made_of": {"a": {}}},
+        {"version": "1"},
+    ],
+    ids=str,
+)
+def test_notes_that_are_not_ours_are_an_error_of_one_line(folder, tmp_path, changes):
+    model = tmp_path / "model"
+    shutil.copytree(folder, model)
+    notes = json.loads((model / NOTES_FILE).read_text()) | changes
+    kept = {key: value for key, value in notes.items() if value is not None}
+    (model / NOTES_FILE).write_text(json.dumps(kept))
+    with pytest.raises(ModelError, match=r"^[^\n]+; expected [^\n]+$"):
+        TransferModel.load(model)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"{", b"[]", b"\xff", b"[" * 100_000],
+    ids=["empty", "cut off", "a list", "not UTF-8", "deep"],
+)
+def test_notes_that_are_no_json_object_are_an_error_of_one_line(tmp_path, content):
+    (tmp_path / NOTES_FILE).parent.mkdir()
+    (tmp_path / NOTES_FILE).write_bytes(content)
+    with pytest.raises(ModelError, match=r"^[^\n]+; expected [^\n]+$"):
+        read_notes(tmp_path)

@@ -7,7 +7,15 @@ import pytest
 from PIL import Image
 
 from tl_core.errors import ImageError
-from tl_core.sources import ArraySource, FileSource, as_source, digest_of
+from tl_core.sources import (
+    ArraySource,
+    FileSource,
+    TolerantFiles,
+    as_source,
+    digest_of,
+    error_at,
+    readable,
+)
 
 
 @pytest.fixture
@@ -131,3 +139,42 @@ def test_anything_else_is_refused(images, message):
 
 def test_no_files_are_an_empty_source():
     assert len(FileSource(())) == 0
+
+
+def test_unreadable_files_are_black_and_known_to_all_parts_of_their_source(files, pixels):
+    files[1].write_bytes(b"rubbish")
+    files[3].unlink()
+    source = TolerantFiles(tuple(files))
+    taken = source.pick([0, 1, 2, 3]).take(range(4), 8)
+    assert [image.shape for image in taken] == [(4, 6, 3), (1, 1, 3), (4, 6, 3), (1, 1, 3)]
+    np.testing.assert_array_equal(taken[2], pixels[2])
+    assert readable(source).tolist() == [0, 2, 4]
+    assert readable(source.head(2)).tolist() == [0]
+    assert error_at(source, 1).startswith(f"{files[1]}: not a picture")
+    assert "no such file" in error_at(source, 3)
+    assert error_at(source, 0) is None
+
+
+def test_a_file_with_the_bytes_of_an_unreadable_one_is_unreadable_too(files):
+    for path in files[1:3]:
+        path.write_bytes(b"rubbish")
+    source = TolerantFiles(tuple(files))
+    digest_of(source, 2)
+    source.take([1])
+    assert readable(source).tolist() == [0, 3, 4]
+
+
+def test_a_file_that_cannot_be_opened_has_a_digest_of_its_own(files):
+    for path in files[1:3]:
+        path.unlink()
+    source = TolerantFiles(tuple(files))
+    digests = {digest_of(source, place) for place in range(5)}
+    assert len(digests) == 5
+    assert readable(source).tolist() == [0, 3, 4]
+
+
+def test_other_sources_have_no_unreadable_images(pixels, files):
+    files[0].write_bytes(b"rubbish")
+    for source in (ArraySource(pixels), FileSource(tuple(files))):
+        assert readable(source).tolist() == list(range(5))
+        assert error_at(source, 0) is None

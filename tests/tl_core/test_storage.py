@@ -2,7 +2,11 @@
 
 import errno
 import hashlib
+import os
+import signal
 import stat
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -191,3 +195,36 @@ def test_in_a_cache_a_writer_that_fails_leaves_nothing_and_the_next_one_writes(t
 def interrupt(folder):
     (folder / "half").touch()
     raise Interrupted
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from tl_core import storage
+with getattr(storage, sys.argv[1])(Path(sys.argv[2])) as part:
+    (part / "half" if part.is_dir() else part).write_text("half")
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
+@pytest.mark.parametrize("kind", [atomic_file, atomic_dir])
+def test_what_a_killed_process_left_is_removed_by_the_next_one(tmp_path, kind):
+    target = tmp_path / "model"
+    command = [sys.executable, "-c", KILLED, kind.__name__, str(target)]
+    assert subprocess.run(command, check=False).returncode == -signal.SIGKILL
+    assert not target.exists()
+    assert [path.suffix for path in tmp_path.iterdir()] == [".part"]
+    with kind(target) as part:
+        assert list(tmp_path.iterdir()) == [part]
+    assert list(tmp_path.iterdir()) == [target]
+
+
+@pytest.mark.parametrize("kind", [atomic_file, atomic_dir])
+def test_what_another_process_is_writing_stays(tmp_path, kind):
+    target = tmp_path / "model"
+    with kind(target) as first:
+        with kind(target) as second:
+            assert set(tmp_path.iterdir()) == {first, second}
+        assert first.exists()
+    assert list(tmp_path.iterdir()) == [target]

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from tl_core import streaming
-from tl_core.errors import ImageError
+from tl_core.errors import ImageError, ModelError
 from tl_core.resize import DEFAULT_METHOD, resize_batch
 from tl_core.sources import ArraySource, FileSource
 from tl_core.streaming import (
@@ -46,6 +46,35 @@ def test_every_image_comes_once_at_its_place(pixels):
     resized = [np.asarray(Image.fromarray(i).resize((16, 16), Image.LANCZOS)) for i in pixels]
     np.testing.assert_allclose(outputs, np.mean(resized, axis=(1, 2)), rtol=1e-6)
     assert network.batches == [4, 4, 2]
+
+
+class BrokenNetwork(MeanNetwork):
+    """Its third image has a value that isn't finite; or a row is missing."""
+
+    def __init__(self, value):
+        super().__init__()
+        self.value = value
+
+    def __call__(self, images):
+        outputs = super().__call__(images)
+        if self.value is None:
+            return outputs[1:]
+        if len(self.batches) == 1:
+            outputs[2, 1] = self.value
+        return outputs
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        pytest.param(np.nan, "not finite .* for 1 of 4 images", id="NaN"),
+        pytest.param(-np.inf, "not finite .* for 1 of 4 images", id="infinite"),
+        pytest.param(None, "3 rows of outputs for 4 images", id="a row less"),
+    ],
+)
+def test_outputs_that_are_no_features_are_an_error(pixels, value, message):
+    with pytest.raises(ModelError, match=message):
+        run_network(BrokenNetwork(value), ArraySource(pixels), batch_size=4)
 
 
 def test_batches_follow_the_order_given(pixels):

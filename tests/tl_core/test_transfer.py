@@ -223,6 +223,15 @@ def test_wrong_features_are_refused(model, features, message):
         model.fit_features(features, [0, 1, 2, 3])
 
 
+@pytest.mark.parametrize("fit", ["fit_features", "fit_to_convergence"])
+def test_a_loss_that_is_not_finite_ends_training(extractor, patches, fit):
+    features = np.ones((len(patches.train), extractor.feature_size), np.float32)
+    features[::2] = np.nan
+    model = TransferModel(extractor, patches.class_names)
+    with pytest.raises(ModelError, match="the loss is nan, expected a finite number"):
+        getattr(model, fit)(features, patches.train.labels)
+
+
 @pytest.mark.parametrize("rate", [0, 0.0, -1e-3, float("nan"), float("inf")])
 def test_a_learning_rate_that_teaches_nothing_is_refused(model, rate):
     with pytest.raises(ModelError, match="expected a number above 0"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -71,14 +72,14 @@ def load(*, download: bool, seed: int, records: int = RECORDS) -> DataSet:
     raise DataError(_not_found())
 
 
-def _roots() -> tuple[Path, Path]:
+def _roots() -> list[Path]:
     """Where to look; the first is also where a download goes."""
     ours = os.environ.get("TLBENCH_DATA")
     keras = os.environ.get("KERAS_HOME") or "~/.keras"
-    return (
-        Path(ours).expanduser() if ours else cache_dir() / "data",
-        Path(keras).expanduser() / "datasets",
-    )
+    roots = [Path(ours).expanduser() if ours else cache_dir() / "data"]
+    with suppress(RuntimeError):  # no home folder
+        roots.append(Path(keras).expanduser() / "datasets")
+    return roots
 
 
 def _found(root: Path) -> Iterator[Callable[[int], DataSet]]:

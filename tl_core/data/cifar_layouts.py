@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-import tarfile
-import zipfile
-import zlib
+import reprlib
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
+from tokenize import TokenError
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tl_core.data.dataset import DataSet, Split
 from tl_core.data.restricted_pickle import read_pickle
-from tl_core.errors import DataError, ImageError
+from tl_core.errors import DataError, line_of
 from tl_core.sources import ArraySource
+from tl_core.tar_files import ArchiveError, read_members
+from tl_core.zip_files import ZIP_ERRORS, checked_zip
 
 if TYPE_CHECKING:
+    import zipfile
     from collections.abc import Callable, Iterator
 
 NAME = "cifar10"
@@ -29,11 +32,8 @@ CLASS_NAMES: tuple[str, ...] = (
 RECORDS = 10_000
 #: Bytes of an image: three planes (red, green, blue) of 32 x 32, row by row.
 PIXELS = 3 * 32 * 32
-
-#: Errors of reading a damaged or different .npz; DataError and ImageError are ValueErrors.
-_NPZ_ERRORS = (
-    *(KeyError, TypeError, ValueError, EOFError, OSError, zipfile.BadZipFile, zlib.error),
-)
+#: Bytes of a file beside its pixels: labels, file names, class names.
+_EXTRA_BYTES = 1 << 20
 Batch = tuple[NDArray[np.uint8], NDArray[np.int64]]
 
 
@@ -55,54 +55,85 @@ class Layout:
 
 def read_folder(folder: Path, layout: Layout, records: int = RECORDS) -> DataSet:
     """Read the unpacked files of one layout; DataError if one is missing or damaged."""
-    paths = (folder / name for name in (*layout.batches, layout.meta))
-    files = ((path.name, path.read_bytes()) for path in paths if path.is_file())
-    return _assembled(folder, files, layout, records)
+
+    def files() -> Iterator[tuple[str, bytes]]:
+        for path in (folder / name for name in (*layout.batches, layout.meta)):
+            if path.is_file():
+                _check_size(f"{folder}: {path.name}", path.stat().st_size, records)
+                yield path.name, path.read_bytes()
+
+    return _assembled(folder, files(), layout, records)
 
 
 def read_archive(path: Path, layout: Layout, records: int = RECORDS) -> DataSet:
     """Read the files of one layout from a tar file, in one pass and without unpacking it."""
+
+    def files() -> Iterator[tuple[str, bytes]]:
+        for member, content in read_members(path):
+            name = PurePosixPath(member.name).name
+            if content and name in (*layout.batches, layout.meta):
+                _check_size(f"{path}: {name}", member.size, records)
+                yield name, b"".join(content)
+
     try:
-        with tarfile.open(path, "r|*") as archive:
-            return _assembled(path, _members(archive, layout), layout, records)
-    except (tarfile.TarError, EOFError, OSError, zlib.error) as error:
+        return _assembled(path, files(), layout, records)
+    except ArchiveError as error:
         raise DataError(
-            f"{path}: not a whole tar archive ({error}), {path.stat().st_size} bytes: expected an "
-            "official CIFAR-10 archive (about 170 MB); fetch it again"
+            f"{path}: {error} ({path.stat().st_size:,} bytes; an official CIFAR-10 archive has "
+            "about 170 MB)"
         ) from error
+
+
+def _check_size(name: str, size: int, records: int) -> None:
+    """Refuse a file that is much larger than the pixels, before it is read."""
+    most = 2 * records * PIXELS + _EXTRA_BYTES
+    if size > most:
+        raise DataError(
+            f"{name}: {size:,} bytes, expected at most {most:,} for {records} images: another "
+            "file; fetch it again"
+        )
 
 
 def read_npz(path: Path, records: int = RECORDS) -> DataSet:
     """Read an ``.npz`` with x_train, y_train, x_test and y_test, as Keras returns them."""
     try:
-        # Opened here: np.load leaves a file open that is not a zip.
-        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
+        with checked_zip(path) as file:
             splits = [
-                _npz_split(file[f"x_{kind}"], file[f"y_{kind}"], n)
-                for kind, n in (("train", 5 * records), ("test", records))
+                _npz_split(file, kind, n) for kind, n in (("train", 5 * records), ("test", records))
             ]
-    except _NPZ_ERRORS as error:
+    except (*ZIP_ERRORS, SyntaxError, TokenError) as error:  # the last two of a damaged header
         raise DataError(
-            f"{path}: {error}; expected x_train uint8 ({5 * records}, 32, 32, 3), y_train, x_test "
-            f"({records}, 32, 32, 3) and y_test, saved by numpy.savez"
+            f"{path}: {line_of(error)}; expected x_train uint8 ({5 * records}, 32, 32, 3), "
+            f"y_train, x_test ({records}, 32, 32, 3) and y_test, saved by numpy.savez"
         ) from error
     return DataSet(NAME, CLASS_NAMES, *splits)
 
 
-def _npz_split(pixels: NDArray[np.uint8], labels: NDArray[np.integer], n: int) -> Split:
-    if pixels.shape != (n, 32, 32, 3):
-        raise ImageError(f"pixels of shape {pixels.shape}, expected ({n}, 32, 32, 3)")
-    if labels.shape not in ((n,), (n, 1)) or labels.dtype.kind not in "iu":
-        raise DataError(f"labels {labels.dtype} {labels.shape}, expected integers ({n},)")
+def _npz_split(file: zipfile.ZipFile, kind: str, n: int) -> Split:
+    pixels = _npz_array(file, f"x_{kind}", "B", (n, 32, 32, 3))
+    labels = _npz_array(file, f"y_{kind}", np.typecodes["AllInteger"], (n,), (n, 1))
     return Split(ArraySource(pixels), _checked_labels(labels.ravel()))
 
 
-def _members(archive: tarfile.TarFile, layout: Layout) -> Iterator[tuple[str, bytes]]:
-    for member in archive:
-        name = PurePosixPath(member.name).name
-        file = archive.extractfile(member) if member.isfile() else None
-        if file is not None and name in (*layout.batches, layout.meta):
-            yield name, file.read()
+def _npz_array(
+    file: zipfile.ZipFile, name: str, types: str, *shapes: tuple[int, ...]
+) -> NDArray[Any]:
+    """An array of an ``.npz``; its header is checked before memory is taken for its items."""
+    with file.open(f"{name}.npy") as entry:
+        version = np.lib.format.read_magic(entry)
+        read_header = {
+            (1, 0): np.lib.format.read_array_header_1_0,
+            (2, 0): np.lib.format.read_array_header_2_0,
+        }[version]
+        shape, is_fortran, dtype = read_header(entry)
+        if shape not in shapes or dtype.char not in types:
+            raise DataError(
+                f"{name} {dtype} {reprlib.repr(shape)}, expected {shapes[0]} of types {types}"
+            )
+        content = entry.read(prod(shape) * dtype.itemsize)
+        if entry.read(1):  # and at the end, zipfile compares its checksum
+            raise DataError(f"{name} with more bytes than its shape has")
+        return np.frombuffer(content, dtype).reshape(shape, order="F" if is_fortran else "C")
 
 
 def _assembled(
@@ -117,7 +148,8 @@ def _assembled(
             names = layout.names(blob, f"{place}: {name}")
             if len(set(names)) != len(CLASS_NAMES):
                 raise DataError(
-                    f"{place}: {name}: class names {names}, expected ten different ones"
+                    f"{place}: {name}: class names {reprlib.repr(names)}, expected ten different "
+                    "ones"
                 )
             continue
         start = layout.batches.index(name) * records
@@ -148,7 +180,7 @@ def _parse_binary(blob: bytes, name: str, records: int) -> Batch:
 
 def _parse_pickle(blob: bytes, name: str, records: int) -> Batch:
     content = read_pickle(blob, name)
-    planes, labels = np.asarray(content.get("data")), np.asarray(content.get("labels"))
+    planes, labels = _array(content.get("data")), _array(content.get("labels"))
     if planes.shape != (records, PIXELS) or planes.dtype != np.uint8:
         raise DataError(
             f"{name}: data {planes.dtype} {planes.shape}, expected uint8 ({records}, {PIXELS}): "
@@ -159,6 +191,13 @@ def _parse_pickle(blob: bytes, name: str, records: int) -> Batch:
             f"{name}: labels {labels.dtype} {labels.shape}, expected integers ({records},)"
         )
     return planes, _checked_labels(labels, f"{name}: ")
+
+
+def _array(value: object) -> NDArray[Any]:
+    """An array, or a list of integers as one; anything else, unread, as an array of no shape."""
+    if isinstance(value, list) and all(type(each) is int for each in value):
+        return np.asarray(value)
+    return value if isinstance(value, np.ndarray) else np.asarray(None)
 
 
 def _checked_labels(labels: NDArray[np.integer], place: str = "") -> NDArray[np.int64]:
@@ -175,9 +214,9 @@ def _names_from_text(blob: bytes, name: str) -> tuple[str, ...]:
 
 def _names_from_pickle(blob: bytes, name: str) -> tuple[str, ...]:
     names = read_pickle(blob, name).get("label_names")
-    if not isinstance(names, list):
+    if not isinstance(names, list) or not all(isinstance(each, (str, bytes)) for each in names):
         return ()
-    return tuple(n.decode("utf-8", "replace") if isinstance(n, bytes) else str(n) for n in names)
+    return tuple(n.decode("utf-8", "replace") if isinstance(n, bytes) else n for n in names)
 
 
 BINARY = Layout(

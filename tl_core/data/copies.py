@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from tl_core.errors import DataError
+from tl_core.errors import DataError, ImageError
 from tl_core.progress import progress
 
 if TYPE_CHECKING:
@@ -66,6 +67,7 @@ def _same_content(pictures: list[Picture], reader: FileReader) -> Iterator[list[
             by_content = defaultdict(list)
             for picture in group:
                 room -= size
-                by_content[reader.digest(picture.path, has_room)].append(picture)
                 bar.update()
+                with suppress(ImageError):  # a file that can't be opened is found when it is used
+                    by_content[reader.digest(picture.path, has_room)].append(picture)
             yield from (same for same in by_content.values() if len(same) > 1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import struct
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,7 +14,7 @@ import numpy as np
 
 from tl_core.errors import DataError
 from tl_core.progress import progress
-from tl_core.sources import FileSource, digest_of
+from tl_core.sources import FileSource, TolerantFiles, digest_of, error_at, readable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,6 +24,10 @@ if TYPE_CHECKING:
 
     from tl_core.sources import ImageSource
 
+log = logging.getLogger(__name__)
+
+#: Pictures that can't be read and are named in a warning.
+NAMED = 3
 #: Hexadecimal digits of a fingerprint: 64 bits, enough to avoid collisions.
 FINGERPRINT_DIGITS = 16
 
@@ -64,6 +69,10 @@ class Split:
         if not 1 <= n <= len(self):
             raise DataError(f"{n} images: expected 1 to the {len(self)} available")
         return Split(self.images.head(n), self.labels[:n])
+
+    def pick(self, places: NDArray[np.integer]) -> Split:
+        """The images and labels at some positions, at least one; else DataError."""
+        return Split(self.images.pick(places), self.labels[places])
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,6 +123,38 @@ class DataSet:
                 raise DataError(f"{self.name}, {kind}: {error}") from error
         return DataSet(self.name, self.class_names, *heads)
 
+    def tolerant(self) -> DataSet:
+        """The same, but pictures in files that can't be read are black, not errors.
+
+        Which they are is known once they were decoded; then ``readable`` leaves them out.
+        """
+        splits = (
+            Split(TolerantFiles(split.images.paths, split.images.reader), split.labels)
+            if isinstance(split.images, FileSource)
+            else split
+            for split in (self.train, self.test)
+        )
+        return DataSet(self.name, self.class_names, *splits)
+
+    def readable(self) -> DataSet:
+        """Without the pictures that turned out to be unreadable; a warning names the first.
+
+        DataError where a split has no others.
+        """
+        errors, splits = [], []
+        for kind, split in (("train", self.train), ("test", self.test)):
+            found = [error_at(split.images, place) for place in range(len(split))]
+            errors += [error for error in found if error]
+            if all(found):
+                raise DataError(f"{self.name}, {kind}: no picture can be read: {found[0]}")
+            splits.append(split.pick(readable(split.images)) if any(found) else split)
+        if not errors:
+            return self
+        shown = "; ".join(errors[:NAMED]) + "; ..." * (len(errors) > NAMED)
+        count = f"{len(errors):,} unreadable picture{'s' * (len(errors) > 1)}"
+        log.warning("%s: left out: %s: %s", self.name, count, shown)
+        return DataSet(self.name, self.class_names, *splits)
+
     @property
     def fingerprint(self) -> str:
         """A digest of class names, labels, order, split and every image: 16 hexadecimal digits.
@@ -132,7 +173,7 @@ class DataSet:
     @cached_property
     def _content(self) -> tuple[str, int]:
         digest = hashlib.sha256(json.dumps(self.class_names).encode())
-        with progress(sum(self.sizes), f"fingerprint {self.name}") as bar:
+        with progress(sum(self.sizes), "fingerprint") as bar:
             train, test = (
                 _digest_images(split, digest, bar.update) for split in (self.train, self.test)
             )

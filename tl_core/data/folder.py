@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -31,17 +32,17 @@ LAYOUT = "class/image files, or train/class/image and test/class/image"
 def load_folder(folder: Path, *, seed: int = 0) -> DataSet:
     """A data set from ``class/image`` files, with or without ``train/`` and ``test/`` above.
 
-    Classes are numbered by sorted name; the data set is named like the folder. Pictures in folders
-    within a class count, linked ones too. One warning lists what is left out, with counts: files of
-    other types, hidden and empty files, and folders of the system (``survey.LITTER``). Without
-    ``train/`` and ``test/``, a fifth of each class goes to test, and files of identical content
-    count once. The seed decides the order and the split, the same on every machine. Pictures are
-    read only when they are used.
+    Classes are numbered by sorted name; the data set is named like the folder. In these names,
+    bytes that aren't UTF-8 become escapes. Pictures in folders within a class count, linked ones
+    too. One warning lists what is left out, with counts: files of other types, hidden and empty
+    files, and folders of the system (``survey.LITTER``). Without ``train/`` and ``test/``, a fifth
+    of each class goes to test, and files of identical content count once. The seed decides the
+    order and the split, the same on every machine. Pictures are read only when they are used.
 
     Raises:
-        DataError: Fewer than two classes, or a class with too few pictures. With ``train/`` and
-            ``test/``: a test class that train doesn't have, or the same file in both. Without
-            them: the same file in two classes.
+        DataError: Fewer than two classes, or two with one name, or a class with too few pictures.
+            With ``train/`` and ``test/``: a test class that train doesn't have, or the same file in
+            both. Without them: the same file in two classes.
     """
     survey = Survey(folder)
     try:
@@ -118,7 +119,24 @@ def _data_set(
         )
         for rows in (train, test)
     )
-    return DataSet(folder.resolve().name, tuple(classes), *splits)
+    return DataSet(_shown(folder.resolve().name), _class_names(folder, classes), *splits)
+
+
+def _class_names(folder: Path, names: list[str]) -> tuple[str, ...]:
+    """Names of class folders as text that every file can hold, different from each other."""
+    shown = tuple(map(_shown, names))
+    repeated = [name for name in names if shown.count(_shown(name)) > 1]
+    if repeated:
+        raise DataError(
+            f"{folder}: two class folders whose names are both written {_shown(repeated[0])!r}, "
+            "since one isn't UTF-8; expected different names: rename it"
+        )
+    return shown
+
+
+def _shown(name: str) -> str:
+    """A file's name with escapes in place of bytes that aren't UTF-8."""
+    return os.fsencode(name).decode(errors="backslashreplace")
 
 
 def _classes(survey: Survey, folder: Path) -> list[str]:

@@ -1,20 +1,21 @@
 """Read pickled dictionaries of NumPy arrays without running code from the file.
 
-A pickle is a program. This reader replaces the four functions that NumPy's pickles call by
-stand-ins, and refuses every other name. The stand-ins only record their arguments, so that not
-even NumPy's own code runs on the contents of an untrusted file.
+The functions that NumPy's pickles call are replaced by stand-ins that only record their arguments,
+so that not even NumPy's own code runs on the contents of an untrusted file.
 """
 
 from __future__ import annotations
 
 import io
-import pickle
 import re
-from typing import TYPE_CHECKING, Never
+from math import prod
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
+from tl_core import pickle_reader
 from tl_core.errors import DataError
+from tl_core.pickle_reader import PickleError, is_shape
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -23,16 +24,16 @@ if TYPE_CHECKING:
 def read_pickle(blob: bytes, name: str) -> dict[str, object]:
     """Read a dictionary from an untrusted pickle of Python 2 or 3.
 
-    Its keys are str; integer arrays are ndarray, other values Python's own numbers, strings, bytes
-    and lists. DataError if it is damaged or asks for anything but integer arrays.
+    Its keys are str; integer arrays are ndarray, other values Python's own numbers, strings, bytes,
+    and lists and dictionaries, which may contain each other: see ``pickle_reader``. DataError if it
+    is damaged or asks for anything but integer arrays.
     """
     try:
-        content = _Unpickler(io.BytesIO(blob), encoding="bytes").load()
+        content = pickle_reader.read_pickle(io.BytesIO(blob), _stand_ins(len(blob)))
         if not isinstance(content, dict):
-            raise TypeError(f"a {type(content).__name__} instead of a dictionary")
+            raise PickleError(f"a {type(content).__name__} instead of a dictionary")
         return {_text(key): _plain(value) for key, value in content.items()}
-    except Exception as error:
-        # A damaged pickle can raise anything.
+    except (ValueError, OverflowError) as error:  # also text that isn't ASCII, and huge shapes
         raise DataError(
             f"{name}: not a pickle that can be read safely ({error}); expected a dictionary of "
             "integer arrays, lists and strings: fetch the file again from its official source"
@@ -50,7 +51,7 @@ class _DType:
 
     def dtype(self) -> np.dtype[np.integer]:
         if not re.fullmatch(r"[<>|=][iu][1248]", self.order + self.code):
-            raise TypeError(f"an array of {self.order}{self.code}")
+            raise PickleError(f"an array of {(self.order + self.code)[:10]!a}")
         return np.dtype(self.order + self.code)
 
 
@@ -64,11 +65,17 @@ class _Array:
         self.state = state
 
     def array(self) -> NDArray[np.integer]:
-        _version, shape, dtype, fortran, data = self.state
-        if not isinstance(dtype, _DType) or not isinstance(data, (bytes, bytearray)):
-            raise TypeError("an array without bytes")
-        flat = np.frombuffer(data, dtype.dtype())
-        return flat.reshape(shape, order="F" if fortran else "C")  # type: ignore[call-overload,no-any-return]
+        match self.state:
+            case (_version, shape, _DType() as kind, bool(fortran), bytes() | bytearray() as data):
+                dtype = kind.dtype()
+            case _:
+                raise PickleError("an array without bytes")
+        if not is_shape(shape):
+            raise PickleError("an array without a shape")
+        sizes = cast("tuple[int, ...]", shape)
+        if prod(sizes) * dtype.itemsize != len(data):
+            raise PickleError(f"an array of another shape than its {len(data)} bytes have")
+        return np.frombuffer(data, dtype).reshape(sizes, order="F" if fortran else "C")
 
 
 def _from_buffer(data: object, dtype: object, shape: object, order: object, *_: object) -> _Array:
@@ -78,38 +85,44 @@ def _from_buffer(data: object, dtype: object, shape: object, order: object, *_: 
     return array
 
 
-def _encode(text: str, encoding: str) -> bytes:
-    """Stands in for _codecs.encode, with which Python 3 writes bytes in protocols 0 to 2."""
-    if encoding != "latin1":
-        raise TypeError(f"text in {encoding}")
-    return text.encode("latin1")
+class _Encode:
+    """Stands in for _codecs.encode, with which Python 3 writes bytes in protocols 0 to 2.
+
+    It gives no more bytes than the pickle has: one text can be encoded again and again.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._left = most
+
+    def __call__(self, text: str, encoding: str) -> bytes:
+        if encoding != "latin1":
+            raise PickleError(f"text in {encoding[:20]!a}")
+        self._left -= len(text)
+        if self._left < 0:
+            raise PickleError("the same text as bytes, again and again")
+        return text.encode("latin1")
 
 
-#: NumPy 2 renamed numpy.core to numpy._core.
-_STAND_INS = {
-    ("numpy", "dtype"): _DType,
-    ("numpy", "ndarray"): _Array,
-    ("numpy.core.multiarray", "_reconstruct"): _Array,
-    ("numpy._core.multiarray", "_reconstruct"): _Array,
-    ("numpy.core.numeric", "_frombuffer"): _from_buffer,
-    ("numpy._core.numeric", "_frombuffer"): _from_buffer,
-    ("_codecs", "encode"): _encode,
-}
-
-
-class _Unpickler(pickle.Unpickler):
-    def find_class(self, module: str, name: str) -> object:
-        if (module, name) not in _STAND_INS:
-            raise pickle.UnpicklingError(f"it asks for {module}.{name}")
-        return _STAND_INS[module, name]
-
-    def persistent_load(self, pid: object) -> Never:
-        raise pickle.UnpicklingError(f"it asks for the outside object {pid!r}")
+def _stand_ins(size: int) -> dict[tuple[str, str], object]:
+    """What a pickle of this many bytes may call; NumPy 2 renamed numpy.core to numpy._core."""
+    return {
+        ("numpy", "dtype"): _DType,
+        ("numpy", "ndarray"): _Array,
+        ("numpy.core.multiarray", "_reconstruct"): _Array,
+        ("numpy._core.multiarray", "_reconstruct"): _Array,
+        ("numpy.core.numeric", "_frombuffer"): _from_buffer,
+        ("numpy._core.numeric", "_frombuffer"): _from_buffer,
+        ("_codecs", "encode"): _Encode(size),
+    }
 
 
 def _text(value: object) -> str:
     """Python 2's strings arrive as bytes."""
-    return value.decode("ascii") if isinstance(value, bytes) else str(value)
+    if isinstance(value, bytes):
+        return value.decode("ascii")
+    if not isinstance(value, str):
+        raise PickleError(f"a {type(value).__name__} instead of text")
+    return value
 
 
 def _plain(value: object) -> object:

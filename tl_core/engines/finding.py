@@ -13,10 +13,11 @@ from tl_core.conversion.opening import model_facts
 from tl_core.errors import ModelError
 from tl_core.labels import CLASSES
 from tl_core.models import Model, resolve
-from tl_core.models.export import noted_range, read_notes
 from tl_core.models.handles import classifier_handle, has_layers, is_url
 from tl_core.models.input_range import RANGES, UNIT
+from tl_core.models.notes import noted_range, read_notes
 from tl_core.models.probing import USUAL_SIZE
+from tl_core.models.program import check_program
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -54,14 +55,19 @@ def find_model(handle: str, kind: Kind, settings: NetworkSettings) -> Model:
     first operations; the range in which the model, or its classifier, recognises known photographs;
     the settings; the documentation of such handles; else [0, 1], which is logged.
 
+    Unless the settings trust it, its program is checked here, before anything cached is used.
+
     Raises:
-        ModelError: The handle can't be resolved, the settings contradict the known range, or an
-            ImageNet classifier recognises the photographs in no range and the settings have none.
+        ModelError: The handle can't be resolved, its program is refused, the settings contradict
+            the known range, or an ImageNet classifier recognises the photographs in no range and
+            the settings have none.
     """
     path = resolve(handle, kind, settings.layer)
+    if not settings.trust:
+        check_program(path, handle)
     output = None if has_layers(handle) else settings.layer
     asked = settings.image_size or settings.fallback_size
-    model = Model(path, handle, kind, output=output, image_size=asked)
+    model = Model(path, handle, kind, output=output, image_size=asked, trust=settings.trust)
     noted = noted_range(path)
     known = Known(noted, NOTES) if noted else _known(model, settings)
     return replace(model, input_range=_chosen(model, known, settings.input_range))
@@ -131,7 +137,8 @@ def _classifier(model: Model, settings: NetworkSettings) -> Model | None:
     if handle is None or is_url(handle):
         return None
     with suppress(ModelError):
-        return Model(resolve(handle, "logits"), handle, "logits", image_size=model.image_size)
+        path = resolve(handle, "logits")
+        return replace(model, path=path, handle=handle, kind="logits", output=None)
     return None
 
 

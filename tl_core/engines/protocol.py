@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
+import numpy as np
+
 from tl_core.errors import ModelError
 from tl_core.resize import checked_pixels
 
@@ -11,7 +13,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from contextlib import AbstractContextManager
 
-    import numpy as np
     from numpy.typing import NDArray
 
     from tl_core.models import HubModule
@@ -109,3 +110,24 @@ def checked_input(images: object, size: int) -> NDArray[np.uint8]:
             f"{size} × {size}; resize them first"
         )
     return pixels
+
+
+def checked_output(run: Run, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """The outputs for images; ModelError unless there is a row for each, of finite numbers.
+
+    Outputs that stay on a device aren't read for this: the loss of training shows it.
+    """
+    outputs = run(images)
+    if len(outputs) != len(images):
+        raise ModelError(
+            f"the network gave {len(outputs)} rows of outputs for {len(images)} images, expected "
+            "one per image; export it again so that it keeps the number of images"
+        )
+    if isinstance(outputs, np.ndarray) and not np.isfinite(outputs).all():
+        wrong = int((~np.isfinite(outputs)).any(axis=1).sum())
+        raise ModelError(
+            f"the network gave outputs that are not finite (NaN or infinite) for {wrong} of "
+            f"{len(images)} images, expected finite ones; check its weights and its input range, "
+            "or use precision fp32"
+        )
+    return outputs

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import gzip
-import shutil
-import tarfile
-import zlib
 from pathlib import Path, PureWindowsPath
+from typing import TYPE_CHECKING
 
 from tl_core.errors import ModelError
+from tl_core.models.pins import check_pin
 from tl_core.models.savedmodel import fault, find_root, root_fault
 from tl_core.storage import cache_dir, cached_dir, sha256_of
+from tl_core.tar_files import ArchiveError, read_members, unsafe_member
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from tarfile import TarInfo
 
 SUFFIXES = (".tar.gz", ".tgz")
-#: Bytes read at a time if only the checksum matters.
-READ_BYTES = 1 << 20
-#: Errors of reading a cut-off or damaged archive; OSError also for a missing file.
-_READ_ERRORS = (tarfile.TarError, EOFError, zlib.error, OSError)
 
 
 def is_archive(path: Path) -> bool:
@@ -24,69 +23,75 @@ def is_archive(path: Path) -> bool:
     return path.name.lower().endswith(SUFFIXES)
 
 
-def unpack(path: Path) -> Path:
+def unpack(path: Path, pin: str | None = None) -> Path:
     """The SavedModel folder of an archive, a ``.tar.gz`` of exactly one, unpacked the first time.
 
     The cache key is the archive's sha256, so that a new file of the same name is unpacked again.
-    Members that would be written outside the folder, and devices, are refused.
 
     Raises:
-        ModelError: Cut off, unsafe, or without exactly one complete SavedModel.
+        ModelError: As for ``extract``, or the sha256 isn't the pin.
     """
     try:
-        target = cache_dir() / "archives" / sha256_of(path)
+        sha256 = sha256_of(path)
     except OSError as error:
         raise ModelError(f"{path}: can't be read ({error}); expected a .tar.gz") from error
-
-    def write(folder: Path) -> None:
-        _extract(path, folder)
-        _check(path, folder)
-
-    return find_root(cached_dir(target, lambda folder: root_fault(folder) is None, write))
+    check_pin(str(path), sha256, pin)
+    target = cache_entry(sha256)
+    return find_root(cached_dir(target, is_whole, lambda folder: extract(path, str(path), folder)))
 
 
-def _extract(path: Path, folder: Path) -> None:
+def cache_entry(sha256: str) -> Path:
+    """The folder in which the archive of this checksum is unpacked; it may be absent."""
+    return cache_dir() / "archives" / sha256
+
+
+def is_whole(folder: Path) -> bool:
+    """Whether a folder has one complete SavedModel."""
+    return root_fault(folder) is None
+
+
+def extract(path: Path, name: str, folder: Path) -> None:
+    """Unpack an archive into an empty folder; errors call it by ``name``.
+
+    Members that would be written outside the folder, links, devices and sparse files are refused.
+
+    Raises:
+        ModelError: Cut off, unsafe, above a limit, or without exactly one complete SavedModel.
+    """
     try:
-        with gzip.open(path) as stream, tarfile.open(fileobj=stream, mode="r:") as tar:
-            for member in tar:
-                _extract_member(path, tar, member, folder)
-            while stream.read(READ_BYTES):  # to the end, where gzip's checksum is
-                pass
-    except _READ_ERRORS as error:
+        for member, content in read_members(path):
+            _write(member, content, folder)
+    except ArchiveError as error:
+        raise ModelError(f"{name}: {error}") from error
+    except (OSError, ValueError) as error:  # ValueError: a name that no system takes
         raise ModelError(
-            f"{path}: can't be unpacked ({error or type(error).__name__}); expected a whole "
-            ".tar.gz. If it was cut off, download it again"
+            f"{name}: can't be unpacked ({error}); expected room for it, and names that this "
+            "system takes"
         ) from error
+    _check(name, folder)
 
 
-def _extract_member(
-    path: Path, tar: tarfile.TarFile, member: tarfile.TarInfo, folder: Path
-) -> None:
+def _write(member: TarInfo, content: Iterator[bytes] | None, folder: Path) -> None:
     """Write one file or folder; tarfile's own filters came only with Python 3.11.4."""
-    name = member.name
     # Windows splits at both kinds of slash.
-    outside = PureWindowsPath(name).anchor or ".." in PureWindowsPath(name).parts
-    content = tar.extractfile(member) if member.isreg() else None
-    if outside or not (content or member.isdir()):
-        raise ModelError(
-            f"{path}: unsafe member {name!r}; expected plain files and folders below the root. "
-            "Don't use this archive"
-        )
-    target = folder / name
+    path = PureWindowsPath(member.name)
+    if path.anchor or ".." in path.parts or not (content or member.isdir()):
+        raise unsafe_member(member.name)
+    target = folder / member.name
     if content is None:
         target.mkdir(parents=True, exist_ok=True)
         return
     target.parent.mkdir(parents=True, exist_ok=True)
-    with content, target.open("wb") as file:
-        shutil.copyfileobj(content, file)
+    with target.open("wb") as file:
+        file.writelines(content)
 
 
-def _check(path: Path, folder: Path) -> None:
+def _check(name: str, folder: Path) -> None:
     try:
         problem = fault(find_root(folder))
     except ModelError as error:
-        raise ModelError(f"{path}: contains {error}. Pack the folder of one model") from error
+        raise ModelError(f"{name}: contains {error}. Pack the folder of one model") from error
     if problem:
         raise ModelError(
-            f"{path}: contains a broken SavedModel ({problem}); pack or download it again"
+            f"{name}: contains a broken SavedModel ({problem}); pack or download it again"
         )

@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from tl_core.devices import ready_tensorflow
-from tl_core.models.input_range import UNIT
+from tl_core.models.notes import NOTES_FILE, read_notes
 from tl_core.models.savedmodel import fault
 from tl_core.storage import cache_dir, cached_dir
 
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
 #: Raised when the output of ``save_module`` changes, so that older exports are not reused.
 FORMAT_VERSION = 2
-#: SavedModel's folder for files that TensorFlow ignores, and the notes' name in it.
-NOTES_FILE = "assets.extra/tlbench.json"
 
 
 def cached_export(key: str, export: Callable[[Path], None]) -> Path:
@@ -114,25 +112,3 @@ def values_digest(variables: Iterable[Variable]) -> str:
         whole.update(np.ascontiguousarray(value).data)
         digests.append(whole.hexdigest())
     return hashlib.sha256("".join(sorted(digests)).encode()).hexdigest()
-
-
-def read_notes(folder: Path) -> dict[str, Any]:
-    """The notes that ``save_module`` wrote; empty for other SavedModels."""
-    try:
-        notes = json.loads((folder / NOTES_FILE).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return notes if isinstance(notes, dict) else {}
-
-
-def noted_image_size(folder: Path) -> int | None:
-    """The image size in the notes of ``save_module``, in pixels; None for other SavedModels."""
-    size = read_notes(folder).get("image_size")
-    return size if isinstance(size, int) else None
-
-
-def noted_range(folder: Path) -> str | None:
-    """The input range of a SavedModel that ``save_module`` wrote; None if it isn't known."""
-    notes = read_notes(folder)
-    known: str | None = notes.get("input_range", UNIT if "image_size" in notes else None)
-    return known

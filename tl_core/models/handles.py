@@ -17,7 +17,9 @@ from tl_core.models import (
     keras_files,
     keras_hub_presets,
 )
+from tl_core.models.pins import PIN, check_folder, check_pin, split_pin, without_pin
 from tl_core.models.savedmodel import fault
+from tl_core.storage import sha256_of
 
 if TYPE_CHECKING:
     from tl_core.models.settings import Kind
@@ -52,7 +54,10 @@ def resolve(handle: str, kind: Kind, layer: str | None = None) -> Path:
     kind of a folder, an archive and a URL.
 
     Args:
-        handle: One of ``FORMS``. An embedded model's name takes precedence over a folder of that
+        handle: One of ``FORMS``. A URL, folder or file may be followed by ``#sha256=`` and 64
+            hexadecimal digits; a model of another sha256 is refused before it is loaded, and isn't
+            kept. It is that of the file, of a URL that of its ``.tar.gz``, of a folder
+            ``storage.tree_digest``. An embedded model's name takes precedence over a folder of that
             name; ``./efficientnet-lite0`` is the folder.
         kind: ``"features"`` or ``"logits"``.
         layer: The layer of a Keras model (see ``has_layers``) whose output is used; None takes the
@@ -63,20 +68,32 @@ def resolve(handle: str, kind: Kind, layer: str | None = None) -> Path:
     """
     if kind not in ("features", "logits"):
         raise ModelError(f"kind {kind!r}: expected 'features' or 'logits'")
-    if is_url(handle):
-        return hub.fetch(handle)
-    if built := _built(handle, kind, layer):
-        return built
+    bare, pin = split_pin(handle)
+    if is_url(bare):
+        return hub.fetch(bare, pin)
+    if pin and (bare in embedded.MODELS or bare.startswith(_PREFIXES)):
+        raise ModelError(
+            f"{handle}: {bare} can't be pinned, since it is no file: it is built from a package's "
+            f"weights. Leave {PIN} out, or pin the versions of the packages"
+        )
+    return _built(bare, kind, layer) or _local(bare, kind, layer, pin)
+
+
+def _local(handle: str, kind: Kind, layer: str | None, pin: str | None) -> Path:
+    """The model of a folder or file that has the pin's sha256, if there is one."""
     path = Path(handle).expanduser()
     if handle and path.is_dir():
+        check_folder(path, pin)
         if problem := fault(path):
             raise ModelError(
                 f"{path}: {problem}; expected a whole SavedModel folder. Copy or export it again"
             )
         return path
     if path.is_file() and archive.is_archive(path):
-        return archive.unpack(path)
+        return archive.unpack(path, pin)
     if path.is_file() and keras_files.is_keras_file(path):
+        if pin:
+            check_pin(str(path), sha256_of(path), pin)
         return keras_files.convert(path, kind, layer)
     raise ModelError(_unknown(handle, path))
 
@@ -103,12 +120,13 @@ def classifier_handle(handle: str) -> str | None:
     """The handle of the classifier to which an extractor belongs; None if unknown.
 
     It is the same handle for models that can be built for both kinds. For URLs, and for files that
-    exist, it has ``classification`` in place of ``feature_vector``.
+    exist, it has ``classification`` in place of ``feature_vector``; unknown if the extractor is
+    pinned, since its pin says nothing of another file.
     """
     if handle in embedded.MODELS or handle.startswith(_PREFIXES) or has_layers(handle):
         return handle
     other = _FEATURES.sub("classification", handle)
-    if other == handle:
+    if other == handle or PIN in handle:
         return None
     return other if is_url(handle) or Path(other).expanduser().exists() else None
 
@@ -121,7 +139,7 @@ def is_url(handle: str) -> bool:
 def has_layers(handle: str) -> bool:
     """Whether a handle names a Keras model whose layers can be chosen by name."""
     is_preset = handle.startswith(keras_hub_presets.PREFIX)
-    return is_preset or keras_files.is_keras_file(Path(handle))
+    return is_preset or keras_files.is_keras_file(Path(without_pin(handle)))
 
 
 def says_classification(handle: str) -> bool:
@@ -130,6 +148,7 @@ def says_classification(handle: str) -> bool:
     In a URL, any part of the path counts, unless another part is ``feature_vector``. Of a file or
     folder only its own name counts, not those of its parents.
     """
+    handle = without_pin(handle)
     if handle.startswith(_URL):
         path = _ENDING.sub("", urlsplit(handle).path)
         return not _FEATURES.search(path) and any(map(_CLASSIFIES.search, path.split("/")))
@@ -137,12 +156,13 @@ def says_classification(handle: str) -> bool:
 
 
 def public_name(handle: str) -> str:
-    """The handle as results show it, without private parts.
+    """The handle as results show it, without private parts and without its pin.
 
     A file or folder is shown only by its name; a general name, as in the layouts of kagglehub and
     TF Serving, follows its parents' names. A URL is shown without user name, password, query (which
     often has a token) and fragment.
     """
+    handle = without_pin(handle)
     if handle.startswith(_URL):
         parts = urlsplit(handle)
         return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from tl_core.errors import ModelError
 from tl_core.models.export import FORMAT_VERSION, cached_export, save_module, values_digest
+from tl_core.progress import bars
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -119,7 +120,7 @@ def _build(name: str, kind: Kind, weights: str | None) -> Loaded:
     )
     try:
         # Keras reports its download on stdout, where scripts expect results.
-        with contextlib.redirect_stdout(sys.stderr):
+        with contextlib.redirect_stdout(bars()):
             return getattr(applications, name)(weights=weights, input_shape=(size, size, 3), **top)
     except Exception as error:  # a failed download in Keras is a bare Exception
         raise ModelError(

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
+import shutil
+import tempfile
 import zipfile
 from importlib import import_module
 from importlib.metadata import version
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from tl_core.errors import ModelError
+from tl_core.errors import ModelError, line_of
 from tl_core.models.export import FORMAT_VERSION, cached_export
+from tl_core.models.keras_config import check_config
 from tl_core.models.keras_layers import save_part
+from tl_core.models.keras_weights import check_weights
 from tl_core.storage import sha256_of
+from tl_core.zip_files import ZIP_ERRORS, checked_zip
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,8 +28,10 @@ if TYPE_CHECKING:
 SUFFIXES = (".keras", ".h5", ".hdf5")
 #: Raised when the conversion changes.
 CONVERTER_VERSION = 1
-#: A layer that contains a program, not weights.
-_LAMBDA = re.compile(r'"class_name":\s*"Lambda"')
+#: Bytes of a model's description as JSON, at most; a network of 1,000 layers has about one million.
+CONFIG_BYTES = 1 << 24
+#: The file of the weights in a .keras file.
+_WEIGHTS = "model.weights.h5"
 
 
 def is_keras_file(path: Path) -> bool:
@@ -53,20 +59,16 @@ def convert(path: Path, kind: Kind, layer: str | None) -> Path:
 
 
 class _Saved(NamedTuple):
-    """A file's description: the version of Keras that wrote it, and its layers as JSON."""
+    """A file's description: the version of Keras that wrote it, and its layers, JSON."""
 
     keras_version: str
-    config: str
+    config: Any
 
 
 def load(path: Path) -> Loaded:
     """The model of a file, by the Keras that wrote it; ModelError as for ``convert``."""
     saved = _read(path)
-    if _LAMBDA.search(saved.config):
-        raise ModelError(
-            f"{path}: it has a Lambda layer, a program that loading would run; expected none. "
-            "If you trust it, export it as a SavedModel: model.export(folder)"
-        )
+    check_config(saved.config, str(path))
     library = "tf_keras" if saved.keras_version.startswith("2.") else "keras"
     try:
         keras = import_module(library)
@@ -79,40 +81,59 @@ def load(path: Path) -> Loaded:
     except ModelError:
         raise
     except Exception as error:  # each layer has errors of its own
-        line = (str(error).splitlines() or [type(error).__name__])[0]
         raise ModelError(
             f"{path}: Keras {version(library)} can't load this model of Keras "
-            f"{saved.keras_version} ({line}); export it as a SavedModel where it was made: "
-            "model.export(folder)"
+            f"{saved.keras_version[:20]} ({line_of(error)}); export it as a SavedModel where it "
+            "was made: model.export(folder)"
         ) from error
 
 
 def _read(path: Path) -> _Saved:
     """The file's own description, read without running anything of it."""
     try:
-        return _read_zip(path) if zipfile.is_zipfile(path) else _read_h5(path)
-    except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
+        # As Keras decides it: a file can be both.
+        is_zip = path.name.endswith(SUFFIXES[0]) and zipfile.is_zipfile(path)
+        keras_version, config = _read_zip(path) if is_zip else _read_h5(path)
+        return _Saved(keras_version, json.loads(config))
+    except (*ZIP_ERRORS, AttributeError) as error:
         raise ModelError(
-            f"{path}: no whole Keras model ({error}); expected a .keras or .h5 file as model.save "
-            "writes it. Copy or save it again"
+            f"{path}: no whole Keras model ({line_of(error)}); expected a .keras or .h5 file as "
+            "model.save writes it. Copy or save it again"
         ) from error
 
 
-def _read_zip(path: Path) -> _Saved:
-    with zipfile.ZipFile(path) as file:
-        metadata = json.loads(file.read("metadata.json"))
-        return _Saved(metadata["keras_version"], file.read("config.json").decode())
+def _read_zip(path: Path) -> tuple[str, str]:
+    with checked_zip(path) as file:
+        if _WEIGHTS in file.namelist():
+            with file.open(_WEIGHTS) as entry, tempfile.TemporaryFile() as weights:
+                shutil.copyfileobj(entry, weights)
+                check_weights(weights)
+        metadata, config = (_json_text(file, name) for name in ("metadata.json", "config.json"))
+        return json.loads(metadata)["keras_version"].strip(), config
 
 
-def _read_h5(path: Path) -> _Saved:
+def _json_text(file: zipfile.ZipFile, name: str) -> str:
+    if file.getinfo(name).file_size > CONFIG_BYTES:
+        raise ValueError(f"{name} has more than {CONFIG_BYTES:,} bytes")
+    return file.read(name).decode()
+
+
+def _read_h5(path: Path) -> tuple[str, str]:
     import h5py
 
+    check_weights(path)
     with h5py.File(path) as file:
         if "model_config" not in file.attrs:
             raise KeyError("it holds weights only, without the model's layers")
-        written_by = _text(file.attrs.get("keras_version", ""))
-        return _Saved(written_by, _text(file.attrs["model_config"]))
+        return _text(file, "keras_version"), _text(file, "model_config")
 
 
-def _text(value: str | bytes) -> str:
+def _text(file: Loaded, name: str) -> str:
+    """A text among the attributes of an HDF5 file."""
+    if name not in file.attrs:
+        return ""
+    kind = file.attrs.get_id(name)
+    if kind.shape != () or kind.dtype.itemsize > CONFIG_BYTES:
+        raise ValueError(f"{name} is no text of at most {CONFIG_BYTES:,} bytes")
+    value = file.attrs[name]
     return value.decode() if isinstance(value, bytes) else str(value)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,7 +14,9 @@ import numpy as np
 from tl_core.errors import ModelError
 from tl_core.models.export import FORMAT_VERSION, cached_export, values_digest
 from tl_core.models.input_range import UNIT
+from tl_core.models.keras_config import check_config
 from tl_core.models.keras_layers import part_of, save_keras
+from tl_core.progress import bars
 from tl_core.storage import tree_digest
 
 if TYPE_CHECKING:
@@ -43,10 +44,12 @@ def convert(name: str, kind: Kind, layer: str | None) -> Path:
         layer: The layer whose output is used; None as above.
 
     Raises:
-        ModelError: Keras Hub isn't installed, the preset isn't available, or it isn't an image
-            classifier.
+        ModelError: Keras Hub isn't installed, the preset isn't available, it isn't an image
+            classifier, or a folder's files name a part that could run a program.
     """
     folder = Path(name).expanduser()
+    for file in sorted(folder.glob("*.json") if folder.is_dir() else ()):
+        check_config(_read(file), f"{PREFIX}{name}")
     source = tree_digest(folder) if folder.is_dir() else name
     try:
         versions = [version(PACKAGE), version("keras"), CONVERTER_VERSION, FORMAT_VERSION]
@@ -59,6 +62,15 @@ def convert(name: str, kind: Kind, layer: str | None) -> Path:
     key = f"keras-hub-{hashlib.sha256(text.encode()).hexdigest()[:32]}"
     where = str(folder) if folder.is_dir() else name
     return cached_export(key, lambda target: export(where, kind, layer, target))
+
+
+def _read(file: Path) -> object:
+    try:
+        return json.loads(file.read_bytes())
+    except (OSError, ValueError, RecursionError) as error:
+        raise ModelError(
+            f"{file}: can't be read ({error}); expected JSON. Copy it again"
+        ) from error
 
 
 def public_name(handle: str) -> str:
@@ -100,7 +112,7 @@ def _task(name: str, kind: Kind) -> Loaded:
         import keras_hub
 
         # Keras Hub reports its downloads on stdout, where scripts expect results.
-        with contextlib.redirect_stdout(sys.stderr):
+        with contextlib.redirect_stdout(bars()):
             load = keras_hub.models.ImageClassifier.from_preset
             try:
                 return load(name)

@@ -12,10 +12,12 @@ from tl_core.devices import ready_tensorflow, select_devices
 from tl_core.errors import ModelError
 from tl_core.labels import CLASSES
 from tl_core.models.calling import find_image_function
-from tl_core.models.export import noted_image_size, noted_range, read_notes
 from tl_core.models.input_range import UNIT
+from tl_core.models.notes import noted_image_size, noted_range, read_notes
 from tl_core.models.probing import USUAL_SIZE, at_size, first_line, plain_images
+from tl_core.models.program import check_program
 from tl_core.models.savedmodel import GRAPH_FILE, meta_graphs
+from tl_core.models.trial import Reading, check_answers
 from tl_core.storage import tree_digest
 
 if TYPE_CHECKING:
@@ -115,11 +117,15 @@ def open_module(
     input_range: str | None = None,
     output: str | None = None,
     image_size: int | None = None,
+    trust: bool = False,
 ) -> HubModule:
     """Load a SavedModel folder as an image module from float32 ``(n, h, w, 3)`` to ``(n, d)``.
 
     Takes reusable TensorFlow 2 modules (``__call__``) and plain SavedModels with one of
     ``calling.SIGNATURES``, of TensorFlow 1 too; ``Adapter`` adapts their input and output.
+
+    A SavedModel is a program. Its operations are checked before it is loaded, see
+    ``program.check_program``; then it runs once in another process, see ``trial.check_answers``.
 
     Args:
         path: The folder.
@@ -128,11 +134,16 @@ def open_module(
         input_range: One of ``RANGES``; None takes the one in its notes, else [0, 1].
         output: The name of the output if it returns several.
         image_size: Side in pixels at which it is run, if its graph leaves the output open.
+        trust: Leave out both checks: the model can then read and write files, and run programs.
 
     Raises:
-        ModelError: Not loadable, or without a suitable function.
+        ModelError: Refused by one of the checks, not loadable, or without a suitable function.
     """
     name = handle or str(path)
+    if not trust:
+        check_program(path, name)
+        reading = Reading(kind, input_range, output, image_size)
+        check_answers(path, name, reading)
     loaded = _load(path, name)
     takes = input_range or noted_range(path) or UNIT
     function = find_image_function(loaded, name, kind, takes, output)
@@ -141,11 +152,13 @@ def open_module(
         size = image_size or own_size or USUAL_SIZE
         with at_size(name, size):
             function = function.measured(plain_images(size))
+    if not function.columns:
+        raise ModelError(f"{name}: has 0 outputs per image, expected at least 1; export it again")
     return HubModule(
         handle=name,
         path=path,
         image_size=own_size,
-        output_size=function.columns or 0,
+        output_size=function.columns,
         variables=tuple(getattr(loaded, "variables", function.variables)),
         trainable_variables=tuple(getattr(loaded, "trainable_variables", ())),
         _function=function,
@@ -156,7 +169,8 @@ def open_module(
 class Model:
     """A model for an engine to open: its SavedModel folder, its handle, and how it is read.
 
-    ``image_size`` is the requested side in pixels, if any; else see ``open_module``.
+    ``image_size`` is the requested side in pixels, if any; else see ``open_module``, for ``trust``
+    too.
     """
 
     path: Path
@@ -165,6 +179,7 @@ class Model:
     input_range: str | None = None
     output: str | None = None
     image_size: int | None = None
+    trust: bool = False
 
     @functools.cached_property
     def digest(self) -> str:
@@ -201,6 +216,7 @@ class Model:
             input_range=self.input_range,
             output=self.output,
             image_size=self.image_size,
+            trust=self.trust,
         )
 
     def load(self) -> HubModule:

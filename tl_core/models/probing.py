@@ -45,6 +45,11 @@ def at_size(name: str, size: int) -> Iterator[None]:
         ) from error
 
 
+def shown(text: str, most: int = _MOST_TEXT) -> str:
+    """Text from a file in one line that changes no terminal: at most so many characters of it."""
+    return "".join(each if each.isprintable() else "?" for each in text[:most])
+
+
 def first_line(error: Exception) -> str:
     """The message of TensorFlow's error in one short line."""
     lines = [line.strip() for line in str(error).splitlines()]

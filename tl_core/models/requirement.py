@@ -9,8 +9,8 @@ import numpy as np
 from tl_core.equivalence import real_images
 from tl_core.errors import ModelError
 from tl_core.labels import CLASSES
-from tl_core.models.export import read_notes
 from tl_core.models.handles import says_classification
+from tl_core.models.notes import read_notes
 from tl_core.models.probing import USUAL_SIZE, at_size, plain_images
 
 if TYPE_CHECKING:

@@ -33,6 +33,7 @@ class NetworkSettings:
             determines it, see ``engines.finding``.
         layer: The layer of a Keras model whose output is taken, or the output of a SavedModel that
             has several; None takes the pooled features, or the only output.
+        trust: Whether a SavedModel is run unchecked, see ``module.open_module``.
     """
 
     image_size: int | None = None
@@ -45,6 +46,7 @@ class NetworkSettings:
     chunk: int | None = None
     input_range: str | None = None
     layer: str | None = None
+    trust: bool = False
 
     def __post_init__(self) -> None:
         for size in (self.image_size, self.fallback_size):

@@ -7,16 +7,17 @@ raw data. Source: ``torch/serialization.py``, ``_legacy_load``.
 
 from __future__ import annotations
 
-import pickle
+import io
+import os
 import struct
-from collections import OrderedDict
 from dataclasses import dataclass
 from math import prod
-from typing import TYPE_CHECKING, BinaryIO, Never
+from typing import TYPE_CHECKING, BinaryIO, Never, cast
 
 import numpy as np
 
 from tl_core.errors import ModelError
+from tl_core.pickle_reader import PickleError, is_shape, read_pickle
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,11 +28,10 @@ MAGIC = 0x1950A86A20F9469CFC6C
 PROTOCOL = 1001
 #: The known storage classes, with the little-endian type of their elements.
 STORAGE_DTYPES = {"FloatStorage": "<f4", "LongStorage": "<i8"}
-#: Errors of unpickling a damaged or unsafe pickle, besides UnpicklingError.
-_UNPICKLING_ERRORS = (
-    *(pickle.UnpicklingError, ArithmeticError, AttributeError, EOFError),
-    *(LookupError, MemoryError, TypeError, ValueError),
-)
+#: Bytes of the pickles, at most; the tensors themselves follow them.
+PICKLES_BYTES = 1 << 24
+#: Elements of all tensors, at most, per element in the file: several may view one storage.
+VIEWS = 2
 
 
 def read_tensors(path: Path) -> dict[str, NDArray[np.generic]]:
@@ -47,6 +47,9 @@ def read_tensors(path: Path) -> dict[str, NDArray[np.generic]]:
     try:
         with path.open("rb") as file:
             state, storages = _read_header(path, file)
+            views = sum(prod(view.size) for view in state.values())
+            if views > VIEWS * sum(storage.length for storage in storages):
+                _fail(path, "its tensors are larger than the file")
             data = _read_storages(path, file, storages)
             return {name: _tensor(path, name, state[name], data) for name in state}
     except OSError as error:
@@ -72,93 +75,98 @@ class _View:
     stride: tuple[int, ...]
 
 
-class _RebuildTensor:
-    """Stands in for ``torch._utils._rebuild_tensor_v2``; no slots, so no pickle can alter it."""
-
-    __slots__ = ()
-
-    def __call__(
-        self,
-        storage: object,
-        offset: object,
-        size: object,
-        stride: object,
-        *_rest: object,  # requires_grad and backward hooks mean nothing to an array
-    ) -> _View:
-        match (storage, offset, size, stride):
-            case (_Storage(), int(), tuple(), tuple()) if len(size) == len(stride) and all(
-                type(n) is int and n >= 0 for n in (offset, *size, *stride)
-            ):
-                return _View(storage, offset, size, stride)
-        raise pickle.UnpicklingError(f"tensor of {storage!r}, {offset!r}, {size!r}, {stride!r}")
+def _rebuild(
+    storage: object,
+    offset: object,
+    size: object,
+    stride: object,
+    *_rest: object,  # requires_grad and backward hooks mean nothing to an array
+) -> _View:
+    """Stands in for ``torch._utils._rebuild_tensor_v2``."""
+    if not (isinstance(storage, _Storage) and is_shape((offset,))):
+        raise PickleError("a tensor without a storage and an offset")
+    if not (is_shape(size) and is_shape(stride)):
+        raise PickleError("a tensor without a size and a stride")
+    sizes, strides = cast("tuple[int, ...]", size), cast("tuple[int, ...]", stride)
+    if len(sizes) != len(strides):
+        raise PickleError(f"a tensor of {len(sizes)} dimensions with {len(strides)} strides")
+    return _View(storage, cast("int", offset), sizes, strides)
 
 
-class _TensorUnpickler(pickle.Unpickler):
-    """Knows four names, each with an inert stand-in; any other name is an error."""
+def _ordered_dict(*contents: object) -> dict[str, object]:
+    """Stands in for ``collections.OrderedDict``, which a state dict is."""
+    if contents:
+        raise PickleError("a dictionary that is made of another")
+    return {}
 
-    def __init__(self, file: BinaryIO) -> None:
-        super().__init__(file, encoding="utf-8")
-        self.storages: dict[str, _Storage] = {}
 
-    def find_class(self, module_name: str, global_name: str) -> object:
-        if (module_name, global_name) == ("collections", "OrderedDict"):
-            return OrderedDict
-        if (module_name, global_name) == ("torch._utils", "_rebuild_tensor_v2"):
-            return _RebuildTensor()
-        if module_name == "torch" and global_name in STORAGE_DTYPES:
-            return STORAGE_DTYPES[global_name]
-        raise pickle.UnpicklingError(f"it asks for {module_name}.{global_name}")
+_STAND_INS: dict[tuple[str, str], object] = {
+    ("collections", "OrderedDict"): _ordered_dict,
+    ("torch._utils", "_rebuild_tensor_v2"): _rebuild,
+    **{("torch", name): dtype for name, dtype in STORAGE_DTYPES.items()},
+}
 
-    def persistent_load(self, pid: object) -> _Storage:
+
+class _Storages(dict[str, _Storage]):
+    """The storages that a pickle names, by key."""
+
+    def add(self, pid: object) -> _Storage:
+        """The storage of a persistent ID."""
         match pid:
             case ("storage", str(dtype), str(key), "cpu", int(length), None) if (
                 dtype in STORAGE_DTYPES.values() and length >= 0
             ):
                 storage = _Storage(key, dtype, length)
             case _:
-                raise pickle.UnpicklingError(f"storage {pid!r}")
-        if self.storages.setdefault(key, storage) != storage:
-            raise pickle.UnpicklingError(f"storage {key!r} described twice, differently")
+                raise PickleError("a storage of another form")
+        if self.setdefault(key, storage) != storage:
+            raise PickleError(f"storage {_short(key)} described twice, differently")
         return storage
 
 
 def _read_header(path: Path, file: BinaryIO) -> tuple[dict[str, _View], list[_Storage]]:
     """The described tensors, and the storages in the order in which their data follows."""
-    if _unpickle(path, file)[0] != MAGIC or _unpickle(path, file)[0] != PROTOCOL:
+    pickles, storages = io.BytesIO(file.read(PICKLES_BYTES)), _Storages()
+
+    def unpickle() -> object:
+        try:
+            return read_pickle(
+                pickles, _STAND_INS, text=lambda raw: raw.decode(), outside=storages.add
+            )
+        except PickleError as error:
+            _fail(path, str(error), error)
+
+    if unpickle() != MAGIC or unpickle() != PROTOCOL:
         _fail(path, "not in the format of PyTorch before 1.6")
-    system, _ = _unpickle(path, file)
+    system, state, keys = unpickle(), unpickle(), unpickle()
     if not isinstance(system, dict) or system.get("little_endian") is not True:
         _fail(path, "written on a machine with another byte order")
-    state, storages = _unpickle(path, file)
     if not isinstance(state, dict) or not all(
         isinstance(name, str) and isinstance(view, _View) for name, view in state.items()
     ):
         _fail(path, "contains something other than tensors by name")
-    keys, _ = _unpickle(path, file)
-    if not isinstance(keys, list) or sorted(map(str, keys)) != sorted(storages):
+    if (
+        not isinstance(keys, list)
+        or not all(isinstance(key, str) for key in keys)
+        or sorted(keys) != sorted(storages)
+    ):
         _fail(path, "its list of storages does not match its tensors")
+    file.seek(pickles.tell())
     return state, [storages[key] for key in keys]
-
-
-def _unpickle(path: Path, file: BinaryIO) -> tuple[object, dict[str, _Storage]]:
-    unpickler = _TensorUnpickler(file)
-    try:
-        return unpickler.load(), unpickler.storages
-    except _UNPICKLING_ERRORS as error:
-        _fail(path, str(error) or type(error).__name__, error)
 
 
 def _read_storages(
     path: Path, file: BinaryIO, storages: list[_Storage]
 ) -> dict[str, NDArray[np.generic]]:
-    data = {}
+    data, left = {}, os.fstat(file.fileno()).st_size - file.tell()
     for storage in storages:
         size = np.dtype(storage.dtype).itemsize * storage.length
+        left -= 8 + size
+        if left < 0:  # before memory is taken
+            _fail(path, f"cut off in storage {_short(storage.key)}")
         header, body = file.read(8), file.read(size)
-        if len(header) != 8 or len(body) != size:
-            _fail(path, f"cut off in storage {storage.key!r}")
         if struct.unpack("<q", header) != (storage.length,):
-            _fail(path, f"storage {storage.key!r} has another length than its tensors need")
+            _fail(path, f"storage {_short(storage.key)} has another length than its tensors need")
         data[storage.key] = np.frombuffer(body, storage.dtype)
     if file.read(1):
         _fail(path, "has data after its last storage")
@@ -172,10 +180,17 @@ def _tensor(
     last = view.offset + sum((n - 1) * step for n, step in zip(view.size, view.stride, strict=True))
     count = prod(view.size)
     if count > view.storage.length or (count and last >= view.storage.length):
-        _fail(path, f"tensor {name!r} reaches beyond its storage")
+        _fail(path, f"tensor {_short(name)} reaches beyond its storage")
     flat = data[view.storage.key][view.offset :]
     strides = tuple(step * flat.itemsize for step in view.stride)
-    return np.lib.stride_tricks.as_strided(flat, view.size, strides, writeable=False).copy()
+    try:
+        return np.lib.stride_tricks.as_strided(flat, view.size, strides, writeable=False).copy()
+    except (ValueError, OverflowError) as error:  # a huge stride that isn't used
+        _fail(path, f"tensor {_short(name)} is of no size that NumPy takes", error)
+
+
+def _short(name: str) -> str:
+    return ascii(name[:60])
 
 
 def _fail(path: Path, what: str, cause: BaseException | None = None) -> Never:

@@ -6,13 +6,13 @@ import json
 import os
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING
 
 import click
 
+from tlbench.cache import temporary_folder
 from tlbench.cli.command_line import NOTHING, USAGE, Failure, Interrupted, count
 from tlbench.cli.options import json_option, number_option, output_option, pytest_command
 from tlbench.gate.baseline import (
@@ -28,7 +28,11 @@ from tlbench.gate.baseline import (
 )
 from tlbench.gate.builds import made_by, project_of, source_folders
 from tlbench.gate.untimed import EXPECTED, NO_BENCHMARK
+from tlbench.interruption import run_child
 from tlbench.machine.fingerprint import fingerprint
+from tlbench.numbers import RUNS
+from tlbench.runs.files import check_target
+from tlbench.terminal import say, show, show_json
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,7 +45,7 @@ WORTH_STORING = 2
 
 @click.command(epilog="Example: tlbench baseline -o baseline.json -- bench_sort.py")
 @output_option(required=True)
-@number_option("--runs", "number of runs", default=5, name="repeat")
+@number_option("--runs", "number of runs", RUNS, default=5, name="repeat")
 @click.option("--add", is_flag=True, help="add to the runs in FILE")
 @json_option
 @pytest_command("--benchmark", "--isolate")
@@ -57,21 +61,19 @@ def baseline(
     Exit code 0: written; 1: tests failed; 2: bad input; 4: nothing measured or not comparable.
     """
     runs = list(_stored(output)) if add else []
-    output.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryFile(dir=output.parent):
-        pass  # fails before measuring if the folder can't be written
+    check_target(output)
     stored = len(runs)
     try:
         for number in range(1, repeat + 1):
             started = perf_counter()
-            click.echo(f"run {number} of {repeat}: ...", err=True)
+            say(f"run {number} of {repeat}: ...")
             runs.append(_measured(command))
             if reason := disagreement(runs[0], runs[-1]):
                 line = f"the new run doesn't match the first: {reason}; nothing was written"
                 raise Failure(line, NOTHING)
             seconds = perf_counter() - started
             benchmarks = count(len(runs[-1]["benchmarks"]), "benchmark")
-            click.echo(f"run {number} of {repeat}: {benchmarks}, {seconds:.0f} s", err=True)
+            say(f"run {number} of {repeat}: {benchmarks}, {seconds:.0f} s")
     except KeyboardInterrupt:
         worth = len(runs) > stored and len(runs) >= WORTH_STORING
         if not worth or (output.exists() and not add):
@@ -84,7 +86,10 @@ def baseline(
 
 def _stored(output: Path) -> tuple[StoredRun, ...]:
     """The runs to add to, if they are of this machine; called before anything is measured."""
-    runs = read_baseline(output).runs
+    baseline = read_baseline(output)
+    runs = baseline.runs
+    if baseline.copies:
+        say(f"{count(baseline.copies, 'copy', 'copies')} of runs left out")
     reason = other_machine(facts_of(runs[-1]), fingerprint()) if runs else None
     if reason and reason.startswith("another machine"):
         raise Failure(f"{output}: {reason}; nothing was added", NOTHING)
@@ -93,8 +98,7 @@ def _stored(output: Path) -> tuple[StoredRun, ...]:
 
 def _measured(command: Sequence[str]) -> StoredRun:
     """One run in a process of its own, as pytest-benchmark writes it."""
-    with tempfile.TemporaryDirectory(prefix="tlbench-") as name:
-        folder = Path(name)
+    with temporary_folder() as folder:
         where = (
             (f"--results={folder}", "-p", "no:cacheprovider")
             if "--benchmark" in command
@@ -103,15 +107,7 @@ def _measured(command: Sequence[str]) -> StoredRun:
         # This run is only measured: an ini setting may name a baseline.
         unjudged = ("--tlbench-gate=", "-o", "tlbench_gate=")
         whole = [sys.executable, "-m", "pytest", *command, *where, *unjudged]
-        done = subprocess.run(  # noqa: S603 - our own command
-            whole,
-            env=_environ(Path.cwd()),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            check=False,
-        )
-        _check_ended(done.returncode, done.stdout)
+        _check_ended(*run_child(whole, env=_environ(Path.cwd()), stderr=subprocess.STDOUT))
         files = list(folder.rglob("*.json"))
         measured = json.loads(files[0].read_text(encoding="utf-8")) if files else None
     if measured is None or not measured.get("benchmarks"):
@@ -143,10 +139,10 @@ def _check_ended(status: int, output: str) -> None:
         raise KeyboardInterrupt
     last = "\n".join(output.splitlines()[-SHOWN_LINES:])
     if status == 4:
-        raise Failure(f"{last}\npytest refused its options", USAGE)
+        raise Failure("pytest refused its options:", USAGE, last)
     if status == 5:
-        raise Failure(f"{last}\npytest found no tests; {EXPECTED}", NOTHING)
-    raise Failure(f"{last}\ntests failed: a baseline needs runs that pass; nothing written", 1)
+        raise Failure(f"pytest found no tests; {EXPECTED}:", NOTHING, last)
+    raise Failure("tests failed: a baseline needs runs that pass; nothing written:", 1, last)
 
 
 def _summarise(output: Path, runs: Sequence[StoredRun], *, as_json: bool) -> None:
@@ -157,10 +153,10 @@ def _summarise(output: Path, runs: Sequence[StoredRun], *, as_json: bool) -> Non
             "runs_needed": LEAST_RUNS,
             "benchmarks": [each["fullname"] for each in runs[-1]["benchmarks"]],
         }
-        click.echo(json.dumps(summary, indent=1))
+        show_json(summary)
         return
-    click.echo(f"baseline: {output}, {count(len(runs), 'run')}")
     if len(runs) < LEAST_RUNS:
-        click.echo(f"a gate needs at least {LEAST_RUNS} runs: add more with --add")
+        advice = f"a gate needs at least {LEAST_RUNS} runs: add more with --add"
     else:
-        click.echo(f"judge later runs by it: pytest --gate {output}")
+        advice = f"judge later runs by it: pytest --gate {output}"
+    show([f"baseline: {output}, {count(len(runs), 'run')}", advice])

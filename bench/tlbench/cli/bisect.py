@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 import numpy as np
 
-from tlbench.cli.command_line import NOTHING, Failure, Interrupted, count
+from tlbench.cli.command_line import Interrupted, count
 from tlbench.cli.gates import (
     accuracy_tolerance_option,
     budget_option,
-    end_politely,
+    died,
     ready,
-    say,
+    seed_option,
     tolerance_option,
 )
-from tlbench.cli.options import json_option, number_option, pytest_command
+from tlbench.cli.options import json_option, pytest_command
 from tlbench.gate.arm_process import ArmDied
 from tlbench.gate.arms import parse_arm
 from tlbench.gate.commits import commits_between
 from tlbench.suite.arm_options import ARM_OPTIONS
 from tlbench.suite.workloads import QUICK
+from tlbench.terminal import say, show, show_json
 
 if TYPE_CHECKING:
     from tlbench.gate.bisect import Question
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 @tolerance_option
 @accuracy_tolerance_option
 @budget_option("time limit for the process pairs of one gate")
-@number_option("--seed", "random seed of the turn order", least=0)
+@seed_option
 @json_option
 @pytest_command("--benchmark", workload=QUICK.name)
 def bisect(
@@ -78,11 +78,11 @@ def bisect(
     try:
         result = _Run(commits, arm, seed).bisect(settings)
     except ArmDied as error:
-        raise Failure(str(error), NOTHING) from error
+        raise died(error) from error
     if as_json:
-        click.echo(json.dumps(bisect_json(result), indent=1))
+        show_json(bisect_json(result))
     else:
-        click.echo("\n".join(bisect_lines(result)))
+        show(bisect_lines(result))
     raise SystemExit(result.exit_code)
 
 
@@ -102,7 +102,6 @@ class _Run:
         """Run it; an interruption says after how many gates."""
         from tlbench.gate.culprits import bisect
 
-        end_politely()
         good, *_, bad = self.commits
         steps = count(len(self.commits) - 1, "commit")
         say(f"gate 1: {bad.short} against {good.short}, {steps} later")

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
-
 import click
 
 from tlbench.cli.command_line import USAGE, count
 from tlbench.cli.options import json_option
-from tlbench.escapes import printable
 from tlbench.runs.check import problems
 from tlbench.runs.collect import files_of
+from tlbench.terminal import say, show, show_json
 
 
 @click.command(epilog="Example: tlbench check results/")
@@ -27,13 +25,12 @@ def check(*, files: tuple[str, ...], as_json: bool) -> None:
     wrong = [(str(path), line) for path in paths for line in problems(path)]
     if as_json:
         listed = [{"file": file, "problem": line.removeprefix(f"{file}: ")} for file, line in wrong]
-        click.echo(json.dumps({"files": len(paths), "problems": listed}, indent=1))
+        show_json({"files": len(paths), "problems": listed})
     else:
-        for _, line in wrong:
-            click.echo(printable(line), err=True)
+        say(*(line for _, line in wrong))
     if not paths:
-        click.echo(f"Error: no result file in {', '.join(files)}", err=True)
+        say(f"Error: no result file in {', '.join(files)}")
     if wrong or not paths:
         raise SystemExit(USAGE)
     if not as_json:
-        click.echo(f"{count(len(paths), 'file')} valid")
+        show([f"{count(len(paths), 'file')} valid"])

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import shlex
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
@@ -13,13 +11,16 @@ import click
 from tl_core.errors import TransferLearningError
 from tlbench.cli.options import NETWORK, json_option, number_option, own_images, suite_options
 from tlbench.errors import InputError
+from tlbench.numbers import COUNTS
 from tlbench.suite.extra import check_installed
 from tlbench.suite.quiet import import_tensorflow
+from tlbench.terminal import say, show, show_json
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tl_core.classifier import Prediction
+    from tlbench.suite.prediction import Answer
     from tlbench.suite.workloads import Workload
 
 #: Characters of a probability bar.
@@ -30,12 +31,12 @@ SHOWN = 3
 
 @click.command(epilog="Example: tlbench classify photo.jpg --top 3")
 @click.argument("images", nargs=-1, type=click.Path(), metavar="[IMAGE]...")
-@number_option("--top", "labels per image", default=5)
+@number_option("--top", "labels per image", COUNTS, default=5)
 @click.option(
     "--labels", type=click.File(), metavar="FILE", help="file with one class name per line"
 )
 @json_option
-@suite_options(*NETWORK, "image_size", "batch_size")
+@suite_options(*NETWORK, "image_size", "batch_size", "limit")
 def classify(
     *,
     images: tuple[str, ...],
@@ -48,7 +49,8 @@ def classify(
 
     Without IMAGE it classifies an embedded photograph.
 
-    Exit code 0: classified; 2: bad input.
+    Exit code 0: all classified; 1: some can't be read (named on stderr), the others are classified;
+    2: bad input.
     """
     check_installed("tlbench classify")
     names = [line.strip() for line in labels if line.strip()] if labels else None
@@ -57,20 +59,20 @@ def classify(
     except TransferLearningError as error:
         raise InputError(str(error)) from error
     if as_json:
-        rows = [
-            {"image": path, "predictions": [asdict(prediction) for prediction in row]}
-            for path, row in answers
-        ]
-        click.echo(json.dumps(rows, indent=1))
-        return
-    for path, row in answers:
-        click.echo("\n".join([path, *map(_line, row)]))
+        show_json([each.record for each in answers])
+    errors = [each.error for each in answers if each.error]
+    for each in answers:
+        if not as_json and not each.error:
+            show([each.file, *map(_line, each.predictions)])
+    say(*errors)
+    if errors:
+        raise SystemExit(1)
 
 
 def _answers(
     images: Sequence[str], top: int, labels: Sequence[str] | None, options: Workload
-) -> list[tuple[str, list[Prediction]]]:
-    """Files, each with its most probable labels."""
+) -> list[Answer]:
+    """Files, each with its most probable labels; InputError where none can be read."""
     from tl_core.photographs import portrait
 
     paths = list(images) or [str(portrait())]
@@ -80,6 +82,8 @@ def _answers(
     _check_pretrained(options.model, images)
     import_tensorflow(options.device)
     from tl_core.classifier import ImageClassifier
+    from tl_core.sources import TolerantFiles
+    from tlbench.suite.prediction import answers_of
 
     classifier = ImageClassifier(
         options.model,
@@ -88,8 +92,12 @@ def _answers(
         **options.network,
         **options.reading,
     )
-    rows = classifier.classify(paths, top=top, batch_size=options.batch_size)
-    return list(zip(paths, rows, strict=True))
+    source = TolerantFiles(tuple(map(Path, paths)))
+    rows = classifier.classify(source, top=top, batch_size=options.batch_size)
+    answers = answers_of(source, rows)
+    if all(each.error for each in answers):
+        raise InputError(str(answers[0].error))
+    return answers
 
 
 def _check_pretrained(model: str, images: Sequence[str]) -> None:

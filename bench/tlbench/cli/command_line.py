@@ -12,6 +12,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tlbench.errors import InputError
+from tlbench.home import ensure_home
+from tlbench.interruption import TERMINATED, Terminated, terminable
+from tlbench.terminal import guarded, say
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -22,28 +25,37 @@ if TYPE_CHECKING:
 USAGE, NOTHING = 2, 4
 #: Exit code after Ctrl-C, as shells have it: 128 and the signal's number.
 INTERRUPTED = 130
+#: Variable by which a shell asks for completions, of which click prints bytes.
+COMPLETION = "_TLBENCH_COMPLETE"
 #: What newer versions of click raise for a group without a command: its text is the whole help.
 _HELP: Any = getattr(click.exceptions, "NoArgsIsHelpError", ())
 
 
 class Failure(click.ClickException):
-    """The end of a command: one line on stderr, and an exit code."""
+    """The end of a command: one line on stderr, what a program printed below, and an exit code."""
 
-    def __init__(self, message: str, exit_code: int) -> None:
+    def __init__(self, message: str, exit_code: int, output: str = "") -> None:
         super().__init__(message)
         self.exit_code = exit_code  # type: ignore[misc] # one class for all codes
+        self.output = output
+
+    def show(self, file: Any = None) -> None:  # noqa: ANN401 - as click has it
+        """Print it; the program's lines are indented, so that none looks like one of ours."""
+        del file
+        say(f"Error: {self.message}", *(f"  {line}" for line in self.output.splitlines()))
 
 
 class Interrupted(Failure):
-    """Ctrl-C: one line on stderr, exit code 130."""
+    """Ctrl-C, or SIGTERM if that is being handled: one line on stderr, exit code 130 or 143."""
 
     def __init__(self, message: str = "interrupted") -> None:
-        super().__init__(message, INTERRUPTED)
+        terminated = isinstance(sys.exception(), Terminated)
+        super().__init__(message, TERMINATED if terminated else INTERRUPTED)
 
     def show(self, file: Any = None) -> None:  # noqa: ANN401 - as click has it
         """Print it; on a terminal below the ``^C`` that is shown there."""
         del file
-        click.echo("\n" * sys.stderr.isatty() + self.message, err=True)
+        say(*[""] * (sys.stderr.isatty() and self.exit_code == INTERRUPTED), self.message)
 
 
 @contextmanager
@@ -60,11 +72,16 @@ def one_line_errors() -> Iterator[None]:
         raise
     except (OSError, UnicodeError) as error:
         raise Failure(f"a file can't be read or written: {error}", USAGE) from error
+    except MemoryError as error:
+        hint = "take fewer or smaller images, or a smaller batch size"
+        raise Failure(
+            f"not enough memory{f' ({error})' if str(error) else ''}: {hint}", USAGE
+        ) from error
 
 
-def count(n: int, thing: str) -> str:
+def count(n: int, thing: str, things: str = "") -> str:
     """A number of things, such as ``1 run`` or ``1,234 runs``."""
-    return f"{n:,} {thing}{'s' * (n != 1)}"
+    return f"{n:,} {thing if n == 1 else things or f'{thing}s'}"
 
 
 class CommandLine(click.Group):
@@ -111,20 +128,25 @@ class CommandLine(click.Group):
         """Run a command and end the process, as click does; see ``click.Group.main``."""
         if len(args) < 2:  # however it was started, such as by python -m
             extra.setdefault("prog_name", self.name)
-        if not standalone_mode:
-            return super().main(*args, standalone_mode=False, **extra)  # type: ignore[call-overload]
-        code = 0
+        if not standalone_mode or COMPLETION in os.environ:
+            return super().main(*args, standalone_mode=standalone_mode, **extra)  # type: ignore[call-overload]
+        ensure_home()
+        with guarded(), terminable():
+            code = self._run(*args, **extra)
+        sys.exit(code)
+
+    def _run(self, *args: Any, **extra: Any) -> int:  # noqa: ANN401
+        """Run a command, print its error, and return its exit code."""
         try:
             with one_line_errors():
                 # What a command returns isn't a code, but click passes --help's through here.
                 result = super().main(*args, standalone_mode=False, **extra)  # type: ignore[call-overload]
-            code = result if isinstance(result, int) else 0
         except click.ClickException as error:
-            code = error.exit_code
             _show(error)
+            return error.exit_code
         except click.Abort:
-            code = INTERRUPTED
-        sys.exit(code)
+            return INTERRUPTED
+        return result if isinstance(result, int) else 0
 
     def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - as click has it
         """Run the command that was named."""
@@ -155,7 +177,7 @@ def _show(error: click.ClickException) -> None:
         path = error.ctx.command_path if error.ctx else "tlbench"
         message = error.format_message()
         stop = "" if message.endswith((".", "?", "!")) else "."
-        click.echo(f"Error: {message}{stop} See '{path} --help'.", err=True)
+        say(f"Error: {message}{stop} See '{path} --help'.")
 
 
 def _drop_unwritten() -> None:

@@ -14,13 +14,13 @@ from tlbench.compare.comparison import compared
 from tlbench.compare.entries import entries_of, labelled
 from tlbench.compare.models import Models
 from tlbench.compare.reference import reference_first
-from tlbench.escapes import printable
 from tlbench.report.comparison_records import as_csv
 from tlbench.report.comparison_records import as_json as in_json
-from tlbench.report.comparison_text import as_lines, as_markdown, explanation
+from tlbench.report.comparison_text import COLOURS, as_lines, as_markdown, explanation
 from tlbench.report.text import INDENT, sentence
 from tlbench.runs.files import write_file
 from tlbench.runs.row import JOB
+from tlbench.terminal import say, show
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -67,7 +67,7 @@ def compare(
     With prices, the table also says which machine gives most images per unit of currency. MACHINE
     is a machine's name, the folder of its results, or its cloud instance type.
 
-    Exit code 0: compared; 2: bad input; 4: no two runs of the same job.
+    Exit code 0: compared; 2: bad input, or files were skipped; 4: no two runs of the same job.
     """
     # Entries are made per name, so that a run that is named twice is compared with itself. The
     # order of several names is kept; for one name, the reference machine comes first.
@@ -85,16 +85,15 @@ def compare(
         if path is not None:
             write_file(path, text(comparisons))
     if as_json:
-        click.echo(in_json(comparisons))
+        show(in_json(comparisons).splitlines())
         return
-    click.echo("\n".join(as_lines(comparisons)))
+    show(as_lines(comparisons), COLOURS)
     jobs = [each.job for each in comparisons]
     alone = [entry for entry in entries if entry.job not in jobs]
     if alone:
-        click.echo("\nleft out, because no other run is of the same job:", err=True)
+        say("", "left out, because no other run is of the same job:")
     for entry in labelled(alone):
-        lines = sentence(printable(f"{entry.label}; {entry.job}"), INDENT)
-        click.echo("\n".join(lines), err=True)
+        say(*sentence(f"{entry.label}; {entry.job}", INDENT))
 
 
 def _nothing(entries: Sequence[Entry], mixed: Sequence[str]) -> str:

@@ -5,6 +5,9 @@ from __future__ import annotations
 import click
 from click.shell_completion import get_completion_class
 
+from tlbench.cli.command_line import COMPLETION
+from tlbench.terminal import show
+
 #: Shells that completion is there for.
 SHELLS = ("bash", "zsh", "fish")
 
@@ -21,4 +24,5 @@ def completion(ctx: click.Context, shell: str) -> None:
     """
     script = get_completion_class(shell)
     assert script is not None  # noqa: S101 - click has all of SHELLS
-    click.echo(script(ctx.find_root().command, {}, "tlbench", "_TLBENCH_COMPLETE").source())
+    text = script(ctx.find_root().command, {}, "tlbench", COMPLETION).source()
+    show(text.splitlines())

@@ -12,13 +12,13 @@ import click
 import msgspec
 import numpy as np
 
-from tlbench.cli.command_line import NOTHING, Failure, Interrupted, count
+from tlbench.cli.command_line import Interrupted, count
 from tlbench.cli.gates import (
     accuracy_tolerance_option,
     budget_option,
-    end_politely,
+    died,
     ready,
-    say,
+    seed_option,
     tolerance_option,
 )
 from tlbench.cli.options import (
@@ -31,12 +31,13 @@ from tlbench.cli.options import (
 from tlbench.errors import InputError
 from tlbench.gate.arm_process import ArmDied
 from tlbench.machine.fingerprint import fingerprint
+from tlbench.numbers import RUNS
 from tlbench.report.gate_junit import gate_junit
 from tlbench.report.gate_markdown import gate_markdown
 from tlbench.report.gate_text import COLOURS, gate_json, gate_table
-from tlbench.report.text import coloured
-from tlbench.runs.files import write_file
+from tlbench.runs.files import check_target, write_file
 from tlbench.suite.workloads import QUICK
+from tlbench.terminal import say, show, show_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -65,7 +66,7 @@ def _explanation() -> list[str]:
 @accuracy_tolerance_option
 @budget_option("time limit for all process pairs")
 @number_option(
-    "--aa", "gate the candidate against itself N times; count false alarms", name="repeat"
+    "--aa", "gate the candidate against itself N times; count false alarms", RUNS, name="repeat"
 )
 @click.option("--no-profile", is_flag=True, help="don't profile benchmarks that fail")
 @click.option(
@@ -75,7 +76,7 @@ def _explanation() -> list[str]:
     help="also count instructions per call, with valgrind",
 )
 @click.option("--resume", is_flag=True, help="resume an interrupted gate")
-@number_option("--seed", "random seed of the turn order", least=0)
+@seed_option
 @click.option("--all", "everything", is_flag=True, help="show all benchmarks and reasons")
 @explain_option("what verdicts and columns mean", _explanation)
 @file_option("--markdown", "Markdown summary to write")
@@ -120,11 +121,13 @@ def gate(
     from tlbench.gate.verdict import parse_tolerances
 
     settings = Settings(command, parse_tolerances(tolerance, accuracy_tolerance), budget)
+    for path in filter(None, (markdown, junit, save)):
+        check_target(path)
     evidence = _evidence(profile=not (no_profile or repeat), count=counted is not None)
     try:
         reports = _run((base, head), settings, save, repeat, evidence, resume=resume, seed=seed)
     except ArmDied as error:
-        raise Failure(str(error), NOTHING) from error
+        raise died(error) from error
     if repeat:
         raise SystemExit(_show_itself(reports, everything=everything, as_json=as_json))
     raise SystemExit(_show(reports[0], markdown, junit, everything=everything, as_json=as_json))
@@ -164,7 +167,6 @@ def _run(
     seed: int | None,
 ) -> list[Report]:
     """Run the gate of two arms, as the user wrote them, ``repeat`` times or once."""
-    end_politely()
     turns = np.random.default_rng(seed)
     base, candidate = texts
     with ready((candidate if repeat else base, candidate), settings, say) as sides:
@@ -185,32 +187,29 @@ def _finished(gate: Gate, *, resume: bool) -> Report:
     """A gate's report; an interruption says how to resume."""
     try:
         return gate.run(resume=resume)
-    except (KeyboardInterrupt, SystemExit) as error:
+    except KeyboardInterrupt:
         hint = "resume with --resume" if gate.pairs else "there is nothing to resume"
         if any(arm.identity["commit"] is None for arm in (gate.base, gate.candidate)):
             hint = "resuming needs a git repository, to know whether files changed"
-        line = f"interrupted after {count(len(gate.pairs), 'pair')}; {hint}"
-        if isinstance(error, KeyboardInterrupt):
-            raise Interrupted(line) from None
-        say(line)
-        raise
+        pairs = count(len(gate.pairs), "pair")
+        raise Interrupted(f"interrupted after {pairs}; {hint}") from None
 
 
 def _show(
     report: Report, markdown: Path | None, junit: Path | None, *, everything: bool, as_json: bool
 ) -> int:
     """Print the report, write its files, and return its exit code."""
+    if as_json:
+        show_json(gate_json(report))
+    else:
+        _print_table(report, everything=everything)
+    for path, text in ((markdown, gate_markdown), (junit, gate_junit)):
+        if path is not None:
+            write_file(path, text(report))
     summary = os.environ.get("GITHUB_STEP_SUMMARY")
     if summary:
         with Path(summary).open("a", encoding="utf-8") as file:
             file.write(gate_markdown(report) + "\n")
-    for path, text in ((markdown, gate_markdown), (junit, gate_junit)):
-        if path is not None:
-            write_file(path, text(report))
-    if as_json:
-        click.echo(json.dumps(gate_json(report), indent=1))
-    else:
-        _print_table(report, everything=everything)
     return report.exit_code
 
 
@@ -221,17 +220,17 @@ def _show_itself(reports: Sequence[Report], *, everything: bool, as_json: bool) 
     alarms = false_alarms(reports)
     if as_json:
         whole = dataclasses.asdict(alarms) | {"reports": [gate_json(each) for each in reports]}
-        click.echo(json.dumps(whole, indent=1))
+        show_json(whole)
     else:
         for report in reports:
             _print_table(report, everything=everything)
-        click.echo(str(alarms))
+        show([str(alarms)])
     return 0 if alarms.holds else 1
 
 
 def _print_table(report: Report, *, everything: bool) -> None:
     fold = None if everything else "--all"
-    click.echo("\n".join(coloured(gate_table(report, fold), COLOURS)))
+    show(gate_table(report, fold), COLOURS)
 
 
 def _save(path: Path | None, what: dict[str, Any], gates: list[tuple[list[Pair], Report]]) -> None:

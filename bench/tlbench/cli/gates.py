@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import signal
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,10 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from tlbench.cache import cache_dir
+from tlbench.cli.command_line import NOTHING, Failure
+from tlbench.cli.options import number_option
 from tlbench.gate.arm_setup import ready_arms
 from tlbench.gate.arms import parse_arm
 from tlbench.gate.pair_result import Journal
-from tlbench.runs.files import cache_dir
+from tlbench.numbers import SECONDS, SEEDS
 from tlbench.suite.arm_options import ARM_OPTIONS
 
 if TYPE_CHECKING:
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 
     from numpy.random import Generator
 
+    from tlbench.gate.arm_process import ArmDied
     from tlbench.gate.arm_setup import ReadyArm
     from tlbench.gate.run import Gate, Settings
 
@@ -42,14 +45,10 @@ accuracy_tolerance_option = click.option(
 
 def budget_option(about: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """``--budget``, in seconds."""
-    return click.option(
-        "--budget",
-        type=click.FloatRange(0, min_open=True),
-        default=600.0,
-        show_default=True,
-        metavar="SECONDS",
-        help=about,
-    )
+    return number_option("--budget", about, SECONDS, default=600.0, metavar="SECONDS")
+
+
+seed_option = number_option("--seed", "random seed of the turn order", SEEDS)
 
 
 @dataclass(frozen=True)
@@ -91,15 +90,7 @@ def ready(
         yield Ready(base, candidate, settings, what, journal)
 
 
-def end_politely() -> None:
-    """Let SIGTERM end this process as an exit does, so that worktrees and processes are removed."""
-
-    def terminated(number: int, _: object) -> None:
-        raise SystemExit(128 + number)
-
-    signal.signal(signal.SIGTERM, terminated)
-
-
-def say(text: str) -> None:
-    """Print progress: a line on stderr."""
-    click.echo(text, err=True)
+def died(error: ArmDied) -> Failure:
+    """The end of a command by the end of an arm's process, with that process's last output."""
+    line, _, output = str(error).partition("\n")
+    return Failure(line, NOTHING, output)

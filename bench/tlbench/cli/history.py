@@ -11,8 +11,8 @@ from tlbench.cli.runs import choosing_runs
 from tlbench.compare.entries import by_job, labelled
 from tlbench.compare.history import histories
 from tlbench.errors import InputError
-from tlbench.escapes import printable
 from tlbench.report import history_text
+from tlbench.terminal import show
 
 if TYPE_CHECKING:
     from tlbench.cli.runs import ChosenRuns
@@ -35,14 +35,15 @@ def history(*, chosen: ChosenRuns, benchmarks: tuple[str, ...], as_json: bool) -
     file, a folder of them, or a machine's name; without one, all results. Runs of one job on one
     machine with one setup are one history.
 
-    Exit code 0: shown; 2: bad input; 4: no run.
+    Exit code 0: shown; 2: bad input, or files were skipped; 4: no run.
     """
     jobs = by_job(chosen.filtered(chosen.entries())).values()
     entries = [entry for of_job in jobs for entry in labelled(of_job)]
     known = list(dict.fromkeys(name for entry in entries for name in entry.benchmarks))
     for name in benchmarks:
         if name not in known:
-            listed = ", ".join(printable(each) for each in known)
+            listed = ", ".join(known)
             raise InputError(f"--benchmark {name}: no run has it; expected one of {listed}")
     shown = histories(entries, benchmarks)
-    click.echo(history_text.as_json(shown) if as_json else "\n".join(history_text.as_lines(shown)))
+    text = history_text
+    show(text.as_json(shown).splitlines() if as_json else text.as_lines(shown))

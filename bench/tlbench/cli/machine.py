@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -16,7 +15,8 @@ from tlbench.machine.gpu_probes import gpu_probes_json
 from tlbench.machine.naming import machine_name
 from tlbench.machine.probes import ProbeError, peak, probes_json, run_probes
 from tlbench.machine.state import momentary_state
-from tlbench.report.text import rendered
+from tlbench.report.text import plain, rendered
+from tlbench.terminal import say, show, show_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -35,7 +35,7 @@ def machine(*, as_json: bool, no_probes: bool) -> None:
     """
     facts, state = fingerprint(), momentary_state()
     if not as_json:
-        click.echo(f"name: {machine_name(facts)}\n")
+        show([f"name: {machine_name(facts)}", ""])
         _show(facts_table("fingerprint", facts))
         _show(facts_table("now", state))
     try:
@@ -44,7 +44,7 @@ def machine(*, as_json: bool, no_probes: bool) -> None:
         raise Failure(str(error), 1) from error
     if not as_json and probes:
         _show(probe_table(probes))
-        click.echo("\n".join(peak_lines(probes)))
+        show(peak_lines(probes))
     of_gpus = () if no_probes else _probes_of_gpus(len(facts["gpus"] or ()))
     if as_json:
         whole = {
@@ -53,9 +53,9 @@ def machine(*, as_json: bool, no_probes: bool) -> None:
             "probes": probes_json(probes),
             "gpu_probes": gpu_probes_json(of_gpus),
         }
-        click.echo(json.dumps(whole, indent=1))
+        show_json(whole)
     elif of_gpus:
-        click.echo()
+        show([""])
         _show(gpu_table(of_gpus))
 
 
@@ -68,7 +68,7 @@ def _probes_of_gpus(count: int) -> tuple[GpuProbe, ...]:
     try:
         return probe_gpus(count)
     except ProbeError as error:
-        click.echo(f"GPUs were not measured: {error}", err=True)
+        say(f"GPUs were not measured: {error}")
         return ()
 
 
@@ -76,7 +76,7 @@ def facts_table(title: str, facts: Mapping[str, Any]) -> Table:
     """Names and values of facts."""
     table = _table(title, "")
     for line in facts_lines(facts):
-        table.add_row(*line)
+        table.add_row(*map(plain, line))
     return table
 
 
@@ -124,4 +124,4 @@ def _table(*headings: str) -> Table:
 
 
 def _show(table: Table) -> None:
-    click.echo("\n".join(rendered(table)) + "\n")
+    show([*rendered(table), ""])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from itertools import zip_longest
 from pathlib import Path
@@ -11,11 +10,11 @@ from typing import TYPE_CHECKING
 import click
 
 from tlbench.cli.options import complete, json_option, own_images, suite_options
-from tlbench.escapes import printable
 from tlbench.report.table import lines_of, per_second, share
 from tlbench.report.text import sentence
 from tlbench.runs.model_name import shown_names
 from tlbench.suite.extra import check_installed
+from tlbench.terminal import show, show_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -41,7 +40,7 @@ LEGEND = (
     help="results folder to read accuracies from",
 )
 @json_option
-@suite_options("input_range", "layer")
+@suite_options("input_range", "layer", "trust")
 def models(
     *, handles: tuple[str, ...], results: Path, as_json: bool, suite: dict[str, str]
 ) -> None:
@@ -57,9 +56,9 @@ def models(
 
     cards = model_cards(handles, results, **own_images(suite).reading)
     if as_json:
-        click.echo(json.dumps({"models": [asdict(card) for card in cards]}, indent=1))
+        show_json({"models": [asdict(card) for card in cards]})
     else:
-        click.echo("\n".join(_lines(cards)))
+        show(_lines(cards))
 
 
 def _lines(cards: Sequence[Card]) -> list[str]:
@@ -75,7 +74,7 @@ def _lines(cards: Sequence[Card]) -> list[str]:
         *lines_of(HEADINGS, rows, right=range(1, len(HEADINGS) - 1)),
         "",
         *LEGEND,
-        *(line for text in (*handles, *problems) for line in sentence(printable(text))),
+        *(line for text in (*handles, *problems) for line in sentence(text)),
     ]
 
 

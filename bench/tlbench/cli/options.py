@@ -11,12 +11,15 @@ import click
 from click.shell_completion import CompletionItem
 
 from tlbench.errors import InputError
+from tlbench.suite.limit_option import apply_limits
 from tlbench.suite.options import OPTIONS, check_names, known_values, workload_from
 from tlbench.suite.workloads import QUICK, WORKLOADS
+from tlbench.terminal import show
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
+    from tlbench.numbers import Numbers
     from tlbench.suite.options import Option
     from tlbench.suite.workloads import Workload
 
@@ -25,11 +28,45 @@ if TYPE_CHECKING:
 
 #: Options that say how the network is run.
 NETWORK = (
-    *("model", "input_range", "layer"),
+    *("model", "input_range", "layer", "trust"),
     *("engine", "precision", "device", "threads", "workers", "chunk"),
 )
 #: Options whose value may also be a folder, or a file.
 _PATHS = {"data": "dir", "model": "file"}
+
+
+class NumberType(click.ParamType):  # type: ignore[type-arg] # only newer versions have one
+    """The numbers of a range: the text of a value becomes a number, or an OptionError."""
+
+    name = "number"
+
+    def __init__(self, numbers: Numbers) -> None:
+        self.numbers = numbers
+
+    def convert(
+        self,
+        value: Any,  # noqa: ANN401 - text, or a default
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> Any:  # noqa: ANN401 - int or float
+        """The number."""
+        del ctx
+        return self.numbers.parse(param.opts[0] if param else "value", value)
+
+
+class NumberOption(click.Option):
+    """An option whose help says which numbers it takes; None is for text."""
+
+    def __init__(self, *args: Any, numbers: Numbers | None, **attributes: Any) -> None:  # noqa: ANN401
+        super().__init__(*args, **attributes)
+        self.numbers = numbers
+
+    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
+        """The option, and its help with the range."""
+        record = super().get_help_record(ctx)
+        if record is None or self.numbers is None:
+            return record
+        return record[0], f"{record[1]}  [{self.numbers.bounds}]"
 
 
 def suite_options(*names: str) -> Decorator:
@@ -56,8 +93,11 @@ def suite_options(*names: str) -> Decorator:
 
 
 def _with_option(command: Callable[..., None], option: Option) -> Callable[..., None]:
-    def checked(ctx: click.Context, parameter: click.Parameter, text: str | None) -> str | None:
+    def checked(
+        ctx: click.Context, parameter: click.Parameter, value: str | tuple[str, ...] | None
+    ) -> str | None:
         del ctx, parameter
+        text = (",".join(value) or None) if isinstance(value, tuple) else value
         if text is not None:
             option.parse(text)
         return text
@@ -65,7 +105,10 @@ def _with_option(command: Callable[..., None], option: Option) -> Callable[..., 
     return click.option(
         option.flag,
         option.name,
+        cls=NumberOption,
+        numbers=option.numbers,
         metavar=option.metavar,
+        multiple=option.repeatable,
         help=option.help,
         callback=checked,
         shell_complete=complete(option.name),
@@ -73,13 +116,16 @@ def _with_option(command: Callable[..., None], option: Option) -> Callable[..., 
 
 
 def own_images(suite: Mapping[str, str]) -> Workload:
-    """The quick workload for other images than its own, with the sizes that are set, else no limit.
+    """The quick workload for other images than its own, with the sizes that are set, else all.
+
+    The limits that are set hold from now on.
 
     Raises:
         OptionError: An unknown engine or device.
     """
     workload = workload_from(QUICK.name, dict(suite))
     check_names(workload)
+    apply_limits(workload.limit)
     sizes = ("image_size", "train_size", "test_size")
     unlimited: dict[str, Any] = {name: None for name in sizes if name not in suite}
     return dataclasses.replace(workload, **unlimited)
@@ -150,15 +196,23 @@ def file_option(flag: str, about: str) -> Decorator:
 
 
 def number_option(
-    flag: str, about: str, *, least: int = 1, default: int | None = None, name: str | None = None
+    flag: str,
+    about: str,
+    numbers: Numbers,
+    *,
+    default: float | None = None,
+    name: str | None = None,
+    metavar: str = "N",
 ) -> Decorator:
-    """An option that takes a whole number, passed as ``name`` where it differs from the flag's."""
+    """An option that takes a number, passed as ``name`` where it differs from the flag's."""
     return click.option(
         *filter(None, (flag, name)),
-        type=click.IntRange(least),
+        cls=NumberOption,
+        numbers=numbers,
+        type=NumberType(numbers),
         default=default,
         show_default=default is not None,
-        metavar="N",
+        metavar=metavar,
         help=about,
     )
 
@@ -169,7 +223,7 @@ def explain_option(about: str, lines: Callable[[], Iterable[str]]) -> Decorator:
     def explain(ctx: click.Context, parameter: click.Parameter, chosen: bool) -> None:  # noqa: FBT001 - click's
         del parameter
         if chosen and not ctx.resilient_parsing:
-            click.echo("\n".join(lines()))
+            show(lines())
             ctx.exit()
 
     return click.option(

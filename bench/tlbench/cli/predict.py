@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import csv as csv_files
 import io
-import json
-from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -15,11 +12,14 @@ from tl_core.errors import TransferLearningError
 from tlbench.cli.options import file_option, json_option, number_option, own_images, suite_options
 from tlbench.errors import InputError
 from tlbench.escapes import harmless
-from tlbench.runs.files import write_file
+from tlbench.numbers import COUNTS
+from tlbench.runs.files import check_target, write_file
 from tlbench.suite.extra import check_installed
+from tlbench.terminal import say, show, show_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
     from tlbench.suite.prediction import Answer
     from tlbench.suite.workloads import Workload
@@ -31,10 +31,10 @@ FIELDS = ("file", "rank", "label", "probability")
 @click.command(epilog="Example: tlbench predict my-model new-photos/ --csv answers.csv")
 @click.argument("model", type=click.Path(), metavar="MODEL")
 @click.argument("pictures", nargs=-1, required=True, type=click.Path(), metavar="PICTURES...")
-@number_option("--top", "labels per picture", default=1)
+@number_option("--top", "labels per picture", COUNTS, default=1)
 @file_option("--csv", "CSV file to write")
 @json_option
-@suite_options("engine", "device", "threads", "batch_size")
+@suite_options("trust", "engine", "device", "threads", "batch_size", "limit")
 def predict(
     *,
     model: str,
@@ -53,17 +53,21 @@ def predict(
     2: bad input, such as a missing model or no pictures.
     """
     check_installed("tlbench predict")
+    if csv is not None:
+        check_target(csv)
     try:
         answers, problems = _answers(model, pictures, top, own_images(suite))
     except TransferLearningError as error:
         raise InputError(str(error)) from error
-    records = [_record(each) for each in answers]
-    click.echo(json.dumps(records, indent=1) if as_json else "\n".join(_table(answers)))
+    records = [each.record for each in answers]
+    if as_json:
+        show_json(records)
+    else:
+        show(_table(answers))
     if csv is not None:
         write_file(csv, _as_csv(answers))
     problems += [each.error for each in answers if each.error]
-    for problem in problems:
-        click.echo(problem, err=True)
+    say(*problems)
     if problems:
         raise SystemExit(1)
 
@@ -72,10 +76,11 @@ def _answers(
     model: str, pictures: Sequence[str], top: int, options: Workload
 ) -> tuple[list[Answer], list[str]]:
     """Each picture's labels, and the problems of arguments that name no picture."""
+    from tl_core.models.pins import pinned_folder
     from tl_core.serving import saved_class_names
     from tlbench.suite import prediction
 
-    folder = Path(model).expanduser()
+    folder = pinned_folder(model)
     if saved_class_names(folder) is None:  # before pictures are looked for in vain
         hint = f"; for a pretrained classifier use tlbench classify --model {model}"
         what = (
@@ -112,10 +117,3 @@ def _as_csv(answers: Sequence[Answer]) -> str:
     writer.writerow(FIELDS)
     writer.writerows([harmless(value) for value in row] for row in _rows(answers))
     return text.getvalue()
-
-
-def _record(answer: Answer) -> dict[str, object]:
-    """As ``tlbench classify --json`` has it, or with the error in place of predictions."""
-    if answer.error:
-        return {"image": answer.file, "error": answer.error}
-    return {"image": answer.file, "predictions": [asdict(each) for each in answer.predictions]}

@@ -15,6 +15,7 @@ from tlbench.compare.overview import overview
 from tlbench.compare.reference import reference_first
 from tlbench.report.html.page import page, write_plots
 from tlbench.runs.files import write_file
+from tlbench.terminal import show
 
 if TYPE_CHECKING:
     from tlbench.compare.prices import Prices
@@ -41,7 +42,7 @@ def report(
     It needs no network and opens from disk. A RUN is a result file, a folder of them, or a
     machine's name; without one, all results.
 
-    Exit code 0: written; 2: bad input; 4: no run.
+    Exit code 0: written; 2: bad input, or files were skipped; 4: no run.
     """
     every = reference_first(chosen.entries())
     entries = chosen.filtered(every)
@@ -51,7 +52,6 @@ def report(
     shown = overview(entries, prices)
     write_file(output, page(title, shown, output.parent))
     size = output.stat().st_size / 1e6
-    click.echo(f"{output}: {count(len(shown.runs), 'run')}, {size:.1f} MB")
+    show([f"{output}: {count(len(shown.runs), 'run')}, {size:.1f} MB"])
     if plots is not None:
-        for name in write_plots(shown, plots):
-            click.echo(f"{plots / name}.svg and .png")
+        show(f"{plots / name}.svg and .png" for name in write_plots(shown, plots))

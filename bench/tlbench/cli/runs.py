@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from tlbench.cli.command_line import NOTHING, Failure
+from tlbench.cli.command_line import NOTHING, USAGE, Failure, count
 from tlbench.compare.entries import entries_of
 from tlbench.errors import InputError
-from tlbench.escapes import printable
 from tlbench.runs.collect import collect
 from tlbench.runs.row import SETUP
+from tlbench.terminal import say
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -60,15 +60,17 @@ class ChosenRuns:
         names: Files, folders or machines, at least one.
         results: Folder in which machine names are searched.
         engines, threads: In the order in which they are shown; empty for all.
+        skipped: Files that ``read`` skipped, a line each.
     """
 
     names: tuple[str, ...]
     results: Path
     engines: tuple[str, ...]
     threads: tuple[int, ...]
+    skipped: list[str] = field(default_factory=list)
 
     def read(self, names: Sequence[str]) -> tuple[Run, ...]:
-        """Runs of these names, as ``collect`` has them; skipped files are listed on stderr.
+        """Runs of these names, as ``collect`` has them; stderr lists what was left out.
 
         Raises:
             Failure: The results folder doesn't exist and no other name was given; what to run.
@@ -76,12 +78,14 @@ class ChosenRuns:
         if list(names) == [str(self.results)] and not self.results.exists():
             raise self.empty()
         collected = collect(names, self.results)
-        skipped = [printable(line) for line in collected.skipped]
+        skipped = collected.skipped
+        self.skipped.extend(skipped)
+        if collected.copies:
+            say(f"{count(collected.copies, 'copy', 'copies')} of runs left out")
         if len(skipped) > MOST_SKIPPED:
-            click.echo(f"{len(skipped):,} files skipped, first: {skipped[0]}", err=True)
+            say(f"{len(skipped):,} files skipped, first: {skipped[0]}")
         else:
-            for line in skipped:
-                click.echo(f"skipped: {line}", err=True)
+            say(*(f"skipped: {line}" for line in skipped))
         return collected.runs
 
     def entries(self) -> list[Entry]:
@@ -112,7 +116,7 @@ class ChosenRuns:
             known = sorted({entry.setup[place] for entry in entries})
             for value in values:
                 if value not in known:
-                    listed = ", ".join(printable(str(each)) for each in known) or "none"
+                    listed = ", ".join(map(str, known)) or "none"
                     raise InputError(f"--{name} {value}: no run has it; expected one of {listed}")
             if values:
                 entries = [entry for entry in entries if entry.setup[place] in values]
@@ -121,7 +125,7 @@ class ChosenRuns:
 
 
 def choosing_runs(command: Callable[..., None]) -> Callable[..., None]:
-    """The options that choose runs, passed as ``chosen``."""
+    """The options that choose runs, passed as ``chosen``; exit code 2 where files were skipped."""
 
     @functools.wraps(command)
     def with_chosen(
@@ -134,5 +138,7 @@ def choosing_runs(command: Callable[..., None]) -> Callable[..., None]:
     ) -> None:
         chosen = ChosenRuns(names or (str(results),), results, engines, thread_counts)
         command(chosen=chosen, **values)
+        if chosen.skipped:  # all else is shown
+            raise SystemExit(USAGE)
 
     return functools.reduce(lambda each, option: option(each), reversed(_OPTIONS), with_chosen)

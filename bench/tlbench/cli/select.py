@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import tempfile
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from tlbench.cli.command_line import NOTHING, Failure
 from tlbench.cli.options import (
+    NumberType,
     complete,
     file_option,
     json_option,
@@ -18,9 +18,12 @@ from tlbench.cli.options import (
     suite_options,
 )
 from tlbench.errors import InputError
+from tlbench.numbers import PIXELS, SECONDS, SEEDS, Numbers
 from tlbench.report.selection_picture import FORMS, write_selection
 from tlbench.report.selection_text import selection_json, selection_lines
+from tlbench.runs.files import check_target
 from tlbench.suite.extra import check_installed
+from tlbench.terminal import say, show
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,6 +31,8 @@ if TYPE_CHECKING:
 
 #: Exit code if the budget ended before every candidate was tried; a gate has the same.
 INCONCLUSIVE = 3
+#: Whoever gives all accuracy up needs no search.
+MARGINS = Numbers(0.0, 0.999)
 
 
 def _several(
@@ -51,33 +56,31 @@ def _several(
 
 @click.command(epilog="Example: tlbench select my-photos/ --budget 600 --picture choice.svg")
 @click.argument("pictures", metavar="PICTURES", shell_complete=complete("data"))
-@number_option("--budget", "seconds that the search may take", default=600)
-@click.option(
-    "--accuracy-margin",
-    type=click.FloatRange(0, 1, max_open=True),
-    default=0.005,
-    show_default=True,
+@number_option("--budget", "seconds that the search may take", SECONDS, default=600)
+@number_option(
+    "--accuracy-margin", "accuracy that may be given up for speed", MARGINS, default=0.005,
     metavar="SHARE",
-    help="accuracy that may be given up for speed",
-)
+)  # fmt: skip
 @_several("--model", "HANDLE", "backbone to try (default: the embedded ones)")
 @_several(
     "--image-size",
     "PIXELS",
     "input side to try (default: the backbone's own and smaller)",
-    click.IntRange(1),
+    NumberType(PIXELS),
 )
 @_several("--engine", "NAME", "engine to try (default: all that are installed)")
 @_several("--precision", "NAME", "precision to try (default: all that engines have)")
-@number_option("--seed", "random seed of split and sample", least=0, default=0)
+@number_option("--seed", "random seed of split and sample", SEEDS, default=0)
 @click.option("--download", is_flag=True, help="allow the data set to be downloaded")
 @file_option("--picture", "picture to write, .svg or .png: accuracy against throughput")
 @json_option
-@suite_options("input_range", "layer", "device", "threads", "batch_size", "train_size")
+@suite_options(
+    *("input_range", "layer", "trust", "device", "threads", "batch_size", "train_size", "limit")
+)
 def select(
     *,
     pictures: str,
-    budget: int,
+    budget: float,
     accuracy_margin: float,
     models: tuple[str, ...],
     image_sizes: tuple[int, ...],
@@ -106,14 +109,14 @@ def select(
     job = SelectJob(
         workload, budget, accuracy_margin, models, image_sizes, engines, precisions, seed, download
     )
-    selection = run(job, lambda line: click.echo(line, err=True))
+    selection = run(job, say)
     if picture is not None:
         write_selection(selection, picture)
     command = train_command(job, selection, suite)
     if as_json:
-        click.echo(selection_json(selection, command))
+        show(selection_json(selection, command).splitlines())
     else:
-        click.echo("\n".join(selection_lines(selection, command)))
+        show(selection_lines(selection, command))
     if selection.best is None:
         raise Failure("nothing could be measured", NOTHING)
     if selection.untried:
@@ -126,6 +129,4 @@ def _check_picture(path: Path | None) -> None:
         return
     if path.suffix[1:].lower() not in FORMS:
         raise InputError(f"--picture {path}: expected a name that ends in .svg or .png")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryFile(dir=path.parent):
-        pass
+    check_target(path)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,22 +18,25 @@ from tlbench.cli.options import (
     own_images,
     suite_options,
 )
-from tlbench.cli.progress import say
 from tlbench.errors import InputError
-from tlbench.runs.files import write_file
+from tlbench.numbers import EPOCHS, SEEDS, SHARES, Numbers
+from tlbench.runs.files import check_folder, check_target, write_file
 from tlbench.suite.extra import check_installed
 from tlbench.suite.library_log import library_messages
+from tlbench.terminal import say, show, show_json
 
 if TYPE_CHECKING:
     from tl_core.transfer import Track
     from tlbench.suite.training import Training, TrainingJob
 
+MORE_EPOCHS = Numbers(0, EPOCHS.most)
+
 
 @click.command(epilog="Example: tlbench train my-photos/ --report page.html --save my-model")
 @click.argument("data", metavar="DATA", shell_complete=complete("data"))
-@number_option("--epochs", "passes over the training images (default: until it converges)")
-@number_option("--fine-tune", "further epochs with the extractor unfrozen", least=0, default=0)
-@number_option("--seed", "random seed of head, shuffling and split", least=0, default=0)
+@number_option("--epochs", "passes over the training images (default: until it converges)", EPOCHS)
+@number_option("--fine-tune", "further epochs with the extractor unfrozen", MORE_EPOCHS, default=0)
+@number_option("--seed", "random seed of head, shuffling and split", SEEDS, default=0)
 @click.option(
     "--track",
     type=click.Choice(["recompute", "cached"]),
@@ -47,18 +48,15 @@ if TYPE_CHECKING:
     "--save", type=click.Path(path_type=Path), metavar="DIR", help="folder for the SavedModel"
 )
 @file_option("--report", "HTML page to write: confusion matrix, classes, wrong predictions")
-@click.option(
-    "--min-accuracy",
-    type=click.FloatRange(0, 1),
-    metavar="SHARE",
-    help="exit with 1 if test accuracy is below this",
+@number_option(
+    "--min-accuracy", "exit with 1 if test accuracy is below this", SHARES, metavar="SHARE"
 )
 @click.option("--download", is_flag=True, help="allow the data set to be downloaded")
 @click.option(
     "--cache/--no-cache", default=True, show_default=True, help="read and store cached features"
 )
 @json_option
-@suite_options(*NETWORK, "image_size", "batch_size", "train_size", "test_size")
+@suite_options(*NETWORK, "image_size", "batch_size", "train_size", "test_size", "limit")
 def train(
     *,
     data: str,
@@ -87,7 +85,7 @@ def train(
     """
     check_installed("tlbench train")
     from tlbench.suite import training as suite_training
-    from tlbench.suite.training_record import text
+    from tlbench.suite.training_record import lines
 
     options = dataclasses.replace(own_images(suite), data=data)
     job = suite_training.TrainingJob(options, epochs, fine_tune, seed, track, download, cache)
@@ -98,11 +96,14 @@ def train(
             record, problems = _written(job, training, save, report)
     except TransferLearningError as error:
         raise InputError(str(error)) from error
-    click.echo(json.dumps(record, indent=1) if as_json else text(training, record))
+    if as_json:
+        show_json(record)
+    else:
+        show(lines(training, record))
     if problems:
         raise InputError("; ".join(problems))
     if min_accuracy is not None and record["accuracy"] < min_accuracy:
-        click.echo(f"accuracy {record['accuracy']:.4f} is below {min_accuracy}", err=True)
+        say(f"accuracy {record['accuracy']:.4f} is below {min_accuracy}")
         raise SystemExit(1)
 
 
@@ -136,10 +137,19 @@ def _written(
 def _check_targets(folder: Path | None, page: Path | None) -> None:
     """Find out before training whether the model and the page can be written."""
     if page is not None:
-        page.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=page.parent):
-            pass
+        check_target(page)
     if folder is not None:
-        folder.mkdir(parents=True, exist_ok=True)
+        if not _is_text(folder):
+            raise InputError(f"--save {folder}: TensorFlow needs a path in UTF-8; name another one")
+        check_folder(folder)
         if any(folder.iterdir()):
             raise InputError(f"--save {folder}: exists already and isn't empty; name a new folder")
+
+
+def _is_text(path: Path) -> bool:
+    """Whether a path has no bytes that aren't UTF-8."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import math
 import tomllib
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from tlbench.errors import InputError
-from tlbench.escapes import printable
 from tlbench.machine.fact_format import flat
+from tlbench.numbers import PRICES
+from tlbench.text_files import MOST_PRICES, check_json, read_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -47,7 +47,7 @@ class Prices:
             InputError: A name that no entry has, or a file with none of their machines.
         """
         known = list(dict.fromkeys(name for entry in entries for name in machine_names(entry)))
-        listed = ", ".join(map(printable, known))
+        listed = ", ".join(known)
         for name in self.named:
             if name not in known:
                 close = get_close_matches(name, known, n=1)
@@ -78,12 +78,13 @@ def parse_price(text: str) -> tuple[str, float]:
     """Read ``MACHINE=PRICE``.
 
     Raises:
-        InputError: It isn't that, or no price above 0.
+        InputError: It isn't that, or no price.
     """
     name, _, price = text.rpartition("=")
     if not name:
         raise InputError(f"--price {text}: expected MACHINE=PRICE, such as c7i.large=0.089")
-    return name, _price(f"--price {text}", price)
+    price_per_hour: float = PRICES.parse(f"--price {name} =", price)
+    return name, price_per_hour
 
 
 def read_prices(path: Path) -> dict[str, float]:
@@ -92,20 +93,14 @@ def read_prices(path: Path) -> dict[str, float]:
     Raises:
         InputError: It isn't such a file.
     """
+    expected = "expected a TOML file of lines such as amd-epyc-turin-2-cpus = 0.08"
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise InputError(
-            f"{path}: {error}; expected a TOML file of lines such as amd-epyc-turin-2-cpus = 0.08"
-        ) from error
-    return {name: _price(f"{path}: {name}", price) for name, price in flat(table)}
-
-
-def _price(where: str, value: object) -> float:
+        text = read_text(path, MOST_PRICES)
+    except InputError as error:
+        raise InputError(f"{error}; {expected}") from error
     try:
-        price = float(str(value))
-    except ValueError:
-        price = math.nan
-    if not 0 < price < math.inf:
-        raise InputError(f"{where}: expected a price per hour above 0, such as 0.08")
-    return price
+        table = tomllib.loads(text)
+        check_json(table)
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{path}: {error}; {expected}") from error
+    return {name: PRICES.parse(f"{path}: {name} =", price) for name, price in flat(table)}

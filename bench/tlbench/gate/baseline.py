@@ -10,12 +10,16 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import dataclass
-from statistics import median
+from statistics import StatisticsError, median
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from tlbench.errors import InputError
+from tlbench.figures import Amount, Positive
 from tlbench.machine.difference import compare_fingerprints
 from tlbench.runs.files import write_file
+from tlbench.text_files import parse_json, read_text
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -30,6 +34,8 @@ JOB = (
 IF_KNOWN = ("model_fingerprint",)
 #: The format that is written, and the only one that is read.
 FORMAT = 1
+#: Bytes of the file: a run of a large suite has some millions.
+MOST_BASELINE = 256_000_000
 #: Fewer runs don't show how much runs differ.
 LEAST_RUNS = 3
 #: The fields of a row's ``extra_info`` that a gate needs.
@@ -59,10 +65,14 @@ class StoredBenchmark:
 
 @dataclass(frozen=True)
 class Baseline:
-    """The contents of the file: pytest's arguments, and the runs that they made, oldest first."""
+    """The contents of the file: pytest's arguments, and the runs that they made, oldest first.
+
+    Of a run that the file has several times, ``copies`` were left out.
+    """
 
     command: tuple[str, ...]
     runs: tuple[StoredRun, ...]
+    copies: int = 0
 
     def benchmarks(self) -> dict[str, StoredBenchmark]:
         """What a gate needs of each benchmark, by full name."""
@@ -80,8 +90,8 @@ def read_baseline(path: Path) -> Baseline:
         BaselineError: The file is missing, isn't JSON, isn't a baseline, or is incomplete.
     """
     try:
-        whole = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        whole = parse_json(read_text(path, MOST_BASELINE))
+    except InputError as error:
         raise BaselineError(
             f"{path}: not a readable baseline ({error}); make one with tlbench baseline"
         ) from error
@@ -98,7 +108,17 @@ def read_baseline(path: Path) -> Baseline:
         problem = run_problem(run)
         if problem:
             raise BaselineError(f"{path}: runs[{number}]: {problem}")
-    return Baseline(tuple(map(str, command)), tuple(runs))
+    return Baseline(tuple(map(str, command)), *_without_copies(runs))
+
+
+def _without_copies(runs: list[StoredRun]) -> tuple[tuple[StoredRun, ...], int]:
+    """Each run once, and how many were copies: of the same date, with the same rounds."""
+    once: dict[str, StoredRun] = {}
+    for number, run in enumerate(runs):
+        date = run.get("datetime")
+        key = json.dumps([date, run["benchmarks"]]) if date else str(number)
+        once.setdefault(key, run)
+    return tuple(once.values()), len(runs) - len(once)
 
 
 def write_baseline(path: Path, baseline: Baseline) -> None:
@@ -131,12 +151,12 @@ def _is_row(row: object) -> bool:
 
 
 def usable(seconds: Any) -> bool:  # noqa: ANN401 - JSON
-    """Whether these are a run's rounds: finite numbers, with a median above 0."""
-    if not isinstance(seconds, list) or not seconds:
+    """Whether these are a run's rounds: numbers from 0, with a median above it."""
+    try:
+        msgspec.convert(median(msgspec.convert(seconds, list[Amount])), Positive)
+    except (msgspec.ValidationError, StatisticsError):
         return False
-    if not all(isinstance(each, int | float) and math.isfinite(each) for each in seconds):
-        return False
-    return bool(median(seconds) > 0)
+    return True
 
 
 def rows_of(run: StoredRun) -> dict[str, Any]:

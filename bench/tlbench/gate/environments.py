@@ -21,7 +21,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tlbench.gate import locks
+from tlbench import locks
 from tlbench.gate.arms import ArmError
 from tlbench.gate.distributions import packages
 from tlbench.gate.requirements import local_path, state_of

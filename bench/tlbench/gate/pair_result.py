@@ -13,13 +13,17 @@ import msgspec
 import numpy as np
 
 from tlbench.errors import InputError
+from tlbench.figures import Amount, Count, Positive, Signed
 from tlbench.runs.files import write_file
+from tlbench.text_files import parse_json, read_text
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 #: The sides' keys in files, messages and paths; of equal length for the paths.
 BASE, CANDIDATE = "base", "head"
+#: Bytes of a journal.
+MOST_JOURNAL = 256_000_000
 #: Quantile of a pair's turns that counts: the lower decile.
 DECILE = 0.1
 
@@ -55,15 +59,20 @@ class PairedRounds(msgspec.Struct, rename={"candidate": CANDIDATE}):
         outcomes: By side, ``BASE`` and ``CANDIDATE``.
     """
 
-    base: list[float] = []
-    candidate: list[float] = []
-    iterations: int = 1
-    parts: int = 1
-    wall_s: float = 0.0
-    overhead_s: float = 0.0
+    base: list[Positive] = []
+    candidate: list[Positive] = []
+    iterations: Count = 1
+    parts: Count = 1
+    wall_s: Amount = 0.0
+    overhead_s: Signed = 0.0
     duet: bool = False
-    trial_s: float = 0.0
+    trial_s: Amount = 0.0
     outcomes: dict[str, BenchmarkOutcome] = {}
+
+    def __post_init__(self) -> None:
+        """Check that each turn has a round of each side."""
+        if len(self.base) != len(self.candidate):
+            raise ValueError("expected as many turns of base as of head")
 
     @property
     def log_ratios(self) -> list[float]:
@@ -112,7 +121,7 @@ class Pair(msgspec.Struct, frozen=True, rename={"candidate_first": "head_first"}
 
     candidate_first: bool
     benchmarks: dict[str, PairedRounds]
-    seconds: float
+    seconds: Amount
     vanished: tuple[str, ...] = ()
     new: tuple[str, ...] = ()
     tolerances: dict[str, dict[str, Any]] = {}
@@ -185,11 +194,11 @@ class Journal:
         if not self.path.exists():
             self.start()
         try:
-            text = self.path.read_text(encoding="utf-8")
+            text = read_text(self.path, MOST_JOURNAL)
             whole = text[: text.rfind("\n") + 1]
             if whole != text:
                 write_file(self.path, whole)
-            first, *rest = map(json.loads, whole.splitlines())
+            first, *rest = map(parse_json, whole.splitlines())
             if first != {"what": self.what}:
                 raise ValueError("it belongs to another gate")
             return [msgspec.convert(line, Pair) for line in rest]

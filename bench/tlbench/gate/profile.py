@@ -6,21 +6,22 @@ import contextlib
 import shutil
 import signal
 import subprocess
-import tempfile
 from collections.abc import Iterator  # noqa: TC003
 from dataclasses import dataclass, field, replace
 from importlib import metadata
-from pathlib import Path
 from statistics import median
 from threading import Timer
 from typing import TYPE_CHECKING
 
+from tlbench.cache import temporary_folder
 from tlbench.gate.pair_result import BASE, CANDIDATE
 from tlbench.gate.profile_growth import Profile, ProfileChange, growth, measured, sampled
 from tlbench.gate.run import plugin_folder
 from tlbench.gate.visit import HASHES, SIDES, Unanswered, ask_all
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tlbench.gate.arm_setup import ReadyArm
     from tlbench.gate.run import Gate
     from tlbench.gate.verdict import Report
@@ -111,8 +112,8 @@ class _Profiler:
 
     def _sampled(self, one: Visit, key: str, order: dict[str, object]) -> Profile:
         pid = one.ask(key, do="trace")[key]["pid"]
-        with tempfile.TemporaryDirectory(prefix="tlbench-") as scratch:
-            file = Path(scratch) / "stacks"
+        with temporary_folder() as scratch:
+            file = scratch / "stacks"
             with sampling(pid, file):
                 target = one.ask(key, cprofile=False, **order)[key]["target"]
             text = file.read_text(encoding="utf-8", errors="replace")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from tlbench.cache import temporary_folder
 from tlbench.gate import arm
 from tlbench.gate.arm_process import PLUGIN, ArmProcess, limits
 from tlbench.gate.comparable import incomparable, incomparable_verdicts
@@ -251,6 +251,6 @@ def plugin_folder() -> Iterator[Path]:
 
     All processes share it, so that only the first one compiles the plugin.
     """
-    with tempfile.TemporaryDirectory(prefix="tlbench-") as scratch:
-        shutil.copytree(Path(arm.__file__).parent, Path(scratch, PLUGIN), ignore=_CACHES)
-        yield Path(scratch)
+    with temporary_folder() as scratch:
+        shutil.copytree(Path(arm.__file__).parent, scratch / PLUGIN, ignore=_CACHES)
+        yield scratch

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from tlbench.errors import OptionError
 from tlbench.gate.ratio_text import FACTOR, change_text
+from tlbench.numbers import quoted
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
@@ -23,6 +24,8 @@ Status = Literal["pass", "fail", "inconclusive", "not comparable"]
 EXIT_CODES: dict[Status, int] = {"pass": 0, "inconclusive": 3, "not comparable": 4, "fail": 1}
 #: A slowdown beyond this share fails, unless a marker or an option sets another.
 TOLERANCE = 0.05
+#: No smaller slowdown can be ruled out: machines aren't so steady.
+LEAST_TOLERANCE = 0.0001
 #: A loss of top-1 accuracy beyond this share fails, unless a marker or an option sets another.
 ACCURACY_TOLERANCE = 0.01
 
@@ -210,21 +213,22 @@ def _matches(name: str, pattern: str) -> bool:
     return fnmatchcase(name, literal) or fnmatchcase(name.rpartition("::")[2], literal)
 
 
-def parse_share(value: object) -> float:
-    """A share from 0 to 1, written as ``5%`` or ``0.05``, or a number such as 0.05.
+def parse_share(value: object, least: float = 0.0) -> float:
+    """A share from ``least`` to 1, written as ``5%`` or ``0.05``, or a number such as 0.05.
 
     Raises:
         OptionError: Anything else, such as 5, which could mean 5 % or 500 %.
     """
     text = str(value).strip()
-    percent = text.endswith("%")
+    in_percent = text.endswith("%")
     try:
-        share = float(text.removesuffix("%")) / (100 if percent else 1)
+        share = float(text.removesuffix("%")) / (100 if in_percent else 1)
     except ValueError:
         share = math.nan
     # 1 without a percent sign may be meant as 1 %.
-    if isinstance(value, bool) or not 0 <= share <= 1 or (share == 1 and not percent):
-        raise OptionError(f"{value}: expected a share such as 5% or 0.05")
+    if isinstance(value, bool) or not least <= share <= 1 or (share == 1 and not in_percent):
+        bounds = f", from {percent(least)} to 100 %" if least else ""
+        raise OptionError(f"{quoted(value)}: expected a share such as 5% or 0.05{bounds}")
     return share
 
 
@@ -238,9 +242,9 @@ def parse_tolerances(texts: Iterable[str], accuracy: str | None) -> Tolerances:
     for text in texts:
         name, equals, value = text.rpartition("=")
         if equals:
-            named.append((name, parse_share(value)))
+            named.append((name, parse_share(value, LEAST_TOLERANCE)))
         else:
-            share = parse_share(text)
+            share = parse_share(text, LEAST_TOLERANCE)
     loss = ACCURACY_TOLERANCE if accuracy is None else parse_share(accuracy)
     return Tolerances(share, loss, tuple(named))
 
@@ -251,6 +255,7 @@ def _marker_shares(name: str, marker: Mapping[str, Any]) -> dict[str, float]:
     try:
         if len(args) > 1 or set(values) - {"share", "accuracy"}:
             raise OptionError("expected tolerance(SHARE), tolerance(accuracy=SHARE) or both")
-        return {key: parse_share(value) for key, value in values.items()}
+        least = {"share": LEAST_TOLERANCE, "accuracy": 0.0}
+        return {key: parse_share(value, least[key]) for key, value in values.items()}
     except OptionError as error:
         raise OptionError(f"{name}: marker tolerance: {error}") from error

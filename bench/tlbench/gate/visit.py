@@ -10,6 +10,7 @@ from tlbench.gate.arm_process import ArmDied
 from tlbench.gate.collected import collect
 from tlbench.gate.pair import BEGINNINGS
 from tlbench.gate.pair_result import BASE, CANDIDATE
+from tlbench.interruption import Terminated
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -85,6 +86,8 @@ def ask_all(
                 answers[name] = answer
     except (ArmDied, InputError, OSError) as error:
         notes.append(f"{failure}: {str(error).splitlines()[0]}")
+    except Terminated:
+        raise
     except KeyboardInterrupt:
         notes.append(f"{failure}: interrupted")
     return answers, notes

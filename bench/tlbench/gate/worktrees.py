@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import psutil
 
-from tlbench.gate import locks
+from tlbench import locks
 from tlbench.gate.arms import ArmError
 from tlbench.gate.git import NO_HOOKS, git
 from tlbench.gate.submodules import populate

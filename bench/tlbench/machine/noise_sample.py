@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from statistics import fmean
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
+
+from tlbench.figures import Count, Positive, Signed, SignedWhole
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,8 +21,6 @@ SHARES = (
     *("others", "steal", "memory_pressure", "cgroup_throttled"),
     *("involuntary_per_s", "major_faults_per_s", "clock_change", "resolution"),
 )
-Positive = Annotated[float, msgspec.Meta(gt=0)]
-Count = Annotated[int, msgspec.Meta(gt=0)]
 
 
 class GpuNoise(msgspec.Struct, frozen=True):
@@ -36,14 +36,14 @@ class GpuNoise(msgspec.Struct, frozen=True):
         others: Share of its time that other processes used lately, 0 to 1.
     """
 
-    clock_before_mhz: float | None = None
-    clock_after_mhz: float | None = None
-    temperature_c: float | None = None
-    power_w: float | None = None
+    clock_before_mhz: Signed | None = None
+    clock_after_mhz: Signed | None = None
+    temperature_c: Signed | None = None
+    power_w: Signed | None = None
     throttle: tuple[str, ...] | None = None
-    thermal_s: float | None = None
-    power_capped_s: float | None = None
-    others: float | None = None
+    thermal_s: Signed | None = None
+    power_capped_s: Signed | None = None
+    others: Signed | None = None
 
     @property
     def clock_change(self) -> float | None:
@@ -80,19 +80,19 @@ class NoiseSample(msgspec.Struct, frozen=True, kw_only=True):
     cpus: Count
     tick_s: Positive = 0.01
     intervals: Count = 1
-    own_cpu_s: float | None = None
-    busy_s: float | None = None
-    steal_s: float | None = None
-    involuntary_switches: int | None = None
-    voluntary_switches: int | None = None
-    major_faults: int | None = None
-    clock_before_mhz: float | None = None
-    clock_after_mhz: float | None = None
-    clock_lowest_mhz: float | None = None
-    thermal_throttles: int | None = None
-    pressure_s: float | None = None
-    throttled_times: int | None = None
-    throttled_s: float | None = None
+    own_cpu_s: Signed | None = None
+    busy_s: Signed | None = None
+    steal_s: Signed | None = None
+    involuntary_switches: SignedWhole | None = None
+    voluntary_switches: SignedWhole | None = None
+    major_faults: SignedWhole | None = None
+    clock_before_mhz: Signed | None = None
+    clock_after_mhz: Signed | None = None
+    clock_lowest_mhz: Signed | None = None
+    thermal_throttles: SignedWhole | None = None
+    pressure_s: Signed | None = None
+    throttled_times: SignedWhole | None = None
+    throttled_s: Signed | None = None
     gpus: tuple[GpuNoise, ...] = ()
 
     @property

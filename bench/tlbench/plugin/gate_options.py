@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tlbench.errors import OptionError
+from tlbench.escapes import printable
 from tlbench.gate.baseline import (
     LEAST_RUNS,
     Baseline,
@@ -18,7 +19,14 @@ from tlbench.gate.baseline import (
     is_isolated,
     read_baseline,
 )
-from tlbench.gate.verdict import ACCURACY_TOLERANCE, TOLERANCE, Allowed, Tolerances, parse_share
+from tlbench.gate.verdict import (
+    ACCURACY_TOLERANCE,
+    LEAST_TOLERANCE,
+    TOLERANCE,
+    Allowed,
+    Tolerances,
+    parse_share,
+)
 from tlbench.plugin.options import option, setting
 
 
@@ -75,8 +83,8 @@ def gate_settings(config: pytest.Config) -> GateSettings:
         baseline.benchmarks(),
         tuple(Origin(facts_of(run), is_isolated(run)) for run in baseline.runs),
         Tolerances(
-            _share(config, "tolerance", TOLERANCE),
-            _share(config, "accuracy_tolerance", ACCURACY_TOLERANCE),
+            _share(config, "tolerance", TOLERANCE, LEAST_TOLERANCE),
+            _share(config, "accuracy_tolerance", ACCURACY_TOLERANCE, 0.0),
         ),
         tuple(name.strip() for name in names if name.strip()),
         bool(setting(config, "allow_new")),
@@ -94,7 +102,7 @@ def allowed_to(item: pytest.Item, tolerances: Tolerances) -> Allowed:
     try:
         return tolerances.of(item.nodeid, arguments)
     except OptionError as error:
-        raise pytest.UsageError(str(error)) from error
+        raise pytest.UsageError(printable(str(error))) from error
 
 
 def is_narrowed(config: pytest.Config) -> bool:
@@ -104,13 +112,14 @@ def is_narrowed(config: pytest.Config) -> bool:
     return chosen or any("::" in str(arg) for arg in config.args)
 
 
-def _share(config: pytest.Config, name: str, default: float) -> float:
+def _share(config: pytest.Config, name: str, default: float, least: float) -> float:
     text = setting(config, name)
     try:
-        return parse_share(text) if text else default
+        return parse_share(text, least) if text else default
     except OptionError as error:
         hint = '; for one benchmark, mark it with tolerance("10%")' if "=" in text else ""
-        raise pytest.UsageError(f"--{name.replace('_', '-')} {error}{hint}") from error
+        message = f"--{name.replace('_', '-')} {error}{hint}"
+        raise pytest.UsageError(printable(message)) from error
 
 
 def _path(config: pytest.Config) -> tuple[Path, bool]:
@@ -126,10 +135,16 @@ def _baseline(path: Path) -> Baseline:
     try:
         baseline = read_baseline(path)
     except BaselineError as error:
-        raise pytest.UsageError(f"--gate {error}") from error
+        raise pytest.UsageError(printable(f"--gate {error}")) from error
     if len(baseline.runs) < LEAST_RUNS:
-        raise pytest.UsageError(
-            f"--gate {path}: {len(baseline.runs)} run(s), expected at least {LEAST_RUNS} to know "
-            f"how much runs differ; add runs with tlbench baseline -o {path} --add"
+        message = (
+            f"--gate {path}: {len(baseline.runs)} run(s){_copies(baseline)}, expected at least "
+            f"{LEAST_RUNS} to know how much runs differ; add runs with tlbench baseline -o {path} "
+            "--add"
         )
+        raise pytest.UsageError(printable(message))
     return baseline
+
+
+def _copies(baseline: Baseline) -> str:
+    return f" and {baseline.copies} that are copies" if baseline.copies else ""

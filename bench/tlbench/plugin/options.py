@@ -31,6 +31,7 @@ class Flag(NamedTuple):
         const: What an option without a value stores.
         dest: Where the value is stored after ``tlbench_``, if not under the name.
         ini: Whether there is an ini setting.
+        repeatable: Whether it may be given several times; the values are joined by commas.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Flag(NamedTuple):
     const: bool = True
     dest: str | None = None
     ini: bool = True
+    repeatable: bool = False
 
     @property
     def names(self) -> tuple[str, str]:
@@ -52,7 +54,7 @@ LEFT_OUT = pytest.StashKey[list[Flag]]()
 BENCHMARK = Flag("benchmark", "run the benchmark suite (with --help: list its options)", ini=False)
 SUITE = (
     Flag("workload", "quick, tutorial or full (default: quick)", "NAME"),
-    *(Flag(option.name, option.help, option.metavar) for option in OPTIONS),
+    *(Flag(each.name, each.help, each.metavar, repeatable=each.repeatable) for each in OPTIONS),
     Flag("download", "allow data sets to be downloaded", ini=False),
     Flag("isolate", "run each benchmark in a fresh process (default with --gate)", ini=False),
     Flag("no_isolate", "run all benchmarks in one process", const=False, dest="isolate", ini=False),
@@ -131,7 +133,9 @@ def register(parser: pytest.Parser, flags: Iterable[Flag]) -> list[Flag]:
     for flag in flags:
         if flag.names[0] in others:
             left_out.append(flag)
-        action = {"action": "store_const", "const": flag.const}
+        action: dict[str, Any] = {"action": "store_const", "const": flag.const}
+        if flag.metavar:
+            action = {"metavar": flag.metavar, "action": "append" if flag.repeatable else "store"}
         about = flag.help.replace("%", "%%")
         for name in flag.names:
             if name not in others:
@@ -139,7 +143,7 @@ def register(parser: pytest.Parser, flags: Iterable[Flag]) -> list[Flag]:
                     name,
                     dest=f"tlbench_{flag.dest or flag.name}",
                     help=about,
-                    **({"metavar": flag.metavar} if flag.metavar else action),
+                    **action,
                 )
                 about = SUPPRESS  # of the second name
     return left_out
@@ -147,7 +151,8 @@ def register(parser: pytest.Parser, flags: Iterable[Flag]) -> list[Flag]:
 
 def option(config: pytest.Config, name: str) -> Any:  # noqa: ANN401 - text, or what a flag stores
     """An option's value; None where it wasn't given."""
-    return getattr(config.option, f"tlbench_{name}", None)
+    value = getattr(config.option, f"tlbench_{name}", None)
+    return ",".join(value) if isinstance(value, list) else value
 
 
 def setting(config: pytest.Config, name: str) -> Any:  # noqa: ANN401 - text or bool

@@ -11,12 +11,20 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tlbench.errors import InputError, OptionError
+from tlbench.escapes import printable
+from tlbench.home import ensure_home
+from tlbench.interruption import TERMINATED, Terminated, end_with_parent, terminable
+from tlbench.numbers import SECONDS
 from tlbench.plugin import options
+from tlbench.plugin.benchmark_options import check_benchmark_options, note_unused
 from tlbench.plugin.machine import Described
+from tlbench.runs.files import check_folder
 from tlbench.suite.hooks import SuiteHooks
-from tlbench.suite.options import OPTIONS, Option, check_names, workload_from
-from tlbench.suite.session import FOLDER, SUITE, Suite
+from tlbench.suite.limit_option import apply_limits
+from tlbench.suite.options import OPTIONS, check_names, workload_from
+from tlbench.suite.session import FOLDER, SUITE, TURNS, Suite
 from tlbench.suite.workloads import QUICK
+from tlbench.terminal import take_any_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -128,6 +136,7 @@ def keep_own_rules(config: pytest.Config, parser: pytest.Parser, args: list[str]
         if "no:benchmark" in dropped:
             config.pluginmanager.consider_pluginarg("benchmark")
         args[:] = [*allowed, *by_hand]
+    note_unused(config, args)
     parse_again(config, parser, args)
     known = config.known_args_namespace
     overridden = {text.partition("=")[0] for text in known.override_ini or ()}
@@ -148,7 +157,7 @@ def _check_installed() -> None:
     try:
         check_installed("pytest --benchmark")
     except InputError as error:
-        raise pytest.UsageError(str(error)) from error
+        raise pytest.UsageError(printable(str(error))) from error
 
 
 def begin(config: pytest.Config) -> None:
@@ -166,6 +175,11 @@ def begin(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers", "tolerance(share, accuracy=share): what --gate allows this benchmark to lose"
     )
+    ensure_home()
+    take_any_text()
+    config.pluginmanager.register(Interruption(config), "tlbench-interruption")
+    if runs_suite and not config.pluginmanager.has_plugin(TURNS):
+        check_benchmark_options(config)
     described = Described()
     if not runs_suite:  # which describes its machine itself
         config.pluginmanager.register(described, "tlbench-machine")
@@ -176,31 +190,60 @@ def begin(config: pytest.Config) -> None:
     if runs_suite:
         if not any(config.getoption(f"benchmark_{name}", None) for name in _ITS_OUTPUT):
             config.option.benchmark_quiet = True
-        config.pluginmanager.register(SuiteHooks(_suite(config, gated=gated)), SUITE)
+        suite = _suite(config, gated=gated)
+        if not config.option.collectonly:
+            _check_results(suite.results)
+        config.pluginmanager.register(SuiteHooks(suite), SUITE)
+
+
+def _check_results(folder: Path) -> None:
+    """Find out before anything is measured whether results can be written."""
+    try:
+        check_folder(folder)
+    except OSError as error:
+        message = f"--results {folder}: {error.strerror}; name another"
+        raise pytest.UsageError(printable(message)) from error
+
+
+class Interruption:
+    """The plugin that lets SIGTERM end a session as Ctrl-C does, with exit code 143."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self.terminated = False
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(terminable())
+            config.add_cleanup(stack.pop_all().close)
+        end_with_parent()
+
+    def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
+        """Note what it was."""
+        self.terminated = isinstance(excinfo.value, Terminated)
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        """Set the exit code, after everything else that looks at it."""
+        if self.terminated:
+            session.exitstatus = TERMINATED
 
 
 def _suite(config: pytest.Config, *, gated: bool) -> Suite:
     """What options and ini settings ask for; what can't be is a usage error."""
     values = {each.name: options.setting(config, each.name) for each in OPTIONS}
-    isolate = options.option(config, "isolate")
+    isolate, budget = options.option(config, "isolate"), options.setting(config, "budget")
     try:
         workload = workload_from(
             options.setting(config, "workload") or QUICK.name,
             {name: text for name, text in values.items() if text},
         )
         check_names(workload)
+        apply_limits(workload.limit)
         return Suite(
             config,
             workload,
             config.invocation_params.dir / (options.setting(config, "results") or "results"),
-            budget_s=_seconds(options.setting(config, "budget")),
+            budget_s=SECONDS.parse("--budget", budget) if budget else None,
             isolate=gated if isolate is None else isolate,
             download=bool(options.option(config, "download")),
         )
     except OptionError as error:
-        raise pytest.UsageError(str(error)) from error
-
-
-def _seconds(text: str) -> float | None:
-    """``--budget``'s value."""
-    return float(Option("budget", "", "", float).parse(text)) if text else None
+        raise pytest.UsageError(printable(str(error))) from error

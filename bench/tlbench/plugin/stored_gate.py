@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tlbench.escapes import printable
 from tlbench.gate.baseline import other_isolation, other_machine
 from tlbench.gate.baseline_verdicts import (
     Measurement,
@@ -20,6 +21,7 @@ from tlbench.gate.untimed import NO_BENCHMARK
 from tlbench.gate.verdict import Report, Verdict
 from tlbench.plugin.gate_options import allowed_to, gate_settings, is_narrowed
 from tlbench.suite.session import KEEPS_TIMING, SUITE, name_of
+from tlbench.terminal import report
 from tlbench.timing.isolation import IsolatedItem
 
 if TYPE_CHECKING:
@@ -93,7 +95,7 @@ class StoredGate:
 
     def pytest_report_header(self) -> str:
         """Name the baseline."""
-        return f"gate: {self.settings.path.name}, {len(self.settings.origins)} runs"
+        return printable(f"gate: {self.settings.path.name}, {len(self.settings.origins)} runs")
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Note which benchmarks will be judged; refuse a bad marker before anything runs."""
@@ -159,7 +161,7 @@ class StoredGate:
 
         item.stash[KEEPS_TIMING] = keeps_timing
         self.failed.add(verdict.name)
-        pytest.fail(f"gate: {paragraph(verdict)}", pytrace=False)
+        pytest.fail(printable(f"gate: {paragraph(verdict)}"), pytrace=False)
 
     def _drop(self, item: pytest.Item, measured: Any) -> None:  # noqa: ANN401 - pytest-benchmark's
         """Drop a speed at a lost accuracy, so that it becomes nobody's baseline."""
@@ -232,11 +234,11 @@ class StoredGate:
             return
         base = f"{len(self.settings.origins)} runs of {self.settings.path.name}"
         verdicts, notes = tuple(self.verdicts.values()), tuple(self.notes)
-        report = Report(base, "this run", verdicts, notes=notes)
-        terminalreporter.section(f"gate: {report.status}", sep="-")
-        loud = report.status != "pass"
-        for line in gate_table(report, None if terminalreporter.verbosity > 0 else "-v"):
-            terminalreporter.write_line(line, yellow=loud, bold=loud)
+        verdict = Report(base, "this run", verdicts, notes=notes)
+        lines = gate_table(verdict, None if terminalreporter.verbosity > 0 else "-v")
+        loud = verdict.status != "pass"
+        title = f"gate: {verdict.status}"
+        report(terminalreporter, lines, title, yellow=loud, bold=loud)
 
 
 def _is_benchmark(item: pytest.Item) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tlbench.escapes import printable
 from tlbench.gate.culprits import kind_of
 from tlbench.gate.names import short_names
 from tlbench.gate.verdict import Report
@@ -42,7 +41,7 @@ def step_line(
     base, commit = commits[question.base].short, commits[question.commit].short
     left = f"{question.left} commit{'s' * (question.left != 1)} left"
     if isinstance(said, str):
-        text = f"can't be measured: {printable(said)}"
+        text = f"can't be measured: {said}"
     else:
         text = f"{_said(said)}: {said.status}"
     return f"gate {number} ({left}): {commit} against {base}: {text}"
@@ -96,7 +95,7 @@ def _lines(result: Bisection, culprit: Culprit, name: str) -> list[str]:
     for at, commit in remaining[:LISTED]:
         lines += sentence(_named(commit), INDENT)
         if at in result.skipped:
-            lines += sentence(f"can't be measured: {printable(result.skipped[at])}", 2 * INDENT)
+            lines += sentence(f"can't be measured: {result.skipped[at]}", 2 * INDENT)
     if len(remaining) > LISTED:
         _, last = remaining[-1]
         lines += sentence(f"and {len(remaining) - LISTED} more, up to {last.short}", INDENT)
@@ -112,13 +111,13 @@ def _remaining(result: Bisection, culprit: Culprit) -> list[tuple[int, Commit]]:
 def _said(verdict: Verdict) -> str:
     """A verdict in few words: the change where it is about speed, else the reason."""
     if verdict.estimate is None or (verdict.status == "fail" and kind_of(verdict) != "speed"):
-        return printable(verdict.reason)
+        return verdict.reason
     size, interval, _, _ = figures(verdict)
     return f"{size} ({interval})"
 
 
 def _named(commit: Commit) -> str:
-    return f"{commit.short} {commit.date} {printable(commit.subject)}"
+    return f"{commit.short} {commit.date} {commit.subject}"
 
 
 def _merge(commit: Commit) -> list[str]:

@@ -84,7 +84,7 @@ def as_json(comparisons: Iterable[Comparison]) -> str:
         for each in comparisons
     ]
     whole = {"level": ALARM, "comparisons": listed}
-    return json.dumps(whole, indent=1, ensure_ascii=False)
+    return json.dumps(whole, indent=1)
 
 
 def _headline(headline: Headline) -> dict[str, Any]:

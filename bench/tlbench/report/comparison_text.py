@@ -5,10 +5,9 @@ from __future__ import annotations
 import string
 from typing import TYPE_CHECKING
 
-from tlbench.escapes import printable
 from tlbench.report.cost_text import cost_answer, cost_table
 from tlbench.report.table import lines_of, per_second, seconds, share, times
-from tlbench.report.text import INDENT, as_code, as_text, coloured, sentence
+from tlbench.report.text import INDENT, as_code, as_text, sentence
 from tlbench.stats.ratios import ALARM, CONFIDENCE, RUN_SD
 
 if TYPE_CHECKING:
@@ -77,7 +76,7 @@ def table_rows(comparison: Comparison) -> Iterator[tuple[str, ...]]:
     """Benchmark by benchmark, texts by ``HEADINGS`` for each entry that has it."""
     names = letters(len(comparison.entries))
     for benchmark, cells in comparison.cells.items():
-        first = printable(benchmark)
+        first = benchmark
         for letter, cell in zip(names, cells, strict=True):
             if cell is not None:
                 yield (first, letter, *_figures(cell))
@@ -97,7 +96,7 @@ def _figures(cell: Cell) -> tuple[str, ...]:
 def entry_lines(comparison: Comparison) -> Iterator[str]:
     """Each entry's letter, label and runs."""
     for letter, entry in zip(letters(len(comparison.entries)), comparison.entries, strict=True):
-        yield f"{letter}: {printable(entry.label)}, {_runs(entry)}"
+        yield f"{letter}: {entry.label}, {_runs(entry)}"
 
 
 def _runs(entry: Entry) -> str:
@@ -115,9 +114,9 @@ def difference_lines(comparison: Comparison) -> Iterator[str]:
     names = letters(len(comparison.entries))
     for each in comparison.differing:
         parts = [f"{value} ({spans(at, names)})" for value, at in each.groups().items()]
-        yield printable(f"{each.name}: {'; '.join(parts)}")
+        yield f"{each.name}: {'; '.join(parts)}"
     for facts, at in comparison.mixtures.items():
-        yield printable(f"runs of {spans(at, names)}: {mixture_text(facts)}")
+        yield f"runs of {spans(at, names)}: {mixture_text(facts)}"
 
 
 def mixture_text(facts: Sequence[str]) -> str:
@@ -140,8 +139,8 @@ def headline_text(headline: Headline) -> str:
     """An entry's whole job as a multiple of the reference machine's."""
     if headline.times is None:
         reason = headline.reason or "the whole job was not measured"
-        return f"not compared with {printable(headline.reference)} ({printable(reason)})"
-    return f"{times(headline.times)} times {printable(headline.reference)}"
+        return f"not compared with {headline.reference} ({reason})"
+    return f"{times(headline.times)} times {headline.reference}"
 
 
 def weak_text(peak: WeakPeak) -> str:
@@ -177,7 +176,7 @@ def notes(comparison: Comparison) -> Iterator[str]:
     for position, letter in enumerate(names):
         cells = comparison.of_entry(position).items()
         bad = [(name, cell.last.timing) for name, cell in cells if cell.unreliable]
-        unreliable = [f"{printable(name)} ({timing})" for name, timing in bad]
+        unreliable = [f"{name} ({timing})" for name, timing in bad]
         if unreliable:
             yield f"{letter}: unreliable timing: {', '.join(unreliable)}"
         if position in comparison.weak_peaks:
@@ -191,7 +190,7 @@ def notes(comparison: Comparison) -> Iterator[str]:
         if not each.of_itself
     ]
     if means:
-        reference = printable(known[0][1].reference)
+        reference = known[0][1].reference
         yield f"geometric mean of all benchmarks, times {reference}: {', '.join(means)}"
 
 
@@ -199,14 +198,14 @@ def as_lines(comparisons: Iterable[Comparison]) -> list[str]:
     """Lines of at most 80 columns: what differs first, then figures, then what they mean."""
     lines: list[str] = []
     for each in comparisons:
-        lines += [*sentence(printable(str(each.job))), ""]
+        lines += [*sentence(str(each.job)), ""]
         for line in entry_lines(each):
             lines += sentence(line)
         differences = list(difference_lines(each))
         lines += ["", "what differs:"] * bool(differences)
         lines += [part for line in differences for part in sentence(line, INDENT)]
         table = lines_of(HEADINGS, table_rows(each), right=RIGHT)
-        lines += ["", *coloured(table, COLOURS), ""]
+        lines += ["", *table, ""]
         for block in _blocks_below(each):
             lines += [*block, *[""] * bool(block)]
     return [*lines, *sentence(legend("A"))]
@@ -234,7 +233,7 @@ def as_markdown(comparisons: Iterable[Comparison]) -> str:
     """A section per job. Nothing from a file is read as Markdown or HTML."""
     parts = []
     for each in comparisons:
-        parts.append(f"## {as_text(printable(str(each.job)))}")
+        parts.append(f"## {as_text(str(each.job))}")
         above = [*entry_lines(each), *(f"differs: {line}" for line in difference_lines(each))]
         parts.append("\n".join(f"- {as_text(line)}" for line in above))
         rule = ["---:" if i in RIGHT else "---" for i in range(len(HEADINGS))]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tlbench.escapes import printable
 from tlbench.gate.ratio_text import signed_percent
 
 if TYPE_CHECKING:
@@ -51,8 +50,8 @@ def function_texts(report: Report) -> dict[str, str]:
 
 
 def _function(function: SlowerFunction) -> str:
-    place = f" ({printable(function.file)}:{function.line})" if function.file else ""
+    place = f" ({function.file}:{function.line})" if function.file else ""
     shares = f"{100 * function.base:.0f} % -> {100 * function.candidate:.0f} %"
     if min(function.base, function.candidate) > WHOLE:
         shares = "all time in both sides, including the compiled code that it calls"
-    return f"{printable(function.name)}{place}: {shares}"
+    return f"{function.name}{place}: {shares}"

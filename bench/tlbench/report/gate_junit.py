@@ -43,7 +43,7 @@ def gate_junit(report: Report) -> str:
     suite = ET.SubElement(root, "testsuite", {"name": SUITE, **counts})
     properties = ET.SubElement(suite, "properties")
     for name, value in (("base", report.base), ("head", report.candidate)):
-        ET.SubElement(properties, "property", {"name": name, "value": printable(value)})
+        ET.SubElement(properties, "property", _printable({"name": name, "value": value}))
     suite.extend(cases)
     if report.notes:
         ET.SubElement(suite, "system-out").text = "\n".join(map(printable, report.notes))
@@ -57,15 +57,19 @@ def _case(verdict: Verdict) -> ET.Element:
     attributes = {"classname": ".".join(filter(None, parts)) or SUITE, "name": name}
     if file:
         attributes["file"] = file
-    case = ET.Element("testcase", {key: printable(text) for key, text in attributes.items()})
+    case = ET.Element("testcase", _printable(attributes))
     tag, details = ELEMENTS.get(verdict.status, "system-out"), {}
     if tag != "system-out":
         # Of a skipped test, GitLab shows only the message.
-        reason = explanation(verdict) if tag == "skipped" else printable(verdict.reason)
-        details = {"message": reason, "type": verdict.status}
+        reason = explanation(verdict) if tag == "skipped" else verdict.reason
+        details = _printable({"message": reason, "type": verdict.status})
     lines = filter(None, [explanation(verdict), numbers(verdict), functions_text(verdict)])
-    ET.SubElement(case, tag, details).text = "\n".join(lines)
+    ET.SubElement(case, tag, details).text = "\n".join(map(printable, lines))
     return case
+
+
+def _printable(attributes: dict[str, str]) -> dict[str, str]:
+    return {name: printable(text) for name, text in attributes.items()}
 
 
 def _nothing() -> ET.Element:

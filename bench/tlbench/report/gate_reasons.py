@@ -6,7 +6,6 @@ import math
 import re
 from typing import TYPE_CHECKING
 
-from tlbench.escapes import printable
 from tlbench.gate.advice import advice_on
 from tlbench.gate.names import short_names
 from tlbench.gate.ratio_text import slowdown_text
@@ -80,9 +79,9 @@ def note_lines(
     for text, same in kinds.items():
         if len(set(same)) > 1:
             about = [names[_note_parts(note)[0]] for note in same]
-            lines.append(_line(about, as_text(printable(text)), most))
+            lines.append(_line(about, as_text(text), most))
         else:
-            lines.append(as_text(printable(same[0])))
+            lines.append(as_text(same[0]))
     return lines
 
 
@@ -103,7 +102,7 @@ def _reason_line(
     reason = kind if len(verdicts) > 1 else first.reason
     # The table has the names and figures of benchmarks that were timed.
     named = 0 if first.status == "inconclusive" or kind != first.reason else most
-    return _line([names[each.name] for each in verdicts], as_text(printable(reason)), named)
+    return _line([names[each.name] for each in verdicts], as_text(reason), named)
 
 
 def _kind(verdict: Verdict) -> str:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from rich.cells import cell_len, chop_cells
 
-from tlbench.escapes import printable
 from tlbench.gate.names import fitted_names
 from tlbench.report.gate_evidence import (
     function_texts,
@@ -52,7 +51,7 @@ def gate_table(report: Report, fold: str | None = None) -> list[str]:
     shown, hidden = folded(report.verdicts) if fold else (by_gravity(report.verdicts), [])
     whole = report_names(report)
     names = fitted_names(whole, NAME_WIDTH)
-    lines = sentence(f"{printable(report.candidate)} against {printable(report.base)}")
+    lines = sentence(f"{report.candidate} against {report.base}")
     if shown:
         lines += _rows(shown, fitted_names(whole, WIDTH))
     else:

@@ -6,7 +6,6 @@ import math
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from tlbench.escapes import printable
 from tlbench.gate.names import short_names
 from tlbench.gate.ratio_text import change_text, interval_text, slowdown_text
 from tlbench.report.gate_evidence import instructions_text
@@ -77,7 +76,7 @@ def paragraph(verdict: Verdict) -> str:
     (name,) = short_names([verdict.name]).values()
     estimate = verdict.estimate
     p = "" if estimate is None or estimate.p is None else f", p = {estimate.p:.2g}"
-    return f"{name}: {verdict.status}: {printable(verdict.reason)} ({numbers(verdict)}{p})"
+    return f"{name}: {verdict.status}: {verdict.reason} ({numbers(verdict)}{p})"
 
 
 def accuracies(verdict: Verdict) -> str:
@@ -97,7 +96,7 @@ def accuracy_change(verdict: Verdict) -> str:
 
 def explanation(verdict: Verdict) -> str:
     """The reason; if inconclusive, also what was detectable, and what would decide it."""
-    parts, estimate = [printable(verdict.reason)], verdict.estimate
+    parts, estimate = [verdict.reason], verdict.estimate
     if verdict.detectable is not None and math.isfinite(verdict.detectable):
         least = slowdown_text(verdict.detectable)
         power = f"(power {100 * POWER:.0f} %)"

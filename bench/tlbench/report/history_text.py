@@ -6,7 +6,6 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from tlbench.compare.entries import by_job
-from tlbench.escapes import printable
 from tlbench.report.table import lines_of, per_second
 from tlbench.report.text import INDENT, sentence
 from tlbench.runs.row import SETUP
@@ -44,8 +43,8 @@ def as_lines(shown: Sequence[History]) -> list[str]:
     several = [each for each in shown if len(each.entry.runs) > 1]
     for each in several:
         lines += [
-            *sentence(printable(str(each.entry.job))),
-            *sentence(printable(each.entry.label)),
+            *sentence(str(each.entry.job)),
+            *sentence(each.entry.label),
             "",
             *lines_of(HEADINGS, [_cells(series) for series in each.series], right=RIGHT),
             "",
@@ -59,9 +58,9 @@ def as_lines(shown: Sequence[History]) -> list[str]:
     if single:
         lines += [""] * bool(lines) + ["only one run so far:"]
         for job, entries in single.items():
-            lines += sentence(printable(f"{job}:"), INDENT)
+            lines += sentence(f"{job}:", INDENT)
             for entry in entries:
-                lines += sentence(printable(entry.label), 2 * INDENT)
+                lines += sentence(entry.label, 2 * INDENT)
     return lines
 
 
@@ -78,11 +77,11 @@ def notes(history: History) -> Iterator[str]:
     """A line per change, and per benchmark of which only the latest runs were searched."""
     for series in history.series:
         for shift in series.shifts:
-            yield f"{printable(series.benchmark)}: {shift_text(shift)}"
+            yield f"{series.benchmark}: {shift_text(shift)}"
     for series in history.series:
         if 0 < series.judged < len(series.points):
             yield (
-                f"{printable(series.benchmark)}: only the latest {MOST_RUNS:,} of "
+                f"{series.benchmark}: only the latest {MOST_RUNS:,} of "
                 f"{len(series.points):,} runs were searched for changes"
             )
 
@@ -98,12 +97,12 @@ def shift_text(shift: Shift) -> str:
 def commits_text(shift: Shift) -> str:
     """The commits before and after, or that both runs are of the same one."""
     if shift.same_commit:
-        return f"the same commit, {printable(shift.after.commit or '')}"
-    return f"commits {printable(shift.commit_range)}"
+        return f"the same commit, {shift.after.commit or ''}"
+    return f"commits {shift.commit_range}"
 
 
 def _software(shift: Shift) -> str:
-    facts = [printable(str(fact)) for fact in shift.software]
+    facts = [str(fact) for fact in shift.software]
     more = [f"and {len(facts) - FACTS} more"] if len(facts) > FACTS else []
     return f"; software: {', '.join([*facts[:FACTS], *more])}" if facts else ""
 
@@ -116,7 +115,7 @@ def sparkline(levels: Sequence[float]) -> str:
 def _cells(series: Series) -> Sequence[str]:
     points = series.points
     return (
-        printable(series.benchmark),
+        series.benchmark,
         f"{len(points):,}",
         f"{points[0].when:%Y-%m-%d}",
         f"{points[-1].when:%Y-%m-%d}",
@@ -151,7 +150,7 @@ def as_json(shown: Iterable[History]) -> str:
         for series in each.series
     ]
     whole = {"least_runs": LEAST_RUNS, "most_runs": MOST_RUNS, "histories": records}
-    return json.dumps(whole, indent=1, ensure_ascii=False)
+    return json.dumps(whole, indent=1)
 
 
 def _shift(shift: Shift) -> dict[str, Any]:

@@ -7,7 +7,6 @@ from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
 from tlbench.compare.selection import SINGLE
-from tlbench.escapes import printable
 from tlbench.report.table import lines_of, per_second, share
 from tlbench.report.text import INDENT, sentence
 from tlbench.runs.model_name import short_name
@@ -29,7 +28,7 @@ def selection_lines(selection: Selection, command: str | None) -> list[str]:
     table = lines_of(HEADINGS, (_cells(selection, each) for each in selection.trials), right=RIGHT)
     lines = [*table, *sentence(_legend(selection)), ""]
     for text in _notes(selection):
-        lines += sentence(printable(text))
+        lines += sentence(text)
     if command is not None:
         lines += ["", "train it:", INDENT + command]
     return lines

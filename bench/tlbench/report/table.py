@@ -5,11 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rich.table import Table
-from rich.text import Text
 
 from tlbench.compare.roofline import roofline
-from tlbench.escapes import printable
-from tlbench.report.text import rendered, sentence
+from tlbench.report.text import plain, rendered, sentence
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -31,7 +29,7 @@ def result_table(benchmarks: Sequence[Benchmark], not_measured: Mapping[str, str
     )
     texts = dict.fromkeys(text for part in parts for row in rows for text in part(row))
     missing = [f"{name}: not measured: {reason}" for name, reason in not_measured.items()]
-    return [*lines, *(line for text in (*texts, *missing) for line in sentence(printable(text)))]
+    return [*lines, *(line for text in (*texts, *missing) for line in sentence(text))]
 
 
 def cells(benchmark: Benchmark) -> tuple[str, ...]:
@@ -186,7 +184,7 @@ def lines_of(
 ) -> list[str]:
     """A plain table as lines of at most 80 characters; only texts of the first column are broken.
 
-    Letters that a terminal obeys are shown as escapes; ``right`` are columns aligned so.
+    ``right`` are columns aligned so.
     """
     table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="")
     for i, heading in enumerate(headings):
@@ -198,5 +196,5 @@ def lines_of(
             overflow="ellipsis" if i else "fold",
         )
     for row in rows:
-        table.add_row(*(Text(printable(text)) for text in row))
+        table.add_row(*map(plain, row))
     return rendered(table)

@@ -1,4 +1,4 @@
-"""Text as reports have it: printable, at most 80 columns wide, coloured, in Markdown or HTML."""
+"""Text as reports have it: printable, at most 80 columns wide, in Markdown or HTML."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from rich.text import Text
 from tlbench.escapes import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable
 
     from jinja2 import Template
     from rich.console import RenderableType
@@ -31,39 +31,30 @@ def rendered(item: RenderableType) -> list[str]:
     return [line.rstrip() for line in capture.get().splitlines()]
 
 
+def plain(text: str) -> Text:
+    """A text for a table: printable, and without a meaning to rich."""
+    return Text(printable(text))
+
+
 def sentence(text: str, indent: str = "") -> list[str]:
-    """A text as lines of at most 80 columns, those after the first indented once more."""
-    wrapped = Text(text).wrap(Console(width=WIDTH), WIDTH - len(indent + INDENT))
+    """A text as printable lines of at most 80 columns, those after the first indented once more."""
+    wrapped = plain(text).wrap(Console(width=WIDTH), WIDTH - len(indent + INDENT))
     first, *others = (line.plain.rstrip() for line in wrapped)
     return [indent + first, *(indent + INDENT + line for line in others)]
 
 
-def coloured(lines: Iterable[str], colours: Mapping[str, str]) -> list[str]:
-    """Lines whose words have colours, if stdout is a terminal that takes them, as rich decides.
-
-    A word has its colour where it ends a line or stands before a comma.
-    """
-    text = Text("\n".join(lines))
-    for word, colour in colours.items():
-        text.highlight_regex(rf"(?m)(?<= ){word}(?=, |$)", colour)
-    console = Console(legacy_windows=False)
-    with console.capture() as capture:
-        console.print(text, soft_wrap=True, end="")
-    return capture.get().split("\n")
-
-
 def as_code(text: str) -> str:
     """As code in Markdown: an element, since a code span can't hold every text."""
-    return f"<code>{text.translate(_ENTITIES)}</code>"
+    return f"<code>{printable(text).translate(_ENTITIES)}</code>"
 
 
 def as_text(text: str) -> str:
     """As text in Markdown, in which nobody is mentioned, as is looked for after entities."""
-    return text.translate(_ENTITIES | {ord("@"): "@&#8203;"})
+    return printable(text).translate(_ENTITIES | {ord("@"): "@&#8203;"})
 
 
 def template(name: str, **filters: Callable[..., Any]) -> Template:
-    """A template by its file's name, with filters besides ``printable``."""
+    """A template by its file's name; what it is filled with is printable."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     environment = Environment(
@@ -72,6 +63,7 @@ def template(name: str, **filters: Callable[..., Any]) -> Template:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        finalize=lambda value: value if hasattr(value, "__html__") else printable(str(value)),
     )
-    environment.filters |= {**filters, "printable": printable}
+    environment.filters |= filters
     return environment.get_template(name)

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 #: What two rows must have in common for their accuracies to be of the same images.
 SAME_IMAGES = ("data_fingerprint", "test_size")
+#: More test images aren't counted.
+MOST_IMAGES = 1_000_000_000
 
 
 class NotComparableError(ValueError):
@@ -75,11 +77,13 @@ def accuracy_change(
     count = base_info.get("test_size")
     if count is None:
         return AccuracyChange(base, candidate, 0, 0, 0, 0.0 if candidate < base else 1.0)
+    if not isinstance(count, int) or not 1 <= count <= MOST_IMAGES:
+        raise NotComparableError(f"test_size {count!r}: expected a number of images")
     texts = [info.get("correct") for info in infos]
     if not all(isinstance(text, str) for text in texts):
-        return compare_unpaired(base, candidate, int(count))
+        return compare_unpaired(base, candidate, count)
     try:
-        return compare_paired(*(unpack(text, int(count)) for text in texts))
+        return compare_paired(*(unpack(text, count) for text in texts))
     except ValueError as error:
         raise NotComparableError(str(error)) from error
 
@@ -87,7 +91,7 @@ def accuracy_change(
 def _share(info: Mapping[str, Any]) -> float:
     try:
         value = float(info["accuracy"])
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         value = math.nan
     if not 0 <= value <= 1:
         raise NotComparableError(f"accuracy {info['accuracy']!r}: expected a share from 0 to 1")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Union, get_args, get_origin
 
 import msgspec
 
+from tlbench.runs.collect import read_run
 from tlbench.runs.read import (
     Benchmark,
     Facts,
@@ -52,7 +53,16 @@ def problems(path: Path) -> list[str]:
                 row = msgspec.convert(each["extra_info"], Row)
                 place = f"benchmarks[{number}].extra_info"
                 lines += _figure_problems(row, each["stats"]["data"], place)
-    return [f"{path}: {line}" for line in lines]
+    return [f"{path}: {line}" for line in lines] or _reading_problems(path)
+
+
+def _reading_problems(path: Path) -> list[str]:
+    """What else a reader refuses: nothing that it refuses is valid."""
+    try:
+        read_run(path, {})
+    except ResultError as error:
+        return [str(error)]
+    return []
 
 
 def _field_problems(content: dict[str, Any], version: int) -> Iterator[str]:
@@ -127,9 +137,18 @@ def _figure_problems(row: Row, seconds: list[float], place: str) -> Iterator[str
             yield f"{place}.rounds: {len(timed)} timed rounds, stats.data has {len(seconds)}"
             return
         seconds = timed
+    yield from _median_problems(row, median(seconds), place)
     rate = row.images / median(seconds)
     if not math.isclose(row.images_per_s, rate, rel_tol=TOLERANCE):
         yield f"{place}.images_per_s: {row.images_per_s}, its rounds say {rate:.6g}"
     floor = row.accuracy_floor
     if row.accuracy is not None and floor is not None and row.accuracy < floor:
         yield f"{place}.accuracy: {row.accuracy} is below its floor {floor}"
+
+
+def _median_problems(row: Row, middle: float, place: str) -> Iterator[str]:
+    if row.median_s is not None and not math.isclose(row.median_s, middle, rel_tol=TOLERANCE):
+        yield f"{place}.median_s: {row.median_s}, its rounds say {middle:.6g}"
+    low, high = row.interval_s or (middle, middle)
+    if not low * (1 - TOLERANCE) <= middle <= high * (1 + TOLERANCE):
+        yield f"{place}.interval_s: {low} to {high}, without the median of its rounds {middle:.6g}"

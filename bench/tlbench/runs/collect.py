@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from difflib import get_close_matches
@@ -13,8 +14,9 @@ import msgspec
 from tqdm import tqdm
 
 from tlbench.machine.naming import machine_name
-from tlbench.runs.read import ResultError, read_file
+from tlbench.runs.read import ResultError, facts_of, read_file
 from tlbench.runs.row import JOB, OWN_RECIPE, SETUP
+from tlbench.terminal import bars
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
 
 #: Folders below ``results/`` whose files aren't runs.
 NOT_RUNS = frozenset({"schema", "studies"})
+#: Dates that calendars and charts can show.
+LEAST_YEAR, MOST_YEAR = 1970, 2999
 #: Seconds before a bar appears: short work stays silent.
 DELAY_S = 2.0
 
@@ -41,6 +45,7 @@ class Run:
             most of the memory, and nothing shows them of older ones.
         not_measured: Reason by benchmark, for those that have no row.
         isolated: Whether each benchmark had a process of its own.
+        digest: Of all that is read of it: copies of a run have the same.
     """
 
     path: Path
@@ -51,6 +56,7 @@ class Run:
     rows: tuple[Row, ...]
     not_measured: Mapping[str, str]
     isolated: bool
+    digest: bytes
 
     @cached_property
     def setup(self) -> tuple[Any, ...]:
@@ -73,10 +79,16 @@ class Run:
 
 @dataclass(frozen=True)
 class Collected:
-    """Runs, the earliest first, and why files in folders were skipped, one line each."""
+    """Runs, the earliest first, each once.
+
+    Attributes:
+        skipped: Why files in folders were skipped, one line each.
+        copies: Files that are copies of one of the runs.
+    """
 
     runs: tuple[Run, ...]
     skipped: tuple[str, ...]
+    copies: int = 0
 
 
 def collect(names: Sequence[str], results: Path = Path("results")) -> Collected:
@@ -89,19 +101,25 @@ def collect(names: Sequence[str], results: Path = Path("results")) -> Collected:
     """
     paths = {path: named for name in names for path, named in files_of(name, results)}
     runs: list[Run] = []
+    digests: set[bytes] = set()
     skipped: list[str] = []
     machines: dict[bytes, tuple[dict[str, Any], str]] = {}
     latest: dict[tuple[object, ...], int] = {}
     with progress(len(paths), "read", unit="file") as bar:
         for path, named in paths.items():
             try:
-                _add(read_run(path, machines), runs, latest)
+                run = read_run(path, machines)
             except ResultError as error:
                 if named:
                     raise
                 skipped.append(str(error))
+            else:
+                if run.digest not in digests:
+                    digests.add(run.digest)
+                    _add(run, runs, latest)
             bar.update(1)
-    return Collected(tuple(sorted(runs, key=lambda run: run.when)), tuple(skipped))
+    copies = len(paths) - len(skipped) - len(runs)
+    return Collected(tuple(sorted(runs, key=lambda run: run.when)), tuple(skipped), copies)
 
 
 def _add(run: Run, runs: list[Run], latest: dict[tuple[object, ...], int]) -> None:
@@ -118,7 +136,7 @@ def progress(total: int, description: str, unit: str) -> tqdm[None]:
     """A bar on stderr with rate and time left; silent where stderr is no terminal."""
     return tqdm(
         total=total, desc=description, unit=unit, delay=DELAY_S, disable=None, leave=False,
-        dynamic_ncols=True,
+        dynamic_ncols=True, file=bars(),
     )  # fmt: skip
 
 
@@ -131,7 +149,7 @@ def files_of(name: str, results: Path = Path("results")) -> Iterable[tuple[Path,
         ResultError: It is nothing of these.
     """
     path = Path(name).expanduser()
-    if path.is_file():
+    if path.exists() and not path.is_dir():
         return [(path, True)]
     folder = next((each for each in (path, results / name) if name and each.is_dir()), None)
     if folder is None:
@@ -157,22 +175,34 @@ def read_run(path: Path, machines: dict[bytes, tuple[dict[str, Any], str]]) -> R
     key = bytes(file.machine_info.tlbench)
     try:
         if key not in machines:
-            facts = msgspec.json.decode(key, type=dict[str, Any])
+            facts = facts_of(file.machine_info)
             machines[key] = facts, machine_name(facts)
-        when = datetime.fromisoformat(file.datetime)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise ResultError(
-            f"{path}: {error!r}; expected datetime and machine_info.tlbench"
-        ) from error
+    except ValueError as error:
+        raise ResultError(f"{path}: machine_info.tlbench: {error}") from error
+    when = _when(file.datetime, path)
     facts, machine = machines[key]
+    content = (file.datetime, facts, file.commit_info, file.benchmarks)
     about = file.tlbench
     return Run(
         path=path,
-        when=when if when.tzinfo else when.replace(tzinfo=UTC),
+        when=when,
         machine=machine,
         facts=facts,
         commit=str(file.commit_info or "") or None,
         rows=file.rows,
         not_measured=about.not_measured if about else {},
         isolated=about.isolated if about else False,
+        digest=hashlib.sha256(msgspec.json.encode(content)).digest(),
     )
+
+
+def _when(text: str, path: Path) -> datetime:
+    """A file's date, in UTC where it names no time zone."""
+    try:
+        when = datetime.fromisoformat(text)
+        if not LEAST_YEAR <= when.year <= MOST_YEAR:
+            raise ValueError(f"year {when.year}")
+    except ValueError as error:
+        expected = f"expected a date of {LEAST_YEAR} to {MOST_YEAR}"
+        raise ResultError(f"{path}: datetime: {error}; {expected}") from error
+    return when if when.tzinfo else when.replace(tzinfo=UTC)

@@ -15,13 +15,15 @@ _FORM = re.compile(r"[-_]?(feature[-_]vector|classification)$")
 _SAYS_NOTHING = re.compile(r"\d*|saved_?model", re.IGNORECASE)
 #: Kaggle's frameworks, between the model and its variation, in lower case.
 _FRAMEWORKS = ("tensorflow1", "tensorflow2")
+#: What begins a URL's query, or a handle's pin.
+_REST = re.compile(r"\?|#sha256=")
 #: Digits of a fingerprint that tell models of one name apart.
 DIGITS = 6
 
 
 def short_name(handle: str) -> str:
     """A model without host, form, version and file ending, such as ``mobilenet_v2_100_224``."""
-    text = _ENDING.sub("", handle.split("?", maxsplit=1)[0].rstrip("/\\"))
+    text = _ENDING.sub("", _REST.split(handle, maxsplit=1)[0].rstrip("/\\"))
     parts = [_FORM.sub("", part) for part in re.split(r"[/\\]", text)]
     named = [part for part in parts if not _SAYS_NOTHING.fullmatch(part)]
     if len(named) > 2 and named[-2].lower() in _FRAMEWORKS:

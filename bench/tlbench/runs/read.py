@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import msgspec
 
 from tlbench.errors import InputError
-from tlbench.runs.row import Positive, Row, Text
+from tlbench.figures import Positive
+from tlbench.runs.row import Row, Text
+from tlbench.text_files import check_json, parse_json, read_bytes, read_text
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -18,10 +20,14 @@ class ResultError(InputError):
     """A result file that can't be read: which, where in it, what was expected."""
 
 
+#: pytest-benchmark runs what is short for a second, up to a million rounds.
+MOST_SECONDS = 1_000_000
+
+
 class Stats(msgspec.Struct, frozen=True):
     """pytest-benchmark's statistics: the timed rounds in seconds, in order."""
 
-    data: Annotated[tuple[Positive, ...], msgspec.Meta(min_length=1)]
+    data: Annotated[tuple[Positive, ...], msgspec.Meta(min_length=1, max_length=MOST_SECONDS)]
 
 
 class OtherBenchmark(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,10 +49,14 @@ class Benchmark(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Facts(msgspec.Struct, frozen=True):
-    """Of a machine's fingerprint, what every file has."""
+    """Of a machine's fingerprint, what every file has, and what is more than shown."""
 
     cpu: str
     packages: dict[str, Any]
+    cpus_usable: Positive
+    cpu_id: str | None = None
+    gpus: tuple[str, ...] | None = None
+    instance_type: str | None = None
 
 
 class Machine(msgspec.Struct, frozen=True):
@@ -103,23 +113,36 @@ def read_file(path: Path) -> ResultFile:
             missing or of another kind.
     """
     try:
-        file = _DECODER.decode(path.read_bytes())
-    except (OSError, msgspec.MsgspecError):
+        file = _DECODER.decode(read_bytes(path))
+    except (ValueError, RecursionError):
         # It has NaN, as pytest-benchmark writes it; or benchmarks of others; or something is wrong.
         return _read_slowly(path)
     return file if file.benchmarks else _read_slowly(path)
 
 
 def _read_slowly(path: Path) -> ResultFile:
-    """As ``read_file``, without benchmarks of others, and null for what is no number."""
+    """As ``read_file``, without benchmarks of others, and with NaN where nothing reads it."""
     content = read_json(path)
     own = [each for each in content["benchmarks"] if not is_other(each)]
     if not own:
         raise ResultError(f"{path}: no benchmark of this suite in it")
+    content |= {"benchmarks": own}
+    machine = content.get("machine_info")
+    if isinstance(machine, dict) and "tlbench" in machine:
+        raw = msgspec.Raw(json.dumps(machine["tlbench"]).encode())
+        content |= {"machine_info": {"tlbench": raw}}
     try:
-        return _DECODER.decode(msgspec.json.encode(content | {"benchmarks": own}))
-    except (msgspec.MsgspecError, ValueError) as error:
+        return msgspec.convert(content, ResultFile)
+    except ValueError as error:
         raise ResultError(f"{path}: {error}; tlbench check lists every problem") from error
+
+
+def facts_of(machine: Machine) -> dict[str, Any]:
+    """A machine's fingerprint; ValueError says what is wrong with it."""
+    facts = msgspec.json.decode(machine.tlbench, type=dict[str, Any])
+    msgspec.convert(facts, Facts)
+    check_json(facts)
+    return facts
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -129,17 +152,18 @@ def read_json(path: Path) -> dict[str, Any]:
         ResultError: Absent, no JSON, or not a benchmark file.
     """
     try:
-        text = path.read_text(encoding="utf-8")
-        content = json.loads(text) if text else None
-    except OSError as error:
-        raise ResultError(f"{path}: not a readable JSON file ({error})") from error
-    except (ValueError, RecursionError) as error:
+        text = read_text(path)
+    except InputError as error:
+        raise ResultError(str(error)) from error
+    if not text:
+        raise ResultError(f"{path}: the file is empty; copy it again or measure again")
+    try:
+        content = parse_json(text)
+    except InputError as error:
         raise ResultError(
             f"{path}: not a readable JSON file ({error}); the file is damaged or cut off: copy it "
             "again or measure again"
         ) from error
-    if not text:
-        raise ResultError(f"{path}: the file is empty; copy it again or measure again")
     if not isinstance(content, dict) or not isinstance(content.get("benchmarks"), list):
         raise ResultError(f"{path}: no list under 'benchmarks'; expected pytest-benchmark's JSON")
     return content

@@ -12,6 +12,7 @@ from typing import Annotated, Literal, get_args
 
 import msgspec
 
+from tlbench.figures import Amount, Count, Positive, Share, Whole
 from tlbench.machine.noise_sample import NoiseSample
 from tlbench.timing.quality import Label
 
@@ -39,9 +40,8 @@ Base64 = Annotated[
     str, msgspec.Meta(extra_json_schema={"pattern": "^[A-Za-z0-9+/]+={0,2}$"}, min_length=1)
 ]
 Fingerprint = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{16}$")]
-Count = Annotated[int, msgspec.Meta(ge=1)]
-Positive = Annotated[float, msgspec.Meta(gt=0)]
-Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
+#: A run of an hour with rounds of a second has fewer.
+MOST_ROUNDS = 10_000
 
 
 class Noise(msgspec.Struct, frozen=True):
@@ -72,15 +72,15 @@ class Round(msgspec.Struct, frozen=True):
         idle_joules: What the idle machine would have used meanwhile; null where that isn't known.
     """
 
-    order: Annotated[int, msgspec.Meta(ge=0)]
+    order: Whole
     timed: bool
     started_at: Positive
     seconds: Positive
-    unfinished_s: Annotated[float, msgspec.Meta(ge=0)]
+    unfinished_s: Amount
     noise: NoiseSample | None
-    joules: float | None
+    joules: Amount | None
     throttled: tuple[Text, ...] | None = None
-    idle_joules: float | None = None
+    idle_joules: Amount | None = None
 
 
 class Scaling(msgspec.Struct, frozen=True):
@@ -180,6 +180,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
         megabytes_per_s: Of the files that were decoded, in 10^6 bytes.
         megapixels_per_s: Of the pictures in them, at their own size.
         scaling: Throughput on 1, 2, ... of several GPUs; null for other rows.
+        trusted: Whether the model was run without the checks of its program.
         further_targets: Of time to accuracy, higher targets; empty where the data have none.
     """
 
@@ -209,10 +210,12 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     median_s: Positive | None = None
     interval_s: tuple[Positive, Positive] | None = None
     interval_coverage: Share | None = None
-    spread: float | None = None
+    spread: Amount | None = None
     warmed_up: bool | None = None
     noise: Noise | None = None
-    rounds: Annotated[tuple[Round, ...], msgspec.Meta(min_length=1)] | None = None
+    rounds: (
+        Annotated[tuple[Round, ...], msgspec.Meta(min_length=1, max_length=MOST_ROUNDS)] | None
+    ) = None
     peak_device_bytes: Count | None = None
     joules_per_image: Positive | None = None
     cost_per_million_images: Positive | None = None
@@ -235,11 +238,12 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     bytes_per_image: Positive | None = None
     bandwidth_gb_per_s: Positive | None = None
     bandwidth_fraction: Positive | None = None
-    throttled_rounds: Annotated[int, msgspec.Meta(ge=0)] | None = None
-    idle_power_w: Annotated[float, msgspec.Meta(ge=0)] | None = None
+    throttled_rounds: Whole | None = None
+    idle_power_w: Amount | None = None
     energy_source: Text | None = None
     scaling: tuple[Scaling, ...] | None = None
     further_targets: tuple[FurtherTarget, ...] | None = None
+    trusted: bool | None = None
 
     @property
     def label(self) -> str:
@@ -268,7 +272,7 @@ OPTIONAL = frozenset(
         *("decoder", "megabytes_per_s", "megapixels_per_s"),
         *("peak_precision", "bytes_per_image", "bandwidth_gb_per_s", "bandwidth_fraction"),
         *("throttled_rounds", "idle_power_w", "energy_source"),
-        *("scaling", "further_targets"),
+        *("scaling", "further_targets", "trusted"),
     )
 )
 #: Fields that every file of version 2 has, and none of version 1.

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import logging
-import tempfile
 from dataclasses import replace
-from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tl_core.errors import TransferLearningError
+from tlbench.cache import temporary_folder
+from tlbench.escapes import printable
 from tlbench.machine.disturbances import throttling
 from tlbench.machine.noise import NoiseMeter
 from tlbench.suite.checks import check_data
@@ -70,14 +70,14 @@ def workload(tlbench_suite: Suite, instruments: Instruments) -> LoadedWorkload:
             return load_workload(options, data, probe=not tlbench_suite.takes_turns)
     except TransferLearningError as error:
         # Bad input ends the run in one line, as a bad option does, not in a traceback per stage.
-        pytest.exit(f"tlbench: {error}", returncode=pytest.ExitCode.USAGE_ERROR)
+        pytest.exit(printable(f"tlbench: {error}"), returncode=pytest.ExitCode.USAGE_ERROR)
 
 
 @pytest.fixture(scope="session")
 def picture_files(workload: LoadedWorkload) -> Iterator[PictureFiles]:
     """The run's images as JPEG files, in a folder that is removed at the end."""
-    with tempfile.TemporaryDirectory(prefix="tlbench-pictures-") as folder:
-        yield PictureFiles(workload.data, Path(folder))
+    with temporary_folder() as folder:
+        yield PictureFiles(workload.data, folder)
 
 
 @pytest.fixture(scope="session")
@@ -87,7 +87,7 @@ def schedule(tlbench_suite: Suite, workload: LoadedWorkload) -> Schedule:
     costs = {name: cost for name, cost in expected.items() if name in tlbench_suite.chosen}
     budget, started = tlbench_suite.budget_s, tlbench_suite.started
     schedule = make_schedule(costs, budget_s=budget, started=started, clock=perf_counter)
-    tlbench_suite.say(plan(schedule, started, budget))
+    tlbench_suite.say(*plan(schedule, started, budget))
     return schedule
 
 

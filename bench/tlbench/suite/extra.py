@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from tlbench.errors import InputError
 
 #: Packages of the extra by the names that they are imported by, the largest first; without
-#: tensorflow-hub, which only a Hub URL needs.
+#: tensorflow-hub, which only the engine tutorial needs.
 PACKAGES = {
     "tensorflow": "TensorFlow",
     "tf_keras": "tf-keras",

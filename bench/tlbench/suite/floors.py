@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import math
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 from statistics import mean, stdev
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+import msgspec
+
+from tlbench.figures import Count, Share  # noqa: TC001 - msgspec reads the types
 from tlbench.runs.model_name import short_name
 
 if TYPE_CHECKING:
@@ -52,13 +54,13 @@ class Derivation:
     model: str
     data: str
     data_fingerprint: str
-    image_size: int
-    train_size: int
-    test_size: int
-    batch_size: int
-    accuracies: tuple[float, ...]
-    linear_probe: float
-    minimum: float = 0.0
+    image_size: Count
+    train_size: Count
+    test_size: Count
+    batch_size: Count
+    accuracies: tuple[Share, ...]
+    linear_probe: Share
+    minimum: Share = 0.0
     files: str = ""
 
     @property
@@ -87,9 +89,8 @@ class Derivation:
 @cache
 def derivations() -> tuple[Derivation, ...]:
     """The table of known jobs."""
-    text = (resources.files("tlbench.suite") / TABLE).read_text(encoding="utf-8")
-    rows: list[dict[str, Any]] = json.loads(text)
-    return tuple(Derivation(**row | {"accuracies": tuple(row["accuracies"])}) for row in rows)
+    table = (resources.files("tlbench.suite") / TABLE).read_bytes()
+    return msgspec.json.decode(table, type=tuple[Derivation, ...])
 
 
 def bounds_for(workload: Workload, data: DataSet, image_size: int, files: str = "") -> Bounds:

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tlbench.escapes import printable
 from tlbench.runs.row import CURRENT, STAGES
 from tlbench.suite.session import KEEPS_TIMING, SUITE_NAME, stage_of
+from tlbench.terminal import guard_report, report
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -30,7 +32,11 @@ class SuiteHooks:
         """The job, before anything runs."""
         from tlbench.suite.plan import describe
 
-        return describe(self.suite.workload)
+        return list(map(printable, describe(self.suite.workload)))
+
+    def pytest_sessionstart(self) -> None:
+        """Guard the terminal."""
+        guard_report(self.config)
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Import TensorFlow while output is captured, before progress bars are let through."""
@@ -121,11 +127,10 @@ class SuiteHooks:
         from tlbench.report.table import result_table
         from tlbench.runs.read import read_file
 
-        terminalreporter.section("benchmark", sep="-")
         benchmarks = read_file(self.written).benchmarks if self.written else ()
-        for line in result_table(benchmarks, self.suite.not_measured):
-            terminalreporter.write_line(line)
-        terminalreporter.write_line(f"results: {self.written or 'nothing was measured'}")
+        table = result_table(benchmarks, self.suite.not_measured)
+        place = f"results: {self.written or 'nothing was measured'}"
+        report(terminalreporter, [*table, place], "benchmark")
 
     @property
     def _benchmarks(self) -> Any:  # noqa: ANN401 - pytest-benchmark's session

@@ -20,6 +20,7 @@ from tlbench.suite.floors import SEEDS
 from tlbench.suite.flops import multiply_adds
 from tlbench.suite.gpu_peaks import NO_PEAKS, Peaks, gpu_peaks
 from tlbench.suite.precision import PrecisionAccuracy, precision_accuracy
+from tlbench.suite.readable import readable_data
 from tlbench.suite.traffic import Traffic, traffic_of
 
 if TYPE_CHECKING:
@@ -140,11 +141,14 @@ class LoadedWorkload:
 
 
 def open_data(workload: Workload, *, download: bool = False) -> DataSet:
-    """The workload's data set at its sizes; DataError where it is absent or smaller."""
+    """The workload's data set at its sizes; DataError where it is absent or smaller.
+
+    Pictures that can't be read are left out.
+    """
     from tl_core.data import load_data
 
     data = load_data(workload.data, download=download, seed=workload.seed)
-    return data.head(workload.train_size, workload.test_size)
+    return readable_data(data.head(workload.train_size, workload.test_size), workload.image_size)
 
 
 def load_workload(workload: Workload, data: DataSet, *, probe: bool = True) -> LoadedWorkload:

@@ -107,6 +107,7 @@ def model_cards(
     *,
     input_range: str | None = None,
     layer: str | None = None,
+    trust: bool = False,
 ) -> list[Card]:
     """Cards of the given handles, then of the embedded and the cached models.
 
@@ -115,12 +116,15 @@ def model_cards(
         results: A folder of results, for accuracies; it may be absent.
         input_range: The pixel values that the handles' models take; None finds it out.
         layer: The layer or output that gives their features, see ``NetworkSettings``.
+        trust: Run them unchecked, see ``NetworkSettings``.
 
     Raises:
         InputError: One of the handles can't be opened.
     """
     import_tensorflow_later("cpu")
-    settings = NetworkSettings(fallback_size=USUAL_SIZE, input_range=input_range, layer=layer)
+    settings = NetworkSettings(
+        fallback_size=USUAL_SIZE, input_range=input_range, layer=layer, trust=trust
+    )
     try:
         cards = [_card(find_model(each, "features", settings), "given") for each in handles]
     except TransferLearningError as error:

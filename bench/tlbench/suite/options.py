@@ -5,49 +5,47 @@ Every pytest session of the environment imports this module: it imports next to 
 
 from __future__ import annotations
 
-import math
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tlbench.errors import OptionError
+from tlbench.numbers import BATCHES, COUNTS, PIXELS, PRICES, THREADS, YES_NO, Numbers, YesNo
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from tlbench.suite.workloads import Workload
 
-_EXPECTED = {int: "a whole number, at least 1", float: "a number above 0"}
-
 
 class Option(NamedTuple):
     """An option of the command line that is also an ini setting: a field of ``Workload``.
 
-    Its value is text, a whole number from 1, or a number above 0.
+    Its value is one of ``numbers``, or text where it has none. One that is repeatable is given
+    several times, or once with commas.
     """
 
     name: str
     help: str
     metavar: str
-    kind: type[str | int | float] = str
+    numbers: Numbers | YesNo | None = None
+    repeatable: bool = False
 
     @property
     def flag(self) -> str:
         """As typed, such as ``--image-size``."""
         return "--" + self.name.replace("_", "-")
 
-    def parse(self, text: str) -> str | int | float:
+    def parse(self, text: str) -> str | int | float | bool:
         """The value of the type that the workload's field has; else OptionError."""
-        if self.kind is str:
+        if self.name == "limit":
+            from tlbench.suite.limit_option import parse_limits
+
+            parse_limits(text)
+        if self.numbers is None:
             return text
-        try:
-            value: Any = self.kind(text)
-        except ValueError:
-            value = math.nan
-        if not 0 < value < math.inf:
-            raise OptionError(f"{self.flag} {text}: expected {_EXPECTED[self.kind]}")
-        number: int | float = value
-        return number
+        value: int | float | bool = self.numbers.parse(self.flag, text)
+        return value
 
 
 OPTIONS = (
@@ -62,6 +60,9 @@ OPTIONS = (
         "NAME",
     ),
     Option("layer", "layer of a Keras model, or output, that gives the features", "NAME"),
+    Option(
+        "trust", "run the model unchecked: it may write files and run programs", "yes|no", YES_NO
+    ),
     Option("data", "photo-patches, digits, cifar10, or folder of class/image files", "NAME|PATH"),
     Option(
         "engine",
@@ -71,18 +72,26 @@ OPTIONS = (
     ),
     Option("precision", "fp32, bf16, fp16 or int8, where the engine has it", "NAME"),
     Option("device", "cpu, gpu (all GPUs) or gpu:N; never falls back", "DEVICE"),
-    Option("image_size", "side of the network's input in pixels", "PIXELS", int),
-    Option("batch_size", "images per step", "N", int),
-    Option("train_size", "the first N training images", "N", int),
-    Option("test_size", "the first N test images", "N", int),
-    Option("threads", "threads of all workers together (default: the usable CPUs)", "N", int),
-    Option("workers", "network replicas that share the threads (default: by a pilot)", "N", int),
-    Option("chunk", "images per call of a worker or GPU (default: by a pilot)", "N", int),
+    Option("image_size", "side of the network's input in pixels", "PIXELS", PIXELS),
+    Option("batch_size", "images per step", "N", BATCHES),
+    Option("train_size", "the first N training images", "N", COUNTS),
+    Option("test_size", "the first N test images", "N", COUNTS),
+    Option("threads", "threads of all workers together (default: the usable CPUs)", "N", THREADS),
+    Option(
+        "workers", "network replicas that share the threads (default: by a pilot)", "N", THREADS
+    ),
+    Option("chunk", "images per call of a worker or GPU (default: by a pilot)", "N", BATCHES),
     Option(
         "price_per_hour",
         "the machine's price per hour, for the cost per million images",
         "PRICE",
-        float,
+        PRICES,
+    ),
+    Option(
+        "limit",
+        "what a file may cost, such as picture-pixels=400e6; repeatable",
+        "NAME=VALUE",
+        repeatable=True,
     ),
 )
 
@@ -111,9 +120,12 @@ def workload_from(name: str, values: dict[str, str]) -> Workload:
 
 def known_values(name: str) -> Sequence[str]:
     """Values of an option that can be listed; some options take others too, such as folders."""
+    from dataclasses import fields
+
     import tlbench.suite.tutorial_engine  # noqa: F401 - adds an engine
     from tl_core.data import data_names
     from tl_core.engines.names import engine_names
+    from tl_core.limits import Limits
     from tl_core.models import embedded
     from tl_core.models.input_range import RANGES
     from tl_core.models.settings import PRECISIONS
@@ -125,6 +137,8 @@ def known_values(name: str) -> Sequence[str]:
         "device": lambda: ("cpu", "gpu", "gpu:0"),
         "model": lambda: (*embedded.MODELS, "https://", "keras:", "keras_hub:"),
         "input_range": lambda: tuple(RANGES),
+        "limit": lambda: [f"{each.name.replace('_', '-')}=" for each in fields(Limits)],
+        "trust": lambda: ("yes", "no"),
     }
     return known[name]() if name in known else ()
 

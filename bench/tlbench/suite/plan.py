@@ -28,7 +28,7 @@ def describe(workload: Workload) -> list[str]:
     return textwrap.wrap(f"tlbench: {job}; {how}{workload.batch_size}", WIDTH, **_WHOLE_WORDS)
 
 
-def plan(schedule: Schedule, started: float, budget_s: float | None) -> str:
+def plan(schedule: Schedule, started: float, budget_s: float | None) -> list[str]:
     """Each stage's rounds, and when the run, which began at ``started``, will end."""
     rounds = ", ".join(
         f"{name.removeprefix('test_')} {count}" for name, count in schedule.rounds.items()
@@ -38,7 +38,7 @@ def plan(schedule: Schedule, started: float, budget_s: float | None) -> str:
     if budget_s is not None and total > budget_s:
         over = f", more than the budget of {budget_s:,.0f} s: fewer rounds would measure nothing"
     text = f"plan: rounds: {rounds}; ends after about {total:,.0f} s{over}"
-    return "\n".join(textwrap.wrap(text, WIDTH, **_WHOLE_WORDS))
+    return textwrap.wrap(text, WIDTH, **_WHOLE_WORDS)
 
 
 def _size(number: int | None) -> str:

@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 import glob
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from tl_core.data.survey import Survey
-from tl_core.errors import ImageError
-from tl_core.sources import FileSource
+from tl_core.sources import TolerantFiles, error_at
 from tlbench.suite.quiet import import_tensorflow
 from tlbench.suite.training import worthwhile_engine
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    from numpy.typing import NDArray
 
     from tl_core.classifier import Prediction
     from tl_core.transfer import TransferModel
@@ -33,29 +28,12 @@ class Answer:
     predictions: list[Prediction]
     error: str | None = None
 
-
-@dataclass(frozen=True)
-class ReadableFiles(FileSource):
-    """Picture files of which some may not be readable: these are black, and stand in ``errors``.
-
-    ``errors`` has texts by position, once they were asked for.
-    """
-
-    errors: dict[int, str] = field(default_factory=dict)
-
-    def take(
-        self, indices: Sequence[int] | NDArray[np.integer], size: int | None = None
-    ) -> list[NDArray[np.uint8]]:
-        """The pictures at these positions, decoded now; see ``FileSource``."""
-        return [self._one(int(i), size) for i in indices]
-
-    def _one(self, position: int, size: int | None) -> NDArray[np.uint8]:
-        try:
-            (pixels,) = super().take([position], size)
-        except ImageError as error:
-            self.errors[position] = str(error)
-            return np.zeros((1, 1, 3), np.uint8)
-        return pixels
+    @property
+    def record(self) -> dict[str, object]:
+        """What is printed as JSON: predictions, or the error in their place."""
+        if self.error:
+            return {"image": self.file, "error": self.error}
+        return {"image": self.file, "predictions": [asdict(each) for each in self.predictions]}
 
 
 def listed(arguments: Sequence[str]) -> tuple[list[Path], list[str]]:
@@ -96,19 +74,25 @@ def answers(
     """The ``top`` most probable classes of each file, at most all of them."""
     from tl_core.classifier import most_probable
 
-    source = ReadableFiles(tuple(files))
+    source = TolerantFiles(tuple(files))
     rows = model.predict(source, batch_size=batch_size)
     best = most_probable(rows, model.class_names, min(top, len(model.class_names)))
+    return answers_of(source, best)
+
+
+def answers_of(source: TolerantFiles, best: Sequence[list[Prediction]]) -> list[Answer]:
+    """Each file's labels, or why there are none."""
+    errors = [error_at(source, place) for place in range(len(source))]
     return [
-        Answer(str(path), [] if number in source.errors else row, source.errors.get(number))
-        for number, (path, row) in enumerate(zip(files, best, strict=True))
+        Answer(str(path), [] if error else row, error)
+        for path, row, error in zip(source.paths, best, errors, strict=True)
     ]
 
 
 def opened(place: Path, options: Workload, images: int) -> TransferModel:
     """The model in a folder, on the engine and device of the options, for so many images."""
     from tl_core.engines import AUTO
-    from tl_core.models.export import noted_image_size
+    from tl_core.models.notes import noted_image_size
 
     engine = options.engine
     if engine == AUTO:
@@ -118,4 +102,10 @@ def opened(place: Path, options: Workload, images: int) -> TransferModel:
     import_tensorflow(options.device)
     from tl_core.transfer import TransferModel
 
-    return TransferModel.load(place, engine=engine, device=options.device, threads=options.threads)
+    return TransferModel.load(
+        place,
+        engine=engine,
+        device=options.device,
+        threads=options.threads,
+        trust=options.trust,
+    )

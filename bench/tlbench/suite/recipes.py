@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import numpy as np
 
 from tl_core.extractor import FeatureExtractor
 from tl_core.transfer import TransferModel
+from tlbench.figures import Count, Positive, Share  # noqa: TC001 - msgspec reads the types
 
 if TYPE_CHECKING:
     from tl_core.data import DataSet
@@ -37,12 +38,12 @@ class Recipe:
 
     data: str
     model: str
-    target: float
-    image_size: int
-    train_size: int
-    test_size: int
-    strength: float
-    held_out: float
+    target: Share
+    image_size: Count
+    train_size: Count
+    test_size: Count
+    strength: Positive
+    held_out: Share
 
     @property
     def reaches(self) -> bool:
@@ -53,8 +54,8 @@ class Recipe:
 @cache
 def recipes() -> tuple[Recipe, ...]:
     """All recipes of the table."""
-    text = resources.files("tlbench.suite").joinpath(TABLE).read_text(encoding="utf-8")
-    return tuple(Recipe(**row) for row in json.loads(text))
+    table = resources.files("tlbench.suite").joinpath(TABLE).read_bytes()
+    return msgspec.json.decode(table, type=tuple[Recipe, ...])
 
 
 def recipe_for(data: DataSet) -> Recipe | None:

@@ -87,6 +87,7 @@ def _job(workload: LoadedWorkload, ran: Opened, recipe: Recipe | None) -> dict[s
         "workload": options.name,
         "model": public_name(recipe.model if recipe else options.model),
         "model_fingerprint": ran.model.fingerprint,
+        "trusted": ran.model.trust,
         "data": workload.data.name,
         "data_fingerprint": workload.data.fingerprint,
         "engine": ran.engine,

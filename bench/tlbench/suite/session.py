@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tlbench.suite.options import OPTIONS
+from tlbench.terminal import report
 
 if TYPE_CHECKING:
     from _pytest.terminal import TerminalReporter
@@ -73,11 +74,10 @@ class Suite:
         """Whether ``tlbench gate`` runs the rounds, and says how many are to warm up."""
         return self.config.pluginmanager.has_plugin(TURNS)
 
-    def say(self, text: str) -> None:
+    def say(self, *lines: str) -> None:
         """Print lines past pytest's capturing."""
         reporter: TerminalReporter = self.config.pluginmanager.getplugin("terminalreporter")
-        reporter.ensure_newline()
-        reporter.write_line(text)
+        report(reporter, lines)
 
     def command(self, item: pytest.Item, folder: Path) -> list[str]:
         """What runs one test in a fresh process, as this run does, and writes into the folder."""

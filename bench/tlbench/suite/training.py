@@ -9,16 +9,20 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tl_core.errors import DataError
+from tl_core.sources import error_at, readable
 from tlbench.errors import InputError
 from tlbench.report.training_page import MissedImage
 from tlbench.stats.proportions import confusion
 from tlbench.suite.quiet import import_tensorflow_later
+from tlbench.suite.readable import readable_data
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from tl_core.data import DataSet, Split
+    from tl_core.device_features import Features
     from tl_core.head import Evaluation
     from tl_core.transfer import Convergence, Track, TransferModel
     from tlbench.stats.proportions import Confusion
@@ -60,7 +64,8 @@ class Training:
 
     Feature extraction is in these seconds; ``reused`` says that all features were in the cache.
     ``convergence`` is None where epochs were given; ``confusion`` has the result's predictions,
-    counted.
+    counted. ``unreadable`` has the numbers of training and of test pictures that were left out; the
+    data set, and all else, is without them.
     """
 
     model: TransferModel
@@ -71,6 +76,7 @@ class Training:
     reused: bool
     result: Evaluation
     confusion: Confusion
+    unreadable: tuple[int, int]
 
 
 def train(job: TrainingJob, say: Callable[[str], object]) -> Training:
@@ -83,8 +89,11 @@ def train(job: TrainingJob, say: Callable[[str], object]) -> Training:
 
     options = job.workload
     say(f"loading {options.data}")
-    whole = load_data(options.data, download=job.download, seed=job.seed)
+    whole = load_data(options.data, download=job.download, seed=job.seed).tolerant()
     data = whole.head(options.train_size, options.test_size)
+    sizes = data.sizes
+    if job.track == "recompute":  # else extraction decodes each picture, once
+        data = readable_data(data, options.image_size)
     train_size, test_size = data.sizes
     # How often the network sees each training image.
     runs = job.epochs if job.epochs and job.track == "recompute" else 1
@@ -95,12 +104,14 @@ def train(job: TrainingJob, say: Callable[[str], object]) -> Training:
     losses, convergence = _fit(job, model, data.train, say)
     seconds = perf_counter() - start
     say(f"predicting {test_size:,} test images")
-    result = evaluation(
-        model.predict(data.test.images, batch_size=options.batch_size), data.test.labels
-    )
+    rows = model.predict(data.test.images, batch_size=options.batch_size)
+    usable = readable(data.test.images)
+    data = data.readable()
+    result = evaluation(rows[usable], data.test.labels)
     counts = confusion(data.test.labels, result.predictions, data.class_names)
     reused = not model.extractor.is_open
-    return Training(model, data, losses, convergence, seconds, reused, result, counts)
+    left_out = sizes[0] - len(data.train), sizes[1] - len(data.test)
+    return Training(model, data, losses, convergence, seconds, reused, result, counts, left_out)
 
 
 def missed_images(test: Split, result: Evaluation, names: Sequence[str]) -> list[MissedImage]:
@@ -169,22 +180,36 @@ def _fit(
     job: TrainingJob, model: TransferModel, train: Split, say: Callable[[str], object]
 ) -> tuple[list[float], Convergence | None]:
     """The head first; an untrained one would wreck an unfrozen extractor."""
-    images, labels, size = train.images, train.labels, job.workload.batch_size
-    convergence = None
+    size, convergence = job.workload.batch_size, None
     if job.epochs is None:
-        say(f"extracting features of {len(images):,} images")
-        features = model.extractor.extract_to_device(images, batch_size=size)
+        say(f"extracting features of {len(train):,} images")
+        features, train = _extracted(model, train, size)
         say("training until held-out images gain no more")
-        convergence = model.fit_to_convergence(features, labels, batch_size=size)
+        convergence = model.fit_to_convergence(features, train.labels, batch_size=size)
         losses = list(convergence.losses)
     else:
-        say(f"extracting features of {len(images):,} images and training, epochs: {job.epochs}")
-        losses = model.fit(images, labels, epochs=job.epochs, batch_size=size, track=job.track)
+        say(f"extracting features of {len(train):,} images and training, epochs: {job.epochs}")
+        if job.track == "cached":
+            features, train = _extracted(model, train, size)
+            losses = model.fit_features(features, train.labels, epochs=job.epochs, batch_size=size)
+        else:
+            losses = model.fit(train.images, train.labels, epochs=job.epochs, batch_size=size)
     if job.fine_tune:
         say(f"training the whole network, epochs: {job.fine_tune}")
         model.unfreeze()
-        losses += model.fit(images, labels, epochs=job.fine_tune, batch_size=size)
+        losses += model.fit(train.images, train.labels, epochs=job.fine_tune, batch_size=size)
     return losses, convergence
+
+
+def _extracted(model: TransferModel, train: Split, batch_size: int) -> tuple[Features, Split]:
+    """Features of the images that can be read, and these with their labels."""
+    features = model.extractor.extract_to_device(train.images, batch_size=batch_size)
+    usable = readable(train.images)
+    if len(usable) == len(train):
+        return features, train
+    if not len(usable):
+        raise DataError(f"no training picture can be read: {error_at(train.images, 0)}")
+    return model.extractor.to_device(np.asarray(features)[usable]), train.pick(usable)
 
 
 def _within(paths: Sequence[Path]) -> list[str]:

@@ -32,6 +32,8 @@ def record(job: TrainingJob, training: Training) -> dict[str, Any]:
         "classes": list(data.class_names),
         "train_size": len(data.train),
         "test_size": len(data.test),
+        # Pictures that can't be read, which the sizes don't count.
+        "unreadable": dict(zip(("train", "test"), training.unreadable, strict=True)),
         "model": public_name(extractor.handle),
         "model_fingerprint": extractor.fingerprint,
         "engine": extractor.engine,
@@ -75,6 +77,7 @@ def facts(job: TrainingJob, training: Training) -> dict[str, str]:
     return {
         "data": data.name,
         "images": f"{len(data.train):,} for training, {len(data.test):,} for test",
+        "unreadable images": "{} of training, {} of test, left out".format(*training.unreadable),
         "classes": f"{len(data.class_names)}",
         "model": extractor.handle,
         "engine": f"{extractor.engine}, {extractor.precision}, {extractor.device}",
@@ -99,22 +102,25 @@ def page_text(job: TrainingJob, training: Training) -> str:
     return training_page(facts(job, training), training.confusion, missed, data.majority_rate)
 
 
-def text(training: Training, record: dict[str, Any]) -> str:
+def lines(training: Training, record: dict[str, Any]) -> list[str]:
     """What is printed for a person."""
     low, high = record["accuracy_interval_95"]
     train, test = record["train_size"], record["test_size"]
     reused = "; cached features reused" * training.reused
-    lines = [
-        str(training.model.summary()),
+    saved = [f"{name}: {record[name]}" for name in ("report", "saved") if record[name]]
+    return [
+        *str(training.model.summary()).splitlines(),
         f"{record['data']}: {len(record['classes'])} classes, {train:,} + {test:,} images",
         f"engine {record['engine']}, {record['precision']}, {record['device']}",
         f"trained in {training.seconds:.1f} s{reused}; loss {_listed(training.losses, ' → ')}",
         *_epochs(training, record),
-        f"test accuracy {record['accuracy']:.4f}, 95 % interval {low:.4f} to {high:.4f}",
+        (
+            f"test accuracy {record['accuracy']:.4f}, 95 % interval {low:.4f} to {high:.4f} "
+            f"({test:,} images)"
+        ),
         f"majority-class baseline: {record['most_common_class']:.4f}",
+        *saved,
     ]
-    lines += [f"{name}: {record[name]}" for name in ("report", "saved") if record[name]]
-    return "\n".join(lines)
 
 
 def _stopped(training: Training) -> str:

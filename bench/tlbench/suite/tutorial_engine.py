@@ -5,14 +5,15 @@ Importing this module makes it the engine ``tutorial``.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import warnings
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from tl_core.engines.names import ENGINES, Engine
 from tl_core.engines.protocol import checked_input
+from tl_core.errors import ModelError
 from tl_core.models import require
-from tl_core.models.hub import client
 from tl_core.models.module import size_for
 
 if TYPE_CHECKING:
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from tl_core.models.settings import NetworkSettings
 
 NAME = "tutorial"
+#: What pip has to install: tensorflow_hub imports pkg_resources, which setuptools 82 dropped.
+CLIENT = "tensorflow-hub 'setuptools<82'"
 ENGINES[NAME] = Engine(__name__, automatic=False)
 
 
@@ -53,3 +56,18 @@ def open_network(model: Model, _devices: Devices, settings: NetworkSettings) -> 
     size = size_for(model.handle, module.image_size, settings)
     require(module, model.kind, settings.classes, size)
     return KerasNetwork(model.path, size, module.output_size)
+
+
+def client() -> Any:  # noqa: ANN401 - a module without types
+    """TensorFlow Hub's own package; ModelError if it is absent or can't be imported."""
+    with warnings.catch_warnings():
+        # It imports what setuptools calls deprecated; users can't change this.
+        warnings.filterwarnings("ignore", message="pkg_resources is deprecated")
+        try:
+            import tensorflow_hub
+        except ImportError as error:
+            raise ModelError(
+                f"engine {NAME}: tensorflow_hub, which it runs models with, can't be imported "
+                f"({error}); run: pip install {CLIENT}. Or use another engine"
+            ) from error
+    return tensorflow_hub

@@ -24,7 +24,9 @@ class Workload:
         seed: Random seed of head and shuffling.
         input_range: Pixel values that the model takes; None finds it out.
         layer: Layer or output of the model that gives the features; None takes the pooled ones.
+        trust: Whether the model is run without the checks of its program.
         price_per_hour: Price of the machine per hour, in any currency; None where unknown.
+        limit: Limits on what files may cost that aren't the defaults, as ``NAME=VALUE,...``.
     """
 
     name: str
@@ -43,7 +45,9 @@ class Workload:
     seed: int = 0
     input_range: str | None = None
     layer: str | None = None
+    trust: bool = False
     price_per_hour: float | None = None
+    limit: str | None = None
 
     @property
     def network(self) -> dict[str, Any]:
@@ -54,7 +58,7 @@ class Workload:
     @property
     def reading(self) -> dict[str, Any]:
         """How the model is read, as arguments of the same; nothing for other models."""
-        return {"input_range": self.input_range, "layer": self.layer}
+        return {"input_range": self.input_range, "layer": self.layer, "trust": self.trust}
 
 
 #: Embedded model and data, no network, at most 3 minutes on 2 cores. At 160 pixels the network

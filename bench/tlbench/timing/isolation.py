@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tlbench.cache import temporary_folder
+from tlbench.interruption import run_child
+from tlbench.terminal import visible
+
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
 #: Lines of a failed process's output that the report shows.
 SHOWN_LINES = 60
@@ -51,20 +53,17 @@ class IsolatedItem(pytest.Item):
 
     def runtest(self) -> None:
         """Run the process, and add the rows that it wrote; IsolatedError where there are none."""
-        with tempfile.TemporaryDirectory(prefix="tlbench-") as name:
-            folder = Path(name)
-            done = subprocess.run(  # noqa: S603 - our own command
-                self.command(self.inner, folder), stdout=subprocess.PIPE, text=True, check=False
-            )
+        with temporary_folder() as folder:
+            status, output = run_child(self.command(self.inner, folder))
             files = list(folder.rglob("*.json"))
-            if done.returncode != 0 or not files:
-                raise IsolatedError("\n".join(done.stdout.splitlines()[-SHOWN_LINES:]))
+            if status != 0 or not files:
+                raise IsolatedError("\n".join(output.splitlines()[-SHOWN_LINES:]))
             self.rows += json.loads(files[0].read_text(encoding="utf-8"))["benchmarks"]
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:  # noqa: ANN401
         """What the process printed, in place of a traceback through this module."""
         if isinstance(excinfo.value, IsolatedError):
-            return str(excinfo.value)
+            return visible(str(excinfo.value))
         return super().repr_failure(excinfo, style)
 
     def reportinfo(self) -> tuple[Path, int | None, str]:

@@ -39,6 +39,20 @@ def test_classify_prints_json_for_several_images(tiny_classifier):
     assert first == again != other
 
 
+def test_classify_names_what_cannot_be_read_and_answers_for_the_others(tmp_path, tiny_classifier):
+    broken, good = tmp_path / "broken.jpg", str(portrait())
+    broken.write_bytes(b"rubbish")
+    done = tlbench("classify", broken, good, "--model", tiny_classifier, "--top", 1, "--json")
+    assert done.exit_code == 1
+    first, second = json.loads(done.stdout)
+    assert (first["image"], second["image"]) == (str(broken), good)
+    assert "not a picture" in first["error"]
+    assert len(second["predictions"]) == 1
+    assert done.stderr.splitlines()[-1].startswith(f"{broken}: not a picture")
+    alone = tlbench("classify", broken, "--model", tiny_classifier)
+    assert (alone.exit_code, alone.stdout) == (2, "")
+
+
 def test_classify_takes_other_labels(tmp_path, tiny_classifier):
     labels = tmp_path / "labels.txt"
     labels.write_text("\n".join(f"class {number}" for number in range(1000)))

@@ -34,7 +34,11 @@ HEAVY = (
 )  # fmt: skip
 #: What the list of commands does without.
 UNNEEDED = {"numpy", "rich", "msgspec", "tl_core", "json", "tempfile", "importlib.metadata"}
-OF_HELP = ["tlbench.cli", "tlbench.cli.command_line", "tlbench.cli.main", "tlbench.errors"]
+OF_HELP = [
+    "tlbench.cli", "tlbench.cli.command_line", "tlbench.cli.main",
+    "tlbench.errors", "tlbench.escapes", "tlbench.home", "tlbench.interruption",
+    "tlbench.terminal",
+]  # fmt: skip
 MOST_WORDS = 12
 SUITE = {option.name for option in OPTIONS}
 #: What a command gets as one value, by the value's name.

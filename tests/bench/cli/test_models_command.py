@@ -9,6 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from tl_core.models import embedded, hub, open_module
+from tl_core.storage import tree_digest
 from tlbench.cli.main import main
 
 
@@ -37,6 +38,11 @@ def listed(models):
         return {card["handle"]: card for card in json.loads(done.stdout)["models"]}
 
     return run
+
+
+def test_a_pinned_model_is_listed_without_its_pin(listed, tiny_model):
+    cards = listed(f"{tiny_model}#sha256={tree_digest(Path(tiny_model))}")
+    assert next(iter(cards)) == "tiny-feature-vector"
 
 
 def test_a_given_model_stands_beside_the_embedded_ones(listed, tiny_model):

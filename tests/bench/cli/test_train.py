@@ -1,7 +1,9 @@
 """``tlbench train``: what it says, writes and chooses; nothing that it trained is lost."""
 
 import json
+import os
 import re
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +15,7 @@ from tl_core.models import Model
 from tl_core.photographs import photographs
 from tl_core.transfer import TransferModel
 from tlbench.cli.main import main
+from tlbench.escapes import printable
 from tlbench.suite import training_record
 
 
@@ -125,6 +128,47 @@ def test_a_person_reads_what_was_trained_and_by_what(photo_folder, train):
     assert "reused" not in done.stdout
 
 
+@pytest.fixture
+def damaged_folder(photo_folder, tmp_path):
+    """The folder with test pictures of its own, and damaged ones in both parts."""
+    for name in ("chelsea", "coffee"):
+        for part, numbers in (("train", range(24)), ("test", range(24, 30))):
+            (tmp_path / part / name).mkdir(parents=True)
+            for number in numbers:
+                data = (photo_folder / name / f"{number}.jpg").read_bytes()
+                (tmp_path / part / name / f"{number}.jpg").write_bytes(data)
+    whole = (photo_folder / "coffee" / "0.jpg").read_bytes()
+    (tmp_path / "train" / "coffee" / "cut.jpg").write_bytes(whole[:900])
+    (tmp_path / "train" / "chelsea" / "page.png").write_bytes(b"<!DOCTYPE html>")
+    (tmp_path / "test" / "coffee" / "cut.jpg").write_bytes(whole[:800])
+    return tmp_path
+
+
+@pytest.mark.parametrize("options", [(), ("--epochs", 1, "--track", "recompute")])
+def test_unreadable_pictures_are_left_out_named_and_not_counted(damaged_folder, train, options):
+    done = train(damaged_folder, *options, "--json")
+    assert done.exit_code == 0, done.output
+    report = json.loads(done.stdout)
+    assert (report["train_size"], report["test_size"]) == (48, 12)
+    assert report["unreadable"] == {"train": 2, "test": 1}
+    assert np.sum(report["confusion"]) == 12
+    (line,) = [line for line in done.stderr.splitlines() if "left out" in line]
+    assert "left out: 3 unreadable pictures: " in line
+    assert all(name in line for name in ("coffee/cut.jpg", "chelsea/page.png"))
+
+
+def test_the_accuracy_says_of_how_many_images_it_is(damaged_folder, train):
+    done = train(damaged_folder, "--epochs", 1)
+    assert re.search(r"test accuracy .*, 95 % interval \S+ to \S+ \(12 images\)", done.stdout)
+
+
+def test_a_limit_holds_for_the_command(damaged_folder, train):
+    done = train(damaged_folder, "--no-cache", "--limit", "picture-pixels=100")
+    assert done.exit_code == 2
+    assert "14,400 pixels: the limit is 100" in done.stderr
+    assert train(damaged_folder, "--limit", "pixels=1").stderr.count("\n") == 1
+
+
 def test_a_person_reads_how_the_epochs_were_found(photo_folder, train, converged):
     done = train(photo_folder)
     assert "; cached features reused" in done.stdout
@@ -188,3 +232,28 @@ def test_the_engine_that_auto_took_is_named(train):
     assert done.exit_code == 0, done.output
     assert "engine auto: tensorflow, for 80 images" in done.stderr
     assert "engine tensorflow, fp32, cpu" in done.stdout
+
+
+def test_odd_names_of_folders_and_files_lose_nothing_and_obey_nobody(train, photo_folder, tmp_path):
+    """Of bytes that are no UTF-8, and with sequences that a terminal obeys."""
+    data, page = tmp_path / os.fsdecode(b"photos \xff"), tmp_path / "page.html"
+    for name, odd in (("chelsea", b"caf\xe9"), ("coffee", b"a\x1b]0;owned\x07\nb")):
+        shutil.copytree(photo_folder / name, data / os.fsdecode(odd))
+        (data / os.fsdecode(odd) / "0.jpg").rename(data / os.fsdecode(odd + b"/\xe9\x1b.jpg"))
+    options = ("--report", page, "--save", tmp_path / "model", "--epochs", 1)
+    done = train(data, *options)
+    assert done.exit_code == 0, done.output
+    assert "test accuracy" in done.stdout
+    assert printable(done.output, keep="\n") == done.output
+    assert "owned" in page.read_text(encoding="utf-8")
+    predicted = tlbench("predict", tmp_path / "model", data, "--csv", tmp_path / "answers.csv")
+    assert predicted.exit_code == 0, predicted.output
+    assert r"caf\xe9" in predicted.stdout
+    assert printable(predicted.output, keep="\n") == predicted.output
+
+
+def test_a_folder_that_tensorflow_cannot_name_is_refused_before_training(train, tmp_path):
+    done = train("digits", "--save", tmp_path / os.fsdecode(b"\xff"))
+    assert done.exit_code == 2
+    assert "needs a path in UTF-8" in done.stderr
+    assert done.stderr.count("\n") == 1

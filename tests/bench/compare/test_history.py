@@ -164,7 +164,7 @@ def test_unreadable_files_are_skipped_with_a_line_on_stderr(write_run, history, 
     (tmp_path / "results" / "broken.json").write_text("{")
     (tmp_path / "results" / "other.json").write_text("[]")
     done = history()
-    assert done.exit_code == 0
+    assert done.exit_code == 2
     lines = done.stderr.splitlines()
     assert len(lines) == 2
     assert all(line.startswith("skipped: ") for line in lines)

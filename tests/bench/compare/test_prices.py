@@ -1,5 +1,8 @@
 """Prices reach the machines they are for, and nothing else passes for a price."""
 
+import os
+import re
+
 import pytest
 
 from tlbench.compare.entries import entries_of
@@ -60,9 +63,9 @@ def test_a_file_may_have_names_with_dots_in_quotes_or_not(tmp_path):
     ("text", "message"),
     [
         ("a: 1", "expected a TOML file of lines such as"),
-        ("a = 0", "prices.toml: a: expected a price per hour above 0"),
-        ("a = [1]", "expected a price per hour above 0"),
-        ("a = true", "expected a price per hour above 0"),
+        ("a = 0", "prices.toml: a = 0: expected a number from 1e-06 to 1,000,000,000"),
+        ("a = [1]", r"a = \[1\]: expected a number"),
+        ("a = true", "a = True: expected a number"),
         (b"\xff = 1", "expected a TOML file"),
         (None, "expected a TOML file"),
     ],
@@ -74,3 +77,35 @@ def test_what_is_no_file_of_prices_is_refused(tmp_path, text, message):
         path.write_bytes(text if isinstance(text, bytes) else text.encode())
     with pytest.raises(InputError, match=message):
         read_prices(path)
+
+
+#: Files of prices.
+BAD_PRICES = {
+    "not UTF-8": (b"a = 1 # \xff", "not UTF-8 text"),
+    "a price of 400 digits": (b"a = 1" + b"0" * 400, "more than 64 bits"),
+    "an infinite price": (b"a = inf", "expected a number from 1e-06 to"),
+    "no number": (b"a = nan", "expected a number from 1e-06 to"),
+    "a denormal price": (b"a = 1e-320", "expected a number from 1e-06 to"),
+    "nested deep": (b"a = " + b"[" * 5000, "expected a TOML file"),
+    "names nested deep": (".".join("a" * 60).encode() + b" = 1", "levels deep"),
+    "huge": (b"#" * 1_000_001, "expected at most 1 MB"),
+}
+
+
+@pytest.mark.parametrize("case", BAD_PRICES)
+def test_a_bad_file_of_prices_is_refused_in_one_line(tmp_path, case):
+    content, message = BAD_PRICES[case]
+    path = tmp_path / "prices.toml"
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=re.escape(message)) as error:
+        read_prices(path)
+    assert str(error.value).startswith(f"{path}: ")
+    assert "\n" not in str(error.value)
+    assert len(str(error.value)) < 300 + len(str(path))
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such pipes")
+def test_a_pipe_of_prices_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "prices.toml")
+    with pytest.raises(InputError, match="a pipe; expected a regular file"):
+        read_prices(tmp_path / "prices.toml")

@@ -4,12 +4,12 @@ import json
 import math
 import os
 import re
-import subprocess
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
+from tlbench.cli import baseline as baseline_command
 from tlbench.cli.main import main
 from tlbench.gate.baseline import (
     LEAST_RUNS,
@@ -159,7 +159,7 @@ def test_a_models_fingerprint_counts_where_both_runs_have_it(old, new, message):
 
 
 class FakePytest:
-    """Stands for ``subprocess.run``: what each run of pytest does, in order."""
+    """Stands for ``run_child``: what each run of pytest does, in order."""
 
     def __init__(self, *runs):
         self.runs, self.commands = list(runs), []
@@ -172,7 +172,7 @@ class FakePytest:
             raise KeyboardInterrupt
         if isinstance(run, tuple):
             status, output = run
-            return subprocess.CompletedProcess(command, status, output)
+            return status, output
         if run is not None:
             (where,) = (
                 each for each in command if each.startswith(("--results=", "--benchmark-j"))
@@ -180,7 +180,7 @@ class FakePytest:
             path = where.partition("=")[2]
             path = Path(path if path.endswith(".json") else f"{path}/run.json")
             path.write_text(json.dumps(run))
-        return subprocess.CompletedProcess(command, 0, "")
+        return 0, ""
 
 
 @pytest.fixture
@@ -189,7 +189,7 @@ def baseline(tmp_path, monkeypatch):
 
     def invoke(*runs, options=(), arguments=("bench_sort.py",)):
         fake = FakePytest(*runs)
-        monkeypatch.setattr(subprocess, "run", fake)
+        monkeypatch.setattr(baseline_command, "run_child", fake)
         whole = ["baseline", "-o", str(tmp_path / "b.json"), *options]
         done = CliRunner().invoke(main, [*whole, *(("--", *arguments) if arguments else ())])
         return done, fake
@@ -235,7 +235,7 @@ def test_few_runs_are_stored_with_a_warning(baseline, run):
 @pytest.mark.parametrize(
     "case",
     [
-        ((1, "E  assert 1 == 2"), (1, "assert 1 == 2\ntests failed")),
+        ((1, "E  assert 1 == 2"), (1, "nothing written:\n  E  assert 1 == 2\n")),
         ((3, "INTERNALERROR"), (1, "tests failed")),
         ((2, "error while collecting"), (1, "tests failed")),
         ((4, "no such option"), (2, "pytest refused its options")),
@@ -358,7 +358,7 @@ def test_bad_options_measure_nothing(baseline, options, arguments, message):
 
 def test_a_place_that_cannot_be_written_is_found_before_measuring(tmp_path, monkeypatch):
     (tmp_path / "file").touch()
-    monkeypatch.setattr(subprocess, "run", lambda *_, **__: pytest.fail("measured"))
+    monkeypatch.setattr(baseline_command, "run_child", lambda *_, **__: pytest.fail("measured"))
     path = tmp_path / "file" / "b.json"
     done = CliRunner().invoke(main, ["baseline", "-o", str(path), "--", "x.py"])
     assert done.exit_code == 2

@@ -222,8 +222,8 @@ def test_a_step_says_what_was_gated_and_how_many_commits_are_left():
     assert step_line(2, Question(0, 2, left=3), commits, SLOW) == (
         f"gate 2 (3 commits left): {commit} against {base}: 20.0 % slower (+10.0 .. +30.0 %): fail"
     )
-    assert step_line(3, Question(0, 2, left=1), commits, "no\x1b such module") == (
-        f"gate 3 (1 commit left): {commit} against {base}: can't be measured: no\\x1b such module"
+    assert step_line(3, Question(0, 2, left=1), commits, "no such module") == (
+        f"gate 3 (1 commit left): {commit} against {base}: can't be measured: no such module"
     )
 
 

@@ -10,8 +10,8 @@ import pytest
 from tlbench.gate.arms import ArmError
 from tlbench.gate.environments import MARKER, EnvironmentSpec, environment
 from tlbench.gate.interpreters import interpreter
-from tlbench.gate.locks import lock
 from tlbench.gate.worktrees import working_tree
+from tlbench.locks import lock
 
 #: A build backend that says that it began, waits until it may go on, and writes a wheel by hand.
 BACKEND = """

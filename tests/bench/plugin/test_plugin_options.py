@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 
@@ -9,6 +10,7 @@ import pytest
 import tlbench.plugin.session
 import tlbench.plugin.stored_gate
 import tlbench.suite.extra  # noqa: F401 - for its imports
+from tl_core.limits import Limits, limits, set_limits
 from tlbench.plugin.options import ALWAYS, OPTIONS, SUITE
 from tlbench.suite.session import FOLDER
 
@@ -93,6 +95,23 @@ def test_help_texts_have_at_most_12_words():
 
 def test_every_option_of_the_suite_is_one_of_pytest():
     assert {option.name for option in OPTIONS} <= {flag.name for flag in SUITE}
+
+
+def test_limits_are_repeatable_and_an_ini_setting(pytester):
+    arguments = ("--tlbench", "--limit=picture-pixels=9", "--limit", "model-bytes=1e9")
+    before = limits()
+    try:
+        config = pytester.parseconfigure(*arguments)
+        suite = config.pluginmanager.getplugin("tlbench-suite").suite
+        assert suite.workload.limit == "picture-pixels=9,model-bytes=1e9"
+        assert limits() == Limits(picture_pixels=9, model_bytes=10**9)
+        assert "--tlbench-limit=picture-pixels=9,model-bytes=1e9" in suite.command(
+            SimpleNamespace(path=pytester.path, name="test_a"), pytester.path
+        )
+        config = pytester.parseconfigure("--tlbench", "-o", "tlbench_limit=picture-pixels=8")
+        assert limits() == Limits(picture_pixels=8)
+    finally:
+        set_limits(before)
 
 
 def test_where_a_plugin_has_ours_the_other_names_work_and_the_header_says_so(pytester):

@@ -329,7 +329,7 @@ def test_a_benchmark_file_named_by_hand_is_skipped_without_the_option(tmp_path):
         (("--engine", "torch"), "--engine torch: expected one of"),
         (("--device", "tpu"), "--device tpu: expected cpu, gpu or gpu:N"),
         (("--data", "nowhere"), "--data nowhere: no such folder"),
-        (("--budget", "soon"), "--budget soon: expected a number above 0"),
+        (("--budget", "soon"), "--budget soon: expected a number from 0.001 to 31,536,000"),
         (("-n", "2"), "benchmarks beside each other measure each other; give -n 0"),
     ],
 )

@@ -172,8 +172,8 @@ def test_notes_of_one_kind_are_one():
 def test_names_and_texts_are_written_as_wanted():
     report = report_of(
         Verdict("a.py::test_x", "fail", "a < b"),
-        notes=("a.py::test_y: c\x00", "a.py::test_z: c\x00"),
+        notes=("a.py::test_y: c", "a.py::test_z: c"),
     )
     names = {key: f"<{name}>" for key, name in report_names(report).items()}
     assert reason_lines(report, names, str.upper) == ["<test_x>: A < B"]
-    assert note_lines(report, names, str.upper) == ["2 benchmarks: C\\X00 (<test_y>, <test_z>)"]
+    assert note_lines(report, names, str.upper) == ["2 benchmarks: C (<test_y>, <test_z>)"]

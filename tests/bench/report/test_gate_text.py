@@ -2,6 +2,7 @@
 
 import json
 import math
+import sys
 from dataclasses import replace
 from xml.etree import ElementTree as ET
 
@@ -28,8 +29,9 @@ from tlbench.report.gate_junit import gate_junit
 from tlbench.report.gate_markdown import gate_markdown
 from tlbench.report.gate_text import COLOURS, gate_explanation, gate_json, gate_table
 from tlbench.report.gate_words import explanation, figures
-from tlbench.report.text import WIDTH, coloured
+from tlbench.report.text import WIDTH
 from tlbench.stats.estimate import LOOKS, Estimate
+from tlbench.terminal import coloured
 
 # -- on the terminal --
 
@@ -235,7 +237,7 @@ def test_what_is_folded_can_be_faster():
 def test_verdicts_have_colours_unless_they_are_not_wanted(monkeypatch, colour):
     monkeypatch.setenv(*(("FORCE_COLOR", "1") if colour else ("NO_COLOR", "1")))
     monkeypatch.setenv("TERM", "xterm")
-    text = "\n".join(coloured(gate_table(REPORT), COLOURS))
+    text = "\n".join(coloured(gate_table(REPORT), COLOURS, sys.stdout))
     assert ("\x1b[31mFAIL" in text) == colour
     assert ("\x1b[" in text) == colour
 

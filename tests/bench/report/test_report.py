@@ -13,6 +13,7 @@ from urllib.parse import unquote
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from msgspec import inspect
 from PIL import Image
 
 from tlbench.cli.main import main
@@ -28,6 +29,7 @@ from tlbench.report.html.page import charts
 from tlbench.report.html.page import page as page_of
 from tlbench.runs.collect import collect
 from tlbench.runs.read import read_file
+from tlbench.runs.row import Row
 from tlbench.stats.change_points import LEAST_RUNS
 
 HOSTILE = "<script>alert(1)</script>\"><img src=x onerror=alert(2)>$x$</style>\x1b[31m'"
@@ -66,11 +68,11 @@ class Page(HTMLParser):
 def write_report(tmp_path):
     """Runs ``tlbench report`` on the results that were written, and parses the page."""
 
-    def write(*options):
+    def write(*options, exit_code=0):
         target = tmp_path / "out" / "report.html"
         arguments = ["report", str(tmp_path / "results"), "-o", str(target), *options]
         result = CliRunner().invoke(main, arguments)
-        assert result.exit_code == 0, result.output
+        assert result.exit_code == exit_code, result.output
         text = target.read_text(encoding="utf-8")
         return Page(text), text
 
@@ -191,6 +193,62 @@ def test_the_committed_report_is_what_the_committed_results_make(monkeypatch):
     assert said(again).count("litert cpu 2 threads") > 10
 
 
+def hostile(kind):
+    """A value of a type, with all its texts hostile; None for a type without any."""
+    if isinstance(kind, inspect.Metadata):
+        return hostile(kind.type)
+    if isinstance(kind, inspect.UnionType):
+        return next(filter(None, map(hostile, kind.types)), None)
+    if isinstance(kind, inspect.VarTupleType):
+        one = hostile(kind.item_type)
+        return one and [one] * 3
+    if isinstance(kind, inspect.StructType):
+        values = {each.encode_name: hostile(each.type) for each in kind.fields}
+        return any(values.values()) and {
+            each.encode_name: values[each.encode_name] or harmless(each.type)
+            for each in kind.fields
+        }
+    return HOSTILE if isinstance(kind, inspect.StrType) and not kind.pattern else None
+
+
+def harmless(kind):
+    """A value of a type without text."""
+    if isinstance(kind, inspect.Metadata):
+        return harmless(kind.type)
+    if isinstance(kind, inspect.UnionType):
+        return harmless(kind.types[0])
+    if isinstance(kind, inspect.LiteralType):
+        return kind.values[0]
+    values = {inspect.IntType: 1, inspect.FloatType: 1.0, inspect.BoolType: True}
+    return values.get(type(kind))
+
+
+#: Each text of a row, at any depth, by its field: also of fields that are yet to come.
+TEXTS = {
+    field.encode_name: value
+    for field in inspect.type_info(Row).fields
+    if (value := hostile(field.type))
+}
+
+
+def test_every_text_of_a_row_is_among_the_hostile_ones():
+    assert set(TEXTS) >= {
+        "decoder", "peak_precision", "energy_source", "further_targets", "samples", "rounds",
+        "noise", "workload", "model", "data", "engine", "precision", "correct",
+    }  # fmt: skip
+    assert TEXTS["rounds"][0]["throttled"] == [HOSTILE] * 3
+    assert TEXTS["rounds"][0]["noise"]["gpus"][0]["throttle"] == [HOSTILE] * 3
+    assert TEXTS["samples"][0]["label"] == HOSTILE
+
+
+def is_harmless(page, text):
+    """Whether a page has no script, address or control character of a file."""
+    scripts = len(page.all("script")) == 1
+    handlers = [a for _, a in page.elements if any(name.startswith("on") for name in a)]
+    foreign = [each for each in page.all("img") if not each["src"].startswith("data:")]
+    return scripts and not handlers and not foreign and "\x1b" not in text
+
+
 def test_names_from_files_are_text(write_run, write_report):
     for day, engine in enumerate(["a", HOSTILE, HOSTILE, HOSTILE]):
         write_run(
@@ -199,11 +257,22 @@ def test_names_from_files_are_text(write_run, write_report):
             samples=[{"image": "AAAA", "label": HOSTILE, "predicted": "x", "probability": 1.0}],
         )  # fmt: skip
     page, text = write_report("--title", HOSTILE)
-    assert len(page.all("script")) == 1
-    assert not [a for _, a in page.elements if "onerror" in a]
-    assert page.all("img") == [each for each in page.all("img") if each["src"].startswith("data:")]
-    assert "\x1b" not in text
+    assert is_harmless(page, text)
     assert any("<script>alert(1)</script>" in each for each in page.text)
+
+
+def test_every_text_of_a_file_is_text_on_the_page(undrawn, write_run, write_report):
+    facts = {
+        "cpu": HOSTILE, "packages": {HOSTILE: HOSTILE}, "gpus": [HOSTILE], "cpu_id": HOSTILE,
+        "instance_type": HOSTILE,
+    }  # fmt: skip
+    for day, engine in enumerate(["a", HOSTILE, HOSTILE]):
+        texts = TEXTS | {"engine": engine}
+        path = write_run(f"{day}.json", day=day, commit=HOSTILE, facts=facts, **texts)
+        run = json.loads(path.read_text(encoding="utf-8"))
+        run["tlbench"]["not_measured"] = {HOSTILE: HOSTILE}
+        path.write_text(json.dumps(run), encoding="utf-8")
+    assert is_harmless(*write_report("--title", HOSTILE))
 
 
 @pytest.mark.parametrize(
@@ -221,7 +290,7 @@ def test_a_file_with_a_broken_sample_is_skipped_with_its_place(
 ):
     write_run("a.json", engine="broken", samples=[sample])
     write_run("b.json")
-    page, text = write_report()
+    page, text = write_report(exit_code=2)
     assert page.all("img") == []
     assert "broken" not in text
     (line,) = collect([str(tmp_path / "results")]).skipped
@@ -384,7 +453,7 @@ def test_skipped_files_are_listed(undrawn, write_run, tmp_path):
     (tmp_path / "results" / "b.json").write_text("{", encoding="utf-8")
     arguments = ["report", str(tmp_path / "results"), "-o", str(tmp_path / "r.html")]
     result = CliRunner().invoke(main, arguments)
-    assert result.exit_code == 0
+    assert result.exit_code == 2
     assert "skipped" in result.stderr
     assert "1 run, " in result.stdout
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from tlbench.report.table import result_table, seconds, share
-from tlbench.report.text import WIDTH
+from tlbench.report.table import lines_of, result_table, seconds, share
+from tlbench.report.text import WIDTH, sentence
 from tlbench.runs.read import Benchmark, Stats, read_file
 from tlbench.runs.row import FurtherTarget, Noise, Round, Scaling
 from tlbench.suite.plan import describe, plan
@@ -156,7 +156,7 @@ def test_what_was_not_measured_is_said_with_its_reason():
 def test_no_line_is_wider_than_80_columns():
     row = benchmark((1e5, 2e5), images_per_s=1e7, peak_rss_bytes=10**11, median_s=1.5e5)
     lines = result_table([row], {"test_x": "because " * 30})
-    lines += schedule_plan({f"test_stage_{n}": 5 for n in range(9)}).splitlines()
+    lines += schedule_plan({f"test_stage_{n}": 5 for n in range(9)})
     lines += describe(QUICK)
     assert max(map(len, lines)) <= WIDTH
 
@@ -179,10 +179,16 @@ def schedule_plan(rounds, *, budget_s=None, fixed_s=0.0):
 
 
 def test_the_plan_says_rounds_and_when_the_run_ends():
-    text = " ".join(schedule_plan({"test_extract": 5, "test_pipeline": 1}, fixed_s=2.0).split())
+    text = " ".join(schedule_plan({"test_extract": 5, "test_pipeline": 1}, fixed_s=2.0))
     assert text == "plan: rounds: extract 5, pipeline 1; ends after about 71 s"
 
 
 def test_a_plan_that_exceeds_its_budget_says_so():
-    text = " ".join(schedule_plan({"test_extract": 5}, budget_s=30.0).split())
+    text = " ".join(schedule_plan({"test_extract": 5}, budget_s=30.0))
     assert text.endswith("57 s, more than the budget of 30 s: fewer rounds would measure nothing")
+
+
+def test_a_text_with_newlines_and_escapes_stays_a_sentence_and_a_row():
+    assert sentence("a\nverdict: PASS\x1b[8m") == [r"a\nverdict: PASS\x1b[8m"]
+    _, *rows = lines_of(["x", "y"], [("a\nb", "\x9bc")])
+    assert [row.split() for row in rows] == [[r"a\nb", r"\x9bc"]]

@@ -1,6 +1,7 @@
 """Accuracy is lost only where more images are than chance and the tolerance explain."""
 
 import base64
+import math
 
 import numpy as np
 import pytest
@@ -105,3 +106,17 @@ def test_without_an_accuracy_there_is_no_change(base, head):
 def test_what_cannot_be_compared_is_said(base, head, message):
     with pytest.raises(NotComparableError, match=message):
         accuracy_change(base, head)
+
+
+@pytest.mark.parametrize(
+    "info",
+    [
+        {"test_size": "many"}, {"test_size": -1}, {"test_size": 0}, {"test_size": 10**400},
+        {"test_size": 1.5}, {"accuracy": 10**400}, {"accuracy": math.nan}, {"accuracy": []},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_an_accuracy_that_means_nothing_is_not_comparable(info):
+    whole = {"accuracy": 0.5, "test_size": 10} | info
+    with pytest.raises(NotComparableError):
+        accuracy_change(whole, whole)

@@ -38,7 +38,7 @@ ROW = {
 RUN = {
     "datetime": "2026-11-24T05:00:00+00:00",
     "version": "5.3.1",
-    "machine_info": {"tlbench": {"cpu": "x", "packages": {}}},
+    "machine_info": {"tlbench": {"cpu": "x", "packages": {}, "cpus_usable": 2}},
     "benchmarks": [
         {"name": "t", "fullname": "f", "stats": {"data": [2.0]}, "extra_info": ROW},
         {"name": "o", "fullname": "other", "stats": {"data": [1.0]}, "extra_info": {}},
@@ -96,7 +96,7 @@ def test_every_committed_result_is_right():
         (
             (*INFO, "rounds", 1, "seconds"),
             -1,
-            "extra_info.rounds[1].seconds: -1: Expected `float` > 0.0",
+            "extra_info.rounds[1].seconds: -1: Expected `float` >= 1e-12",
         ),
         ((*INFO, "rounds", 1, "timed"), False, "extra_info.rounds: 0 timed rounds, stats.data"),
         (
@@ -111,6 +111,8 @@ def test_every_committed_result_is_right():
         (("tlbench", "not_measured"), [], "tlbench.not_measured: []: Expected `object`"),
         (("machine_info", "tlbench", "cpu"), ..., "machine_info.tlbench: required field 'cpu'"),
         (("benchmarks", 1, "stats"), ..., "benchmarks[1]: required field 'stats' is missing"),
+        ((*INFO, "median_s"), 3.0, "extra_info.median_s: 3.0, its rounds say 2"),
+        ((*INFO, "interval_s"), [2.5, 3.0], "interval_s: 2.5 to 3.0, without the median of its"),
         ((*INFO, "samples"), [SAMPLE | {"image": "?"}], "samples[0].image: '?': Expected base64"),
     ],
 )

@@ -3,14 +3,18 @@
 import hashlib
 import json
 import os
+import signal
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
-from tlbench.runs import files, write
-from tlbench.runs.files import cache_dir, sha256_of, write_file
+from tlbench.runs import write
+from tlbench.runs.files import sha256_of, write_file
 from tlbench.runs.write import Subject, write_results
 
 
@@ -33,10 +37,40 @@ def test_an_interrupted_write_leaves_the_old_file_and_nothing_else(tmp_path, mon
     def interrupted(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(files.os, "fdopen", interrupted)
+    monkeypatch.setattr(Path, "replace", interrupted)
     with pytest.raises(KeyboardInterrupt):
         write_file(target, "new")
     assert target.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [target]
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from tlbench.runs.files import write_file
+Path.replace = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+write_file(Path(sys.argv[1]), "half")
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
+def test_what_a_killed_process_left_is_used_by_the_next_one(tmp_path):
+    target = tmp_path / "run.json"
+    write_file(target, "old")
+    command = [sys.executable, "-c", KILLED, str(target)]
+    assert subprocess.run(command, check=False).returncode == -signal.SIGKILL
+    assert target.read_text() == "old"
+    assert len(list(tmp_path.iterdir())) == 2
+    write_file(target, "x")
+    assert target.read_text() == "x"
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_writers_of_one_file_wait_for_each_other(tmp_path):
+    target, texts = tmp_path / "run.json", [str(number) * 100_000 for number in range(8)]
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda text: write_file(target, text), texts * 4))
+    assert target.read_text() in texts
     assert list(tmp_path.iterdir()) == [target]
 
 
@@ -52,12 +86,9 @@ def test_others_may_read_a_file_as_the_users_mask_says(tmp_path, mask, mode):
     assert (tmp_path / "run.json").stat().st_mode & 0o777 == mode
 
 
-def test_the_cache_is_where_the_variable_says_or_the_system_has_it(monkeypatch):
-    monkeypatch.setenv("TLBENCH_CACHE", "~/elsewhere")
-    assert cache_dir() == Path.home() / "elsewhere"
-    monkeypatch.delenv("TLBENCH_CACHE")
-    monkeypatch.setenv("XDG_CACHE_HOME", "/kept/here")
-    assert cache_dir().name == "tlbench"
+def test_bytes_of_a_name_that_are_no_utf_8_are_written_as_escapes(tmp_path):
+    write_file(tmp_path / "table.csv", os.fsdecode(b"caf\xe9"))
+    assert (tmp_path / "table.csv").read_bytes() == rb"caf\udce9"
 
 
 def test_a_sum_is_of_the_files_bytes(tmp_path):

@@ -137,5 +137,5 @@ def test_a_broken_file_is_named_with_the_place(tmp_path, content, message):
 
 
 def test_an_absent_file_is_named(tmp_path):
-    with pytest.raises(ResultError, match=r"none\.json: not a readable"):
+    with pytest.raises(ResultError, match=r"none\.json: No such file"):
         read_file(tmp_path / "none.json")

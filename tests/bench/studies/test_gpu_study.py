@@ -68,7 +68,7 @@ def test_the_whole_study_runs_in_small_where_cpus_stand_for_gpus(tmp_path, tiny_
 
 def arguments(**changes):
     given = {
-        "limit": 100.0,
+        "within": 100.0,
         "small": True,
         "precisions": gpu.PRECISIONS,
         "stand_in": False,
@@ -106,7 +106,7 @@ def processes(monkeypatch):
 
 
 def test_parts_without_time_are_named_and_what_there_is_is_kept(processes, tmp_path):
-    outcome = run(arguments(limit=190.0, file=tmp_path / "f.json"), {})
+    outcome = run(arguments(within=190.0, file=tmp_path / "f.json"), {})
     assert processes.tasks == [
         ("gpus", 150), ("job", 150), ("cached", 110), ("rates", 70), ("rates", 30)
     ]  # fmt: skip
@@ -119,7 +119,7 @@ def test_parts_without_time_are_named_and_what_there_is_is_kept(processes, tmp_p
 def test_a_part_that_fails_or_takes_too_long_does_not_end_the_others(processes):
     late = subprocess.TimeoutExpired("x", 5)
     processes.fails = {"job": RuntimeError("a\nb: it broke"), "peaks": late, "suite": late}
-    outcome = run(arguments(limit=10_000.0), {})
+    outcome = run(arguments(within=10_000.0), {})
     assert set(outcome["failed"]) == {"job", "peaks", "suite"}
     assert outcome["failed"]["job"] == "b: it broke"
     assert "5 seconds" in outcome["failed"]["peaks"]

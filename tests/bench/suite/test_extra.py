@@ -38,7 +38,7 @@ def test_tensorflow_alone_is_not_enough(monkeypatch):
 def test_the_packages_are_those_of_the_extra():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     named = {re.match(r"[\w-]+", each)[0] for each in project["optional-dependencies"]["suite"]}
-    # Hub URLs alone need the client, JPEG files without a wheel are decoded by Pillow, and h5py
-    # comes with TensorFlow.
+    # The engine tutorial alone needs tensorflow-hub, JPEG files without a wheel are decoded by
+    # Pillow, and h5py comes with TensorFlow.
     not_asked = {"tensorflow-hub", "setuptools", "simplejpeg", "h5py"}
     assert {name.lower() for name in extra.PACKAGES.values()} == named - not_asked

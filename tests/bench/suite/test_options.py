@@ -2,9 +2,11 @@
 
 import pytest
 
+from tl_core.limits import Limits, limits, set_limits
 from tl_core.models.input_range import RANGES
 from tlbench.errors import OptionError
 from tlbench.gate.verdict import parse_share
+from tlbench.suite.limit_option import apply_limits, parse_limits
 from tlbench.suite.options import OPTIONS, check_names, known_values, workload_from
 from tlbench.suite.workloads import QUICK, TUTORIAL, WORKLOADS, Workload
 
@@ -27,6 +29,9 @@ def test_without_options_a_workload_is_itself(name):
         ("test_size", "20", 20),
         ("threads", "1", 1),
         ("price_per_hour", "0.25", 0.25),
+        ("limit", "picture-pixels=2e8", "picture-pixels=2e8"),
+        ("trust", "yes", True),
+        ("trust", "No", False),
     ],
 )
 def test_an_option_replaces_its_value(option, text, value):
@@ -39,14 +44,59 @@ def test_every_option_is_a_field_of_a_workload():
 
 @pytest.mark.parametrize("text", ["0", "-1", "1.5", "many", "1e3", ""])
 def test_counts_must_be_whole_and_positive(text):
-    with pytest.raises(OptionError, match=r"--train-size .*expected a whole number, at least 1"):
+    with pytest.raises(
+        OptionError, match=r"--train-size .*expected a whole number from 1 to 1,000,000,000"
+    ):
         workload_from("quick", {"train_size": text})
 
 
 @pytest.mark.parametrize("text", ["0", "-1", "free", "inf", "nan"])
 def test_a_price_must_be_above_nothing(text):
-    with pytest.raises(OptionError, match=r"--price-per-hour .*expected a number above 0"):
+    with pytest.raises(
+        OptionError, match=r"--price-per-hour .*expected a number from 1e-06 to 1,000,000,000"
+    ):
         workload_from("quick", {"price_per_hour": text})
+
+
+@pytest.mark.parametrize(
+    ("text", "limits"),
+    [
+        ("picture-pixels=200e6", {"picture_pixels": 200_000_000}),
+        ("picture-seconds=1,archive-members=5", {"picture_seconds": 1, "archive_members": 5}),
+        ("model-bytes=1.5e9", {"model_bytes": 1_500_000_000}),
+    ],
+)
+def test_limits_are_whole_numbers_by_name(text, limits):
+    assert parse_limits(text) == limits
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "picture-pixels", "picture-pixels=", "picture-pixels=0", "picture-pixels=-1",
+     "picture-pixels=0.5", "picture-pixels=nan", "picture-pixels=inf", "picture-pixels=1e999999",
+     "picture-pixels=1e-999999", "picture-pixels=12345678901234567890123456", "pixels=5",
+     "picture_pixels=5", "picture-pixels=many", "picture-pixels=5;model-bytes=5", "a=1,,"],
+)  # fmt: skip
+def test_other_limits_are_refused_in_one_line(text):
+    with pytest.raises(OptionError, match=r"^--limit .*: expected [^\n]+$"):
+        workload_from("quick", {"limit": text})
+
+
+def test_applied_limits_are_the_processs_until_others_are():
+    before = limits()
+    try:
+        apply_limits("picture-pixels=7")
+        assert limits() == Limits(picture_pixels=7)
+        apply_limits(None)
+        assert limits() == Limits()
+    finally:
+        set_limits(before)
+
+
+@pytest.mark.parametrize("text", ["", "maybe", "2"])
+def test_trust_is_yes_or_no(text):
+    with pytest.raises(OptionError, match=r"--trust .*: expected yes or no"):
+        workload_from("quick", {"trust": text})
 
 
 def test_an_unknown_workload_names_the_known_ones():
@@ -69,7 +119,7 @@ def test_another_model_has_its_own_image_size():
 def test_every_input_range_is_an_option_and_completed(name):
     workload = workload_from("quick", {"input_range": name, "layer": "pooled"})
     check_names(workload)
-    assert workload.reading == {"input_range": name, "layer": "pooled"}
+    assert workload.reading == {"input_range": name, "layer": "pooled", "trust": False}
     assert name in known_values("input_range")
 
 

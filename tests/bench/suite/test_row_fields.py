@@ -50,7 +50,7 @@ def job():
     opened = SimpleNamespace(
         engine="litert",
         network=SimpleNamespace(image_size=103, chunk=105),
-        model=SimpleNamespace(fingerprint="fedcba9876543210"),
+        model=SimpleNamespace(fingerprint="fedcba9876543210", trust=True),
         equivalence=SimpleNamespace(cosine=0.97, agreement=0.96),
         choice=SimpleNamespace(workers=104, chunk=210),  # which was halved since
     )
@@ -236,13 +236,14 @@ def test_the_job_and_the_engine_stand_under_their_own_names(job):
     assert [info[name] for name in sizes] == list(range(101, 108))
     assert (info["cosine"], info["top1_agreement"]) == (0.97, 0.96)
     assert info["accuracy_kept"] == 0.995
+    assert info["trusted"] is True
 
 
 def test_a_stage_with_a_network_of_its_own_has_that_ones_figures(job):
     recipe = SimpleNamespace(model="efficientnet-lite0", train_size=50)
     opened = SimpleNamespace(
         engine="tensorflow", network=SimpleNamespace(image_size=48), equivalence=None, choice=None,
-        model=SimpleNamespace(fingerprint="0" * 16),
+        model=SimpleNamespace(fingerprint="0" * 16, trust=False),
     )  # fmt: skip
     info = row(job, stage="time_to_accuracy", recipe=recipe, opened=opened)
     assert (info["model"], info["train_size"], info["test_size"]) == ("efficientnet-lite0", 50, 102)

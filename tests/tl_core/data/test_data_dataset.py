@@ -14,6 +14,7 @@ from PIL import Image
 from tl_core.data.dataset import DataSet, Split
 from tl_core.errors import DataError, ImageError, TransferLearningError
 from tl_core.sources import ArraySource, FileSource
+from tl_core.streaming import decode_all
 
 CLASSES = ("cat", "dog", "fox")
 
@@ -256,3 +257,51 @@ def test_head_gives_exactly_what_was_asked_for_or_an_error(n):
     else:
         with pytest.raises(TransferLearningError):
             data.head(n)
+
+
+@pytest.fixture
+def damaged(tmp_path):
+    """Files with damaged pictures, one for training and two for test; and the others alone."""
+    whole = make_set()
+    parts = {}
+    for kind, bad in (("train", [2]), ("test", [0, 3])):
+        split = files_of(getattr(whole, kind), tmp_path / kind)
+        for place in bad:
+            split.images.paths[place].write_bytes(b"rubbish %d" % place)
+        parts[kind] = split, [i for i in range(len(split)) if i not in bad]
+    splits = {kind: split for kind, (split, _) in parts.items()}
+    good = {kind: split.pick(np.array(rest)) for kind, (split, rest) in parts.items()}
+    return make_set(**splits), make_set(**good)
+
+
+def test_unreadable_pictures_are_left_out_once_known_and_named(damaged, caplog):
+    data, good = damaged
+    tolerant = data.tolerant()
+    assert tolerant.readable() is tolerant
+    for split in (tolerant.train, tolerant.test):
+        decode_all(split.images)
+    left = tolerant.readable()
+    assert left.sizes == (5, 2)
+    assert left.fingerprint == good.fingerprint
+    np.testing.assert_array_equal(left.test.labels, good.test.labels)
+    (record,) = caplog.records
+    assert record.getMessage().startswith("pets: left out: 3 unreadable pictures: ")
+    assert record.getMessage().count("not a picture that can be read") == 3
+
+
+def test_a_tolerant_data_set_has_the_same_fingerprint_and_a_strict_one_raises(damaged):
+    data, _ = damaged
+    assert data.tolerant().fingerprint == data.fingerprint
+    assert make_set().tolerant().fingerprint == make_set().fingerprint
+    with pytest.raises(ImageError, match="not a picture"):
+        decode_all(data.train.images)
+
+
+def test_a_split_without_any_readable_picture_is_an_error(damaged):
+    data, _ = damaged
+    for path in data.test.images.paths:
+        path.write_bytes(b"rubbish")
+    tolerant = data.tolerant()
+    decode_all(tolerant.test.images)
+    with pytest.raises(DataError, match=r"pets, test: no picture can be read: .*not a picture"):
+        tolerant.readable()

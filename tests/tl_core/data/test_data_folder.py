@@ -386,3 +386,19 @@ def test_a_tilde_is_the_home_folder(pets, monkeypatch):
     monkeypatch.setenv("HOME", str(pets.parent))
     monkeypatch.setenv("USERPROFILE", str(pets.parent))
     assert load_data("~/pets").name == "pets"
+
+
+def test_class_names_that_are_no_utf_8_are_shown_by_escapes(tmp_path):
+    folder = tmp_path / os.fsdecode(b"caf\xe9s")
+    fill(folder, {os.fsdecode(b"caf\xe9"): 4, "thé": 4})
+    data = load_data(folder)
+    assert (data.name, data.class_names) == (r"caf\xe9s", (r"caf\xe9", "thé"))
+    assert {os.fsencode(each)[:3] for each, name in named(data.train, data) if "caf" in name} == {
+        b"caf"
+    }
+
+
+def test_two_classes_that_would_have_one_name_are_refused(tmp_path):
+    fill(tmp_path / "pets", {os.fsdecode(b"caf\xe9"): 4, r"caf\xe9": 4})
+    with pytest.raises(DataError, match="expected different names"):
+        load_data(tmp_path / "pets")

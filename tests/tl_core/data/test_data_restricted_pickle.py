@@ -79,12 +79,12 @@ def test_a_pickle_that_calls_something_is_refused_and_calls_nothing(tmp_path, pr
     [
         pytest.param(b"cbuiltins\neval\n(V1+1\ntR.", r"builtins\.eval", id="eval"),
         pytest.param(b"cnumpy\nload\n(Vx\ntR.", r"numpy\.load", id="numpy-load"),
-        pytest.param(b"c_codecs\nencode\n(Vx\nVrot13\ntR.", "text in rot13", id="other-codec"),
+        pytest.param(b"c_codecs\nencode\n(Vx\nVrot13\ntR.", "text in 'rot13'", id="other-codec"),
         pytest.param(b"\x80\x04\x8c\x05numpy\x8c\x0dndarray.dumps\x93.", "dumps", id="attribute"),
         pytest.param(b"Pid\n.", "outside object", id="persistent-id"),
-        pytest.param(b"\x82\x01.", "extension", id="extension"),
-        pytest.param(b"", "Ran out of input", id="empty"),
-        pytest.param(b"nonsense", "unpickl|invalid", id="no-pickle"),
+        pytest.param(b"\x82\x01.", "the operation EXT1", id="extension"),
+        pytest.param(b"", "exhausted", id="empty"),
+        pytest.param(b"nonsense", "opcode b'n' unknown", id="no-pickle"),
         pytest.param(pickle.dumps([1, 2]), "list instead of a dictionary", id="list"),
         pytest.param(pickle.dumps({"a": ARRAY})[:-9], "read safely", id="cut-off"),
         pytest.param(
@@ -93,7 +93,7 @@ def test_a_pickle_that_calls_something_is_refused_and_calls_nothing(tmp_path, pr
         pytest.param(pickle.dumps({"a": np.zeros(3)}), "f8", id="float-array"),
         pytest.param(
             pickle.dumps({"a": ARRAY}, protocol=2).replace(b"K\x03K\x04", b"K\x63K\x63"),
-            "reshape",
+            "another shape",
             id="shape-larger-than-bytes",
         ),
     ],

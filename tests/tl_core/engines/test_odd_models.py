@@ -24,11 +24,18 @@ def _nchw(images):
     return tf.transpose(_map(tf.transpose(images, (0, 2, 3, 1))), (0, 3, 1, 2))
 
 
+def _short(images):
+    import tensorflow as tf
+
+    return tf.cast(_map(images), tf.bfloat16)
+
+
 #: Function, shape, dtype, and the input range that is given.
 LAYOUTS = {
     "colours first": (_nchw, (None, 3, SIDE, SIDE), "float32", "caffe"),
     "bytes": (_map, (None, SIDE, SIDE, 3), "uint8", None),
     "half, three at a time": (_map, (3, SIDE, SIDE, 3), "float16", None),
+    "bfloat16 out": (_short, (None, SIDE, SIDE, 3), "float32", "0-1"),
 }
 
 

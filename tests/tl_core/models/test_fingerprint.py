@@ -8,8 +8,9 @@ import pytest
 
 from tl_core.models import Model
 from tl_core.models.embedded import MODELS
-from tl_core.models.export import read_notes, save_module, values_digest
+from tl_core.models.export import save_module, values_digest
 from tl_core.models.keras_applications import export
+from tl_core.models.notes import read_notes
 
 
 def fingerprint(folder):

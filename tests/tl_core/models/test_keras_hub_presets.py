@@ -5,8 +5,8 @@ import pytest
 
 from tl_core.errors import ModelError
 from tl_core.models import keras_hub_presets, open_module, resolve
-from tl_core.models.export import noted_range
 from tl_core.models.handles import classifier_handle, public_name
+from tl_core.models.notes import noted_range
 
 IMAGES = np.random.default_rng(2).random((3, 32, 32, 3), dtype=np.float32)
 #: Deviation and mean, as presets have them: of bytes, by colour.

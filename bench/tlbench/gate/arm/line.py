@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import json
 import os
+import signal
+import sys
 from typing import Any
 
 #: Exit code if the gate has ended.
 ORPHANED = 70
+#: Of Linux: the signal that a process gets when its parent ends.
+PARENT_DEATH = 1
 
 
 class Line:
@@ -17,6 +23,9 @@ class Line:
     """
 
     def __init__(self, descriptors: str) -> None:
+        if sys.platform == "linux":  # elsewhere, only once it asks for the next order
+            with contextlib.suppress(OSError, AttributeError):
+                ctypes.CDLL(None).prctl(PARENT_DEATH, signal.SIGKILL)
         read, write = (int(each) for each in descriptors.split(","))
         for each in (read, write):  # so that this process's end closes them, not its children's
             os.set_inheritable(each, False)  # noqa: FBT003 - its signature

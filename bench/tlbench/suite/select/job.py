@@ -13,6 +13,7 @@ from tl_core.models import NetworkSettings
 from tlbench.compare.selection import SINGLE
 from tlbench.errors import InputError
 from tlbench.suite.quiet import import_tensorflow_later
+from tlbench.suite.readable import readable_data
 from tlbench.suite.select.plan import Plan, engines_of, samples_of, sizes_by_backbone
 from tlbench.suite.select.search import Search
 
@@ -66,7 +67,7 @@ def run(job: SelectJob, tell: Callable[[str], None]) -> Selection:
     engines = engines_of(options.device, job.engines, job.precisions)
     try:
         whole = load_data(options.data, download=job.download, seed=job.seed)
-        data = whole.head(options.train_size)
+        data = readable_data(whole.head(options.train_size), test=False)
         import_tensorflow_later(options.device)
         from tlbench.suite.select.evaluation import Evaluation
 

@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from tlbench.gate import locks
+from tlbench import locks
 
 
 def test_a_lock_is_held_by_one(tmp_path):
@@ -63,7 +63,7 @@ def test_only_what_nobody_holds_is_abandoned(tmp_path):
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 def test_a_lock_ends_with_its_process(tmp_path, number):
     code = (
-        "import sys, time; from pathlib import Path; from tlbench.gate import locks\n"
+        "import sys, time; from pathlib import Path; from tlbench import locks\n"
         "with locks.lock(Path(sys.argv[1])): print('held', flush=True); time.sleep(60)"
     )
     command = [sys.executable, "-c", code, str(tmp_path / "a")]

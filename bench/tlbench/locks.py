@@ -1,4 +1,4 @@
-"""Locks that end with the processes that hold them, however these end; POSIX only.
+"""Locks that end with the processes that hold them, however these end; none on Windows.
 
 ``flock`` belongs to an open file: the kernel releases it when the last process that has the file
 open ends, also after ``kill -9`` or a power cut. Process ids would not do: they are reused, and
@@ -7,10 +7,13 @@ differ between containers.
 
 from __future__ import annotations
 
-import fcntl
 import os
+import sys
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
+
+if sys.platform != "win32":
+    import fcntl
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,6 +21,8 @@ if TYPE_CHECKING:
 
 #: Ending of the lock file, which is beside the locked file or folder.
 SUFFIX = ".lock"
+#: Children don't get it; nobody else's link leads elsewhere.
+_FLAGS = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0)
 
 
 @contextmanager
@@ -55,12 +60,24 @@ def leftovers(folder: Path) -> Iterator[Path]:
                 yield folder / name
 
 
+def locked(file: Path) -> int:
+    """Wait for the lock of a file itself, which is made if absent.
+
+    Returns:
+        Its file descriptor, open for reading and writing. It holds the lock until it is closed.
+    """
+    descriptor = _locked(file, wait=True)
+    assert descriptor is not None  # noqa: S101 - it waited
+    return descriptor
+
+
 def _locked(file: Path, *, wait: bool) -> int | None:
     """Open and lock the file; None if another process has the lock and ``wait`` is false."""
     while True:
-        descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        descriptor = os.open(file, os.O_RDWR | os.O_CREAT | _FLAGS, 0o666)
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+            if sys.platform != "win32":
+                fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
             if _is_still(file, descriptor):
                 return descriptor
         except BlockingIOError:

@@ -1,0 +1,108 @@
+"""Coverage-guided fuzzing of every parser.
+
+Run as ``python -m bench.studies.fuzz FILE [--target NAME] [--seconds N]``; needs the extra
+``[fuzz]``. Each parser runs in a process of its own, by libFuzzer's own limits: 10 s and 2 GiB for
+one input. An input at which a parser does anything but read or refuse it is kept in ``--findings``.
+The exit code is 1 if there is any.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bench.studies.files import write_json
+from bench.studies.fuzz_targets import TARGETS
+from tlbench.machine.fingerprint import fingerprint
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+#: Limits of one input.
+INPUT_S, INPUT_MB = 10, 2048
+#: Longest input in bytes.
+LENGTH = 20_000
+
+
+def fuzz_one(name: str, arguments: Sequence[str]) -> None:
+    """Fuzz a target in this process, which libFuzzer ends."""
+    import atheris  # type: ignore[import-untyped, import-not-found, unused-ignore]
+
+    target = TARGETS[name]
+    with atheris.instrument_imports(include=list(target.modules)):
+        for module in target.modules:
+            importlib.import_module(module)
+    folder = Path(tempfile.mkdtemp(prefix="fuzz-"))
+    path = folder / {"archive": "x.tar.gz"}.get(name, "x")
+    os.environ["TLBENCH_CACHE"] = str(folder / "cache")
+
+    def one(data: bytes) -> None:
+        path.write_bytes(data)
+        target.read(data, path)
+
+    atheris.Setup(["fuzz", *arguments], one)
+    atheris.Fuzz()
+
+
+def fuzz(name: str, seconds: int, findings: Path) -> dict[str, Any]:
+    """Fuzz a target for some seconds in a process of its own, until the first finding."""
+    with tempfile.TemporaryDirectory() as corpus:
+        for number, seed in enumerate(TARGETS[name].seeds()):
+            (Path(corpus) / f"seed{number}").write_bytes(seed)
+        findings.mkdir(parents=True, exist_ok=True)
+        limits = (
+            *(f"-max_total_time={seconds}", f"-max_len={LENGTH}", f"-timeout={INPUT_S}"),
+            *(f"-rss_limit_mb={INPUT_MB}", f"-artifact_prefix={findings / name}-"),
+        )
+        command = [sys.executable, "-m", "bench.studies.fuzz", "--one", name, "--", *limits, corpus]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
+        return {
+            "target": name,
+            "inputs": _last(r"^#(\d+)", done.stderr),
+            "coverage": _last(r"cov: (\d+)", done.stderr),
+            "corpus": len(list(Path(corpus).iterdir())),
+            "seconds": seconds,
+            "exit_code": done.returncode,
+            "findings": sorted(path.name for path in findings.glob(f"{name}-*")),
+            "last": done.stderr[-1500:] if done.returncode else "",
+        }
+
+
+def _last(pattern: str, text: str) -> int:
+    numbers = re.findall(pattern, text, re.MULTILINE)
+    return int(numbers[-1]) if numbers else 0
+
+
+def main() -> None:
+    """Run from the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("file", nargs="?", type=Path, help="result of the study")
+    parser.add_argument("--target", action="append", choices=list(TARGETS))
+    parser.add_argument("--seconds", type=int, default=1800, help="for each target")
+    parser.add_argument("--findings", type=Path, default=Path("findings"), help="folder for them")
+    parser.add_argument("--one", choices=list(TARGETS), help=argparse.SUPPRESS)
+    parser.add_argument("rest", nargs="*", help=argparse.SUPPRESS)
+    chosen = parser.parse_args()
+    if chosen.one:
+        fuzz_one(chosen.one, [*filter(None, (str(chosen.file or ""), *chosen.rest))])
+        return
+    rows = []
+    for name in chosen.target or TARGETS:
+        rows.append(fuzz(name, chosen.seconds, chosen.findings))
+        print(rows[-1], flush=True)  # noqa: T201
+    if chosen.file:
+        for row in rows:
+            del row["last"]
+        write_json(chosen.file, {"targets": rows, "machine": fingerprint()})
+    raise SystemExit(any(row["exit_code"] for row in rows))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,104 @@
+"""SIGTERM ends a run as Ctrl-C does, and no child process outlives its parent."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+import threading
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+#: Exit code after SIGTERM, as shells have it: 128 and the signal's number.
+TERMINATED = 128 + signal.SIGTERM
+#: Variable by which a child process of ours gets its parent's process id.
+PARENT = "TLBENCH_PARENT"
+#: Seconds in which a child process must end after it was asked to.
+GRACE_S = 5.0
+#: Of Linux: the signal that a process gets when its parent ends.
+_PR_SET_PDEATHSIG = 1
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM; what cleans up after Ctrl-C also does so after this."""
+
+
+@contextmanager
+def terminable() -> Iterator[None]:
+    """Raise ``Terminated`` on SIGTERM during the block.
+
+    Only the first signal counts: some programs send it twice, and the second one would disturb
+    the work of ending. A handler that somebody else set stays.
+    """
+    if (
+        threading.current_thread() is not threading.main_thread()
+        or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL
+    ):
+        yield
+        return
+    signal.signal(signal.SIGTERM, _terminate)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+def _terminate(number: int, frame: object) -> None:
+    del number, frame
+    signal.signal(signal.SIGTERM, lambda *_: None)  # unlike SIG_IGN, children don't inherit it
+    raise Terminated
+
+
+def end_with_parent() -> None:
+    """Let this process get SIGTERM when the process that started it by ``run_child`` ends.
+
+    It is for Linux; elsewhere, and in a process that wasn't started so, nothing happens.
+    """
+    parent = os.environ.pop(PARENT, None)
+    if parent is None or sys.platform != "linux":
+        return
+    with suppress(AttributeError, OSError):
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    if str(os.getppid()) != parent:  # it ended before
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
+def run_child(
+    command: Sequence[str],
+    *,
+    env: Mapping[str, str] = os.environ,
+    **options: Any,  # noqa: ANN401 - of Popen
+) -> tuple[int, str]:
+    """Run a Python program of ours to its end; returns its exit code and what it printed.
+
+    If this process is interrupted, the child is asked to end, and ended if it doesn't.
+    """
+    with subprocess.Popen(  # noqa: S603 - our own command
+        command,
+        env={**env, PARENT: str(os.getpid())},
+        stdout=subprocess.PIPE,
+        encoding="utf-8",
+        errors="replace",
+        **options,
+    ) as process:
+        try:
+            output, _ = process.communicate()
+        except BaseException as error:
+            _end(process, asked=type(error) is KeyboardInterrupt)
+            raise
+    return process.returncode, output
+
+
+def _end(process: subprocess.Popen[str], *, asked: bool) -> None:
+    """End a child; one that was ``asked`` already, as by a terminal's Ctrl-C, first gets time."""
+    for end in (*[None] * asked, process.terminate, process.kill):
+        if end is not None:
+            end()
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(GRACE_S)
+            return

@@ -1,0 +1,90 @@
+"""The study of kills finds what it looks for, and the project's own commands survive it."""
+
+import random
+import signal
+
+import pytest
+
+from bench.studies import kills
+from bench.studies.kill_operations import OPERATIONS, Operation, json_problem
+from bench.studies.kills import End, measure, trial
+
+#: Writes a file in two steps, or whole; starts a child that stays; says nothing; leaves a part.
+VICTIM = """
+import json, os, pathlib, subprocess, sys, time
+kind, target = sys.argv[1], pathlib.Path("out/x.json")
+target.parent.mkdir(exist_ok=True)
+try:
+    if kind == "child":
+        subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+    text = json.dumps(list(range(100)))
+    part = target if kind == "halves" else target.with_name(f".x{os.getpid()}.part")
+    with open(part, "w") as file:
+        file.write(text[:9])
+    with open(part, "a") as file:
+        file.write(text[9:])
+    if kind == "waits":
+        time.sleep(60)
+    part.replace(target)
+except KeyboardInterrupt:
+    if kind != "waits" or "--polite" in sys.argv:
+        part.unlink()
+    print("interrupted" if "--polite" in sys.argv else "", file=sys.stderr)
+    sys.exit(2)
+"""
+
+
+def victim(*arguments):
+    def prepare(place):
+        (place / "victim.py").write_text(VICTIM)
+
+    return Operation("victim", ("victim", *arguments), ("out/x.json",), json_problem, prepare)
+
+
+def test_a_file_that_is_written_in_place_is_found(tmp_path):
+    del tmp_path
+    problems = trial(victim("halves"), End(signal.SIGKILL, point=3))
+    assert any(each.startswith("x.json: ") for each in problems)
+    assert trial(victim("halves"), End(signal.SIGKILL, point=2)) == []
+
+
+def test_a_part_that_nobody_removes_is_found():
+    (problem,) = trial(victim("whole"), End(signal.SIGKILL, point=3))
+    assert problem.startswith("left behind after running again: out/.x")
+
+
+def test_a_child_that_lives_on_is_found(monkeypatch):
+    monkeypatch.setattr(kills, "GRACE_S", 1.0)
+    problems = trial(victim("child"), End(signal.SIGKILL, point=2))
+    assert any(each.startswith("a process lives on: ") for each in problems)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [(["--polite"], []), ([], ["it doesn't say that it was interrupted", "left behind: out/.x"])],
+    ids=["polite", "silent"],
+)
+def test_how_a_command_ends_that_was_asked_to(arguments, expected, monkeypatch):
+    """Run again, it would take a minute: that is cut short."""
+    monkeypatch.setattr(kills, "run", _once(kills.run))
+    problems = trial(victim("waits", *arguments), End(signal.SIGINT, after_s=1.5))
+    first = [each for each in problems if "again" not in each]
+    assert len(first) == len(expected)
+    for problem, start in zip(first, expected, strict=True):
+        assert problem.startswith(start)
+
+
+def _once(run):
+    def first(operation, place, end, mark=""):
+        return run(operation, place, end, mark) if end else kills.Ended(0, "", early=False)
+
+    return first
+
+
+@pytest.mark.slow
+def test_a_command_survives():
+    """A few kills of one command; the study itself has hundreds, of all of them."""
+    outcome = measure(OPERATIONS["report"], 2, random.Random(5))
+    assert outcome["failed"] == []
+    assert outcome["trials"] == 4
+    assert outcome["survived"] == 4
