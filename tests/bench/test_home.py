@@ -11,6 +11,9 @@ import pytest
 
 from tlbench.home import ensure_home
 
+#: In a session of few tests: these start many processes, or read what may harm one.
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 #: A user's id that no list of users has.
 NOBODY = "54321"

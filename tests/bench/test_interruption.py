@@ -26,6 +26,9 @@ def test_sleep(benchmark, tmp_path):
 #: Starts an arm's line in a child process that then does nothing.
 HOLDS_AN_ARM = """
 import os, subprocess, sys
+
+#: In a session of few tests: these start many processes, or read what may harm one.
+pytestmark = pytest.mark.slow
 theirs_in, ours_out = os.pipe()
 ours_in, theirs_out = os.pipe()
 os.write(ours_out, b'{"event": "settings"}\\n')

@@ -245,6 +245,9 @@ def test_no_file_starts_a_program_or_makes_a_c_library_print(tmp_path):
     code = """
 import glob, sys
 from tl_core.images import load_image
+
+#: In a session of few tests: these start many processes, or read what may harm one.
+pytestmark = pytest.mark.slow
 for path in glob.glob(sys.argv[1] + "/*.png"):
     try:
         load_image(path)

@@ -12,6 +12,9 @@ from tl_core.models.allowed_ops import ALLOWED
 from tl_core.models.program import check_program
 from tl_core.models.savedmodel import GRAPH_FILE
 
+#: In a session of few tests: these start many processes, or read what may harm one.
+pytestmark = pytest.mark.slow
+
 #: The operations of tf_keras.applications, one network of each family, for inference and training.
 KERAS_OPERATIONS = """
 AddV2 AssignVariableOp AvgPool BiasAdd ConcatV2 Const Conv2D DepthwiseConv2dNative Erfc

@@ -12,6 +12,9 @@ from tl_core.models import module as modules
 from tl_core.models import trial, trial_process
 from tl_core.models.trial import Reading, check_answers, mark_as_tried
 
+#: In a session of few tests: these start many processes, or read what may harm one.
+pytestmark = pytest.mark.slow
+
 #: Begins a program in place of the real one, which takes seconds to start.
 ANSWER = "import json, sys, time; answer = json.loads(sys.argv[1])['answer']; "
 
