@@ -12,6 +12,9 @@ import pytest
 
 from tlbench.interruption import TERMINATED, Terminated, run_child, terminable
 
+#: In a session of few tests: these start many processes, or read what may harm one.
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 ENVIRON = os.environ | {"PYTHONPATH": str(ROOT)}
 #: A benchmark that says who runs it, and takes a minute.
@@ -26,9 +29,6 @@ def test_sleep(benchmark, tmp_path):
 #: Starts an arm's line in a child process that then does nothing.
 HOLDS_AN_ARM = """
 import os, subprocess, sys
-
-#: In a session of few tests: these start many processes, or read what may harm one.
-pytestmark = pytest.mark.slow
 theirs_in, ours_out = os.pipe()
 ours_in, theirs_out = os.pipe()
 os.write(ours_out, b'{"event": "settings"}\\n')

@@ -29,6 +29,9 @@ from tl_core.errors import ImageError
 from tl_core.images import load_image
 from tl_core.limits import Limits, limits, set_limits
 
+#: In a session of few tests: these start many processes, or read what may harm one.
+pytestmark = pytest.mark.slow
+
 PIXELS = None
 CUT = r"truncated|cut off|not enough|not a picture"
 COSTLY = "costs too much to read"
@@ -245,9 +248,6 @@ def test_no_file_starts_a_program_or_makes_a_c_library_print(tmp_path):
     code = """
 import glob, sys
 from tl_core.images import load_image
-
-#: In a session of few tests: these start many processes, or read what may harm one.
-pytestmark = pytest.mark.slow
 for path in glob.glob(sys.argv[1] + "/*.png"):
     try:
         load_image(path)
