@@ -95,12 +95,12 @@ def _memory(image: Image.Image, data: bytes, size: int | None) -> int:
 def _tags(image: Image.Image) -> dict[int, int]:
     """A TIFF's layout, whole numbers by tag; empty for other formats."""
     own = getattr(image, "tag_v2", {}) if image.format == "TIFF" else {}
-    found = {}
+    tags = {}
     for tag in (TILE_WIDTH, TILE_HEIGHT, STRIP_ROWS, BITS, SAMPLES):
         with suppress(KeyError, TypeError, ValueError):
             value = own[tag]
-            found[tag] = int(max(value) if isinstance(value, tuple) else value)
-    return {tag: value for tag, value in found.items() if value > 0}
+            tags[tag] = int(max(value) if isinstance(value, tuple) else value)
+    return {tag: value for tag, value in tags.items() if value > 0}
 
 
 def _decoded_sides(image: Image.Image) -> tuple[int, int]:

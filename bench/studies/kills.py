@@ -43,6 +43,8 @@ CODES = {
     "pytest": {signal.SIGTERM: 143},
 }
 PYTEST_CODE = 2
+#: Words of a command that says so: the last two are of pytest's own report.
+SAYS = ("interrupted", "keyboardinterrupt", "terminated")
 #: Exit codes of a command that finished; a gate with so small a budget may be inconclusive.
 FINISHED = (0, 3)
 #: The first moment at which a command may be killed: until then, Python itself is starting.
@@ -111,15 +113,19 @@ def trial(operation: Operation, end: End) -> list[str]:
         place, mark = Path(name), secrets.token_hex(8)
         operation.prepare(place)
         ended = run(operation, place, end, mark)
-        found = [*_wrong_ending(operation, end, ended), *_living(mark), *_broken(operation, place)]
+        problems = [
+            *_wrong_ending(operation, end, ended),
+            *_living(mark),
+            *_broken(operation, place),
+        ]
         if end.number != signal.SIGKILL:
-            found += [f"left behind: {each}" for each in _left(place)]
+            problems += [f"left behind: {each}" for each in _left(place)]
         again = run(operation, place, None, mark)
         if again.code not in FINISHED:
-            found.append(f"run again: exit code {again.code}: {again.output[-300:]}")
-        found += [f"run again: {each}" for each in (*_living(mark), *_broken(operation, place))]
-        found += [f"run again: no {each}" for each in _missing(operation, place)]
-        return found + [f"left behind after running again: {each}" for each in _left(place)]
+            problems.append(f"run again: exit code {again.code}: {again.output[-300:]}")
+        problems += [f"run again: {each}" for each in (*_living(mark), *_broken(operation, place))]
+        problems += [f"run again: no {each}" for each in _missing(operation, place)]
+        return problems + [f"left behind after running again: {each}" for each in _left(place)]
 
 
 def _wrong_ending(operation: Operation, end: End, ended: Ended) -> Iterator[str]:
@@ -134,7 +140,8 @@ def _wrong_ending(operation: Operation, end: End, ended: Ended) -> Iterator[str]
     expected = CODES.get(operation.command[0], {}).get(end.number, PYTEST_CODE)
     if ended.code not in (expected, *FINISHED):  # it may just have finished
         yield f"exit code {ended.code}, expected {expected}: {ended.output[-300:]}"
-    if ended.code == expected and "interrupted" not in ended.output.lower():
+    says = any(word in ended.output.lower() for word in SAYS)
+    if ended.code == expected and not says:
         yield f"it doesn't say that it was interrupted: {ended.output[-300:]!r}"
 
 
@@ -170,7 +177,7 @@ def _missing(operation: Operation, place: Path) -> list[str]:
 def _left(place: Path) -> list[str]:
     """Temporary files and folders, worktrees, and locks of those."""
     temporary = [path for ending in ("part", "old") for path in place.rglob(f"*.{ending}")]
-    for folder in ("temporary", "gate/worktrees"):
+    for folder in ("temporary", "gate/trees"):
         temporary += (place / "cache" / folder).glob("*")
     known = place / ".git" / "worktrees"
     temporary += known.glob("*")

@@ -224,8 +224,8 @@ def test_notes_that_are_not_ours_are_an_error_of_one_line(folder, tmp_path, chan
     model = tmp_path / "model"
     shutil.copytree(folder, model)
     notes = json.loads((model / NOTES_FILE).read_text()) | changes
-    kept = {key: value for key, value in notes.items() if value is not None}
-    (model / NOTES_FILE).write_text(json.dumps(kept))
+    changed = {key: value for key, value in notes.items() if value is not None}
+    (model / NOTES_FILE).write_text(json.dumps(changed))
     with pytest.raises(ModelError, match=r"^[^\n]+; expected [^\n]+$"):
         TransferModel.load(model)
 

@@ -143,11 +143,11 @@ class DataSet:
         """
         errors, splits = [], []
         for kind, split in (("train", self.train), ("test", self.test)):
-            found = [error_at(split.images, place) for place in range(len(split))]
-            errors += [error for error in found if error]
-            if all(found):
-                raise DataError(f"{self.name}, {kind}: no picture can be read: {found[0]}")
-            splits.append(split.pick(readable(split.images)) if any(found) else split)
+            reasons = [error_at(split.images, place) for place in range(len(split))]
+            errors += [reason for reason in reasons if reason]
+            if all(reasons):
+                raise DataError(f"{self.name}, {kind}: no picture can be read: {reasons[0]}")
+            splits.append(split.pick(readable(split.images)) if any(reasons) else split)
         if not errors:
             return self
         shown = "; ".join(errors[:NAMED]) + "; ..." * (len(errors) > NAMED)

@@ -2,12 +2,17 @@
 
 import random
 import signal
+import subprocess
+from pathlib import Path
 
 import pytest
 
 from bench.studies import kills
 from bench.studies.kill_operations import OPERATIONS, Operation, json_problem
 from bench.studies.kills import End, measure, trial
+from tlbench.cache import temporary_folder
+from tlbench.cli.gates import ready
+from tlbench.gate.run import Settings
 
 #: Writes a file in two steps, or whole; starts a child that stays; says nothing; leaves a part.
 VICTIM = """
@@ -41,8 +46,7 @@ def victim(*arguments):
     return Operation("victim", ("victim", *arguments), ("out/x.json",), json_problem, prepare)
 
 
-def test_a_file_that_is_written_in_place_is_found(tmp_path):
-    del tmp_path
+def test_a_file_that_is_written_in_place_is_found():
     problems = trial(victim("halves"), End(signal.SIGKILL, point=3))
     assert any(each.startswith("x.json: ") for each in problems)
     assert trial(victim("halves"), End(signal.SIGKILL, point=2)) == []
@@ -51,6 +55,20 @@ def test_a_file_that_is_written_in_place_is_found(tmp_path):
 def test_a_part_that_nobody_removes_is_found():
     (problem,) = trial(victim("whole"), End(signal.SIGKILL, point=3))
     assert problem.startswith("left behind after running again: out/.x")
+
+
+def test_what_gates_and_benchmarks_may_leave_is_looked_for_where_they_put_it(tmp_path, monkeypatch):
+    """The places are those of the code, not names that were written down once."""
+    monkeypatch.setenv("TLBENCH_CACHE", str(tmp_path / "cache"))
+    subprocess.run(["git", "init", "-q"], cwd=tmp_path, check=True)
+    identity = ("-c", "user.name=a", "-c", "user.email=a@example.org")
+    commit = ["git", *identity, "commit", "-q", "--allow-empty", "-m", "x"]
+    subprocess.run(commit, cwd=tmp_path, check=True)
+    monkeypatch.chdir(tmp_path)
+    with temporary_folder(), ready(("ref=HEAD", "ref=HEAD"), Settings(()), print):
+        places = {str(Path(path).parent) for path in kills._left(tmp_path)}
+    assert places == {"cache/temporary", "cache/gate/trees", ".git/worktrees"}
+    assert kills._left(tmp_path) == []
 
 
 def test_a_child_that_lives_on_is_found(monkeypatch):
