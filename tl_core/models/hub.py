@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import tempfile
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
@@ -37,7 +36,7 @@ def fetch(url: str, pin: str | None = None) -> Path:
     target = archive.cache_entry(pin) if pin else cache_entry(url)
 
     def write(folder: Path) -> None:
-        _download(url, pin, folder)
+        _download(url, pin, target, folder)
         if pin is None:
             _note_file(target).write_text(f"{_NOTE}{url}\n", encoding="utf-8")
 
@@ -76,19 +75,21 @@ def _note_file(entry: Path) -> Path:
     return entry.with_name(f"{entry.name}.descriptor.txt")
 
 
-def _download(url: str, pin: str | None, folder: Path) -> None:
-    """Unpack the module of a URL into an empty folder."""
+def _download(url: str, pin: str | None, target: Path, folder: Path) -> None:
+    """Unpack the module of a URL into an empty folder, which will be the entry ``target``."""
     parts = urlsplit(url)
     query = f"{parts.query}&{COMPRESSED}".removeprefix("&")
     address = urlunsplit(parts._replace(query=query, fragment=""))
-    with tempfile.TemporaryDirectory(prefix=".", dir=folder.parent) as place:
-        file = Path(place) / "module.tar.gz"
-        try:
-            fetch_file(address, file, timeout_s=TIMEOUT_S)
-        except DownloadError as error:
-            raise ModelError(
-                f"{error}. Or download the model's .tar.gz with a browser (TensorFlow 2), and pass "
-                "that file as the model"
-            ) from error
+    # A killed process's is written anew: only one process fills an entry.
+    file = target.with_name(f".{target.name}.tar.gz")
+    try:
+        fetch_file(address, file, timeout_s=TIMEOUT_S)
         check_pin(url, sha256_of(file), pin)
         archive.extract(file, url, folder)
+    except DownloadError as error:
+        raise ModelError(
+            f"{error}. Or download the model's .tar.gz with a browser (TensorFlow 2), and pass "
+            "that file as the model"
+        ) from error
+    finally:
+        file.unlink(missing_ok=True)

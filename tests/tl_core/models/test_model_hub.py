@@ -10,7 +10,7 @@ import pytest
 
 from tl_core.errors import ModelError
 from tl_core.models import open_module, resolve
-from tl_core.models.hub import cached_urls, fetch
+from tl_core.models.hub import cache_entry, cached_urls, fetch
 from tl_core.models.savedmodel import fault
 
 PATH = "/google/tiny/1"
@@ -33,6 +33,17 @@ def test_the_compressed_form_is_asked_for_and_keeps_the_rest_of_the_query(cache,
     fetch(server.serve(PATH, server.answer(pack())) + "?token=7")
 
     assert server.requests == [(PATH, {"token": ["7"], "tf-hub-format": ["compressed"]})]
+
+
+def test_what_a_killed_download_left_is_gone_after_the_next_one(cache, server, pack):
+    url = server.serve(PATH, server.answer(pack()))
+    entry = cache_entry(url)
+    entry.parent.mkdir(parents=True)
+    entry.with_name(f".{entry.name}.tar.gz").write_bytes(b"half")
+
+    fetch(url)
+
+    assert {path.suffix for path in entry.parent.iterdir()} == {"", ".lock", ".txt"}
 
 
 def test_the_second_call_is_answered_from_the_cache(cache, server, pack):
