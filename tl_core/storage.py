@@ -85,6 +85,13 @@ def atomic_dir(target: Path) -> Iterator[Path]:
 
 
 @contextmanager
+def temporary_dir() -> Iterator[Path]:
+    """A new folder in the cache, removed after the block; those of killed processes go first."""
+    with _part(cache_dir() / "temporary", Path.mkdir) as part:
+        yield part
+
+
+@contextmanager
 def _part(target: Path, make: Callable[[Path], None]) -> Iterator[Path]:
     """A new temporary file or folder beside ``target``, which is locked and at last removed."""
     target.parent.mkdir(parents=True, exist_ok=True)

@@ -10,9 +10,7 @@ import json
 import os
 import subprocess
 import sys
-import tempfile
 from contextlib import suppress
-from pathlib import Path
 from signal import Signals
 from time import monotonic, sleep
 from typing import TYPE_CHECKING, NamedTuple
@@ -21,9 +19,11 @@ import psutil
 
 from tl_core.errors import ModelError
 from tl_core.limits import limits
-from tl_core.storage import cache_dir, tree_digest
+from tl_core.storage import cache_dir, temporary_dir, tree_digest
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tl_core.models.settings import Kind
 
 #: Raised when the trial changes, so that models are tried again.
@@ -89,8 +89,8 @@ def _touch(mark: Path) -> None:
 
 def _problem(task: dict[str, object]) -> str | None:
     """What went wrong, in a few words; None if the model answered."""
-    with tempfile.TemporaryDirectory(prefix="tlbench-trial-") as temporary:
-        answer, log = Path(temporary, "answer"), Path(temporary, "log")
+    with temporary_dir() as temporary:
+        answer, log = temporary / "answer", temporary / "log"
         text = json.dumps({"path": sys.path, "answer": str(answer), **task})
         quiet = {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}
         with log.open("wb") as stream:
