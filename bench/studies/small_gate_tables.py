@@ -22,7 +22,10 @@ SCENARIOS = {
     "slower-03": "one benchmark 3 % slower",
     "slower-02": "one benchmark 2 % slower",
 }
-NOISE = {"unchanged": "quiet", "unchanged-loaded": "under load"}
+NOISE = {
+    "unchanged": "other work at idle priority",
+    "unchanged-loaded": "three busy processes",
+}
 
 
 def small_gates(study: dict[str, Any]) -> str:
