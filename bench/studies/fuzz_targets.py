@@ -77,6 +77,23 @@ def baseline_seeds() -> Iterable[bytes]:
     yield json.dumps({"tlbench_baseline": 1, "command": ["x"], "runs": [json.loads(run)]}).encode()
 
 
+def read_journal(data: bytes, path: Path) -> None:
+    """The journal of an interrupted gate."""
+    del data
+    from tlbench.gate.pair_result import Journal, JournalError
+
+    with suppress(JournalError):
+        Journal(path, {}).resume()
+
+
+def journal_seeds() -> Iterable[bytes]:
+    """Of one pair."""
+    timed = {"base": [1e-3, 2e-3], "head": [1e-3, 2e-3]}
+    pair = {"head_first": True, "benchmarks": {"test_a": timed}, "seconds": 1.0}
+    lines = ({"what": {}}, pair)
+    yield "".join(json.dumps(line) + "\n" for line in lines).encode()
+
+
 def read_price_file(data: bytes, path: Path) -> None:
     """A file of prices."""
     del data
@@ -114,6 +131,60 @@ def pickle_seeds() -> Iterable[bytes]:
     return (pickle.dumps(content, protocol) for protocol in range(6))
 
 
+def read_graph(data: bytes, path: Path) -> None:
+    """The graph of a SavedModel, read as data before anything of it runs."""
+    from tl_core.errors import ModelError
+    from tl_core.models.program import check_program
+
+    folder = path.with_name("model")
+    folder.mkdir(exist_ok=True)
+    (folder / "saved_model.pb").write_bytes(data)
+    with suppress(ModelError):
+        check_program(folder, "model")
+
+
+def graph_seeds() -> Iterable[bytes]:
+    """Of one operation in the graph, and one in a function."""
+    from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
+
+    saved = SavedModel(saved_model_schema_version=1)
+    graph = saved.meta_graphs.add().graph_def
+    graph.node.add(name="x", op="Placeholder").attr["dtype"].type = 1
+    function = graph.library.function.add()
+    function.signature.name = "f"
+    function.node_def.add(name="y", op="Relu", input=["x"]).attr["T"].type = 1
+    yield saved.SerializeToString()
+
+
+def read_keras_config(data: bytes, path: Path) -> None:
+    """A Keras model's description."""
+    del path
+    from tl_core.errors import ModelError
+    from tl_core.models.keras_config import check_config
+
+    with suppress(ModelError, ValueError):  # ValueError: not JSON
+        check_config(json.loads(data), "model")
+
+
+def keras_seeds() -> Iterable[bytes]:
+    """A model of two layers, one of them with another inside."""
+    inner = {"class_name": "Dense", "config": {"units": 2, "activation": "relu"}, "module": "keras"}
+    layers = [inner, {"class_name": "TimeDistributed", "config": {"layer": inner}}]
+    yield json.dumps({"class_name": "Sequential", "config": {"layers": layers}}).encode()
+
+
+def read_model_notes(data: bytes, path: Path) -> None:
+    """Notes beside a model."""
+    from tl_core.errors import ModelError
+    from tl_core.models.notes import NOTES_FILE, read_notes
+
+    file = path.with_name("notes") / NOTES_FILE
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_bytes(data)
+    with suppress(ModelError):
+        read_notes(path.with_name("notes"))
+
+
 def read_checkpoint(data: bytes, path: Path) -> None:
     """A PyTorch checkpoint in the old format."""
     del data
@@ -122,6 +193,20 @@ def read_checkpoint(data: bytes, path: Path) -> None:
 
     with suppress(ModelError):
         read_tensors(path)
+
+
+def checkpoint_seeds() -> Iterable[bytes]:
+    """Of one tensor of two by three numbers, as PyTorch wrote them."""
+    from tl_core.models.torch_pickle import MAGIC, PROTOCOL
+
+    state = (
+        b"\x80\x02ccollections\nOrderedDict\n)RX\x01\x00\x00\x00wctorch._utils\n_rebuild_tensor_v2\n"
+        b"((X\x07\x00\x00\x00storagectorch\nFloatStorage\nX\x01\x00\x00\x00aX\x03\x00\x00\x00cpu"
+        b"K\x06NtQK\x00K\x02K\x03\x86K\x03K\x01\x86\x89ccollections\nOrderedDict\n)RtRs."
+    )
+    start = (pickle.dumps(part, 2) for part in (MAGIC, PROTOCOL, {"little_endian": True}))
+    values = np.arange(6, dtype="<f4").tobytes()
+    yield b"".join([*start, state, pickle.dumps(["a"], 2), (6).to_bytes(8, "little"), values])
 
 
 def read_archive(data: bytes, path: Path) -> None:
@@ -179,8 +264,18 @@ TARGETS = {
         lambda: [b"ref=main,pip=numpy==2.0,env.A=1,threads=2", b"python=/bin/python,engine=litert"],
         ("tlbench.gate.arms", "tlbench.suite.options", "tlbench.suite.arm_options"),
     ),
-    "pickle": Target(read_cifar_pickle, pickle_seeds, ("tl_core.data.restricted_pickle",)),
-    "checkpoint": Target(read_checkpoint, lambda: [b""], ("tl_core.models.torch_pickle",)),
-    "archive": Target(read_archive, archive_seeds, ("tl_core.models.archive", "tarfile", "gzip")),
-    "npz": Target(read_npz, npz_seeds, ("tl_core.data.cifar_layouts", "zipfile")),
+    "journal": Target(read_journal, journal_seeds, ("tlbench.gate.pair_result",)),
+    "graph": Target(
+        read_graph, graph_seeds, ("tl_core.models.program", "tl_core.models.graph_program")
+    ),
+    "keras": Target(read_keras_config, keras_seeds, ("tl_core.models.keras_config",)),
+    "notes": Target(read_model_notes, lambda: [b'{"image_size": 32}'], ("tl_core.models.notes",)),
+    "pickle": Target(
+        read_cifar_pickle, pickle_seeds, ("tl_core.data.restricted_pickle", "tl_core.pickle_reader")
+    ),
+    "checkpoint": Target(
+        read_checkpoint, checkpoint_seeds, ("tl_core.models.torch_pickle", "tl_core.pickle_reader")
+    ),
+    "archive": Target(read_archive, archive_seeds, ("tl_core.models.archive", "tl_core.tar_files")),
+    "npz": Target(read_npz, npz_seeds, ("tl_core.data.cifar_layouts", "tl_core.zip_files")),
 }
