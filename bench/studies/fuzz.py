@@ -36,9 +36,6 @@ def fuzz_one(name: str, arguments: Sequence[str]) -> None:
     import atheris  # type: ignore[import-untyped, import-not-found, unused-ignore]
 
     target = TARGETS[name]
-    with atheris.instrument_imports(include=list(target.modules)):
-        for module in target.modules:
-            importlib.import_module(module)
     folder = Path(tempfile.mkdtemp(prefix="fuzz-"))
     path = folder / {"archive": "x.tar.gz"}.get(name, "x")
     os.environ["TLBENCH_CACHE"] = str(folder / "cache")
@@ -47,6 +44,11 @@ def fuzz_one(name: str, arguments: Sequence[str]) -> None:
         path.write_bytes(data)
         target.read(data, path)
 
+    with atheris.instrument_imports(include=list(target.modules)):
+        for module in target.modules:
+            importlib.import_module(module)
+        for seed in target.seeds():  # imports the rest: TensorFlow takes longer than an input may
+            one(seed)
     atheris.Setup(["fuzz", *arguments], one)
     atheris.Fuzz()
 
