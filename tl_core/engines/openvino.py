@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 #: OpenVINO's names of precisions.
 NAMES = {"fp32": "f32", "bf16": "bf16"}
 FILE = "model.xml"
+_MAKING = Lock()
 
 
 def loaded_runtime() -> Any:  # noqa: ANN401 - a module without types
@@ -42,6 +44,22 @@ def loaded_runtime() -> Any:  # noqa: ANN401 - a module without types
     return runtime
 
 
+def shared_core() -> Any:  # noqa: ANN401 - an object without type
+    """The only core of this process, which is never freed.
+
+    A core gives the thread that compiles first a stack for signal handlers. If it is freed in
+    another thread, or before a later core, that stack is gone but still used: the next Ctrl-C ends
+    the process by a segmentation fault.
+    """
+    with _MAKING:
+        return _made_core()
+
+
+@lru_cache(maxsize=1)
+def _made_core() -> Any:  # noqa: ANN401
+    return loaded_runtime().Core()
+
+
 class Compiled:
     """The network, compiled for each number of images when it is needed, with OpenVINO's options.
 
@@ -50,7 +68,7 @@ class Compiled:
     """
 
     def __init__(self, file: Path, options: dict[str, object]) -> None:
-        self._core, self._file, self._options = loaded_runtime().Core(), file, options
+        self._file, self._options = file, options
         self._networks: dict[int, Any] = {}
         self._lock = Lock()
 
@@ -60,9 +78,9 @@ class Compiled:
             near = [size for size in self._networks if count <= size < 2 * count]
             size = min(near, default=count)
             if not near:
-                model = self._core.read_model(self._file)
+                model = shared_core().read_model(self._file)
                 model.reshape([size, *list(model.input(0).get_partial_shape())[1:]])
-                self._networks[size] = self._core.compile_model(model, "CPU", self._options)
+                self._networks[size] = shared_core().compile_model(model, "CPU", self._options)
             return size, self._networks[size]
 
 
@@ -123,7 +141,7 @@ def _write(frozen: Loaded, folder: Path) -> None:
     graph = folder / "frozen.pb"
     graph.write_bytes(frozen.graph.as_graph_def().SerializeToString())
     # By the core, not by convert_model, which reports its use to the vendor.
-    model = runtime.Core().read_model(graph)
+    model = shared_core().read_model(graph)
     keep_channels_last(model)
     # Not in half precision, as is its default.
     runtime.save_model(model, folder / FILE, compress_to_fp16=False)
