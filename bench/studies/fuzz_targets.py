@@ -254,8 +254,12 @@ def npz_seeds() -> Iterable[bytes]:
 
 
 TARGETS = {
-    "result": Target(read_result, result_seeds, ("tlbench.runs.check", "tlbench.runs.read", "tlbench.text_files")),
-    "baseline": Target(read_stored_baseline, baseline_seeds, ("tlbench.gate.baseline", "tlbench.text_files")),
+    "result": Target(
+        read_result, result_seeds, ("tlbench.runs.check", "tlbench.runs.read", "tlbench.text_files")
+    ),
+    "baseline": Target(
+        read_stored_baseline, baseline_seeds, ("tlbench.gate.baseline", "tlbench.text_files")
+    ),
     "prices": Target(
         read_price_file, lambda: [b"m = 0.1\na.b = 2\n"], ("tlbench.compare.prices", "tomllib")
     ),
