@@ -80,4 +80,4 @@ def test_too_little_memory_is_told_from_other_errors(kind, message, expected):
     import tensorflow as tf
 
     error = getattr(tf.errors, kind)(None, None, message)
-    assert device_network.is_out_of_memory(error) == expected
+    assert is_out_of_memory(error) == expected
