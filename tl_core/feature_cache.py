@@ -7,8 +7,7 @@ its features, and a checksum. If ten pictures are added to a folder, only these 
 Records are appended block by block under a lock, and never changed. A process that is killed loses
 at most the blocks in progress. It leaves at most a part of a record, which the next process cuts
 off. A record with a wrong checksum counts as absent: its image is extracted again. If two processes
-extract the same image at once, both append a valid record.
-"""
+extract the same image at once, the record of the first one stays.
 
 from __future__ import annotations
 
@@ -125,7 +124,9 @@ class Store:
         records["features"] = features
         records["sum"] = [_checksum(record) for record in records]
         with storing(self.folder / RECORDS), locked(self.folder):
-            self._append(records.tobytes())
+            self.refresh()  # another process may have added some of them
+            new = [digest not in self for digest in digests]
+            self._append(records[new].tobytes())
 
     def _append(self, content: bytes) -> None:
         """Write records at the end, not through a memory map: a full disk is then no crash."""

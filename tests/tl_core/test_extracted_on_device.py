@@ -6,8 +6,8 @@ import pytest
 from tl_core import device_features
 from tl_core.device_features import extracted_on_device
 from tl_core.devices import Devices
-from tl_core.engines import device_network
 from tl_core.engines import tensorflow as tensorflow_engine
+from tl_core.engines.memory import is_out_of_memory
 from tl_core.engines.protocol import KeepsOutputs
 from tl_core.models import Model, NetworkSettings, resolve
 from tl_core.sources import ArraySource

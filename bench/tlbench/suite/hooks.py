@@ -15,6 +15,7 @@ from tlbench.terminal import guard_report, report
 
 if TYPE_CHECKING:
     from collections.abc import Generator
+
     from _pytest.terminal import TerminalReporter
 
     from tlbench.runs.write import Written

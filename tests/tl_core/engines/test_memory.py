@@ -1,0 +1,188 @@
+"""What doesn't fit into memory is run in halves, which is said; nothing else is taken for it."""
+
+import logging
+import os
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+
+from tl_core.engines.memory import is_out_of_memory
+from tl_core.engines.tensorflow import TensorFlowNetwork
+from tl_core.engines.tuning import CHUNKS, _piloted
+from tl_core.engines.workers import WorkerNetwork
+from tl_core.errors import DeviceError
+from tl_core.models.settings import NetworkSettings
+
+SIZE = 4
+
+
+class ResourceExhaustedError(Exception):
+    """TensorFlow's, by its name."""
+
+
+#: What runtimes raise where memory is short.
+SHORT = [
+    MemoryError(),
+    ResourceExhaustedError("OOM when allocating tensor with shape[32,112,112,32]"),
+    RuntimeError("std::bad_alloc"),
+    RuntimeError("Failed to allocate memory for requested buffer of size 1073741824"),
+    Exception("Operation received an exception:Status: 1, message: could not create a memory"),
+]
+
+
+class Short:
+    """A replica, or a graph, that has memory for ``room`` images; outputs are first pixels."""
+
+    def __init__(self, room, error=SHORT[0]):
+        self.room, self.error, self.counts = room, error, []
+
+    def __call__(self, images):
+        self.counts.append(len(images))
+        if len(images) > self.room:
+            raise self.error
+        return images[:, 0, 0, :2].astype(np.float32)
+
+
+def numbered(count):
+    images = np.zeros((count, SIZE, SIZE, 3), np.uint8)
+    images[:, 0, 0, 0] = np.arange(count)
+    return images
+
+
+def workers(*replicas, chunk):
+    return WorkerNetwork(replicas, image_size=SIZE, output_size=2, chunk=chunk)
+
+
+class Batches(TensorFlowNetwork):
+    """The reference engine, with a fake graph."""
+
+    def __init__(self, graph, *, compiled=False):
+        from types import SimpleNamespace
+
+        super().__init__([SimpleNamespace(output_size=2)], ("CPU:0",), SIZE, compiled=compiled)
+        self._run = graph
+
+
+def said(caplog):
+    return [record.getMessage() for record in caplog.records]
+
+
+@pytest.mark.parametrize("error", SHORT, ids=lambda error: f"{type(error).__name__} {error}"[:30])
+def test_every_way_to_say_that_memory_is_short_is_known(error):
+    assert is_out_of_memory(error)
+    assert not is_out_of_memory(RuntimeError("no such kernel"))
+    network = workers(Short(5, error), chunk=16)
+    assert network(numbered(20))[:, 0].tolist() == list(range(20))
+    assert network.chunk == 4
+
+
+def test_a_chunk_that_does_not_fit_is_halved_for_good_and_said(caplog):
+    network = workers(Short(5), Short(5), chunk=16)
+    with caplog.at_level(logging.WARNING):
+        for count in (40, 16, 3):
+            assert network(numbered(count))[:, 0].tolist() == list(range(count))
+    assert said(caplog) == [
+        f"CPU:0: {n} images at once don't fit into its memory; from now on {n // 2}"
+        for n in (16, 8)
+    ]
+    assert network.chunk == 4
+
+
+def test_a_batch_that_does_not_fit_is_halved_for_good_and_said(caplog):
+    graph = Short(5)
+    network = Batches(graph)
+    assert network.chunk is None, "whole batches"
+    for count in (3, 21, 4):
+        assert network(numbered(count))[:, 0].tolist() == list(range(count))
+    assert network.chunk == 5
+    assert graph.counts == [3, 21, 10, *[5] * 4, 1, 4]
+    assert said(caplog) == [
+        f"CPU:0: {n} images at once don't fit into its memory; from now on {n // 2}"
+        for n in (21, 10)
+    ]
+
+
+def test_a_compiled_batch_is_filled_up_to_what_fits():
+    graph = Short(5)
+    network = Batches(graph, compiled=True)
+    for count in (16, 7):
+        assert network(numbered(count))[:, 0].tolist() == list(range(count))
+    assert graph.counts == [16, 8, 4, 4, 4, 4, 4, 4]
+
+
+@pytest.mark.parametrize(
+    "make", [lambda graph: workers(graph, chunk=4), Batches], ids=["workers", "batches"]
+)
+def test_one_image_that_does_not_fit_is_an_error(make):
+    with pytest.raises(DeviceError, match="CPU:0: one image doesn't fit into its memory; expected"):
+        make(Short(0))(numbered(3))
+
+
+@pytest.mark.parametrize(
+    "make", [lambda graph: workers(graph, chunk=4), Batches], ids=["workers", "batches"]
+)
+def test_other_errors_stay_what_they_are(make):
+    network = make(Short(0, RuntimeError("no such kernel")))
+    chunk = network.chunk
+    with pytest.raises(RuntimeError, match="no such kernel"):
+        network(numbered(3))
+    assert network.chunk == chunk
+
+
+def test_threads_that_run_out_of_memory_together_halve_once_each_size(caplog):
+    network = Batches(Short(8))
+    with ThreadPoolExecutor(3) as pool:
+        outputs = list(pool.map(network, [numbered(32)] * 3))
+    assert [each[:, 0].tolist() for each in outputs] == [list(range(32))] * 3
+    assert network.chunk == 8
+    assert len(said(caplog)) == 2
+
+
+def test_a_pilot_chooses_no_chunk_that_was_halved(monkeypatch):
+    """Its rate is that of fewer images, however high."""
+    seconds = iter(range(10**6))
+    monkeypatch.setattr("tl_core.engines.tuning.perf_counter", lambda: next(seconds))
+    choice = _piloted(NetworkSettings(SIZE, workers=1), 1, lambda how: workers(Short(5), chunk=1))
+    assert choice.chunk in (1, 2, 4)
+    assert max(CHUNKS) > 5
+
+
+#: Prints the chunk, how near the outputs are to those of single images, and what was logged.
+IN_LITTLE_MEMORY = """
+import logging, resource, sys
+from pathlib import Path
+import numpy as np
+from tl_core import FeatureExtractor
+said = []
+handler = logging.Handler()
+handler.emit = lambda record: said.append(record.getMessage())
+logging.getLogger("tl_core").addHandler(handler)
+side, count = 512, 64
+extractor = FeatureExtractor(sys.argv[1], image_size=side, threads=1)
+images = np.random.default_rng(0).integers(0, 256, (count, side, side, 3), np.uint8)
+alone = np.concatenate([extractor.network(images[i : i + 1]) for i in range(3)])
+pages = int(Path("/proc/self/statm").read_text().split()[0])
+# The widest layer of a batch has 32 numbers for each fourth pixel: 512 MB, half a batch's 256 MB.
+most = pages * resource.getpagesize() + int(sys.argv[2])
+resource.setrlimit(resource.RLIMIT_AS, (most, most))
+features = extractor.network(images)
+print(extractor.network.chunk, float(abs(features[:3] - alone).max()), len(features))
+print(*said, sep="\\n")
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="the limit on a process's memory is Linux's")
+def test_a_batch_that_this_machine_has_no_memory_for_is_run_in_halves(tiny_model):
+    command = [sys.executable, "-c", IN_LITTLE_MEMORY, tiny_model, str(600 << 20)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=os.environ)
+    assert done.returncode == 0, done.stderr
+    first, *lines = done.stdout.splitlines()
+    chunk, difference, count = first.split()
+    assert int(chunk) < 64
+    assert int(count) == 64
+    assert float(difference) < 1e-4
+    assert lines[0] == "CPU:0: 64 images at once don't fit into its memory; from now on 32"
