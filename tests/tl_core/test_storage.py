@@ -276,8 +276,9 @@ def test_what_a_full_disk_raises_is_told_from_other_errors(tmp_path, error, reas
         raise error
 
     expected = type(error) if reason is None else StorageError
-    with pytest.raises(expected, match=reason):
+    with pytest.raises(expected, match=reason) as raised:
         cached_dir(tmp_path / "model", is_whole, failing)
+    assert type(raised.value) is expected
     assert list(tmp_path.iterdir()) == []
 
 

@@ -68,10 +68,10 @@ def halve(network: InChunks, count: int, lock: threading.Lock) -> None:
                 "other programs that use the device"
             )
         network.chunk = count // 2
-    log.warning(
-        "%s: %d images at once don't fit into its memory; from now on %d",
-        *(network.device, count, count // 2),
-    )
+        log.warning(
+            "%s: %d images at once don't fit into its memory; from now on %d",
+            *(network.device, count, count // 2),
+        )
 
 
 def run_in_chunks(

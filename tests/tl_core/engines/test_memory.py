@@ -5,13 +5,14 @@ import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from tl_core.engines import tuning
 from tl_core.engines.memory import is_out_of_memory
 from tl_core.engines.tensorflow import TensorFlowNetwork
-from tl_core.engines.tuning import CHUNKS, _piloted
 from tl_core.engines.workers import WorkerNetwork
 from tl_core.errors import DeviceError
 from tl_core.models.settings import NetworkSettings
@@ -60,8 +61,6 @@ class Batches(TensorFlowNetwork):
     """The reference engine, with a fake graph."""
 
     def __init__(self, graph, *, compiled=False):
-        from types import SimpleNamespace
-
         super().__init__([SimpleNamespace(output_size=2)], ("CPU:0",), SIZE, compiled=compiled)
         self._run = graph
 
@@ -143,11 +142,16 @@ def test_threads_that_run_out_of_memory_together_halve_once_each_size(caplog):
 
 def test_a_pilot_chooses_no_chunk_that_was_halved(monkeypatch):
     """Its rate is that of fewer images, however high."""
-    seconds = iter(range(10**6))
-    monkeypatch.setattr("tl_core.engines.tuning.perf_counter", lambda: next(seconds))
-    choice = _piloted(NetworkSettings(SIZE, workers=1), 1, lambda how: workers(Short(5), chunk=1))
-    assert choice.chunk in (1, 2, 4)
-    assert max(CHUNKS) > 5
+
+    def rates(runs, images):
+        for run in runs.values():
+            run(images)
+        return {(network, chunk): float(chunk) for network, chunk in runs}
+
+    monkeypatch.setattr(tuning, "measured_rates", rates)
+    settings = NetworkSettings(SIZE, workers=1)
+    choice = tuning._piloted(settings, 1, lambda how: workers(Short(5), chunk=1))
+    assert (choice.chunk, max(tuning.CHUNKS)) == (4, 16)
 
 
 #: Prints the chunk, how near the outputs are to those of single images, and what was logged.
