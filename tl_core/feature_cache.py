@@ -8,6 +8,7 @@ Records are appended block by block under a lock, and never changed. A process t
 at most the blocks in progress. It leaves at most a part of a record, which the next process cuts
 off. A record with a wrong checksum counts as absent: its image is extracted again. If two processes
 extract the same image at once, the record of the first one stays.
+"""
 
 from __future__ import annotations
 

@@ -125,7 +125,7 @@ def stored(folder):
 
 
 class Wide:
-    """Extracts features of 4 KB per image; ``then`` is called before a block, and after the last."""
+    """Extracts features of 4 KB per image; calls ``then`` before each block, and at the end."""
 
     def __init__(self, source, then=lambda number: None):
         self.source, self.then, self.asked = source, then, []

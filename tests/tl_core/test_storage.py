@@ -315,7 +315,9 @@ def test_processes_that_need_the_same_folder_at_once_fill_it_once_and_leave_no_l
     for process in processes:
         assert process.stdout.readline() == b"ready\n"
     begin.touch()
-    assert [process.wait() for process in processes] == [0] * 6
+    for process in processes:
+        process.communicate()
+    assert [process.returncode for process in processes] == [0] * 6
     assert work.read_text() == "filled\n"
     assert list(target.parent.iterdir()) == [target]
 
