@@ -14,10 +14,11 @@ from tlbench.suite.session import KEEPS_TIMING, SUITE_NAME, stage_of
 from tlbench.terminal import guard_report, report
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Generator, Sequence
 
     from _pytest.terminal import TerminalReporter
 
+    from tlbench.runs.read import Benchmark
     from tlbench.runs.write import Written
     from tlbench.suite.session import Suite
 
@@ -133,7 +134,8 @@ class SuiteHooks:
         from tlbench.report.table import result_table
         from tlbench.runs.read import result_of
 
-        benchmarks, place = (), "nothing was measured"
+        benchmarks: Sequence[Benchmark] = ()
+        place = "nothing was measured"
         if self.written:
             text, path, problem = self.written
             benchmarks = result_of(json.loads(text), "the run").benchmarks

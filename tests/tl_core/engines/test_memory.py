@@ -16,6 +16,7 @@ from tl_core.engines.tensorflow import TensorFlowNetwork
 from tl_core.engines.workers import WorkerNetwork
 from tl_core.errors import DeviceError
 from tl_core.models.settings import NetworkSettings
+from tl_core.tensorflow_trainer import TensorFlowTrainer
 
 SIZE = 4
 
@@ -152,6 +153,13 @@ def test_a_pilot_chooses_no_chunk_that_was_halved(monkeypatch):
     settings = NetworkSettings(SIZE, workers=1)
     choice = tuning._piloted(settings, 1, lambda how: workers(Short(5), chunk=1))
     assert (choice.chunk, max(tuning.CHUNKS)) == (4, 16)
+
+
+def test_a_training_step_that_does_not_fit_is_an_error():
+    trainer = object.__new__(TensorFlowTrainer)
+    trainer._device, trainer._step = "CPU:0", lambda inputs, labels: Short(7)(inputs)
+    with pytest.raises(DeviceError, match="a training step of 8 images doesn't fit into its memo"):
+        trainer.step(numbered(8), np.zeros(8, np.int64))
 
 
 #: Prints the chunk, how near the outputs are to those of single images, and what was logged.
