@@ -179,7 +179,8 @@ def storing(target: Path, advice: str = "set TLBENCH_CACHE to another folder") -
     except Exception as error:
         if not _is_fault(error, target):
             raise
-        reason = getattr(error, "strerror", None) or line_of(error)
+        full = _FULL.search(str(error))  # TensorFlow's text begins with a long path
+        reason = getattr(error, "strerror", None) or (full[0] if full else line_of(error))
         raise StorageError(
             f"{target} can't be written ({reason}); expected a folder that can be written, has "
             f"room, and stays. Free space there, or {advice}"

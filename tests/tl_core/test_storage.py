@@ -261,7 +261,7 @@ def test_a_read_only_cache_serves_what_it_has(small_disk):
 @pytest.mark.parametrize(
     ("error", "reason"),
     [
-        (RuntimeError("part/x; No space left on device [Op:SaveV2]"), "part/x; No space left"),
+        (RuntimeError("part/x; No space left on device [Op:SaveV2]"), r"\(No space left on dev"),
         (OSError("40960 requested and 0 written"), "40960 requested and 0 written"),
         (OSError(errno.EDQUOT, "Disk quota exceeded"), "Disk quota exceeded"),
         (ValueError("no such layer"), None),
