@@ -1,7 +1,6 @@
 """What doesn't fit into memory is run in halves, which is said; nothing else is taken for it."""
 
 import logging
-import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -162,39 +161,34 @@ def test_a_training_step_that_does_not_fit_is_an_error():
         trainer.step(numbered(8), np.zeros(8, np.int64))
 
 
-#: Prints the chunk, how near the outputs are to those of single images, and what was logged.
+#: A replica that takes 10 MB per image, in a process with 400 MB. TensorFlow's own kernels don't
+#: serve here: some end the process if they get no memory.
 IN_LITTLE_MEMORY = """
 import logging, resource, sys
 from pathlib import Path
 import numpy as np
-from tl_core import FeatureExtractor
-said = []
-handler = logging.Handler()
-handler.emit = lambda record: said.append(record.getMessage())
-logging.getLogger("tl_core").addHandler(handler)
-side, count = 512, 64
-extractor = FeatureExtractor(sys.argv[1], image_size=side, threads=1)
-images = np.random.default_rng(0).integers(0, 256, (count, side, side, 3), np.uint8)
-alone = np.concatenate([extractor.network(images[i : i + 1]) for i in range(3)])
+from tl_core.engines.workers import WorkerNetwork
+logging.basicConfig(format="%(message)s", stream=sys.stdout)
+def replica(images):
+    hidden = np.ones((len(images), 10_000_000), np.uint8)
+    return images[:, 0, 0, :2] * np.float32(hidden[-1, -1])
+network = WorkerNetwork([replica], image_size=4, output_size=2, chunk=64)
+images = np.zeros((64, 4, 4, 3), np.uint8)
+images[:, 0, 0, 0] = range(64)
+network(images[:1])  # starts its thread
 pages = int(Path("/proc/self/statm").read_text().split()[0])
-# The widest layer of a batch has 32 numbers for each fourth pixel: 512 MB, half a batch's 256 MB.
-most = pages * resource.getpagesize() + int(sys.argv[2])
+most = pages * resource.getpagesize() + 400_000_000
 resource.setrlimit(resource.RLIMIT_AS, (most, most))
-features = extractor.network(images)
-print(extractor.network.chunk, float(abs(features[:3] - alone).max()), len(features))
-print(*said, sep="\\n")
+assert network(images)[:, 0].tolist() == list(range(64))
+print(network.chunk)
 """
 
 
-@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="the limit on a process's memory is Linux's")
-def test_a_batch_that_this_machine_has_no_memory_for_is_run_in_halves(tiny_model):
-    command = [sys.executable, "-c", IN_LITTLE_MEMORY, tiny_model, str(600 << 20)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env=os.environ)
+def test_in_a_process_with_little_memory_half_of_the_images_are_run():
+    done = subprocess.run(
+        [sys.executable, "-c", IN_LITTLE_MEMORY], capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr
-    first, *lines = done.stdout.splitlines()
-    chunk, difference, count = first.split()
-    assert int(chunk) < 64
-    assert int(count) == 64
-    assert float(difference) < 1e-4
-    assert lines[0] == "CPU:0: 64 images at once don't fit into its memory; from now on 32"
+    line = "CPU:0: 64 images at once don't fit into its memory; from now on 32"
+    assert done.stdout.splitlines() == [line, "32"]
