@@ -324,19 +324,27 @@ def test_processes_that_need_the_same_folder_at_once_fill_it_once_and_leave_no_l
 
 def test_who_waited_takes_a_new_lock_as_the_old_ones_file_is_gone(tmp_path):
     """Else two would hold it: one the removed file's, one the new file's."""
-    inside, most = [], []
+    order, entered, end = [], threading.Event(), threading.Event()
 
-    def hold():
+    def second():
         with locked(tmp_path / "model"):
-            inside.append(1)
-            most.append(len(inside))
-            time.sleep(0.01)
-            inside.pop()
+            entered.set()
+            end.wait(10)
+            order.append("second")
 
-    threads = [threading.Thread(target=hold) for _ in range(8)]
-    for thread in threads:
-        thread.start()
+    def third():
+        with locked(tmp_path / "model"):
+            order.append("third")
+
+    threads = [threading.Thread(target=each) for each in (second, third)]
+    with locked(tmp_path / "model"):
+        threads[0].start()
+        threads[0].join(0.2)  # it waits for the lock of a file that is then removed
+    entered.wait(10)
+    threads[1].start()
+    threads[1].join(0.2)
+    end.set()
     for thread in threads:
         thread.join()
-    assert most == [1] * 8
+    assert order == ["second", "third"]
     assert list(tmp_path.iterdir()) == []
