@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -67,6 +69,32 @@ def tiny_model(own_cache, tmp_path_factory):
         _save_tiny_model(folder / name, classes)
         mark_as_tried(folder / name)  # for runs in processes of their own
     return str(folder / "tiny-feature-vector")
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """Mount a file system of so many bytes: ``small_disk(100_000)`` is its folder."""
+    folders = []
+
+    def mount(size):
+        folder = tmp_path / f"disk{len(folders)}"
+        folder.mkdir()
+        if shutil.which("mount") is None:
+            pytest.skip("this system has no mount")
+        done = _mounted("-t", "tmpfs", "-o", f"size={size}", "tmpfs", folder)
+        if done.returncode:
+            pytest.skip(f"a small file system can't be mounted here: {done.stderr.strip()}")
+        folders.append(folder)
+        return folder
+
+    yield mount
+    for folder in folders:
+        subprocess.run(["umount", "--lazy", folder], check=True)
+
+
+def _mounted(*arguments):
+    command = ["mount", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
 @pytest.fixture(scope="session")

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         DownloadError,
         ImageError,
         ModelError,
+        StorageError,
         TransferLearningError,
     )
     from tl_core.extractor import FeatureExtractor
@@ -41,6 +42,7 @@ __all__ = [
     "ModelError",
     "Prediction",
     "Split",
+    "StorageError",
     "TransferLearningError",
     "TransferModel",
     "load_data",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
-from tl_core.engines.device_network import is_out_of_memory
+from tl_core.engines.memory import is_out_of_memory
 from tl_core.progress import progress
 from tl_core.streaming import output_calls, run_network
 

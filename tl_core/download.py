@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from tl_core.errors import DownloadError
 from tl_core.limits import limits
 from tl_core.progress import progress
-from tl_core.storage import atomic_file
+from tl_core.storage import atomic_file, storing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -59,12 +59,14 @@ def fetch(
         DownloadError: Another address, a host that can't be reached or goes silent, an HTTP error
             status, more bytes than ``limits().download_bytes`` or than announced, fewer than
             announced, or another checksum. Nothing is left on disk.
+        StorageError: The target can't be written.
     """
     if not _is_secure(url):
         raise DownloadError(
             f"{url}: expected an address that starts with https:// (http:// only for localhost)"
         )
-    with _opened(url, timeout_s) as response, atomic_file(target) as part:
+    elsewhere = storing(target, "name another folder")
+    with _opened(url, timeout_s) as response, elsewhere, atomic_file(target) as part:
         with part.open("wb") as file:
             received = _copy(url, response, file)
         if sha256 and received != sha256.lower():

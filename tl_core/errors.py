@@ -23,6 +23,10 @@ class DownloadError(TransferLearningError):
     """A file that could not be downloaded, or whose content is not the expected one."""
 
 
+class StorageError(TransferLearningError):
+    """A file or folder that can't be written, as on a full disk."""
+
+
 class DeviceError(TransferLearningError):
     """A device or number of threads that this machine doesn't have or can't use."""
 

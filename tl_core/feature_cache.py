@@ -7,31 +7,33 @@ its features, and a checksum. If ten pictures are added to a folder, only these 
 Records are appended block by block under a lock, and never changed. A process that is killed loses
 at most the blocks in progress. It leaves at most a part of a record, which the next process cuts
 off. A record with a wrong checksum counts as absent: its image is extracted again. If two processes
-extract the same image at once, both append a valid record.
+extract the same image at once, the record of the first one stays.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import os
 import zlib
 from contextlib import closing
 from itertools import chain
 from typing import TYPE_CHECKING
 
 import numpy as np
-from filelock import FileLock
 
 from tl_core.conversion.cache import version_of
 from tl_core.devices import cpu_flags
+from tl_core.errors import StorageError
 from tl_core.images import decoder_facts
 from tl_core.progress import progress
 from tl_core.sources import FileSource, digest_of, error_at, readable
-from tl_core.storage import atomic_file, cache_dir
+from tl_core.storage import atomic_file, cache_dir, locked, storing
 from tl_core.streaming import BATCH_SIZE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
+    from io import FileIO
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -66,20 +68,37 @@ class Store:
         self.folder = folder
         self.record = np.dtype([("key", f"V{KEY}"), ("sum", "<u4"), ("features", "<f4", (width,))])
         self._records = np.zeros(0, self.record)
+        self._file: os.stat_result | None = None
         self._places: dict[bytes, int] = {}
         self.refresh()
 
     def refresh(self) -> None:
-        """Find the records that this process or another one has added since."""
+        """Find the records that this process or another one has added since.
+
+        StorageError if their file is gone, or another one.
+        """
         file, before = self.folder / RECORDS, len(self._records)
-        count = file.stat().st_size // self.record.itemsize if file.is_file() else 0
+        about = file.stat() if file.is_file() else None
+        self._check_same(about)
+        count = about.st_size // self.record.itemsize if about else 0
         if count > before:
-            self._records = np.memmap(file, self.record, "r", shape=(count,))
+            self._records, self._file = np.memmap(file, self.record, "r", shape=(count,)), about
             keys = self._records["key"][before:].tobytes()
             # Of two with one key the later counts: the earlier one was damaged.
             self._places |= {
                 keys[i * KEY : (i + 1) * KEY]: before + i for i in range(count - before)
             }
+
+    def _check_same(self, about: os.stat_result | None) -> None:
+        """Raise StorageError if the file of known records is gone, or another one."""
+        if self._file and not (about and os.path.samestat(self._file, about)):
+            raise self._gone()
+
+    def _gone(self) -> StorageError:
+        return StorageError(
+            f"{self.folder / RECORDS}: removed or replaced while its features were used; expected "
+            "a cache that stays. Run it again"
+        )
 
     def __contains__(self, digest: str) -> bool:
         place = self._places.get(bytes.fromhex(digest))
@@ -89,24 +108,43 @@ class Store:
         return bool(record["sum"] == _checksum(record))
 
     def features(self, digests: Sequence[str]) -> NDArray[np.float32]:
-        """Features of stored images, float32 ``(n, width)``, read-only; KeyError if absent."""
-        places = [self._places[bytes.fromhex(digest)] for digest in digests]
+        """Features of stored images, float32 ``(n, width)``, read-only; else StorageError."""
+        try:
+            places = [self._places[bytes.fromhex(digest)] for digest in digests]
+        except KeyError as error:
+            raise self._gone() from error
         rows: NDArray[np.float32] = self._records["features"][places]
         rows.flags.writeable = False
         return rows
 
     def add(self, digests: Sequence[str], features: NDArray[np.float32]) -> None:
-        """Append the features ``(n, width)`` of images."""
+        """Append the features ``(n, width)`` of images; StorageError if they can't be written."""
         records = np.zeros(len(digests), self.record)
         keys = b"".join(bytes.fromhex(digest) for digest in digests)
         records["key"] = np.frombuffer(keys, self.record["key"])
         records["features"] = features
         records["sum"] = [_checksum(record) for record in records]
-        # Not through a memory map: a full disk is then an error, not a crash.
-        with FileLock(f"{self.folder}.lock"), (self.folder / RECORDS).open("ab") as file:
-            # Cut off the partial record of a process that was killed.
-            file.truncate(file.tell() // self.record.itemsize * self.record.itemsize)
-            file.write(records.tobytes())
+        with storing(self.folder / RECORDS), locked(self.folder):
+            self.refresh()  # another process may have added some of them
+            new = [digest not in self for digest in digests]
+            self._append(records[new].tobytes())
+
+    def _append(self, content: bytes) -> None:
+        """Write records at the end, not through a memory map: a full disk is then no crash."""
+        # Unbuffered, so that nothing is written once the file was cut.
+        with (self.folder / RECORDS).open("ab", buffering=0) as file:
+            self._check_same(self._file and os.fstat(file.fileno()))
+            self._cut(file)  # of a process that was killed
+            rest = memoryview(content)
+            try:
+                while rest:
+                    rest = rest[file.write(rest) :]
+            finally:
+                self._cut(file)  # where the disk is full
+
+    def _cut(self, file: FileIO) -> None:
+        """Cut off a partial record."""
+        file.truncate(file.tell() // self.record.itemsize * self.record.itemsize)
 
 
 def _checksum(record: np.void) -> int:
@@ -121,7 +159,7 @@ def open_store(facts: Mapping[str, object], width: int) -> Store:
     text = json.dumps(facts, sort_keys=True)
     folder = cache_dir() / "features" / hashlib.sha256(text.encode()).hexdigest()[:32]
     if not (folder / FACTS).is_file():
-        with atomic_file(folder / FACTS) as part:
+        with storing(folder / FACTS), atomic_file(folder / FACTS) as part:
             part.write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
     return Store(folder, width)
 

@@ -18,7 +18,7 @@ from tl_core.models.export import save_module
 from tl_core.models.handles import public_name
 from tl_core.models.notes import NOTES_FILE, read_notes
 from tl_core.models.trial import mark_as_tried
-from tl_core.storage import atomic_dir
+from tl_core.storage import atomic_dir, storing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -63,13 +63,14 @@ def save_model(
     Raises:
         ModelError: The folder exists and ``overwrite`` is off, or TensorFlow has no filter that is
             close to the model's.
+        StorageError: The folder can't be written.
     """
     target = Path(folder)
     if target.exists() and not overwrite and (not target.is_dir() or any(target.iterdir())):
         raise ModelError(f"{target}: the folder exists; choose a new one or allow overwriting")
     # Without the saved model around it, which would otherwise nest with every save.
     saved_by_us = read_notes(module.path).get("version") == VERSION
-    with atomic_dir(target) as part:
+    with storing(target, "name another folder"), atomic_dir(target) as part:
         _write(model, module.member("backbone") if saved_by_us else module, part)
     mark_as_tried(target)  # what it is made of has just run
 

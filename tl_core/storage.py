@@ -6,6 +6,7 @@ import errno
 import glob
 import hashlib
 import os
+import re
 import secrets
 import shutil
 import sys
@@ -14,17 +15,26 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import platformdirs
-from filelock import FileLock
 
-if sys.platform != "win32":  # where what a killed process leaves behind stays
+from tl_core.errors import StorageError, TransferLearningError, line_of
+
+if sys.platform == "win32":  # where what a killed process leaves behind stays
+    from filelock import FileLock
+else:
     import fcntl
-from tl_core.errors import TransferLearningError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 #: Endings of what is being written, and of an older folder that is being replaced.
 PART, OLD = ".part", ".old"
+#: What TensorFlow and NumPy say on a full disk, in errors that have no number.
+_FULL = re.compile(r"No space left on device|\d+ requested and \d+ written")
+#: Numbers of the system's errors about disks and folders.
+_FAULTS = {
+    *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS, errno.EACCES, errno.EPERM),
+    *(errno.ENOENT, errno.ENOTDIR, errno.EEXIST),
+}
 
 
 def cache_dir() -> Path:
@@ -151,14 +161,81 @@ def cached_dir(
     """The folder itself, which ``write`` fills now if it is absent or incomplete.
 
     If another process is filling it, this one waits.
+
+    Raises:
+        StorageError: It can't be written.
     """
     if not is_whole(target):
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(target.with_name(f".{target.name}.lock")):
+        with storing(target), locked(target):
             if not is_whole(target):
                 with atomic_dir(target) as folder:
                     write(folder)
     return target
+
+
+@contextmanager
+def storing(target: Path, advice: str = "set TLBENCH_CACHE to another folder") -> Iterator[None]:
+    """Turn errors of a full, read-only or removed folder into a StorageError.
+
+    ``advice`` says where else to store it, by default in another cache.
+    """
+    try:
+        yield
+    except TransferLearningError:
+        raise
+    except Exception as error:
+        if not _is_fault(error, target):
+            raise
+        full = _FULL.search(str(error))  # TensorFlow's text begins with a long path
+        reason = getattr(error, "strerror", None) or (full[0] if full else line_of(error))
+        raise StorageError(
+            f"{target} can't be written ({reason}); expected a folder that can be written, has "
+            f"room, and stays. Free space there, or {advice}"
+        ) from error
+
+
+def _is_fault(error: Exception, target: Path) -> bool:
+    """Whether an error says that the target can't be written."""
+    if not target.parent.is_dir():  # removed meanwhile, whatever fails for this reason
+        return True
+    if isinstance(error, OSError) and error.errno is not None:
+        place = Path(str(error.filename or target))
+        ours = place.is_relative_to(target.parent) or target.is_relative_to(place)
+        return ours and error.errno in _FAULTS
+    return _FULL.search(str(error)) is not None
+
+
+@contextmanager
+def locked(target: Path) -> Iterator[None]:
+    """Hold the lock of a file or folder, which needn't exist; wait for whoever has it.
+
+    The lock ends with its process. Its file, beside the target, is removed with it.
+    """
+    file = target.with_name(f".{target.name}.lock")
+    file.parent.mkdir(parents=True, exist_ok=True)
+    if sys.platform == "win32":
+        with FileLock(file):
+            yield
+        return
+    while True:
+        descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            if _is_at(file, descriptor):  # else the last holder has removed it
+                try:
+                    yield
+                finally:
+                    with suppress(OSError):  # the folder is gone, or read-only by now
+                        file.unlink()
+                return
+        finally:
+            os.close(descriptor)
+
+
+def _is_at(path: Path, descriptor: int) -> bool:
+    with suppress(FileNotFoundError):
+        return os.path.samestat(path.stat(), os.fstat(descriptor))
+    return False
 
 
 def _swap_in(part: Path, target: Path) -> None:

@@ -9,6 +9,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tl_core.engines.memory import is_out_of_memory
+from tl_core.errors import DeviceError
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
@@ -65,11 +68,22 @@ class TensorFlowTrainer:
     def step(
         self, inputs: NDArray[np.float32] | NDArray[np.uint8], labels: NDArray[np.int64]
     ) -> float:
-        """Train on features, float32 ``(n, d)``, or fine-tune on uint8 images ``(n, s, s, 3)``."""
+        """Train on features, float32 ``(n, d)``, or fine-tune on uint8 images ``(n, s, s, 3)``.
+
+        DeviceError if they don't fit into the device's memory: half a batch is another step.
+        """
         import tensorflow as tf
 
-        with tf.device(self._device):
-            return float(self._step(tf.constant(inputs), tf.constant(labels)))
+        try:
+            with tf.device(self._device):
+                return float(self._step(tf.constant(inputs), tf.constant(labels)))
+        except Exception as error:
+            if not is_out_of_memory(error):
+                raise
+            raise DeviceError(
+                f"device {self._device}: a training step of {len(labels)} images doesn't fit into "
+                "its memory; take a smaller batch size or image size"
+            ) from error
 
     def store(self) -> None:
         """Give the head the trained weights."""

@@ -6,8 +6,8 @@ import pytest
 from tl_core import device_features
 from tl_core.device_features import extracted_on_device
 from tl_core.devices import Devices
-from tl_core.engines import device_network
 from tl_core.engines import tensorflow as tensorflow_engine
+from tl_core.engines.memory import is_out_of_memory
 from tl_core.engines.protocol import KeepsOutputs
 from tl_core.models import Model, NetworkSettings, resolve
 from tl_core.sources import ArraySource
@@ -80,4 +80,4 @@ def test_too_little_memory_is_told_from_other_errors(kind, message, expected):
     import tensorflow as tf
 
     error = getattr(tf.errors, kind)(None, None, message)
-    assert device_network.is_out_of_memory(error) == expected
+    assert is_out_of_memory(error) == expected

@@ -17,7 +17,7 @@ from PIL import Image
 
 from tl_core import extractor as extractor_module
 from tl_core import feature_cache
-from tl_core.errors import ImageError
+from tl_core.errors import ImageError, StorageError
 from tl_core.extractor import FeatureExtractor
 from tl_core.feature_cache import RECORDS, Store, cached_features, feature_facts
 from tl_core.models import Model, module
@@ -120,6 +120,86 @@ def test_a_file_that_was_cut_off_costs_only_what_is_lost(folder):
     assert (folder / RECORDS).stat().st_size == IMAGES * size
 
 
+def stored(folder):
+    return np.fromfile(folder / RECORDS, Store(folder, WIDTH).record)
+
+
+class Wide:
+    """Extracts features of 4 KB per image; calls ``then`` before each block, and at the end."""
+
+    def __init__(self, source, then=lambda number: None):
+        self.source, self.then, self.asked = source, then, []
+
+    def __call__(self, parts):
+        for number, part in enumerate(parts):
+            self.then(number)
+            self.asked += part.tolist()
+            yield part, self.features(part)
+        self.then(None)
+
+    def features(self, part):
+        return np.repeat(features_of(self.source.take(part)), 200, axis=1)
+
+
+def read_wide(folder, source, then=lambda number: None):
+    """As ``read``, of such features."""
+    extracting = Wide(source, then)
+    store = Store(folder, 200 * WIDTH)
+    rows = cached_features(store, source, extracting, batch_size=4 * BLOCK)
+    np.testing.assert_array_equal(rows, extracting.features(np.arange(len(source))))
+    return extracting.asked
+
+
+def test_a_full_disk_is_a_line_and_costs_no_feature_that_is_stored(small_disk):
+    disk = small_disk(300_000)
+    folder, other = disk / "key", disk / "other"
+    folder.mkdir()
+    other.write_bytes(bytes(200_000))
+    source = ArraySource(images())
+    with pytest.raises(StorageError, match=r"key/features\.bin can't be written \(No space left"):
+        read_wide(folder, source)
+    record = Store(folder, 200 * WIDTH).record
+    count, rest = divmod((folder / RECORDS).stat().st_size, record.itemsize)
+    assert (rest, list(folder.iterdir())) == (0, [folder / RECORDS])
+    assert set(disk.iterdir()) == {folder, other}
+    other.unlink()
+    assert 0 < count < IMAGES
+    assert read_wide(folder, source) == list(range(count, IMAGES))
+    assert read_wide(folder, source) == []
+
+
+@pytest.mark.parametrize("moment", [0, 2, None], ids=["at first", "in between", "at last"])
+@pytest.mark.parametrize("again", [False, True], ids=["removed", "replaced"])
+def test_a_store_that_is_removed_meanwhile_is_a_line_and_never_gives_others_features(
+    folder, tmp_path, moment, again
+):
+    other = tmp_path / "other"
+    other.mkdir()
+    read_wide(other, ArraySource(images(seed=1)))
+    read_wide(folder, ArraySource(images()[:20]))
+
+    def remove(number):
+        if number == moment:
+            shutil.rmtree(folder)
+            if again:
+                shutil.copytree(other, folder)
+
+    with pytest.raises(StorageError, match=r"key/features\.bin"):
+        read_wide(folder, ArraySource(images()), remove)
+    if not again:
+        folder.mkdir(exist_ok=True)
+    assert len(read_wide(folder, ArraySource(images()))) == IMAGES
+
+
+def test_what_another_process_has_added_meanwhile_is_not_added_again(folder):
+    store = Store(folder, WIDTH)
+    digests = [hashlib.sha256(image.tobytes()).hexdigest() for image in images(6)]
+    Store(folder, WIDTH).add(digests[:4], features_of(images(4)))
+    store.add(digests[2:], features_of(images(6)[2:]) + 1)
+    assert len(stored(folder)) == 6
+    np.testing.assert_array_equal(store.features(digests[2:4]), features_of(images(6)[2:4]))
+
+
 MANY = 1600
 KILLED = """
 import sys, time
@@ -153,14 +233,15 @@ def test_killed_at_random_moments_it_loses_a_block_each_time_and_no_feature_is_w
         child.send_signal(signal.SIGKILL)
         child.communicate()
         assert child.returncode == -signal.SIGKILL, "it was done: give it more to do"
+    extracted = work.read_text().split()
+    assert len(extracted) - len(stored(folder)) <= most * BLOCK
     # Two at once: what one has added the other needn't extract, and both are right.
     both = [subprocess.Popen(command, stdout=subprocess.DEVNULL) for _ in range(2)]
     assert [child.wait() for child in both] == [0, 0]
     assert read(folder, ArraySource(images(MANY)))[1] == []
-    extracted = [int(line) for line in work.read_text().split()]
-    assert set(extracted) == set(range(MANY))
-    records = np.fromfile(folder / RECORDS, Store(folder, WIDTH).record)
-    assert len(extracted) - len(records) <= most * BLOCK
+    assert {int(line) for line in work.read_text().split()} == set(range(MANY))
+    assert len(stored(folder)) == MANY, "each image once"
+    assert set(folder.parent.glob(".*")) == set(), "a lock"
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 import errno
 import hashlib
 import os
+import shutil
 import signal
 import stat
 import subprocess
@@ -13,11 +14,13 @@ from pathlib import Path
 
 import pytest
 
+from tl_core.errors import StorageError
 from tl_core.storage import (
     atomic_dir,
     atomic_file,
     cache_dir,
     cached_dir,
+    locked,
     sha256_of,
     temporary_dir,
 )
@@ -246,3 +249,121 @@ def test_what_another_process_is_writing_stays(tmp_path, kind):
             assert set(tmp_path.iterdir()) == {first, second}
         assert first.exists()
     assert list(tmp_path.iterdir()) == [target]
+
+
+def write_much(folder):
+    (folder / "much").write_bytes(bytes(200_000))
+
+
+def test_in_a_cache_on_a_full_disk_the_folder_and_what_to_do_are_named(small_disk):
+    disk = small_disk(100_000)
+    cached_dir(disk / "small", is_whole, write_whole)
+    with pytest.raises(StorageError) as raised:
+        cached_dir(disk / "large", is_whole, write_much)
+    assert str(raised.value) == (
+        f"{disk}/large can't be written (No space left on device); expected a folder that can be "
+        "written, has room, and stays. Free space there, or set TLBENCH_CACHE to another folder"
+    )
+    assert list(disk.iterdir()) == [disk / "small"]
+    assert is_whole(disk / "small")
+
+
+def test_a_read_only_cache_serves_what_it_has(small_disk):
+    disk = small_disk(100_000)
+    cached_dir(disk / "small", is_whole, write_whole)
+    subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
+    cached_dir(disk / "small", is_whole, write_much)
+    with pytest.raises(StorageError, match=r"large can't be written \(Read-only file system\)"):
+        cached_dir(disk / "large", is_whole, write_whole)
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (RuntimeError("part/x; No space left on device [Op:SaveV2]"), r"\(No space left on dev"),
+        (OSError("40960 requested and 0 written"), "40960 requested and 0 written"),
+        (OSError(errno.EDQUOT, "Disk quota exceeded"), "Disk quota exceeded"),
+        (ValueError("no such layer"), None),
+        (FileNotFoundError(errno.ENOENT, "No such file", "/elsewhere/weights"), None),
+        (ConnectionResetError(errno.ECONNRESET, "reset by peer"), None),
+    ],
+    ids=["TensorFlow", "NumPy", "quota", "no disk", "a file elsewhere", "a network"],
+)
+def test_what_a_full_disk_raises_is_told_from_other_errors(tmp_path, error, reason):
+    def failing(folder):
+        (folder / "half").touch()
+        raise error
+
+    expected = type(error) if reason is None else StorageError
+    with pytest.raises(expected, match=reason) as raised:
+        cached_dir(tmp_path / "model", is_whole, failing)
+    assert type(raised.value) is expected
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_cache_that_is_removed_while_it_is_filled_is_told_whatever_fails_for_it(tmp_path):
+    def removing(folder):
+        shutil.rmtree(tmp_path / "cache")
+        raise RuntimeError("Unable to open file")
+
+    with pytest.raises(StorageError, match=r"model can't be written \(Unable to open file\)"):
+        cached_dir(tmp_path / "cache" / "model", is_whole, removing)
+
+
+FILLS = """
+import sys, time
+from pathlib import Path
+from tl_core.storage import cached_dir
+target, begin, work = map(Path, sys.argv[1:])
+print("ready", flush=True)
+while not begin.exists():
+    time.sleep(0.001)
+def write(folder):
+    with work.open("a") as file:
+        file.write("filled\\n")
+    time.sleep(0.05)
+    (folder / "whole").touch()
+cached_dir(target, lambda folder: (folder / "whole").exists(), write)
+"""
+
+
+def test_processes_that_need_the_same_folder_at_once_fill_it_once_and_leave_no_lock(tmp_path):
+    target, begin, work = tmp_path / "cache" / "model", tmp_path / "begin", tmp_path / "work"
+    command = [sys.executable, "-c", FILLS, str(target), str(begin), str(work)]
+    processes = [subprocess.Popen(command, stdout=subprocess.PIPE) for _ in range(6)]
+    for process in processes:
+        assert process.stdout.readline() == b"ready\n"
+    begin.touch()
+    for process in processes:
+        process.communicate()
+    assert [process.returncode for process in processes] == [0] * 6
+    assert work.read_text() == "filled\n"
+    assert list(target.parent.iterdir()) == [target]
+
+
+def test_who_waited_takes_a_new_lock_as_the_old_ones_file_is_gone(tmp_path):
+    """Else two would hold it: one the removed file's, one the new file's."""
+    order, entered, end = [], threading.Event(), threading.Event()
+
+    def second():
+        with locked(tmp_path / "model"):
+            entered.set()
+            end.wait(10)
+            order.append("second")
+
+    def third():
+        with locked(tmp_path / "model"):
+            order.append("third")
+
+    threads = [threading.Thread(target=each) for each in (second, third)]
+    with locked(tmp_path / "model"):
+        threads[0].start()
+        threads[0].join(0.2)  # it waits for the lock of a file that is then removed
+    entered.wait(10)
+    threads[1].start()
+    threads[1].join(0.2)
+    end.set()
+    for thread in threads:
+        thread.join()
+    assert order == ["second", "third"]
+    assert list(tmp_path.iterdir()) == []

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tl_core.engines.memory import halve, is_out_of_memory
 from tl_core.engines.protocol import checked_input
-from tl_core.errors import DeviceError
 from tl_core.graph_resampling import graph_resample
 from tl_core.resampling import FILTERS
 from tl_core.resize import checked_pixels, resize_batch
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from tl_core.engines.protocol import ChunkedNetwork, ReplicatedNetwork, Run
+    from tl_core.engines.protocol import ReplicatedNetwork, Run
     from tl_core.models.untyped import Loaded, Tensor
 
     #: Height, width and filter of images that a device resizes.
@@ -39,14 +39,6 @@ CHUNK = 256
 COMPARED = 8
 #: Numbers per input pixel in the widest layer: VGG's, the widest of common networks.
 WIDEST = 64
-#: What XLA, cuDNN, a copy to the device and ONNX Runtime say where memory is short, in errors of
-#: other kinds.
-_OUT_OF_MEMORY = (
-    *("out of memory", "out_of_memory", "resource_exhausted"),
-    "dst tensor is not initialized",
-    *("failed to allocate memory", "smaller than requested bytes"),
-    *("alloc_failed", "allocation_failed"),
-)
 
 
 def most_at_once(image_size: int) -> int:
@@ -203,27 +195,6 @@ class DeviceNetwork:
         return self._outputs.joined(outputs)
 
 
-def halve(network: ChunkedNetwork, count: int, lock: threading.Lock) -> None:
-    """Take half of so many images from now on, which is logged, unless another thread did.
-
-    DeviceError where it is a single one.
-    """
-    with lock:
-        if network.chunk < count:
-            return
-        if count == 1:
-            raise DeviceError(
-                f"device {network.device}: one image doesn't fit into its memory; expected room "
-                "for the network and an image. Take a smaller image size or model, or end "
-                "other programs that use the device"
-            )
-        network.chunk = count // 2
-    log.warning(
-        "%s: %d images at once don't fit into its memory; from now on %d",
-        *(network.device, count, count // 2),
-    )
-
-
 class _Replicas:
     """A graph on each device, for images of one size."""
 
@@ -310,15 +281,6 @@ def _is_exact(resize: Step, device: str, shape: tuple[int, int], size: int, meth
     with tf.device(device):
         pixels = resize(tf.constant(images)).numpy()
     return np.array_equal(pixels, resize_batch(images, size, method))
-
-
-def is_out_of_memory(error: Exception) -> bool:
-    """Whether a runtime says by an error that a device has no memory for something."""
-    import tensorflow as tf
-
-    if isinstance(error, tf.errors.ResourceExhaustedError):
-        return True
-    return any(words in str(error).lower() for words in _OUT_OF_MEMORY)
 
 
 def _filled(pixels: NDArray[np.uint8], count: int) -> NDArray[np.uint8]:

@@ -42,6 +42,7 @@ class Interpreter:
     def __call__(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Run a chunk; see ``tl_core.engines.workers.Replica``."""
         if len(images) != self._images:
+            self._images = 0  # as long as these have no memory
             self._interpreter.resize_tensor_input(self._input, images.shape)
             self._interpreter.allocate_tensors()
             self._images = len(images)

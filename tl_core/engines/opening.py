@@ -32,7 +32,7 @@ from tl_core.engines.names import (
     is_installed,
     runtime_of,
 )
-from tl_core.engines.protocol import ChunkedNetwork, call_size
+from tl_core.engines.protocol import call_size
 from tl_core.engines.tuning import Choice, fastest, tuned
 from tl_core.equivalence import (
     IMAGES,
@@ -190,8 +190,8 @@ def _compared(model: Model, engine: str, devices: Devices, settings: NetworkSett
         precision=settings.precision,
         count=call_size(network, IMAGES),  # with as many images at once as it will run
     )
-    if choice and isinstance(network, ChunkedNetwork):
-        choice = replace(choice, chunk=network.chunk)  # which may have been halved just now
+    if choice:  # whose chunk may have been halved just now
+        choice = replace(choice, chunk=getattr(network, "chunk", choice.chunk))
     return Opened(network, model, engine, equivalence, choice)
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from tl_core.engines.device_network import DeviceNetwork
+from tl_core.engines.memory import run_in_chunks
 from tl_core.engines.mixed_module import mixed_module
 from tl_core.engines.protocol import checked_input
 from tl_core.models import HubModule, require
@@ -31,6 +33,8 @@ class TensorFlowNetwork:
     See ``Network``. One batch at a time: TensorFlow spreads each over all its threads.
 
     Attributes:
+        chunk: Images that it runs at once; None runs whole batches. A batch that doesn't fit into
+            memory is halved for good, which is logged.
         functions: Each replica's, from uint8 images ``(n, image_size, image_size, 3)`` to outputs.
     """
 
@@ -50,21 +54,26 @@ class TensorFlowNetwork:
         only = modules[0] if len(modules) == 1 else None
         self.module = only if isinstance(only, HubModule) else None
         self._compiled, self._largest = compiled, 1
+        self.chunk: int | None = None
+        self._lock = threading.Lock()
         self.functions = [
             _function(module, name, size, compiled=compiled)
             for module, name in zip(modules, device_names, strict=True)
         ]
 
     def __call__(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Run one batch; see ``Network``."""
+        """Run one batch; see ``Network``. DeviceError if a single image doesn't fit into memory."""
         pixels = checked_input(images, self.image_size)
+        return run_in_chunks(self, self._run_chunk, pixels, self._lock)
+
+    def _run_chunk(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         if self._compiled:
             return self._run(self._padded(pixels))[: len(pixels)]
         return self._run(pixels)
 
     def _padded(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Pad to the largest batch so far, since XLA compiles for each number of images."""
-        self._largest = max(self._largest, len(pixels))
+        self._largest = max(len(pixels), min(self._largest, self.chunk or self._largest))
         missing = self._largest - len(pixels)
         return np.pad(pixels, ((0, missing), (0, 0), (0, 0), (0, 0))) if missing else pixels
 

@@ -96,21 +96,29 @@ def _piloted(
         for count in workers
     ]
     chunks = [settings.chunk] if settings.chunk else CHUNKS
+    # Chunks that don't fit into memory: fewer images were run then.
+    halved: set[tuple[WorkerNetwork, int]] = set()
     runs = {
-        (network, chunk): _with_chunk(network, chunk) for network in networks for chunk in chunks
+        (network, chunk): _with_chunk(network, chunk, halved)
+        for network in networks
+        for chunk in chunks
     }
     images = real_images(networks[0].image_size, count=max(BATCH, CHUNKS[-1] * threads))
     rates = measured_rates(runs, images)
-    (network, chunk), rate = max(rates.items(), key=lambda item: item[1])
+    fitting = {key: rate for key, rate in rates.items() if key not in halved} or rates
+    (network, chunk), rate = max(fitting.items(), key=lambda item: item[1])
     return Choice(network.workers, threads // network.workers, chunk, round(rate, 1))
 
 
 def _with_chunk(
-    network: WorkerNetwork, chunk: int
+    network: WorkerNetwork, chunk: int, halved: set[tuple[WorkerNetwork, int]]
 ) -> Callable[[NDArray[np.uint8]], NDArray[np.float32]]:
     def run(images: NDArray[np.uint8]) -> NDArray[np.float32]:
         network.chunk = chunk
-        return network(images)
+        outputs = network(images)
+        if network.chunk < chunk:
+            halved.add((network, chunk))
+        return outputs
 
     return run
 

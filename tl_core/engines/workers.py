@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Protocol
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from tl_core.devices import usable_cpus
+from tl_core.engines.memory import run_in_chunks
 from tl_core.engines.protocol import checked_input
 from tl_core.errors import ModelError
 
@@ -39,7 +41,9 @@ class WorkerNetwork:
     see ``tuning``. Run ``in_flight`` batches from several threads at once for full speed: then no
     replica waits at the end of a batch while another one is still busy.
 
-    The replicas, at least one, are used by nothing else. Each runs ``chunk`` images at once.
+    The replicas, at least one, are used by nothing else. Each runs ``chunk`` images at once: half
+    of them for good where they don't fit into memory, which is logged. DeviceError of a call: a
+    single image doesn't fit.
     """
 
     device, module = "CPU:0", None
@@ -51,6 +55,7 @@ class WorkerNetwork:
         self.workers = len(replicas)
         self.in_flight = 2 if self.workers > 1 else 1
         self._free: SimpleQueue[Replica] = SimpleQueue()
+        self._lock = threading.Lock()
         for replica in replicas:
             self._free.put(replica)
         self._pool = ThreadPoolExecutor(self.workers, thread_name_prefix="network")
@@ -64,6 +69,9 @@ class WorkerNetwork:
         return np.concatenate(list(self._pool.map(self._run, parts)))
 
     def _run(self, part: NDArray[np.uint8]) -> NDArray[np.float32]:
+        return run_in_chunks(self, self._on_a_replica, part, self._lock)
+
+    def _on_a_replica(self, part: NDArray[np.uint8]) -> NDArray[np.float32]:
         replica = self._free.get()
         try:
             return replica(part)

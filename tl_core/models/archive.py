@@ -65,8 +65,8 @@ def extract(path: Path, name: str, folder: Path) -> None:
         raise ModelError(f"{name}: {error}") from error
     except (OSError, ValueError) as error:  # ValueError: a name that no system takes
         raise ModelError(
-            f"{name}: can't be unpacked ({error}); expected room for it, and names that this "
-            "system takes"
+            f"{name}: can't be unpacked ({error}); expected room for it in {folder.parent}, and "
+            "names that this system takes"
         ) from error
     _check(name, folder)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 from tl_core.download import fetch as fetch_file
-from tl_core.errors import DownloadError, ModelError
+from tl_core.errors import DownloadError, ModelError, StorageError
 from tl_core.models import archive
 from tl_core.models.pins import check_pin
 from tl_core.models.savedmodel import find_root
@@ -42,11 +42,8 @@ def fetch(url: str, pin: str | None = None) -> Path:
 
     try:
         return find_root(cached_dir(target, archive.is_whole, write))
-    except OSError as error:
-        raise ModelError(
-            f"{url}: can't be stored ({error}); expected a writable cache folder with room. Set "
-            f"{CACHE_VARIABLE} or TLBENCH_CACHE to another folder"
-        ) from error
+    except StorageError as error:
+        raise ModelError(f"{url}: {error} ({CACHE_VARIABLE}, if that is set)") from error
 
 
 def cache_entry(url: str) -> Path:

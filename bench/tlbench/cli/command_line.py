@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from contextlib import contextmanager, suppress
@@ -25,6 +26,11 @@ if TYPE_CHECKING:
 USAGE, NOTHING = 2, 4
 #: Exit code after Ctrl-C, as shells have it: 128 and the signal's number.
 INTERRUPTED = 130
+#: What to do about some of the system's errors, after the error itself.
+ADVICE = {
+    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT), "; free space there, or name another place"),
+    errno.EROFS: "; name a place that can be written",
+}
 #: Variable by which a shell asks for completions, of which click prints bytes.
 COMPLETION = "_TLBENCH_COMPLETE"
 #: What newer versions of click raise for a group without a command: its text is the whole help.
@@ -71,7 +77,8 @@ def one_line_errors() -> Iterator[None]:
     except BrokenPipeError:
         raise
     except (OSError, UnicodeError) as error:
-        raise Failure(f"a file can't be read or written: {error}", USAGE) from error
+        advice = ADVICE.get(getattr(error, "errno", None) or 0, "")
+        raise Failure(f"a file can't be read or written: {error}{advice}", USAGE) from error
     except MemoryError as error:
         hint = "take fewer or smaller images, or a smaller batch size"
         raise Failure(

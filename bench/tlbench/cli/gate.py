@@ -35,7 +35,7 @@ from tlbench.numbers import RUNS
 from tlbench.report.gate_junit import gate_junit
 from tlbench.report.gate_markdown import gate_markdown
 from tlbench.report.gate_text import COLOURS, gate_json, gate_table
-from tlbench.runs.files import check_target, write_file
+from tlbench.runs.files import check_target, keep, write_file
 from tlbench.suite.workloads import QUICK
 from tlbench.terminal import say, show, show_json
 
@@ -125,12 +125,18 @@ def gate(
         check_target(path)
     evidence = _evidence(profile=not (no_profile or repeat), count=counted is not None)
     try:
-        reports = _run((base, head), settings, save, repeat, evidence, resume=resume, seed=seed)
+        reports, problem = _run(
+            (base, head), settings, save, repeat, evidence, resume=resume, seed=seed
+        )
     except ArmDied as error:
         raise died(error) from error
     if repeat:
-        raise SystemExit(_show_itself(reports, everything=everything, as_json=as_json))
-    raise SystemExit(_show(reports[0], markdown, junit, everything=everything, as_json=as_json))
+        code = _show_itself(reports, everything=everything, as_json=as_json)
+    else:
+        code = _show(reports[0], markdown, junit, everything=everything, as_json=as_json)
+    if problem:  # after the report, which may have taken hours
+        raise InputError(problem)
+    raise SystemExit(code)
 
 
 def _check_sides(named: object) -> None:
@@ -165,10 +171,14 @@ def _run(
     *,
     resume: bool,
     seed: int | None,
-) -> list[Report]:
-    """Run the gate of two arms, as the user wrote them, ``repeat`` times or once."""
+) -> tuple[list[Report], str | None]:
+    """Run the gate of two arms, as the user wrote them, ``repeat`` times or once.
+
+    Returns the reports, and why they can't be saved, None if they are or needn't be.
+    """
     turns = np.random.default_rng(seed)
     base, candidate = texts
+    problem = None
     with ready((candidate if repeat else base, candidate), settings, say) as sides:
         gates: list[tuple[list[Pair], Report]] = []
         for number in range(1, (repeat or 1) + 1):
@@ -179,8 +189,8 @@ def _run(
             for add in evidence:
                 report = add(one, report)
             gates.append((one.pairs, report))
-            _save(save, sides.what, gates)
-    return [report for _, report in gates]
+            problem = _save(save, sides.what, gates)
+    return [report for _, report in gates], problem
 
 
 def _finished(gate: Gate, *, resume: bool) -> Report:
@@ -233,10 +243,15 @@ def _print_table(report: Report, *, everything: bool) -> None:
     show(gate_table(report, fold), COLOURS)
 
 
-def _save(path: Path | None, what: dict[str, Any], gates: list[tuple[list[Pair], Report]]) -> None:
-    """Write every pair, with the machine and the reports; again after each gate."""
+def _save(
+    path: Path | None, what: dict[str, Any], gates: list[tuple[list[Pair], Report]]
+) -> str | None:
+    """Write every pair, with the machine and the reports; again after each gate.
+
+    Returns the problem if that can't be done.
+    """
     if path is None:
-        return
+        return None
     whole = {
         "tlbench_gates": SAVED,
         "what": what,
@@ -246,4 +261,4 @@ def _save(path: Path | None, what: dict[str, Any], gates: list[tuple[list[Pair],
             for pairs, report in gates
         ],
     }
-    write_file(path, json.dumps(whole, default=str) + "\n")
+    return keep(path, json.dumps(whole, default=str) + "\n")[1]

@@ -110,13 +110,13 @@ def select(
         workload, budget, accuracy_margin, models, image_sizes, engines, precisions, seed, download
     )
     selection = run(job, say)
-    if picture is not None:
-        write_selection(selection, picture)
     command = train_command(job, selection, suite)
     if as_json:
         show(selection_json(selection, command).splitlines())
     else:
         show(selection_lines(selection, command))
+    if picture is not None:
+        write_selection(selection, picture)
     if selection.best is None:
         raise Failure("nothing could be measured", NOTHING)
     if selection.untried:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tl_core.errors import TransferLearningError
+from tl_core.errors import TransferLearningError, line_of
 from tlbench.cli.options import (
     NETWORK,
     complete,
@@ -123,14 +123,14 @@ def _written(
             training.model.save(save)
             result["saved"] = str(save)
         except Exception as error:  # noqa: BLE001 - any: the result is printed all the same
-            problems.append(f"the model can't be saved in {save}: {error}")
+            problems.append(f"the model can't be saved in {save}: {line_of(error, 500)}")
     if page is not None:
         try:
             write_file(page, page_text(job, training))
             result["report"] = str(page)
         except Exception as error:  # noqa: BLE001 - as above
             saved = f"; the model is saved in {save}" if result["saved"] else ""
-            problems.append(f"the page {page} can't be written: {error}{saved}")
+            problems.append(f"the page {page} can't be written: {line_of(error, 500)}{saved}")
     return result, problems
 
 

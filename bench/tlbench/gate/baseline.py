@@ -18,7 +18,7 @@ import msgspec
 from tlbench.errors import InputError
 from tlbench.figures import Amount, Positive
 from tlbench.machine.difference import compare_fingerprints
-from tlbench.runs.files import write_file
+from tlbench.runs.files import keep
 from tlbench.text_files import parse_json, read_text
 
 if TYPE_CHECKING:
@@ -122,9 +122,11 @@ def _without_copies(runs: list[StoredRun]) -> tuple[tuple[StoredRun, ...], int]:
 
 
 def write_baseline(path: Path, baseline: Baseline) -> None:
-    """Write the file, whole or not at all."""
+    """Write the file, whole or not at all; InputError if it can't be, which says where it is."""
     whole = {"tlbench_baseline": FORMAT, "command": baseline.command, "runs": baseline.runs}
-    write_file(path, json.dumps(whole) + "\n")
+    _, problem = keep(path, json.dumps(whole) + "\n")
+    if problem:
+        raise BaselineError(problem)
 
 
 def run_problem(run: object) -> str | None:

@@ -14,7 +14,7 @@ import numpy as np
 
 from tlbench.errors import InputError
 from tlbench.figures import Amount, Count, Positive, Signed
-from tlbench.runs.files import write_file
+from tlbench.runs.files import naming, write_file
 from tlbench.text_files import parse_json, read_text
 
 if TYPE_CHECKING:
@@ -212,7 +212,7 @@ class Journal:
         self.path.unlink(missing_ok=True)
 
     def _append(self, line: dict[str, Any]) -> None:
-        with self.path.open("a", encoding="utf-8") as file:
+        with naming(self.path), self.path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(line, default=str) + "\n")
             file.flush()
             os.fsync(file.fileno())

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import os
+import secrets
 import sys
 import tempfile
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tlbench import locks
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Iterator
 
 
 def sha256_of(path: Path) -> str:
@@ -30,8 +33,19 @@ def check_target(target: Path) -> None:
 def check_folder(folder: Path) -> None:
     """Find out whether files can be written to a folder, which is made; OSError if not."""
     folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryFile(dir=folder) as file:
+    with naming(folder), tempfile.TemporaryFile(dir=folder) as file:
         file.write(b"\0")
+
+
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Let an OSError of the block name this path, in place of a temporary one or none."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno is None:
+            raise
+        raise OSError(error.errno, error.strerror, str(path)) from error
 
 
 def write_file(target: Path, content: str | bytes) -> None:
@@ -46,7 +60,7 @@ def write_file(target: Path, content: str | bytes) -> None:
     # Bytes of names that aren't UTF-8 become visible.
     data = content.encode(errors="backslashreplace") if isinstance(content, str) else content
     part = target.with_name(f".{target.name}.part")  # a killed process's is written anew
-    with os.fdopen(locks.locked(part), "wb") as file:
+    with naming(target), os.fdopen(locks.locked(part), "wb") as file:
         try:
             file.truncate()
             file.write(data)
@@ -57,3 +71,25 @@ def write_file(target: Path, content: str | bytes) -> None:
         except BaseException:
             part.unlink(missing_ok=True)
             raise
+
+
+def keep(target: Path, content: str) -> tuple[Path | None, str | None]:
+    """Write what took long to measure, elsewhere if it can't be written to its target.
+
+    Returns:
+        The file, in the system's folder for temporary files if the target can't be written, None
+        if neither can; and the problem in a line, None if there is none.
+    """
+    try:
+        write_file(target, content)
+    except OSError as error:
+        reason = error.strerror or error
+        problem = f"{target} can't be written ({reason}); free space there, or name another place"
+    else:
+        return target, None
+    with suppress(OSError):
+        name = f"{target.stem}-{secrets.token_hex(4)}{target.suffix}"
+        place = Path(tempfile.gettempdir(), name)
+        write_file(place, content)
+        return place, f"{problem}. It is in {place}: move it from there"
+    return None, problem

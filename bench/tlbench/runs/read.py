@@ -122,10 +122,14 @@ def read_file(path: Path) -> ResultFile:
 
 def _read_slowly(path: Path) -> ResultFile:
     """As ``read_file``, without benchmarks of others, and with NaN where nothing reads it."""
-    content = read_json(path)
+    return result_of(read_json(path), path)
+
+
+def result_of(content: dict[str, Any], name: object) -> ResultFile:
+    """As ``read_file``, of a file's JSON; errors call it by ``name``."""
     own = [each for each in content["benchmarks"] if not is_other(each)]
     if not own:
-        raise ResultError(f"{path}: no benchmark of this suite in it")
+        raise ResultError(f"{name}: no benchmark of this suite in it")
     content |= {"benchmarks": own}
     machine = content.get("machine_info")
     if isinstance(machine, dict) and "tlbench" in machine:
@@ -134,7 +138,7 @@ def _read_slowly(path: Path) -> ResultFile:
     try:
         return msgspec.convert(content, ResultFile)
     except ValueError as error:
-        raise ResultError(f"{path}: {error}; tlbench check lists every problem") from error
+        raise ResultError(f"{name}: {error}; tlbench check lists every problem") from error
 
 
 def facts_of(machine: Machine) -> dict[str, Any]:

@@ -174,7 +174,8 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
         cosine: Least cosine similarity to the reference engine's features, on real images.
         top1_agreement: Share of these images with the reference engine's class.
         workers: Processes or requests in parallel.
-        chunk: Images per call.
+        chunk: Images per call, those that were run: fewer than asked for, or than a batch, where
+            more didn't fit into memory.
         accuracy_kept: Accuracy as a share of single precision's.
         decoder: What decoded JPEG files, with its version.
         megabytes_per_s: Of the files that were decoded, in 10^6 bytes.

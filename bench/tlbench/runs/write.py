@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tlbench.machine.naming import machine_name
-from tlbench.runs.files import write_file
+from tlbench.runs.files import keep
 from tlbench.runs.model_name import short_name
 
 if TYPE_CHECKING:
@@ -37,10 +37,19 @@ class Subject(NamedTuple):
         return "_".join(re.sub(r"[^\w.-]+", "-", word) for word in named) + ".json"
 
 
-def write_results(session: Any, subject: Subject, folder: Path) -> Path:  # noqa: ANN401
+class Written(NamedTuple):
+    """A run as JSON, the file that has it, and why it isn't in the results; see ``files.keep``."""
+
+    text: str
+    path: Path | None
+    problem: str | None
+
+
+def write_results(session: Any, subject: Subject, folder: Path) -> Written:  # noqa: ANN401
     """Write a run to ``folder/<machine>/``, in a file that is named after the subject and the time.
 
-    ``session`` is pytest-benchmark's, whose hooks make the JSON.
+    ``session`` is pytest-benchmark's, whose hooks make the JSON. Without an error: what was
+    measured isn't lost for a full disk.
     """
     config, hook = session.config, session.config.hook
     machine = session.get_machine_info()
@@ -59,5 +68,5 @@ def write_results(session: Any, subject: Subject, folder: Path) -> Path:  # noqa
         if not target.exists():
             break
         target = target.with_stem(f"{target.stem.split('+')[0]}+{number}")
-    write_file(target, json.dumps(content, indent=1, default=str) + "\n")
-    return target
+    text = json.dumps(content, indent=1, default=str) + "\n"
+    return Written(text, *keep(target, text))

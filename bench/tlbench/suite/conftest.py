@@ -58,19 +58,23 @@ def tlbench_suite(pytestconfig: pytest.Config) -> Suite:
 
 
 @pytest.fixture(scope="session")
-def workload(tlbench_suite: Suite, instruments: Instruments) -> LoadedWorkload:
-    """The run's data and model, loaded once and checked; idle power is measured before."""
+def workload(tlbench_suite: Suite, instruments: Instruments) -> Iterator[LoadedWorkload]:
+    """The run's data and model, loaded once and checked; idle power is measured before.
+
+    What the library warns of is said, while stages run as well.
+    """
     options = tlbench_suite.workload
     if instruments.energy and not tlbench_suite.takes_turns:
         instruments.energy.measure_idle()
-    try:
-        with library_messages(tlbench_suite.say, logging.WARNING):
+    with library_messages(tlbench_suite.say, logging.WARNING):
+        try:
             data = open_data(options, download=tlbench_suite.download)
             check_data(data)
-            return load_workload(options, data, probe=not tlbench_suite.takes_turns)
-    except TransferLearningError as error:
-        # Bad input ends the run in one line, as a bad option does, not in a traceback per stage.
-        pytest.exit(printable(f"tlbench: {error}"), returncode=pytest.ExitCode.USAGE_ERROR)
+            loaded = load_workload(options, data, probe=not tlbench_suite.takes_turns)
+        except TransferLearningError as error:
+            # Bad input ends the run in one line, as a bad option does, not in a traceback a stage.
+            pytest.exit(printable(f"tlbench: {error}"), returncode=pytest.ExitCode.USAGE_ERROR)
+        yield loaded
 
 
 @pytest.fixture(scope="session")

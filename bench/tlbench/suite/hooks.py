@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,20 +14,21 @@ from tlbench.suite.session import KEEPS_TIMING, SUITE_NAME, stage_of
 from tlbench.terminal import guard_report, report
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
-    from pathlib import Path
+    from collections.abc import Generator, Sequence
 
     from _pytest.terminal import TerminalReporter
 
+    from tlbench.runs.read import Benchmark
+    from tlbench.runs.write import Written
     from tlbench.suite.session import Suite
 
 
 class SuiteHooks:
-    """The plugin of a benchmark run; ``written`` is its result file, None until there is one."""
+    """The plugin of a benchmark run; ``written`` is its result, None until there is one."""
 
     def __init__(self, suite: Suite) -> None:
         self.suite, self.config = suite, suite.config
-        self.written: Path | None = None
+        self.written: Written | None = None
 
     def pytest_report_header(self) -> list[str]:
         """The job, before anything runs."""
@@ -111,8 +113,11 @@ class SuiteHooks:
                 benchmark.fixture.has_error = True
 
     @pytest.hookimpl(trylast=True)
-    def pytest_sessionfinish(self) -> None:
-        """Write the result file, if anything was measured."""
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        """Write the result file, if anything was measured.
+
+        If it can't be written, the exit code is that of a results folder which can't be used.
+        """
         from tl_core.models.handles import public_name
         from tlbench.runs.write import Subject, write_results
 
@@ -121,16 +126,22 @@ class SuiteHooks:
             model = public_name(job.model)
             subject = Subject(job.name, model, job.data, job.engine, job.precision, job.device)
             self.written = write_results(self._benchmarks, subject, self.suite.results)
+            if self.written.problem and session.exitstatus == pytest.ExitCode.OK:
+                session.exitstatus = pytest.ExitCode.USAGE_ERROR
 
     def pytest_terminal_summary(self, terminalreporter: TerminalReporter) -> None:
         """The table, and the path of the result file."""
         from tlbench.report.table import result_table
-        from tlbench.runs.read import read_file
+        from tlbench.runs.read import result_of
 
-        benchmarks = read_file(self.written).benchmarks if self.written else ()
+        benchmarks: Sequence[Benchmark] = ()
+        place = "nothing was measured"
+        if self.written:
+            text, path, problem = self.written
+            benchmarks = result_of(json.loads(text), "the run").benchmarks
+            place = problem or str(path)
         table = result_table(benchmarks, self.suite.not_measured)
-        place = f"results: {self.written or 'nothing was measured'}"
-        report(terminalreporter, [*table, place], "benchmark")
+        report(terminalreporter, [*table, f"results: {place}"], "benchmark")
 
     @property
     def _benchmarks(self) -> Any:  # noqa: ANN401 - pytest-benchmark's session

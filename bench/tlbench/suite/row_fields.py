@@ -118,7 +118,8 @@ def _engine(ran: Opened, accuracy: PrecisionAccuracy | None) -> dict[str, Any]:
         "cosine": equivalence.cosine if equivalence else None,
         "top1_agreement": equivalence.agreement if equivalence else None,
         "workers": choice.workers if choice else None,
-        # Not the choice's: a GPU's chunk that didn't fit into its memory was halved since.
+        # Not the choice's: a chunk that didn't fit into memory was halved since. An engine that
+        # runs whole batches has one only then.
         "chunk": getattr(ran.network, "chunk", None),
         "accuracy_kept": accuracy.share if accuracy else None,
     }
@@ -182,7 +183,7 @@ def _memory_traffic(
     traffic, bandwidth = workload.traffic, workload.peaks.bandwidth_gb_per_s
     if traffic is None or bandwidth is None:
         return {}
-    images = getattr(ran.network, "chunk", workload.batch_size)
+    images = getattr(ran.network, "chunk", None) or workload.batch_size
     per_image = traffic.bytes_per_image(workload.options.precision, images)
     return {
         "bytes_per_image": per_image,

@@ -61,8 +61,8 @@ class IsolatedItem(pytest.Item):
             self.rows += json.loads(files[0].read_text(encoding="utf-8"))["benchmarks"]
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:  # noqa: ANN401
-        """What the process printed, in place of a traceback through this module."""
-        if isinstance(excinfo.value, IsolatedError):
+        """What the process printed, or a full disk's error, in place of a traceback."""
+        if isinstance(excinfo.value, IsolatedError | OSError):
             return visible(str(excinfo.value))
         return super().repr_failure(excinfo, style)
 

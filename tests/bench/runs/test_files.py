@@ -123,7 +123,7 @@ def test_runs_that_end_in_the_same_second_are_all_kept(tmp_path, monkeypatch):
             ),
             subject,
             tmp_path,
-        )
+        ).path
         for number in range(4)
     ]
     first = subject.file_name(datetime(2026, 11, 24, 4, 12, tzinfo=UTC)).removesuffix(".json")

@@ -43,7 +43,7 @@ def test_what_a_killed_download_left_is_gone_after_the_next_one(cache, server, p
 
     fetch(url)
 
-    assert {path.suffix for path in entry.parent.iterdir()} == {"", ".lock", ".txt"}
+    assert {path.suffix for path in entry.parent.iterdir()} == {"", ".txt"}
 
 
 def test_the_second_call_is_answered_from_the_cache(cache, server, pack):
