@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _thread
 import ctypes
 import os
 import signal
@@ -20,6 +21,8 @@ TERMINATED = 128 + signal.SIGTERM
 PARENT = "TLBENCH_PARENT"
 #: Seconds in which a child process must end after it was asked to.
 GRACE_S = 5.0
+#: Seconds after which an interruption that a destructor swallowed comes again.
+AGAIN_S = 0.02
 #: Of Linux: the signal that a process gets when its parent ends.
 _PR_SET_PDEATHSIG = 1
 
@@ -30,7 +33,7 @@ class Terminated(KeyboardInterrupt):
 
 @contextmanager
 def terminable() -> Iterator[None]:
-    """Raise ``Terminated`` on SIGTERM during the block.
+    """Raise ``Terminated`` on SIGTERM during the block, and lose no Ctrl-C either.
 
     Only the first signal counts: some programs send it twice, and the second one would disturb
     the work of ending. A handler that somebody else set stays.
@@ -41,11 +44,37 @@ def terminable() -> Iterator[None]:
     ):
         yield
         return
+    before = sys.unraisablehook
+    sys.unraisablehook = lambda lost: _raise_again(lost) or before(lost)
     signal.signal(signal.SIGTERM, _terminate)
     try:
         yield
     finally:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        sys.unraisablehook = before
+
+
+def _raise_again(lost: sys.UnraisableHookArgs) -> bool:
+    """Whether an interruption was raised in a destructor, where Python drops it: it comes again.
+
+    A thread sends it a moment later, since the destructor, and this function, must have ended.
+    """
+    if not isinstance(lost.exc_value, KeyboardInterrupt):
+        return False
+    number = signal.SIGINT
+    if isinstance(lost.exc_value, Terminated):
+        number = signal.SIGTERM
+        signal.signal(number, _terminate)
+    threading.Timer(AGAIN_S, _send, [number]).start()
+    return True
+
+
+def _send(number: signal.Signals) -> None:
+    """Send a signal to the main thread, which ends what it waits for."""
+    if sys.platform == "win32":
+        _thread.interrupt_main(number)
+    else:
+        signal.pthread_kill(threading.main_thread().ident or 0, number)
 
 
 def _terminate(number: int, frame: object) -> None:

@@ -87,6 +87,23 @@ def test_the_first_sigterm_is_raised_and_further_ones_are_ignored():
     assert TERMINATED == 143
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["SIGINT", "SIGTERM"])
+def test_an_interruption_in_a_destructor_is_not_lost(number):
+    class Interrupted:
+        def __del__(self):
+            signal.raise_signal(number)
+
+    hook = sys.unraisablehook
+    expected = {signal.SIGINT: KeyboardInterrupt, signal.SIGTERM: Terminated}[number]
+    start = time.monotonic()
+    with pytest.raises(KeyboardInterrupt) as caught, terminable():
+        Interrupted()
+        time.sleep(20)
+    assert time.monotonic() - start < 15
+    assert caught.type is expected
+    assert sys.unraisablehook is hook
+
+
 def test_a_handler_of_somebody_else_stays(monkeypatch):
     seen = []
     before = signal.signal(signal.SIGTERM, lambda *_: seen.append(1))
