@@ -27,7 +27,7 @@ CONNECT_S = 10.0
 #: Bytes of the shared object store of a local cluster: only counts and names pass through it.
 STORE_BYTES = 100_000_000
 #: No usage report; no warning of a default that will change, which doesn't matter here.
-_ENVIRONMENT = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
+ENVIRONMENT = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
 
 
 @dataclass(frozen=True)
@@ -43,9 +43,7 @@ class Node:
 def check_ray() -> None:
     """ClusterError, which says what to install, where Ray is absent. Nothing is imported."""
     if find_spec("ray") is None:
-        raise ClusterError(
-            "a cluster needs Ray, which isn't installed: pip install 'tlbench[ray]'"
-        )
+        raise ClusterError("a cluster needs Ray, which isn't installed: pip install 'tlbench[ray]'")
 
 
 @contextmanager
@@ -64,17 +62,19 @@ def connected(address: str) -> Iterator[Any]:
             this process, such as one with another version of Python.
     """
     check_ray()
-    for name, value in _ENVIRONMENT.items():
+    _check_answers(address)
+    for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     import ray
 
     if ray.is_initialized():
         yield ray
         return
-    _check_answers(address)
     try:
+        _silence()
         ray.init(**_arguments(address))
     except Exception as error:  # Ray's errors have many types
+        ray.shutdown()
         raise ClusterError(
             f"cluster {address}: can't be used ({line_of(error)}); expected {LOCAL}, {AUTO} or "
             "HOST:PORT of a running Ray cluster with this version of Python and Ray. To start "
@@ -95,6 +95,15 @@ def nodes(ray: Any) -> list[Node]:  # noqa: ANN401 - a module
             host = each["NodeManagerHostname"]
             found.append(Node(each["NodeID"], host, int(has["CPU"]), int(has.get("GPU", 0))))
     return sorted(found, key=lambda node: (node.host, node.id))
+
+
+def _silence() -> None:
+    """Keep Ray from printing on stdout, which is for results, that a worker died."""
+    from ray._private import worker
+
+    # Not Ray's public interface, which has nothing for this.
+    if hasattr(worker, "_worker_logs_enabled"):
+        worker._worker_logs_enabled = False  # noqa: SLF001
 
 
 def _arguments(address: str) -> dict[str, Any]:

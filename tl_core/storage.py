@@ -86,9 +86,7 @@ def atomic_dir(target: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def _part(
-    target: Path, make: Callable[[Path], None], *, clean: bool = True
-) -> Iterator[Path]:
+def _part(target: Path, make: Callable[[Path], None], *, clean: bool = True) -> Iterator[Path]:
     """A new temporary file or folder beside ``target``, which is locked and at last removed."""
     target.parent.mkdir(parents=True, exist_ok=True)
     if clean:

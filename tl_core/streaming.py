@@ -132,7 +132,9 @@ def output_batches(
     as its ``in_flight`` says. A ``ChunkedNetwork`` is given several batches a call.
     """
     if isinstance(network, ChunkedNetwork):
-        run, batches = _on_devices(network, source, order, batch_size, method, threads)
+        run, batches = _on_devices(
+            network, source, order, batch_size=batch_size, method=method, threads=threads
+        )
         return _by_chunks(network, run, batches)
     batches = resized_batches(
         source, order, network.image_size, batch_size=batch_size, method=method, threads=threads
@@ -149,7 +151,7 @@ def output_calls(
     method: str = DEFAULT_METHOD,
 ) -> OutputBatches:
     """As ``output_batches``, but one item per call of the network: all of its batches."""
-    run, batches = _on_devices(network, source, order, batch_size, method)
+    run, batches = _on_devices(network, source, order, batch_size=batch_size, method=method)
     with closing(_by_calls(network, run, batches)) as calls:
         for parts, outputs in calls:
             yield np.concatenate(parts), outputs
@@ -169,6 +171,7 @@ def _on_devices(
     network: ChunkedNetwork,
     source: ImageSource,
     order: NDArray[np.int64] | Iterable[NDArray[np.int64]],
+    *,
     batch_size: int,
     method: str,
     threads: int | None = None,

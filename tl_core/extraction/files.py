@@ -112,7 +112,7 @@ def opened(path: str) -> Iterator[Any]:
             system, inner = remote(path)
             file = system.open(inner, "rb")
         else:
-            file = Path(path).open("rb")
+            file = Path(path).open("rb")  # noqa: SIM115 - closed below
     except DataError:
         raise
     except Exception as error:  # as above
@@ -141,15 +141,25 @@ def picture_bytes(path: str, name: str) -> bytes:
         except DataError as error:  # a URL that fsspec doesn't know
             raise ImageError(str(error)) from error
         except Exception as error:
-            if isinstance(error, HOPELESS) or getattr(error, "errno", None) in HOPELESS_NUMBERS:
+            if is_hopeless(error):
                 raise ImageError(f"{name}: can't be read ({_reason(error)})") from error
             if number == TRIES - 1 or not is_url(path):
-                raise DataError(
-                    f"{public(path)}: its storage doesn't answer ({_reason(error)}); finished "
-                    "shards stay, run it again when it does"
-                ) from error
+                raise DataError(unanswered(path, error)) from error
         time.sleep(PAUSE_S * 2**number)
     raise AssertionError(path)
+
+
+def is_hopeless(error: Exception) -> bool:
+    """Whether an error is one of this file or folder alone, not of its storage."""
+    return isinstance(error, HOPELESS) or getattr(error, "errno", None) in HOPELESS_NUMBERS
+
+
+def unanswered(path: str, error: Exception) -> str:
+    """What is said of a storage that fails."""
+    return (
+        f"{public(path)}: its storage doesn't answer ({_reason(error)}); finished shards stay, run "
+        "it again when it does"
+    )
 
 
 def _bytes(path: str) -> bytes:

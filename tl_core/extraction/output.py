@@ -77,11 +77,11 @@ class LocalOutput:
     def write(self, name: str, data: bytes) -> None:
         """Write a file beside its target and rename it; DataError where that fails."""
         try:
-            with atomic_file(Path(self.place, name), clean=False) as part:
-                with part.open("wb") as file:
-                    file.write(data)
-                    file.flush()
-                    os.fsync(file.fileno())
+            target = Path(self.place, name)
+            with atomic_file(target, clean=False) as part, part.open("wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
         except OSError as error:
             raise DataError(_unwritable(f"{self.place}/{name}", error)) from error
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter, deque
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -14,7 +15,9 @@ from tl_core.extraction.settings import check_same
 if TYPE_CHECKING:
     from tl_core.extraction.plan import Shard
     from tl_core.extraction.shard_file import Done
-    from tl_core.extraction.worker import Job
+    from tl_core.extraction.worker import Job, Worker
+
+log = logging.getLogger(__name__)
 
 #: How many workers may end while they have the same shard.
 LIVES = 3
@@ -27,13 +30,13 @@ SAME = "install the same versions on all machines"
 class Actor:
     """A worker in a process of its own, wherever Ray starts it."""
 
-    def __init__(self, job: Job) -> None:
+    worker: Worker
+
+    def open(self, job: Job) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Open the worker; returns its facts, and its machine's."""
         from tl_core.extraction.worker import Worker
 
         self.worker = Worker(job)
-
-    def described(self) -> tuple[dict[str, Any], dict[str, Any]]:
-        """The worker's facts, and its machine's."""
         return self.worker.facts, self.worker.machine
 
     def extract(self, shard: Shard) -> Done:
@@ -64,15 +67,15 @@ class RayPool:
         threads: int | None = None,
     ) -> None:
         self._ray = ray
-        self._count, self.threads = shared_out(
-            [node.cpus for node in nodes(ray)], workers, threads
-        )
+        self._count, self.threads = shared_out([node.cpus for node in nodes(ray)], workers, threads)
         self._job: Job | None = None
         self._facts: dict[str, Any] = {}
         self._machines: dict[Any, dict[str, Any]] = {}
         #: By the reference that Ray answers: workers that start, and shards in progress.
         self._starting: dict[Any, Any] = {}
         self._running: dict[Any, tuple[Any, Shard]] = {}
+        #: Shards of workers that died: each is then given to a worker that has nothing else, so
+        #: that it is known which one is to blame.
         self._again: deque[Shard] = deque()
         self._deaths: Counter[int] = Counter()
         self._failed_starts = 0
@@ -108,8 +111,7 @@ class RayPool:
 
     def submit(self, shard: Shard) -> None:
         """Hand out a shard to the worker that has the fewest."""
-        actor = self._free()
-        self._running[actor.extract.remote(shard)] = actor, shard
+        self._hand_out(shard, self._free())
 
     def wait(self) -> list[Done]:
         """Wait until a shard is finished, or a worker is ready or has died; see ``Pool.wait``."""
@@ -122,8 +124,8 @@ class RayPool:
                 "shards stay"
             )
         done = [each for reference in ready for each in self._answer(reference)]
-        while self._again and self._free() is not None:
-            self.submit(self._again.popleft())
+        while self._again and (actor := self._free(1)) is not None:
+            self._hand_out(self._again.popleft(), actor)
         return done
 
     def close(self) -> None:
@@ -135,11 +137,16 @@ class RayPool:
     def _own(self, job: Job) -> Job:
         return replace(job, settings=replace(job.settings, threads=self.threads))
 
-    def _free(self) -> Any | None:  # noqa: ANN401 - an actor's handle
-        loads = Counter({actor: 0 for actor in self._machines})
-        loads.update(actor for actor, _ in self._running.values())
-        actor = min(self._machines, key=lambda each: loads[each], default=None)
-        return actor if actor is not None and loads[actor] < IN_FLIGHT else None
+    def _hand_out(self, shard: Shard, actor: Any) -> None:  # noqa: ANN401 - an actor's handle
+        self._running[actor.extract.remote(shard)] = actor, shard
+
+    def _free(self, most: int = IN_FLIGHT) -> Any | None:  # noqa: ANN401 - an actor's handle
+        """The worker with the fewest shards, fewer than ``most``; None if there is none."""
+        loads = dict.fromkeys(self._machines, 0)
+        for actor, shard in self._running.values():
+            loads[actor] += IN_FLIGHT if shard.number in self._deaths else 1
+        actor = min(loads, key=lambda each: loads[each], default=None)
+        return actor if actor is not None and loads[actor] < most else None
 
     def _start_worker(self) -> None:
         assert self._job is not None  # noqa: S101 - set by open
@@ -147,8 +154,8 @@ class RayPool:
         kind = self._ray.remote(Actor).options(
             num_cpus=self.threads, num_gpus=1 if gpu else 0, max_concurrency=IN_FLIGHT
         )
-        actor = kind.remote(self._job)
-        self._starting[actor.described.remote()] = actor
+        actor = kind.remote()
+        self._starting[actor.open.remote(self._job)] = actor
 
     def _answer(self, reference: Any) -> list[Done]:  # noqa: ANN401 - Ray's
         starts = reference in self._starting
@@ -172,10 +179,7 @@ class RayPool:
 
     def _lost(self, actor: Any, error: Exception) -> None:  # noqa: ANN401 - an actor's handle
         """Replace a worker that died, and extract its shards again."""
-        cause = getattr(error, "cause", None)
-        if isinstance(cause, TransferLearningError):  # it refused to start
-            raise cause
-        started = self._machines.pop(actor, None) is not None
+        machine = self._machines.pop(actor, None)
         self._starting = {k: each for k, each in self._starting.items() if each != actor}
         lost = [(k, shard) for k, (each, shard) in self._running.items() if each == actor]
         for reference, shard in lost:
@@ -184,16 +188,18 @@ class RayPool:
             if self._deaths[shard.number] >= LIVES:
                 raise DataError(
                     f"{shard.file}: {LIVES} workers died while they had it ({line_of(error)}); "
-                    f"look for the picture that is to blame, from {shard.names[0]} to "
-                    f"{shard.names[-1]}, and at the memory; finished shards stay"
+                    f"look for a picture that ends them, from {shard.names[0]} to "
+                    f"{shard.names[-1]}, and at their memory; finished shards stay"
                 )
             self._again.append(shard)
-        self._failed_starts += not started
+        self._failed_starts += machine is None
         if self._failed_starts >= LIVES:
             raise ClusterError(
                 f"{LIVES} workers died before they were ready ({line_of(error)}); look at their "
                 "memory and at Ray's logs, then run it again: finished shards stay"
             )
+        where = "" if machine is None else f" on {machine['host']}"
+        log.warning("a worker%s died: another one is started, for its shards, too", where)
         self._start_worker()
 
 
@@ -206,15 +212,15 @@ def shared_out(cpus: list[int], workers: int | None, threads: int | None) -> tup
     if not cpus:
         raise ClusterError("the cluster has no node with CPUs; start nodes: ray start")
     if threads is None:
-        threads = min(cpus) if workers is None else max(1, min(sum(cpus) // workers, min(cpus)))
+        threads = min(cpus) if workers is None else max(1, min(sum(cpus) // workers, *cpus))
         while workers is not None and threads > 1 and _places(cpus, threads) < workers:
             threads -= 1
     places = _places(cpus, threads)
     count = workers or places
     if not 1 <= count <= places:
         raise ClusterError(
-            f"{count} workers of {threads} CPUs: the cluster's nodes, of {', '.join(map(str, cpus))} "
-            f"CPUs, have room for {places}; use fewer workers or threads"
+            f"{count} workers of {threads} CPUs: the cluster's nodes, of "
+            f"{', '.join(map(str, cpus))} CPUs, have room for {places}; use fewer of them"
         )
     return count, threads
 

@@ -1,4 +1,4 @@
-"""Where pictures come from: a folder, a pattern, a list, Parquet; listed lazily in a fixed order."""
+"""Where pictures come from: a folder, a pattern, a list, Parquet; listed in a fixed order."""
 
 from __future__ import annotations
 

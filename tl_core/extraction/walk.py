@@ -5,7 +5,6 @@ from __future__ import annotations
 import heapq
 import json
 import tempfile
-from collections.abc import Iterable
 from contextlib import ExitStack
 from importlib.util import find_spec
 from itertools import islice
@@ -13,11 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tl_core.data.survey import LITTER
-from tl_core.extraction.files import entries, is_url, joined
+from tl_core.errors import DataError
+from tl_core.extraction.files import entries, is_hopeless, is_url, joined, unanswered
 from tl_core.images import HEIF_SUFFIXES, IMAGE_SUFFIXES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 #: Names of one folder that are sorted in memory; more are sorted in temporary files.
 IN_MEMORY = 100_000
@@ -45,11 +45,13 @@ def _below(
     real = folder if is_url(folder) else str(Path(folder).resolve())
     if real in around:
         return
-    names = in_order(entries(folder))
     try:
-        first = next(names, None)  # a folder is listed when its first name is asked for
-    except OSError:
-        yield within or "/"
+        names = in_order(entries(folder))
+        first = next(names, None)  # only now it is listed
+    except Exception as error:  # each file system has errors of its own
+        if not within or not is_hopeless(error):
+            raise DataError(unanswered(folder, error)) from error
+        yield within
         return
     while first is not None:
         if first.endswith("/"):
@@ -73,9 +75,13 @@ def in_order(names: Iterable[str], most: int = IN_MEMORY) -> Iterator[str]:
         yield from heapq.merge(*parts)
 
 
+def _file() -> Any:  # noqa: ANN401 - of a class without a name
+    return tempfile.TemporaryFile("w+", encoding="ascii")
+
+
 def _stored(names: list[str], stack: ExitStack) -> Iterator[str]:
     """The names, read back from a temporary file one by one."""
-    file: Any = stack.enter_context(tempfile.TemporaryFile("w+", encoding="ascii"))
+    file: Any = stack.enter_context(_file())
     file.writelines(f"{json.dumps(name)}\n" for name in names)  # a name may have a line's end in it
     file.seek(0)
     return (json.loads(line) for line in file)

@@ -185,9 +185,7 @@ class Worker:
             if item is None:
                 return
             shard, self._futures[item[0].number] = item
-            pictures.rows[shard.number] = Rows(
-                shard, self.job.source, self.extractor.feature_size
-            )
+            pictures.rows[shard.number] = Rows(shard, self.job.source, self.extractor.feature_size)
             count, step = len(shard.names), settings.batch_size
             for begin in range(0, count, step):
                 if self._ended:

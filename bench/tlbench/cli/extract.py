@@ -84,6 +84,7 @@ def _run(
     from tlbench.machine.fingerprint import fingerprint
 
     source, column, output = places
+    found = extraction.find_source(source, column)
     with ExitStack() as stack:
         pool: extraction.Pool = extraction.OneMachine()
         if ray is not None:
@@ -92,7 +93,6 @@ def _run(
 
             pool = RayPool(stack.enter_context(connected(ray)), workers, settings.threads)
         import_tensorflow_later(settings.device)
-        found = extraction.find_source(source, column)
         return extraction.extract(found, output, settings, pool=pool, machine=fingerprint())
 
 

@@ -46,9 +46,9 @@ class FakeSettings(Settings):
         folder = Path(self.model)
         if (folder / "dies").exists():
             die_at(folder / "dies")
-        facts = {"model": "0" * 64, "gpus": [], "engine": self.engine, "image_size": SIDE}
+        digest = ("1" if (folder / "changed").exists() else "0") * 64
         return SimpleNamespace(
-            facts=facts | {"versions": (folder / "version").exists()},
+            facts={"model": digest, "gpus": [], "engine": self.engine, "image_size": SIDE},
             feature_size=4,
             network=Network(),
             opened=SimpleNamespace(choice=None, model=SimpleNamespace(input_range="0-255")),
