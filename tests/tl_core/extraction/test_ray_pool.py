@@ -35,7 +35,10 @@ def test_two_workers_write_what_one_process_writes(ray, run, tmp_path, expected)
     assert found.manifest["state"] == "complete"
 
 
-@pytest.mark.parametrize("point", ["rename part-000001.parquet", "read 4.png"])
+@pytest.mark.parametrize(
+    "point",
+    ["rename part-000001.parquet", pytest.param("read 4.png", marks=pytest.mark.slow)],
+)
 def test_a_worker_that_dies_is_replaced(point, ray, run, *, tmp_path, backbone, expected):
     (backbone / "dies").write_text(point)
     found = run(output=tmp_path / "cluster", pool=RayPool(ray, 1))
@@ -44,6 +47,7 @@ def test_a_worker_that_dies_is_replaced(point, ray, run, *, tmp_path, backbone, 
     assert contents(found) == contents(run())
 
 
+@pytest.mark.slow
 def test_a_picture_that_kills_every_worker_is_one_error(ray, run, backbone, expected, capsys):
     """Its shard is named, not the one that the first of these workers had, too."""
     (backbone / "dies").write_text("read b/7.png again")
