@@ -11,7 +11,7 @@ import pytest
 
 #: The only modules of the command line that use the library.
 USE_THE_LIBRARY = {
-    f"tlbench.cli.{name}" for name in ("train", "classify", "predict", "extract")
+    f"tlbench.cli.{name}" for name in ("train", "classify", "predict", "extract", "fleet")
 }
 
 

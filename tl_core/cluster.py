@@ -6,7 +6,9 @@ Ray is imported where it is used: it is the extra ``[ray]``.
 from __future__ import annotations
 
 import os
+import signal
 import socket
+import threading
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -43,9 +45,7 @@ class Node:
 def check_ray() -> None:
     """ClusterError, which says what to install, where Ray is absent. Nothing is imported."""
     if find_spec("ray") is None:
-        raise ClusterError(
-            "a cluster needs Ray, which isn't installed: pip install 'tlbench[ray]'"
-        )
+        raise ClusterError("a cluster needs Ray, which isn't installed: pip install 'tlbench[ray]'")
 
 
 @contextmanager
@@ -72,6 +72,7 @@ def connected(address: str) -> Iterator[Any]:
         yield ray
         return
     _check_answers(address)
+    on_sigterm = signal.getsignal(signal.SIGTERM)
     try:
         ray.init(**_arguments(address))
     except Exception as error:  # Ray's errors have many types
@@ -81,6 +82,8 @@ def connected(address: str) -> Iterator[Any]:
             "one: ray start --head"
         ) from error
     try:
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, on_sigterm)  # Ray sets another one
         yield ray
     finally:
         ray.shutdown()
