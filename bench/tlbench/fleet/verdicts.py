@@ -19,7 +19,7 @@ from tlbench.stats.median_ratio import ratio_to_median
 from tlbench.stats.ratios import holm
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from tlbench.compare.entries import Entry
     from tlbench.fleet.gathering import NodeRuns
@@ -38,17 +38,17 @@ class NodeVerdict:
     """A node among its like.
 
     Attributes:
-        ratios: Its throughput as a multiple of the median of the others, by benchmark.
-        chances: The p-values of these, corrected for all others of the fleet.
+        ratios: By benchmark, its throughput as a multiple of the median of the others, and the
+            p-value of that, corrected for all others of the fleet.
     """
 
     entry: Entry
-    ratios: dict[str, Ratio]
-    chances: dict[str, float]
+    ratios: dict[str, tuple[Ratio, float]]
 
     def significance(self, benchmark: str) -> Significance:
         """Of one benchmark."""
-        return self.ratios[benchmark].significance(self.chances[benchmark])
+        ratio, chance = self.ratios[benchmark]
+        return ratio.significance(chance)
 
     @property
     def verdict(self) -> Significance:
@@ -105,17 +105,10 @@ def fleet_report(nodes: Sequence[NodeRuns]) -> FleetReport:
     entries = entries_by_node(each for each in nodes if each.problem is None)
     groups = like_groups(entries)
     several = [[entries[place] for place in group] for group in groups if len(group) > 1]
-    ratios = {
-        (entry.label, name): ratio
-        for group in several
-        for entry in group
-        for name, ratio in _ratios(entry, group).items()
-    }
-    corrected = holm([each.chance for each in ratios.values()])
-    chances = dict(zip(ratios, corrected, strict=True))
+    ratios = judged([{each.label: _rates(each) for each in group} for group in several])
     largest = entries[groups[0][0]] if groups else None
     return FleetReport(
-        tuple(_like_nodes(group, ratios, chances) for group in several),
+        tuple(_like_nodes(group, ratios) for group in several),
         tuple(
             (entries[place], _differences(entries[place], largest))
             for group in groups
@@ -127,14 +120,32 @@ def fleet_report(nodes: Sequence[NodeRuns]) -> FleetReport:
     )
 
 
-def _ratios(entry: Entry, group: Sequence[Entry]) -> dict[str, Ratio]:
-    """A node's benchmarks that others have, too."""
+def judged(
+    groups: Sequence[Mapping[str, Mapping[str, Sequence[float]]]],
+) -> dict[str, dict[str, tuple[Ratio, float]]]:
+    """By node and benchmark, the ratio to the median of the others, and its corrected p-value.
+
+    Benchmarks that no other node of the group has are left out.
+
+    Args:
+        groups: Of each group of like nodes, the rates of the runs by node and benchmark.
+    """
     ratios = {}
-    for name in _names(group):
-        others = [each.rates(name) for each in group if each is not entry and each.rates(name)]
-        if others and entry.rates(name):
-            ratios[name] = ratio_to_median(others, entry.rates(name))
-    return ratios
+    for group in groups:
+        for node, benchmarks in group.items():
+            for name, own in benchmarks.items():
+                others = [rates[name] for n, rates in group.items() if n != node and name in rates]
+                if others:
+                    ratios[node, name] = ratio_to_median(others, own)
+    chances = holm([each.chance for each in ratios.values()])
+    found: dict[str, dict[str, tuple[Ratio, float]]] = {}
+    for ((node, name), ratio), chance in zip(ratios.items(), chances, strict=True):
+        found.setdefault(node, {})[name] = ratio, chance
+    return found
+
+
+def _rates(entry: Entry) -> dict[str, list[float]]:
+    return {name: entry.rates(name) for name in _names([entry])}
 
 
 def _names(group: Sequence[Entry]) -> list[str]:
@@ -145,20 +156,14 @@ def _names(group: Sequence[Entry]) -> list[str]:
 
 
 def _like_nodes(
-    group: Sequence[Entry],
-    ratios: dict[tuple[str, str], Ratio],
-    chances: dict[tuple[str, str], float],
+    group: Sequence[Entry], ratios: Mapping[str, dict[str, tuple[Ratio, float]]]
 ) -> LikeNodes:
     facts = group[0].last.facts
-    verdicts = []
-    for entry in group:
-        own = {name: each for (label, name), each in ratios.items() if label == entry.label}
-        verdicts.append(NodeVerdict(entry, own, {n: chances[entry.label, n] for n in own}))
     return LikeNodes(
         # Limits are no part of what they have in common.
         machine_name({**facts, "cpus_usable": facts.get("logical_cpus") or facts["cpus_usable"]}),
         _names(group)[0],
-        tuple(verdicts),
+        tuple(NodeVerdict(entry, ratios.get(entry.label, {})) for entry in group),
         (*_differing_setup(group), *differing(group)),
     )
 

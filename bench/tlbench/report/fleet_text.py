@@ -62,10 +62,11 @@ def _group_lines(group: LikeNodes) -> Iterator[str]:
 
 
 def _cells(group: LikeNodes, node: NodeVerdict) -> tuple[str, ...]:
-    entry, ratio = node.entry, node.ratios.get(group.benchmark)
-    rate = per_second(entry.rate(group.benchmark)) if ratio else "-"
-    threads = str(entry.last.rows[0].threads)
-    return (entry.label, threads, rate, *(_ratio(ratio) if ratio else ("-", "-")), node.verdict)
+    entry, figures = node.entry, ("-", "-", "-")
+    if group.benchmark in node.ratios:
+        ratio, _ = node.ratios[group.benchmark]
+        figures = (per_second(entry.rate(group.benchmark)), *_ratio(ratio))
+    return (entry.label, str(entry.last.rows[0].threads), *figures, node.verdict)
 
 
 def _ratio(ratio: Ratio) -> tuple[str, str]:
@@ -77,7 +78,7 @@ def _slower(node: NodeVerdict) -> str:
     parts = [
         f"{name} {value} times ({interval})"
         for name in node.slower
-        for value, interval in [_ratio(node.ratios[name])]
+        for value, interval in [_ratio(node.ratios[name][0])]
     ]
     return f"{node.entry.label} is slower than its like: {', '.join(parts)}"
 
@@ -138,13 +139,13 @@ def _group_record(group: LikeNodes) -> dict[str, Any]:
 
 
 def _benchmark_record(node: NodeVerdict, name: str) -> dict[str, Any]:
-    ratio = node.ratios[name]
+    ratio, chance = node.ratios[name]
     return {
         "images_per_s": node.entry.rate(name),
         "times": ratio.value,
         "interval": [ratio.low, ratio.high],
         "p": ratio.chance,
-        "p_corrected": node.chances[name],
+        "p_corrected": chance,
         "basis": ratio.basis,
         "significance": node.significance(name),
     }
