@@ -42,9 +42,9 @@ def ratio_to_median(others: Sequence[Sequence[float]], own: Sequence[float]) -> 
     if min(map(len, (mine, *base))) < 2:
         half, p = _normal(middle, RUN_SD * root)
         return Ratio(math.exp(middle), *_ends(middle, half), p, runs, "assumed")
-    together, alone = _scatter([mine, *base]), _scatter([mine])
-    half, p = _student(middle, root, *max(together, alone))
-    _, usual = _normal(middle, max(RUN_SD, together[0]) * root)
+    scatter, freedom = max(_scatter([mine, *base]), _scatter([mine]))
+    half, p = _student(middle, root, scatter, freedom)
+    _, usual = _normal(middle, max(RUN_SD, scatter) * root)
     return Ratio(math.exp(middle), *_ends(middle, half), p, runs, "runs", usual)
 
 

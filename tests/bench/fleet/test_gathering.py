@@ -1,4 +1,4 @@
-"""Files of nodes are written as they come, if they are valid; whatever else a node does is a line."""
+"""Valid files of nodes are written as they come; whatever else a node does is one line."""
 
 import json
 
