@@ -53,8 +53,20 @@ def terminable() -> Iterator[None]:
 
 def _terminate(number: int, frame: object) -> None:
     del number, frame
-    signal.signal(signal.SIGTERM, lambda *_: None)  # unlike SIG_IGN, children don't inherit it
+    signal.signal(signal.SIGTERM, _ignore)  # unlike SIG_IGN, children don't inherit it
     raise Terminated
+
+
+def _ignore(number: int, frame: object) -> None:
+    del number, frame
+
+
+def was_terminated() -> bool:
+    """Whether SIGTERM has come in the present block of ``terminable``.
+
+    Some libraries, such as Ray, make a plain KeyboardInterrupt of what is raised then.
+    """
+    return signal.getsignal(signal.SIGTERM) is _ignore
 
 
 def end_with_parent() -> None:
