@@ -54,9 +54,9 @@ def fleet(
     results: Path,
     as_json: bool,
 ) -> None:
-    """Run the suite on every node of a Ray cluster and name slower nodes.
+    """Run the suite on all nodes of a cluster; name slower ones.
 
-    All nodes run at once, each one run at a time, with as many threads as the node's Ray has CPUs.
+    The cluster is one of Ray. All nodes run at once, each one run at a time, with as many threads as the node's Ray has CPUs.
     Result files go to DIR/MACHINE/NODE/ as they come. Each node is compared with the median of the
     nodes with the same hardware. PYTEST ARGUMENTS are further ones of pytest --benchmark, such as
     -k extract.

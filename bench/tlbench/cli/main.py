@@ -14,7 +14,7 @@ SHORT_HELPS = {
     "classify": "Classify images with a pretrained model.",
     "compare": "Compare runs: speed ratios and whether they are significant.",
     "completion": "Print a shell's completion script.",
-    "fleet": "Run the suite on every node of a Ray cluster and name slower nodes.",
+    "fleet": "Run the suite on all nodes of a cluster; name slower ones.",
     "gate": "Decide whether a candidate is slower or less accurate than a base.",
     "history": "Show results over time and where they changed.",
     "machine": "Describe this machine and measure its peak speeds.",

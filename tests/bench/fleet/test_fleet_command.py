@@ -40,11 +40,13 @@ def address(plan):
     pytest.importorskip("ray")
     from ray.cluster_utils import Cluster
 
+    on_sigterm = signal.getsignal(signal.SIGTERM)
     size = {"object_store_memory": 80_000_000, "include_dashboard": False}
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 2, **size})
     try:
         cluster.add_node(num_cpus=1, **size)
         cluster.wait_for_nodes()
+        signal.signal(signal.SIGTERM, on_sigterm)  # the head node sets another one
         yield cluster.address
     finally:
         cluster.shutdown()
