@@ -10,7 +10,9 @@ import grimp
 import pytest
 
 #: The only modules of the command line that use the library.
-USE_THE_LIBRARY = {f"tlbench.cli.{name}" for name in ("train", "classify", "predict", "extract")}
+USE_THE_LIBRARY = {
+    f"tlbench.cli.{name}" for name in ("train", "classify", "predict", "extract", "fleet")
+}
 
 
 @pytest.fixture(scope="module")

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 from contextlib import contextmanager, suppress
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -23,6 +24,8 @@ PARENT = "TLBENCH_PARENT"
 GRACE_S = 5.0
 #: Seconds after which an interruption that a destructor swallowed comes again.
 AGAIN_S = 0.02
+#: Seconds between looks at a child that has a limit.
+LOOK_S = 1.0
 #: Of Linux: the signal that a process gets when its parent ends.
 _PR_SET_PDEATHSIG = 1
 
@@ -79,8 +82,20 @@ def _send(number: signal.Signals) -> None:
 
 def _terminate(number: int, frame: object) -> None:
     del number, frame
-    signal.signal(signal.SIGTERM, lambda *_: None)  # unlike SIG_IGN, children don't inherit it
+    signal.signal(signal.SIGTERM, _ignore)  # unlike SIG_IGN, children don't inherit it
     raise Terminated
+
+
+def _ignore(number: int, frame: object) -> None:
+    del number, frame
+
+
+def was_terminated() -> bool:
+    """Whether SIGTERM has come in the present block of ``terminable``.
+
+    Some libraries, such as Ray, make a plain KeyboardInterrupt of what is raised then.
+    """
+    return signal.getsignal(signal.SIGTERM) is _ignore
 
 
 def end_with_parent() -> None:
@@ -101,11 +116,15 @@ def run_child(
     command: Sequence[str],
     *,
     env: Mapping[str, str] = os.environ,
+    limit_s: float | None = None,
     **options: Any,  # noqa: ANN401 - of Popen
 ) -> tuple[int, str]:
     """Run a Python program of ours to its end; returns its exit code and what it printed.
 
     If this process is interrupted, the child is asked to end, and ended if it doesn't.
+
+    Raises:
+        TimeoutExpired: It took longer than the limit in seconds, and was ended.
     """
     with subprocess.Popen(  # noqa: S603 - our own command
         command,
@@ -116,11 +135,25 @@ def run_child(
         **options,
     ) as process:
         try:
-            output, _ = process.communicate()
+            output = _output(process, limit_s)
         except BaseException as error:
             _end(process, asked=type(error) is KeyboardInterrupt)
             raise
     return process.returncode, output
+
+
+def _output(process: subprocess.Popen[str], limit_s: float | None) -> str:
+    """What a child prints until its end, within a limit if there is one."""
+    if limit_s is None:
+        return process.communicate()[0]
+    end = monotonic() + limit_s
+    while True:
+        try:
+            # In steps: a Ray task is interrupted without a signal, so that a long wait would go on.
+            return process.communicate(timeout=max(0.0, min(LOOK_S, end - monotonic())))[0]
+        except subprocess.TimeoutExpired:
+            if monotonic() >= end:
+                raise
 
 
 def _end(process: subprocess.Popen[str], *, asked: bool) -> None:

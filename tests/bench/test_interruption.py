@@ -10,7 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tlbench.interruption import TERMINATED, Terminated, run_child, terminable
+from tlbench.interruption import TERMINATED, Terminated, run_child, terminable, was_terminated
 
 #: In a session of few tests: these start many processes, or read what may harm one.
 pytestmark = pytest.mark.slow
@@ -76,12 +76,14 @@ def is_gone(child):
 def test_the_first_sigterm_is_raised_and_further_ones_are_ignored():
     cleaned = False
     with pytest.raises(Terminated), terminable():
+        assert not was_terminated()
         try:
             signal.raise_signal(signal.SIGTERM)
         finally:
             signal.raise_signal(signal.SIGTERM)
-            cleaned = True
+            cleaned = was_terminated()
     assert cleaned
+    assert not was_terminated()
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
     assert issubclass(Terminated, KeyboardInterrupt)
     assert TERMINATED == 143

@@ -14,7 +14,7 @@ import click
 
 from tlbench.errors import InputError
 from tlbench.home import ensure_home
-from tlbench.interruption import TERMINATED, Terminated, terminable
+from tlbench.interruption import TERMINATED, Terminated, terminable, was_terminated
 from tlbench.terminal import guarded, say
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class Interrupted(Failure):
     """Ctrl-C, or SIGTERM if that is being handled: one line on stderr, exit code 130 or 143."""
 
     def __init__(self, message: str = "interrupted") -> None:
-        terminated = isinstance(sys.exception(), Terminated)
+        terminated = isinstance(sys.exception(), Terminated) or was_terminated()
         super().__init__(message, TERMINATED if terminated else INTERRUPTED)
 
     def show(self, file: Any = None) -> None:  # noqa: ANN401 - as click has it

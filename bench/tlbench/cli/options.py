@@ -131,7 +131,9 @@ def own_images(suite: Mapping[str, str]) -> Workload:
     return dataclasses.replace(workload, **unlimited)
 
 
-def pytest_command(*builtin: str, workload: str | None = None) -> Decorator:
+def pytest_command(
+    *builtin: str, workload: str | None = None, suite_only: bool = False
+) -> Decorator:
     """What pytest runs: the arguments after ``--``, else the built-in suite with its options.
 
     The command gets it as ``command``, a tuple of arguments of pytest.
@@ -139,6 +141,7 @@ def pytest_command(*builtin: str, workload: str | None = None) -> Decorator:
     Args:
         builtin: Arguments of the built-in suite.
         workload: The default workload; None leaves that to pytest.
+        suite_only: Whether it is always the built-in suite, with the arguments as well.
     """
     default = workload
 
@@ -162,6 +165,8 @@ def pytest_command(*builtin: str, workload: str | None = None) -> Decorator:
             options = [f"{each.flag}={suite[each.name]}" for each in OPTIONS if each.name in suite]
             name = workload or (None if arguments else default)
             options += [f"--workload={name}"] if name else []
+            if suite_only:
+                arguments = (*builtin, *arguments)
             if options and arguments and "--benchmark" not in arguments:
                 raise InputError(
                     f"{options[0]}: an option of the built-in suite, but {arguments[0]} is run; "

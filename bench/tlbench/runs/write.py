@@ -63,10 +63,16 @@ def write_results(session: Any, subject: Subject, folder: Path) -> Written:  # n
     hook.pytest_benchmark_update_json(
         config=config, benchmarks=session.benchmarks, output_json=content
     )
-    target = folder / machine_name(machine["tlbench"]) / subject.file_name(datetime.now(UTC))
-    for number in itertools.count(2):  # another run may have ended in the same second
+    name = subject.file_name(datetime.now(UTC))
+    target = free_name(folder / machine_name(machine["tlbench"]) / name)
+    text = json.dumps(content, indent=1, default=str) + "\n"
+    return Written(text, *keep(target, text))
+
+
+def free_name(target: Path) -> Path:
+    """The path, or one with a number: another run may have ended in the same second."""
+    for number in itertools.count(2):
         if not target.exists():
             break
         target = target.with_stem(f"{target.stem.split('+')[0]}+{number}")
-    text = json.dumps(content, indent=1, default=str) + "\n"
-    return Written(text, *keep(target, text))
+    return target
