@@ -146,6 +146,7 @@ def test_the_machine_is_described_for_scripts(run):
         ("tlbench", ("classify",), 2),
         ("tlbench", ("select", "digits"), 2),
         ("tlbench", ("predict", "model", "picture.jpg"), 2),
+        ("tlbench", ("extract", "pictures", "-o", "features"), 2),
         ("tlbench", ("models",), 2),
         ("pytest", ("--benchmark",), 4),
     ],

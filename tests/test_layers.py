@@ -10,7 +10,7 @@ import grimp
 import pytest
 
 #: The only modules of the command line that use the library.
-USE_THE_LIBRARY = {"tlbench.cli.train", "tlbench.cli.classify", "tlbench.cli.predict"}
+USE_THE_LIBRARY = {f"tlbench.cli.{name}" for name in ("train", "classify", "predict", "extract")}
 
 
 @pytest.fixture(scope="module")

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from tl_core.convergence import Convergence
     from tl_core.data import DataSet, Split, load_data
     from tl_core.errors import (
+        ClusterError,
         DataError,
         DeviceError,
         DownloadError,
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from tl_core.transfer import Evaluation, TransferModel
 
 __all__ = [
+    "ClusterError",
     "Convergence",
     "DataError",
     "DataSet",

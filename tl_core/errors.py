@@ -27,6 +27,10 @@ class DeviceError(TransferLearningError):
     """A device or number of threads that this machine doesn't have or can't use."""
 
 
+class ClusterError(TransferLearningError):
+    """A cluster that can't be reached or used."""
+
+
 def line_of(error: BaseException, longest: int = 200) -> str:
     """The first line of another library's error, cut at some length; its type if it has none."""
     return next(iter(str(error)[:longest].splitlines()), "") or type(error).__name__

@@ -60,13 +60,14 @@ def tree_digest(folder: Path) -> str:
 
 
 @contextmanager
-def atomic_file(target: Path) -> Iterator[Path]:
+def atomic_file(target: Path, *, clean: bool = True) -> Iterator[Path]:
     """A temporary path beside ``target`` that replaces it only if the block succeeds.
 
     It is in the same folder, which is made if absent, so that the final rename is atomic. What
-    killed processes left there for this target is removed.
+    killed processes left there for this target is removed, unless ``clean`` is false: the folder is
+    then not searched.
     """
-    with _part(target, lambda part: part.touch(exist_ok=False)) as part:
+    with _part(target, lambda part: part.touch(exist_ok=False), clean=clean) as part:
         yield part
         part.replace(target)
 
@@ -92,10 +93,11 @@ def temporary_dir() -> Iterator[Path]:
 
 
 @contextmanager
-def _part(target: Path, make: Callable[[Path], None]) -> Iterator[Path]:
+def _part(target: Path, make: Callable[[Path], None], *, clean: bool = True) -> Iterator[Path]:
     """A new temporary file or folder beside ``target``, which is locked and at last removed."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    _remove_leftovers(target)
+    if clean:
+        remove_leftovers(target.parent, target.name)
     while True:
         part = target.with_name(f".{target.name}.{secrets.token_hex(4)}{PART}")
         make(part)
@@ -108,10 +110,11 @@ def _part(target: Path, make: Callable[[Path], None]) -> Iterator[Path]:
                 return
 
 
-def _remove_leftovers(target: Path) -> None:
-    """Remove temporary files and folders whose writers were killed."""
+def remove_leftovers(folder: Path, name: str | None = None) -> None:
+    """Remove temporary files and folders whose writers were killed: of one target, or of all."""
+    of = "*" if name is None else glob.escape(name)
     for ending in (PART, OLD) if sys.platform != "win32" else ():
-        for path in target.parent.glob(f".{glob.escape(target.name)}.*{ending}"):
+        for path in folder.glob(f".{of}.*{ending}"):
             with _lock(path) as locked:
                 if locked:
                     _remove(path)

@@ -49,10 +49,11 @@ def resized_batches(
     *,
     batch_size: int = BATCH_SIZE,
     method: str = DEFAULT_METHOD,
+    threads: int | None = None,
 ) -> PixelBatches:
     """Batches of ``source`` in the given order, read, decoded and resized ahead.
 
-    Each usable CPU has a thread, which works on its own batch.
+    Each thread works on its own batch.
 
     Args:
         source: The images.
@@ -60,6 +61,7 @@ def resized_batches(
         size: Side of the square, in pixels.
         batch_size: Images per batch, at least 1; the last may be smaller.
         method: One of ``RESIZE_METHODS``.
+        threads: Number of threads; None takes one per usable CPU.
 
     Returns:
         A generator of positions ``(k,)`` and their pixels, uint8 ``(k, size, size, 3)``.
@@ -73,7 +75,7 @@ def resized_batches(
             out[place : place + GROUP] = resize_batch(images, size, method)
         return out
 
-    return _on_all_cpus(parts, resized)
+    return _on_cpus(parts, resized, threads)
 
 
 def _parts(
@@ -96,7 +98,7 @@ def decoded_batches(
 ) -> Generator[tuple[NDArray[np.int64], list[NDArray[np.uint8]]], None, None]:
     """As ``resized_batches`` without resizing: images as from ``source.take(..., size)``."""
     parts = [order[i : i + batch_size] for i in range(0, len(order), batch_size)]
-    return _on_all_cpus(parts, lambda part: source.take(part, size))
+    return _on_cpus(parts, lambda part: source.take(part, size))
 
 
 def decode_all(source: ImageSource, size: int | None = None) -> None:
@@ -106,11 +108,13 @@ def decode_all(source: ImageSource, size: int | None = None) -> None:
             pass
 
 
-def _on_all_cpus(
-    parts: Iterable[NDArray[np.int64]], function: Callable[[NDArray[np.int64]], Result]
+def _on_cpus(
+    parts: Iterable[NDArray[np.int64]],
+    function: Callable[[NDArray[np.int64]], Result],
+    threads: int | None = None,
 ) -> Generator[tuple[NDArray[np.int64], Result], None, None]:
-    threads = usable_cpus()
-    return _ahead(parts, function, threads, threads - 1 + AHEAD)
+    threads = threads or usable_cpus()
+    return ahead(parts, function, threads, threads - 1 + AHEAD)
 
 
 def output_batches(
@@ -120,6 +124,7 @@ def output_batches(
     *,
     batch_size: int = BATCH_SIZE,
     method: str = DEFAULT_METHOD,
+    threads: int | None = None,
 ) -> OutputBatches:
     """Positions ``(k,)`` and their outputs, float32 ``(k, output_size)``; see ``resized_batches``.
 
@@ -127,9 +132,12 @@ def output_batches(
     as its ``in_flight`` says. A ``ChunkedNetwork`` is given several batches a call.
     """
     if isinstance(network, ChunkedNetwork):
-        return _by_chunks(network, *_on_devices(network, source, order, batch_size, method))
+        run, batches = _on_devices(
+            network, source, order, batch_size=batch_size, method=method, threads=threads
+        )
+        return _by_chunks(network, run, batches)
     batches = resized_batches(
-        source, order, network.image_size, batch_size=batch_size, method=method
+        source, order, network.image_size, batch_size=batch_size, method=method, threads=threads
     )
     return _by_batches(network, batches)
 
@@ -143,7 +151,7 @@ def output_calls(
     method: str = DEFAULT_METHOD,
 ) -> OutputBatches:
     """As ``output_batches``, but one item per call of the network: all of its batches."""
-    run, batches = _on_devices(network, source, order, batch_size, method)
+    run, batches = _on_devices(network, source, order, batch_size=batch_size, method=method)
     with closing(_by_calls(network, run, batches)) as calls:
         for parts, outputs in calls:
             yield np.concatenate(parts), outputs
@@ -153,9 +161,9 @@ def _by_batches(network: Network, batches: PixelBatches) -> OutputBatches:
     count = network.in_flight
     with (
         closing(batches),
-        closing(_ahead(batches, lambda b: checked_output(network, b[1]), count, count)) as ahead,
+        closing(ahead(batches, lambda b: checked_output(network, b[1]), count, count)) as results,
     ):
-        for (part, _), outputs in ahead:
+        for (part, _), outputs in results:
             yield part, outputs
 
 
@@ -163,8 +171,10 @@ def _on_devices(
     network: ChunkedNetwork,
     source: ImageSource,
     order: NDArray[np.int64] | Iterable[NDArray[np.int64]],
+    *,
     batch_size: int,
     method: str,
+    threads: int | None = None,
 ) -> tuple[Run, PixelBatches]:
     """What runs on the devices, and its batches: images as they are where it resizes them."""
     if isinstance(source, ArraySource):
@@ -174,7 +184,9 @@ def _on_devices(
         if run is not None:
             return run, ((part, pixels[part]) for part in _parts(order, batch_size))
     size = network.image_size
-    return network, resized_batches(source, order, size, batch_size=batch_size, method=method)
+    return network, resized_batches(
+        source, order, size, batch_size=batch_size, method=method, threads=threads
+    )
 
 
 def _by_chunks(network: ChunkedNetwork, run: Run, batches: PixelBatches) -> OutputBatches:
@@ -194,9 +206,9 @@ def _by_calls(
     calls, count = _calls(network, batches), network.in_flight
     with (
         closing(batches),
-        closing(_ahead(calls, lambda c: checked_output(run, c[1]), count, count)) as ahead,
+        closing(ahead(calls, lambda c: checked_output(run, c[1]), count, count)) as results,
     ):
-        for (parts, _), outputs in ahead:
+        for (parts, _), outputs in results:
             yield parts, outputs
 
 
@@ -218,7 +230,7 @@ def _calls(
         yield parts, np.concatenate(pixels)
 
 
-def _ahead(
+def ahead(
     items: Iterable[Item], function: Callable[[Item], Result], threads: int, depth: int
 ) -> Generator[tuple[Item, Result], None, None]:
     """Each item with its result, in order; while one is used, ``depth`` more are in progress."""

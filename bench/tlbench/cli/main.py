@@ -14,6 +14,7 @@ SHORT_HELPS = {
     "classify": "Classify images with a pretrained model.",
     "compare": "Compare runs: speed ratios and whether they are significant.",
     "completion": "Print a shell's completion script.",
+    "extract": "Write the features of any number of pictures to Parquet files.",
     "gate": "Decide whether a candidate is slower or less accurate than a base.",
     "history": "Show results over time and where they changed.",
     "machine": "Describe this machine and measure its peak speeds.",

@@ -24,14 +24,19 @@ class _Lines(logging.Handler):
 
 @contextmanager
 def library_messages(say: Callable[[str], object], level: int = logging.INFO) -> Iterator[None]:
-    """Give ``say`` what the library logs, from a level on."""
+    """Give ``say`` what the library logs, from a level on; no other handler gets it.
+
+    What TensorFlow imports may put a handler there that prints warnings a second time.
+    """
     logger, handler = logging.getLogger(LIBRARY), _Lines(say)
     handler.setLevel(level)
-    before = logger.level
+    before = logger.level, logger.propagate
     logger.addHandler(handler)
     logger.setLevel(level)
+    logger.propagate = False
     try:
         yield
     finally:
         logger.removeHandler(handler)
-        logger.setLevel(before)
+        logger.setLevel(before[0])
+        logger.propagate = before[1]

@@ -91,10 +91,11 @@ def test_bad_input_is_one_line_and_exit_code_2(arguments, message):
     assert "Traceback" not in done.output
 
 
-@pytest.mark.parametrize("command", ["classify", "train", "predict"])
+@pytest.mark.parametrize("command", ["classify", "train", "predict", "extract"])
 def test_without_the_suites_packages_one_line_says_what_to_install(monkeypatch, command):
     monkeypatch.setattr(extra, "find_spec", lambda name: None)
-    done = tlbench(command, *["digits"] * (1 + (command == "predict")))
+    rest = {"predict": ["digits"], "extract": ["-o", "out"]}.get(command, [])
+    done = tlbench(command, "digits", *rest)
     assert done.exit_code == 2
     assert "pip install 'tlbench[suite]'" in done.stderr
     assert done.stderr.count("\n") == 1

@@ -1,0 +1,95 @@
+"""Workers on a cluster write what one process writes, whichever of them die."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from conftest import check
+
+from tl_core import cluster
+from tl_core.errors import ClusterError, DataError
+from tl_core.extraction.ray_pool import LIVES, RayPool, shared_out
+
+
+@pytest.fixture(scope="module")
+def ray():
+    """A cluster of this machine alone, with two CPUs."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(cluster, "usable_cpus", lambda: 2)
+        patch.setenv("PYTHONPATH", str(Path(__file__).parent))  # of the workers
+        with cluster.connected("local") as ray:
+            yield ray
+
+
+def contents(found):
+    return [path.read_bytes() for path in found.files]
+
+
+def test_two_workers_write_what_one_process_writes(ray, run, tmp_path, expected):
+    pool = RayPool(ray, 2)
+    found = run(output=tmp_path / "cluster", pool=pool)
+    check(found.rows, expected)
+    assert contents(found) == contents(run())
+    assert pool.threads == 1
+    assert len(found.manifest["workers"]) >= 1
+    assert found.manifest["state"] == "complete"
+
+
+@pytest.mark.parametrize("point", ["rename part-000001.parquet", "read 4.png"])
+def test_a_worker_that_dies_is_replaced(point, ray, run, *, tmp_path, backbone, expected):
+    (backbone / "dies").write_text(point)
+    found = run(output=tmp_path / "cluster", pool=RayPool(ray, 1))
+    assert not (backbone / "dies").exists()
+    check(found.rows, expected)
+    assert contents(found) == contents(run())
+
+
+def test_a_picture_that_kills_every_worker_is_one_error(ray, run, backbone, expected, capsys):
+    """Its shard is named, not the one that the first of these workers had, too."""
+    (backbone / "dies").write_text("read b/7.png again")
+    message = f"part-000001.parquet: {LIVES} workers died while .*, from b/10.png to b/c d/14.png"
+    with pytest.raises(DataError, match=message):
+        run(pool=RayPool(ray, 1))
+    assert capsys.readouterr().out == ""
+    (backbone / "dies").unlink()
+    check(run().rows, expected)
+
+
+def test_what_a_worker_refuses_is_one_line(ray, run, folder, tmp_path):
+    """A folder that the driver sees, but no worker."""
+
+    class Elsewhere(RayPool):
+        def open(self, job):
+            return super().open(replace(job, source=replace(job.source, base="/elsewhere")))
+
+    with pytest.raises(DataError, match=r"^/elsewhere: no such folder on this machine; every"):
+        run(pool=Elsewhere(ray, 1))
+
+
+@pytest.mark.parametrize(
+    ("cpus", "workers", "threads", "expected"),
+    [
+        ([4], None, None, (1, 4)),
+        ([4, 8], None, None, (3, 4)),
+        ([4, 8], 12, None, (12, 1)),
+        ([4, 8], 2, None, (2, 4)),
+        ([3, 3], 4, None, (4, 1)),
+        ([4, 8], None, 2, (6, 2)),
+        ([4, 8], 1, 8, (1, 8)),
+    ],
+)
+def test_how_cpus_are_shared_out(cpus, workers, threads, expected):
+    assert shared_out(cpus, workers, threads) == expected
+
+
+@pytest.mark.parametrize(
+    ("cpus", "workers", "threads", "message"),
+    [
+        ([], None, None, "no node with CPUs"),
+        ([2, 2], 5, None, "5 workers of 1 CPUs: .* of 2, 2 CPUs, have room for 4"),
+        ([2], None, 4, "0 workers of 4 CPUs"),
+    ],
+)
+def test_what_does_not_fit_is_refused(cpus, workers, threads, message):
+    with pytest.raises(ClusterError, match=message):
+        shared_out(cpus, workers, threads)
