@@ -46,6 +46,12 @@ def check_ray() -> None:
         raise ClusterError("a cluster needs Ray, which isn't installed: pip install 'tlbench[ray]'")
 
 
+def check_address(address: str) -> None:
+    """ClusterError where Ray is absent, or nothing answers at the address. Nothing is imported."""
+    check_ray()
+    _check_answers(address)
+
+
 @contextmanager
 def connected(address: str) -> Iterator[Any]:
     """The module ``ray``, connected during the block.
@@ -61,8 +67,7 @@ def connected(address: str) -> Iterator[Any]:
         ClusterError: Ray isn't installed, nothing answers at the address, or the cluster refuses
             this process, such as one with another version of Python.
     """
-    check_ray()
-    _check_answers(address)
+    check_address(address)
     for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     import ray
