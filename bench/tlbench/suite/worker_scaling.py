@@ -97,7 +97,8 @@ class Turn:
         seconds: From the listing of the pictures to the last shard, all workers ready before.
         start_s: Seconds until they were.
         spent: Of each worker.
-        shards: The sha256 of each file of features, by name.
+        written: Bytes of all files of features.
+        shards: The sha256 of each, by name.
     """
 
     workers: int
@@ -106,6 +107,7 @@ class Turn:
     seconds: float
     start_s: float
     spent: tuple[Spent, ...]
+    written: int
     shards: Mapping[str, str]
 
     @property
@@ -180,14 +182,12 @@ class Turns:
         done = extract(job.source, job.output.place, self.settings, pool=pool)
         seconds = perf_counter() - start
         assert not done.errors, f"{done.errors} of {done.pictures} pictures have no features"
-        shards = {
-            path.name: hashlib.sha256(path.read_bytes()).hexdigest()
-            for path in place.glob("part-*.parquet")
-        }
+        files = {path.name: path.read_bytes() for path in place.glob("part-*.parquet")}
         shutil.rmtree(place.parent)
         return Turn(
-            len(pool.at_end), pool.threads, done.pictures,
-            seconds, pool.start_s, pool.at_end, shards,
+            len(pool.at_end), pool.threads, done.pictures, seconds, pool.start_s, pool.at_end,
+            written=sum(map(len, files.values())),
+            shards={name: hashlib.sha256(data).hexdigest() for name, data in files.items()},
         )  # fmt: skip
 
 
