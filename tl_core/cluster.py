@@ -67,7 +67,8 @@ def connected(address: str) -> Iterator[Any]:
         ClusterError: Ray isn't installed, nothing answers at the address, or the cluster refuses
             this process, such as one with another version of Python.
     """
-    check_address(address)
+    check_ray()
+    _check_answers(address)
     for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     import ray
