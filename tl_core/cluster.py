@@ -6,6 +6,7 @@ Ray is imported where it is used: it is the extra ``[ray]``.
 from __future__ import annotations
 
 import os
+import secrets
 import socket
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -28,6 +29,8 @@ CONNECT_S = 10.0
 STORE_BYTES = 100_000_000
 #: No usage report; no warning of a default that will change, which doesn't matter here.
 ENVIRONMENT = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
+#: Variables by which a user has chosen how clusters know their users.
+_TOKENS = {"RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"}
 
 
 @dataclass(frozen=True)
@@ -71,6 +74,9 @@ def connected(address: str) -> Iterator[Any]:
     _check_answers(address)
     for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)
+    if address == LOCAL and not _TOKENS & set(os.environ):
+        # Other users of this machine can't use it; Ray would keep a token in the home folder.
+        os.environ.update(RAY_AUTH_MODE="token", RAY_AUTH_TOKEN=secrets.token_hex(32))
     import ray
 
     if ray.is_initialized():

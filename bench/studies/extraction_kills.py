@@ -110,7 +110,7 @@ def whole_run(machines: Machines, pictures: Path, output: Path) -> tuple[float, 
     """
     start = time.perf_counter()
     with driver(machines, pictures, output) as process:
-        while not (output / "manifest.json").exists() and process.poll() is None:
+        while not (output / "_manifest.json").exists() and process.poll() is None:
             time.sleep(0.01)
         ready = time.perf_counter() - start
         code = process.wait(LIMIT_S)

@@ -1,5 +1,6 @@
 """Commands of the guides in docs/ parse, and work in a folder that has what the guide names."""
 
+import contextlib
 import importlib.util
 import os
 import re
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import click
 import numpy as np
+import psutil
 import pytest
 from guide_blocks import SHOWN, GuideError, blocks, needs
 from PIL import Image
@@ -25,6 +27,8 @@ from tlbench.suite.workloads import WORKLOADS
 
 ROOT = Path(__file__).parents[2]
 GUIDES = sorted((ROOT / "docs").glob("*.md"))
+#: Variable by which processes of a guide's commands are known.
+MARK = "TLBENCH_GUIDE_TEST"
 #: Seconds that a block may take on a machine that is busy.
 LIMIT = 240
 
@@ -89,8 +93,16 @@ def environment(folder):
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         "PYTHONPATH": str(source),
         "HTTP_PROXY": nowhere, "HTTPS_PROXY": nowhere, "http_proxy": nowhere,
-        "https_proxy": nowhere, "GIT_CEILING_DIRECTORIES": str(folder.parent),
+        "https_proxy": nowhere, "GIT_CEILING_DIRECTORIES": str(folder.parent), MARK: str(folder),
     }  # fmt: skip
+
+
+def end_processes(folder):
+    """Kill what a guide's commands started to run on, such as a cluster."""
+    for process in psutil.process_iter(["environ"]):
+        if (process.info["environ"] or {}).get(MARK) == str(folder):
+            with contextlib.suppress(psutil.Error):
+                process.kill()
 
 
 def run(block, folder):
@@ -190,10 +202,13 @@ def test_every_command_of_a_guide_works(guide, tmp_path):
     text = guide.read_text(encoding="utf-8")
     for name in needs(text):
         PREPARED[name](tmp_path)
-    for block in blocks(text):
-        if block.rule != "not run" and block.kind != SHOWN:
-            wrong = run(block, tmp_path)
-            assert wrong is None, f"{guide.name}, line {block.line}:\n{block.text}\n{wrong}"
+    try:
+        for block in blocks(text):
+            if block.rule != "not run" and block.kind != SHOWN:
+                wrong = run(block, tmp_path)
+                assert wrong is None, f"{guide.name}, line {block.line}:\n{block.text}\n{wrong}"
+    finally:
+        end_processes(tmp_path)
 
 
 def test_there_is_a_guide_for_each_job():

@@ -1,4 +1,4 @@
-"""``manifest.json``: what an output was made of, how far it is, and what came out."""
+"""The manifest: what an output was made of, how far it is, and what came out."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ if TYPE_CHECKING:
 
     from tl_core.extraction.output import Output
     from tl_core.extraction.settings import Settings
-    from tl_core.extraction.sources import Source
+    from tl_core.extraction.worker import Job
 
-FILE, FORMAT = "manifest.json", "tlbench features, 1"
+#: Readers of folders of Parquet files leave out names that begin so.
+FILE, FORMAT = "_manifest.json", "tlbench features, 1"
 RUNNING, COMPLETE = "running", "complete"
 #: What is done about settings that differ from those of an output's first run.
 REMEDY = "set it back, or write to a new output"
@@ -36,14 +37,14 @@ def read_manifest(output: Output, settings: Settings) -> dict[str, Any] | None:
                 f"{output.name}: its {FILE} has the format {manifest['format']!r}, expected "
                 f"{FORMAT!r}; write to a new output"
             )
-        asked, _ = manifest["asked"], manifest["settings"]
+        asked, *_ = manifest["asked"], manifest["settings"], manifest["workers"][0]
     except FileNotFoundError:
         if output.has_shards():
             raise DataError(
                 f"{output.name}: it has shards but no {FILE}; write to a new output"
             ) from None
         return None
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, IndexError, TypeError) as error:
         if isinstance(error, DataError):
             raise
         raise DataError(f"{output.name}: its {FILE} is damaged; write to a new output") from error
@@ -52,23 +53,28 @@ def read_manifest(output: Output, settings: Settings) -> dict[str, Any] | None:
 
 
 def begin(
-    output: Output,
-    source: Source,
-    settings: Settings,
-    facts: Mapping[str, Any],
-    machine: Mapping[str, Any],
+    job: Job, facts: Mapping[str, Any], worker: Mapping[str, Any], machine: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Write the manifest of a new output, before its first shard."""
+    """Write the manifest of a new output, before its first shard.
+
+    Args:
+        job: The run's.
+        facts: What the first worker found, see ``Worker.facts``.
+        worker: Its machine.
+        machine: What describes the machine of the run itself.
+    """
+    source = job.source
     manifest = {
         "format": FORMAT,
         "state": RUNNING,
         "source": {"name": source.text, "kind": source.kind, "column": source.column},
-        "asked": settings.asked,
+        "asked": job.settings.asked,
         "settings": dict(facts),
+        "workers": [dict(worker)],
         "machine": dict(machine),
         "started": _now(),
     }
-    _write(output, manifest)
+    _write(job.output, manifest)
     return manifest
 
 
@@ -79,7 +85,9 @@ def complete(
     workers: Sequence[Mapping[str, Any]],
 ) -> None:
     """Write the manifest of an output whose last shard is there."""
-    end = {"state": COMPLETE, "finished": _now(), "workers": list(workers), **counts}
+    end = {"state": COMPLETE, "finished": _now(), **counts}
+    if workers:
+        end["workers"] = [dict(each) for each in workers]
     _write(output, {**manifest, **end})
 
 

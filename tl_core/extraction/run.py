@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
@@ -101,7 +101,7 @@ def extract(
             Shards that are finished stay.
     """
     run = _Run(source, output_at(output), settings or Settings(), dict(machine or {}))
-    with closing(pool or OneMachine()) as workers, run.output.locked():
+    with run.output.locked(), closing(pool or OneMachine()) as workers:
         return run.all(workers)
 
 
@@ -121,7 +121,7 @@ class _Run:
         with progress(None, "extract") as bar:
             for shard in self._absent(bar.update):
                 if opened_at is None:
-                    self._open(pool)
+                    self._open(pool, shard)
                     opened_at = perf_counter()
                 while not pool.has_room:
                     self._count(pool.wait(), bar.update)
@@ -153,18 +153,21 @@ class _Run:
                     self.result.count(done)
                     update(done.pictures)
 
-    def _open(self, pool: Pool) -> None:
+    def _open(self, pool: Pool, shard: Shard) -> None:
         """Open the model, with what the output's first run chose, and begin the manifest."""
-        job = Job(self.source, self.output, self.settings)
-        if self.manifest is not None:
-            earlier = self.manifest["settings"]
-            job = Job(self.source, self.output, self.settings.as_resolved(earlier))
-        facts = pool.open(job)
+        visible = self.source.visible(shard.names)
+        job = Job(self.source, self.output, self.settings, visible)
         if self.manifest is None:
-            self.manifest = begin(self.output, self.source, self.settings, facts, self.machine)
+            facts = pool.open(job)
+            first = pool.machines[0]
+            self.manifest = begin(job, facts, first, self.machine)
         else:
+            earlier, first = self.manifest["settings"], self.manifest["workers"][0]
+            settings = self.settings.as_resolved(earlier)
+            facts = pool.open(replace(job, settings=settings, like=first))
             check_same(facts, earlier, f"{self.output.name} was begun with", REMEDY)
-        pool.start(Job(self.source, self.output, self.settings.as_resolved(facts)), facts)
+        settings = self.settings.as_resolved(facts)
+        pool.start(replace(job, settings=settings, like=first), facts)
 
     def _count(self, finished_now: list[Done], update: Any) -> None:  # noqa: ANN401 - as above
         for done in finished_now:

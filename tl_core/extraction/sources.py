@@ -20,11 +20,11 @@ from tl_core.extraction.files import (
     picture_bytes,
     public,
 )
-from tl_core.extraction.parquet import Rows, column_texts, find_column, row_names
+from tl_core.extraction.parquet import MARK, Rows, column_texts, find_column, row_names
 from tl_core.extraction.walk import in_order, pictures
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
 PARQUET, LIST = ".parquet", ".txt"
 
@@ -62,13 +62,14 @@ class Source:
             return Rows(self.base, self.column or "", names)
         return lambda place: picture_bytes(joined(self.base, names[place]), names[place])
 
-    def check_visible(self) -> None:
-        """Refuse, with a DataError, a machine that doesn't see the folder with the pictures."""
-        if self.base and not is_url(self.base) and not Path(self.base).is_dir():
-            raise DataError(
-                f"{self.base}: no such folder on this machine; every machine must see the pictures "
-                "at the same path"
-            )
+    def visible(self, names: Iterable[str]) -> str | None:
+        """The first file of these pictures that this machine has; None if all are behind URLs."""
+        for name in names:
+            file = name.rpartition(MARK)[0] if self.kind == "parquet" else name
+            path = joined(self.base, file)
+            if not is_url(path) and Path(path).exists():
+                return path
+        return None
 
 
 def find_source(text: str, column: str | None = None) -> Source:

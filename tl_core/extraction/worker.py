@@ -6,14 +6,15 @@ import platform
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from tl_core.devices import cpu_flags, gpu_names, usable_cpus
-from tl_core.errors import ImageError
+from tl_core.errors import DataError, ImageError
 from tl_core.extraction.plan import identity
 from tl_core.extraction.settings import digest_of, facts_of
 from tl_core.extraction.shard_file import Done, encoded
@@ -24,7 +25,7 @@ from tl_core.resize import resize_batch
 from tl_core.streaming import output_batches
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -41,11 +42,35 @@ BLACK = np.zeros((1, 1, 3), np.uint8)
 
 @dataclass(frozen=True)
 class Job:
-    """What a worker needs to know; it may be on another machine."""
+    """What a worker needs to know; it may be on another machine.
+
+    Attributes:
+        source, output, settings: As of the run.
+        visible: A file that every machine must see; None if there is none.
+        like: The first worker's ``Worker.machine``; None for itself.
+    """
 
     source: Source
     output: Output
     settings: Settings
+    visible: str | None = None
+    like: Mapping[str, Any] | None = None
+
+    def check_visible(self) -> None:
+        """Refuse, with a DataError, a machine that doesn't see the pictures or the output."""
+        if self.visible is not None and not Path(self.visible).exists():
+            raise DataError(
+                f"{self.visible}: no such file on {platform.node()}; every machine must see the "
+                "pictures at the same path"
+            )
+        self.output.check_visible()
+
+    def as_first(self) -> Settings:
+        """The settings with the first worker's replicas, where the threads are the same."""
+        own, like = self.settings, self.like or {}
+        if own.workers is None and own.device == "cpu" and like.get("threads") == own.threads:
+            return replace(own, workers=like.get("replicas"))
+        return own
 
 
 class Rows:
@@ -104,10 +129,9 @@ class Worker:
 
     def __init__(self, job: Job) -> None:
         set_limits(job.settings.limits)
-        job.source.check_visible()
-        job.output.check_visible()
+        job.check_visible()
         self.job = job
-        self.extractor = job.settings.opened()
+        self.extractor = job.as_first().opened()
         self.facts = facts_of(job.settings, self.extractor)
         self._digest = digest_of(self.facts)
         self._waiting: SimpleQueue[tuple[Shard, Future[Done]] | None] = SimpleQueue()
@@ -120,14 +144,15 @@ class Worker:
 
     @property
     def machine(self) -> dict[str, Any]:
-        """What the features may depend on besides ``facts``: host, processor, GPUs."""
-        gpus = gpu_names(self.job.settings.device)
+        """What features may depend on besides ``facts``: host, processor, GPUs, threads."""
+        gpus, choice = gpu_names(self.job.settings.device), self.extractor.opened.choice
         return {
             "host": platform.node(),
             "cpu": cpu_flags(),
             "cpus": usable_cpus(),
             "gpus": gpus,
             "threads": self.job.settings.threads,
+            "replicas": choice.workers if choice else None,
         }
 
     @property

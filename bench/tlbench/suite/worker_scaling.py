@@ -71,7 +71,8 @@ class ReadyPool(RayPool):
         """Start all workers for the only job that will be run."""
         start = perf_counter()
         facts = super().open(job)
-        super().start(replace(job, settings=job.settings.as_resolved(facts)), facts)
+        settings, first = job.settings.as_resolved(facts), self.machines[0]
+        super().start(replace(job, settings=settings, like=first), facts)
         self.wait_until_ready()
         self.start_s = perf_counter() - start
 
@@ -164,7 +165,7 @@ class Turns:
         names.write_text("".join(f"{path}\n" for path in self._paths[:images]), encoding="utf-8")
         output = output_at(str(place / "features"))
         pool = ReadyPool(self._ray, workers, self.settings.threads)
-        job = Job(find_source(str(names)), output, self.settings)
+        job = Job(find_source(str(names)), output, self.settings, visible=str(self._paths[0]))
         with output.locked():  # workers look for a folder that is being used
             pool.prepare(job)
         return pool, job

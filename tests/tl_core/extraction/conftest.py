@@ -79,7 +79,7 @@ def read(place):
         files=files,
         rows=table.to_pydict(),
         schema=table.schema,
-        manifest=json.loads((Path(place) / "manifest.json").read_text(encoding="utf-8")),
+        manifest=json.loads((Path(place) / "_manifest.json").read_text(encoding="utf-8")),
     )
 
 

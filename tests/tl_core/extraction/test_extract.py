@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 import textwrap
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -47,7 +48,7 @@ def test_rows_are_those_of_the_pictures(run, expected):
     assert found.manifest["settings"]["image_size"] == 12
     assert len(found.manifest["workers"]) == 1
     assert {path.name for path in found.files[0].parent.iterdir()} <= {
-        *(path.name for path in found.files), "manifest.json", ".lock"
+        *(path.name for path in found.files), "_manifest.json", ".lock"
     }  # fmt: skip
 
 
@@ -234,18 +235,44 @@ def test_a_damaged_shard_is_named_and_extracted_again_once_deleted(run, kind, ex
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("{", "its manifest.json is damaged"),
-        ("[]", "its manifest.json is damaged"),
+        ("{", "its _manifest.json is damaged"),
+        ("[]", "its _manifest.json is damaged"),
         ('{"format": "x"}', "the format 'x', expected 'tlbench features, 1'"),
-        (None, "it has shards but no manifest.json"),
+        (None, "it has shards but no _manifest.json"),
     ],
 )
 def test_a_manifest_that_is_not_one_is_refused(run, tmp_path, text, message):
     run()
-    path = tmp_path / "out" / "manifest.json"
+    path = tmp_path / "out" / "_manifest.json"
     path.unlink() if text is None else path.write_text(text)
     with pytest.raises(DataError, match=message):
         run()
+
+
+@pytest.mark.parametrize(
+    ("threads", "replicas", "device", "expected"),
+    [(2, None, "cpu", 5), (1, None, "cpu", None), (2, 3, "cpu", 3), (2, None, "gpu", None)],
+    ids=["the same", "other threads", "set", "gpu"],
+)
+def test_replicas_are_those_of_the_first_worker(folder, threads, replicas, device, expected):
+    settings = Settings(threads=threads, workers=replicas, device=device)
+    like = {"threads": 2, "replicas": 5}
+    job = workers_job(folder, settings, like)
+    assert job.as_first().workers == expected
+
+
+def workers_job(folder, settings, like):
+    source = find_source(str(folder))
+    return workers.Job(source, output_at("out"), settings, like=like)
+
+
+def test_a_picture_that_every_machine_must_see_is_the_first_that_is_there(folder, tmp_path):
+    source = find_source(str(folder))
+    assert source.visible(["gone.png", "a/0.png", "a/3.png"]) == str(folder / "a/0.png")
+    assert source.visible(["gone.png"]) is None
+    (tmp_path / "x.parquet").touch()
+    rows = replace(source, kind="parquet", base=str(tmp_path))
+    assert rows.visible(["x.parquet#7"]) == str(tmp_path / "x.parquet")
 
 
 def test_a_source_without_pictures_is_refused(run, tmp_path):
@@ -305,7 +332,7 @@ POINTS = {
     "while it reads": ("read 8.png", 0),
     "between write and rename": ("rename part-000001.parquet", 1),
     "before the first shard": ("rename part-000000.parquet", 0),
-    "before the manifest": ("rename manifest.json", 0),
+    "before the manifest": ("rename _manifest.json", 0),
 }
 
 

@@ -79,13 +79,15 @@ def test_a_picture_that_kills_every_worker_is_one_error(ray, run, backbone, expe
 
 
 def test_what_a_worker_refuses_is_one_line(ray, run, folder, tmp_path):
-    """A folder that the driver sees, but no worker."""
+    """A picture that the driver sees, but no worker."""
 
     class Elsewhere(RayPool):
         def open(self, job):
-            return super().open(replace(job, source=replace(job.source, base="/elsewhere")))
+            return super().open(replace(job, visible="/elsewhere/1.png"))
 
-    with pytest.raises(DataError, match=r"^/elsewhere: no such folder on this machine; every"):
+    with pytest.raises(
+        DataError, match=r"^/elsewhere/1.png: no such file on .*; every machine must"
+    ):
         run(pool=Elsewhere(ray, 1))
 
 

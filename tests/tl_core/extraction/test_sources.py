@@ -168,7 +168,7 @@ def test_an_output_behind_a_url(run, backbone, folder, memory):
     first = extract(source, "memory://out/", settings)
     assert (first.pictures, first.errors, first.extracted) == (21, 1, 21)
     files = sorted(memory.ls("/out", detail=False))
-    assert files == [*(f"/out/part-00000{n}.parquet" for n in range(3)), "/out/manifest.json"][
+    assert files == [*(f"/out/part-00000{n}.parquet" for n in range(3)), "/out/_manifest.json"][
         ::-1
     ][:1] + [f"/out/part-00000{n}.parquet" for n in range(3)]
     here = run()
