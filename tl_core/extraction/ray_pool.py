@@ -134,7 +134,7 @@ class RayPool:
     def wait(self) -> list[Done]:
         """Wait until a shard is finished, or a worker is ready or has died; see ``Pool.wait``."""
         references = [*self._running, *self._starting]
-        ready, _ = self._ray.wait(references, timeout=None if self._machines else START_S)
+        ready, _ = self._ray.wait(references, timeout=None if self._running else START_S)
         if not ready:
             raise ClusterError(
                 f"no worker was ready within {START_S:.0f} s: the cluster's CPUs are used by "

@@ -70,10 +70,14 @@ class ReadyPool(RayPool):
     def prepare(self, job: Job) -> None:
         """Start all workers for the only job that will be run."""
         start = perf_counter()
-        facts = super().open(job)
-        settings, first = job.settings.as_resolved(facts), self.machines[0]
-        super().start(replace(job, settings=settings, like=first), facts)
-        self.wait_until_ready()
+        try:
+            facts = super().open(job)
+            settings, first = job.settings.as_resolved(facts), self.machines[0]
+            super().start(replace(job, settings=settings, like=first), facts)
+            self.wait_until_ready()
+        except BaseException:
+            super().close()
+            raise
         self.start_s = perf_counter() - start
 
     def open(self, job: Job) -> dict[str, Any]:  # noqa: ARG002 - it is ready for this one
@@ -149,7 +153,8 @@ class Turns:
         settings: Settings,
         folder: Path,
     ) -> None:
-        self._ray, self._paths, self.settings, self._folder = ray, paths, settings, folder
+        self._ray, self.settings, self._folder = ray, settings, folder
+        self._paths = [path.absolute() for path in paths]
         self._count = 0
 
     def ready(self, workers: int, images: int) -> tuple[ReadyPool, Job]:
@@ -183,13 +188,14 @@ class Turns:
         done = extract(job.source, job.output.place, self.settings, pool=pool)
         seconds = perf_counter() - start
         assert not done.errors, f"{done.errors} of {done.pictures} pictures have no features"
-        files = {path.name: path.read_bytes() for path in place.glob("part-*.parquet")}
-        shutil.rmtree(place.parent)
-        return Turn(
+        files = list(place.glob("part-*.parquet"))
+        turn = Turn(
             len(pool.at_end), pool.threads, done.pictures, seconds, pool.start_s, pool.at_end,
-            written=sum(map(len, files.values())),
-            shards={name: hashlib.sha256(data).hexdigest() for name, data in files.items()},
+            written=sum(path.stat().st_size for path in files),
+            shards={path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in files},
         )  # fmt: skip
+        shutil.rmtree(place.parent)
+        return turn
 
 
 def check_turns(turns: Sequence[Turn]) -> None:
