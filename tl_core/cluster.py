@@ -51,6 +51,12 @@ def check_ray() -> None:
         raise ClusterError("a cluster needs Ray, which isn't installed: pip install 'tlbench[ray]'")
 
 
+def check_address(address: str) -> None:
+    """ClusterError where Ray is absent, or nothing answers at the address. Nothing is imported."""
+    check_ray()
+    _check_answers(address)
+
+
 @contextmanager
 def connected(address: str) -> Iterator[Any]:
     """The module ``ray``, connected during the block.

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from tl_core.engines.protocol import Run
     from tl_core.sources import ImageSource
 
+    #: As ``resize_batch``, of the images, the side and the method.
+    Resize = Callable[[list[NDArray[np.uint8]], int, str], NDArray[np.uint8]]
     #: Positions ``(k,)`` and their pixels, uint8 ``(k, h, w, 3)``, batch by batch.
     PixelBatches = Generator[tuple[NDArray[np.int64], NDArray[np.uint8]], None, None]
     #: Positions ``(k,)`` and their outputs, float32 ``(k, d)``, batch by batch.
@@ -50,6 +52,7 @@ def resized_batches(
     batch_size: int = BATCH_SIZE,
     method: str = DEFAULT_METHOD,
     threads: int | None = None,
+    resize: Resize = resize_batch,
 ) -> PixelBatches:
     """Batches of ``source`` in the given order, read, decoded and resized ahead.
 
@@ -62,6 +65,7 @@ def resized_batches(
         batch_size: Images per batch, at least 1; the last may be smaller.
         method: One of ``RESIZE_METHODS``.
         threads: Number of threads; None takes one per usable CPU.
+        resize: What resizes, with the same result.
 
     Returns:
         A generator of positions ``(k,)`` and their pixels, uint8 ``(k, size, size, 3)``.
@@ -72,7 +76,7 @@ def resized_batches(
         out = np.empty((len(part), size, size, 3), np.uint8)
         for place in range(0, len(part), GROUP):
             images = source.take(part[place : place + GROUP], size)
-            out[place : place + GROUP] = resize_batch(images, size, method)
+            out[place : place + GROUP] = resize(images, size, method)
         return out
 
     return _on_cpus(parts, resized, threads)
@@ -125,6 +129,7 @@ def output_batches(
     batch_size: int = BATCH_SIZE,
     method: str = DEFAULT_METHOD,
     threads: int | None = None,
+    resize: Resize = resize_batch,
 ) -> OutputBatches:
     """Positions ``(k,)`` and their outputs, float32 ``(k, output_size)``; see ``resized_batches``.
 
@@ -133,12 +138,14 @@ def output_batches(
     """
     if isinstance(network, ChunkedNetwork):
         run, batches = _on_devices(
-            network, source, order, batch_size=batch_size, method=method, threads=threads
-        )
+            network, source, order,
+            batch_size=batch_size, method=method, threads=threads, resize=resize,
+        )  # fmt: skip
         return _by_chunks(network, run, batches)
     batches = resized_batches(
-        source, order, network.image_size, batch_size=batch_size, method=method, threads=threads
-    )
+        source, order, network.image_size,
+        batch_size=batch_size, method=method, threads=threads, resize=resize,
+    )  # fmt: skip
     return _by_batches(network, batches)
 
 
@@ -175,6 +182,7 @@ def _on_devices(
     batch_size: int,
     method: str,
     threads: int | None = None,
+    resize: Resize = resize_batch,
 ) -> tuple[Run, PixelBatches]:
     """What runs on the devices, and its batches: images as they are where it resizes them."""
     if isinstance(source, ArraySource):
@@ -185,8 +193,9 @@ def _on_devices(
             return run, ((part, pixels[part]) for part in _parts(order, batch_size))
     size = network.image_size
     return network, resized_batches(
-        source, order, size, batch_size=batch_size, method=method, threads=threads
-    )
+        source, order, size,
+        batch_size=batch_size, method=method, threads=threads, resize=resize,
+    )  # fmt: skip
 
 
 def _by_chunks(network: ChunkedNetwork, run: Run, batches: PixelBatches) -> OutputBatches:

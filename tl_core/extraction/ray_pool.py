@@ -15,6 +15,7 @@ from tl_core.extraction.settings import check_same
 if TYPE_CHECKING:
     from tl_core.extraction.plan import Shard
     from tl_core.extraction.shard_file import Done
+    from tl_core.extraction.spent import Spent
     from tl_core.extraction.worker import Job, Worker
 
 log = logging.getLogger(__name__)
@@ -43,6 +44,10 @@ class Actor:
         """Extract a shard and write it, while another one is extracted."""
         return self.worker.submit(shard).result()
 
+    def spent(self) -> Spent:
+        """Where the worker's time went so far."""
+        return self.worker.spent
+
 
 class RayPool:
     """Workers on the cluster to which this process is connected.
@@ -59,6 +64,9 @@ class RayPool:
     Raises:
         ClusterError: The cluster hasn't so many CPUs.
     """
+
+    #: What runs in a worker's process.
+    actor: type = Actor
 
     def __init__(
         self,
@@ -94,6 +102,16 @@ class RayPool:
         for _ in range(self._count - 1):
             self._start_worker()
 
+    def wait_until_ready(self) -> None:
+        """Wait until all workers have opened the model; call it before the first shard."""
+        while self._starting:
+            self.wait()
+
+    def spent(self) -> list[Spent]:
+        """Where the time of each living worker went so far."""
+        spent: list[Spent] = self._ray.get([each.spent.remote() for each in self._machines])
+        return spent
+
     @property
     def machines(self) -> list[dict[str, Any]]:
         """Of the workers that live, by host."""
@@ -116,7 +134,7 @@ class RayPool:
     def wait(self) -> list[Done]:
         """Wait until a shard is finished, or a worker is ready or has died; see ``Pool.wait``."""
         references = [*self._running, *self._starting]
-        ready, _ = self._ray.wait(references, timeout=None if self._machines else START_S)
+        ready, _ = self._ray.wait(references, timeout=None if self._running else START_S)
         if not ready:
             raise ClusterError(
                 f"no worker was ready within {START_S:.0f} s: the cluster's CPUs are used by "
@@ -151,7 +169,7 @@ class RayPool:
     def _start_worker(self) -> None:
         assert self._job is not None  # noqa: S101 - set by open
         gpu = self._job.settings.device != "cpu"
-        kind = self._ray.remote(Actor).options(
+        kind = self._ray.remote(self.actor).options(
             num_cpus=self.threads, num_gpus=1 if gpu else 0, max_concurrency=IN_FLIGHT
         )
         actor = kind.remote()

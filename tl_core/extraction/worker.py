@@ -18,8 +18,10 @@ from tl_core.errors import DataError, ImageError
 from tl_core.extraction.plan import identity
 from tl_core.extraction.settings import digest_of, facts_of
 from tl_core.extraction.shard_file import Done, encoded
+from tl_core.extraction.spent import Counters, Spent
 from tl_core.images import load_image
 from tl_core.limits import set_limits
+from tl_core.resize import resize_batch
 from tl_core.streaming import output_batches
 
 if TYPE_CHECKING:
@@ -74,9 +76,9 @@ class Job:
 class Rows:
     """The rows of a shard that is being extracted."""
 
-    def __init__(self, shard: Shard, source: Source, width: int) -> None:
+    def __init__(self, shard: Shard, source: Source, width: int, counters: Counters) -> None:
         count = len(shard.names)
-        self.shard = shard
+        self.shard, self.counters = shard, counters
         self.read = source.reader(shard.names)
         self.ids = [""] * count
         self.errors: list[str | None] = [None] * count
@@ -87,13 +89,16 @@ class Rows:
         """The picture, uint8 RGB ``(h, w, 3)``; ``BLACK`` with its error noted."""
         name, blob = self.shard.names[place], b""
         try:
-            blob = self.read(place)
-            return load_image(blob, size=size, name=name)
+            with self.counters.timed("read"):
+                blob = self.read(place)
+            with self.counters.timed("decode"):
+                return load_image(blob, size=size, name=name)
         except ImageError as error:
             self.errors[place] = str(error)
             return BLACK
         finally:
-            self.ids[place] = identity(name, blob)
+            with self.counters.timed("read"):
+                self.ids[place] = identity(name, blob)
 
 
 class Pictures:
@@ -132,6 +137,7 @@ class Worker:
         self._waiting: SimpleQueue[tuple[Shard, Future[Done]] | None] = SimpleQueue()
         self._futures: dict[int, Future[Done]] = {}
         self._ended = False
+        self._counters = Counters()
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="write")
         self._thread = threading.Thread(target=self._work, name="extract", daemon=True)
         self._thread.start()
@@ -149,6 +155,11 @@ class Worker:
             "replicas": choice.workers if choice else None,
         }
 
+    @property
+    def spent(self) -> Spent:
+        """Where its time went so far."""
+        return self._counters.spent
+
     def submit(self, shard: Shard) -> Future[Done]:
         """Extract and write a shard; the future is done when its file is there.
 
@@ -157,6 +168,7 @@ class Worker:
         they overlap.
         """
         future: Future[Done] = Future()
+        self._counters.begin()
         self._waiting.put((shard, future))
         return future
 
@@ -187,6 +199,7 @@ class Worker:
             batch_size=settings.batch_size,
             method=settings.resize,
             threads=settings.threads,
+            resize=self._resized,
         )
         with closing(batches):
             for positions, features in batches:
@@ -210,7 +223,9 @@ class Worker:
             if item is None:
                 return
             shard, self._futures[item[0].number] = item
-            pictures.rows[shard.number] = Rows(shard, self.job.source, self.extractor.feature_size)
+            width = self.extractor.feature_size
+            rows = Rows(shard, self.job.source, width, self._counters)
+            pictures.rows[shard.number] = rows
             count, step = len(shard.names), settings.batch_size
             for begin in range(0, count, step):
                 if self._ended:
@@ -218,12 +233,19 @@ class Worker:
                 places = np.arange(begin, min(begin + step, count))
                 yield shard.number * settings.shard_size + places
 
+    def _resized(
+        self, images: list[NDArray[np.uint8]], size: int, method: str
+    ) -> NDArray[np.uint8]:
+        with self._counters.timed("resize"):
+            return resize_batch(images, size, method)
+
     def _write(self, rows: Rows) -> None:
         wrong = [error for error in rows.errors if error]
         done = Done(rows.shard.number, len(rows.ids), len(wrong), (*wrong[:EXAMPLES],))
         try:
-            data = encoded(rows.shard, self._digest, rows.ids, rows.features, rows.errors)
-            self.job.output.write(rows.shard.file, data)
+            with self._counters.timed("write"):
+                data = encoded(rows.shard, self._digest, rows.ids, rows.features, rows.errors)
+                self.job.output.write(rows.shard.file, data)
         except BaseException as error:  # noqa: BLE001 - as above
             self._settle(rows.shard.number, error)
         else:
@@ -232,7 +254,10 @@ class Worker:
     def _settle(self, number: int, outcome: Done | BaseException) -> None:
         """Give an outcome to who waits for it; only the first one counts."""
         future = self._futures.pop(number, None)
-        if future is not None and isinstance(outcome, Done):
+        if future is None:
+            return
+        self._counters.end()
+        if isinstance(outcome, Done):
             future.set_result(outcome)
-        elif future is not None:
+        else:
             future.set_exception(outcome)

@@ -20,7 +20,6 @@ from tlbench.terminal import say, show, show_json
 
 if TYPE_CHECKING:
     from tl_core.extraction import Extraction, Settings
-    from tlbench.suite.workloads import Workload
 
 #: Packages of the extra, by the names that they are imported by.
 PACKAGES = ("pyarrow", "fsspec")
@@ -68,7 +67,10 @@ def extract(
     options = own_images(suite)
     try:
         with library_messages(say):
-            done = _run((source, column, output), _settings(options, shard_size), ray, ray_workers)
+            from tlbench.suite.extraction import settings_of
+
+            settings = settings_of(options, shard_size)
+            done = _run((source, column, output), settings, ray, ray_workers)
     except TransferLearningError as error:
         raise InputError(str(error)) from error
     if as_json:
@@ -94,21 +96,6 @@ def _run(
             pool = RayPool(stack.enter_context(connected(ray)), workers, settings.threads)
         import_tensorflow_later(settings.device)
         return extraction.extract(found, output, settings, pool=pool, machine=fingerprint())
-
-
-def _settings(options: Workload, shard_size: int) -> Settings:
-    from tl_core.extraction import Settings
-    from tl_core.limits import limits
-
-    return Settings(
-        options.model,
-        image_size=options.image_size,
-        batch_size=options.batch_size,
-        shard_size=shard_size,
-        limits=limits(),
-        **options.network,
-        **options.reading,
-    )
 
 
 def _check_packages() -> None:

@@ -56,8 +56,8 @@ def fleet(
 ) -> None:
     """Run the suite on all nodes of a cluster; name slower ones.
 
-    The cluster is one of Ray. All nodes run at once, each one run at a time, with as many threads as the node's Ray has CPUs.
-    Result files go to DIR/MACHINE/NODE/ as they come. Each node is compared with the median of the
+    The cluster is one of Ray. All nodes run at once, each one run at a time, with as many threads
+    as the node's Ray has CPUs. Result files go to DIR/MACHINE/NODE/ as they come. Each node is compared with the median of the
     nodes with the same hardware. PYTEST ARGUMENTS are further ones of pytest --benchmark, such as
     -k extract.
 

@@ -58,6 +58,7 @@ SUITE = (
     Flag("download", "allow data sets to be downloaded", ini=False),
     Flag("isolate", "run each benchmark in a fresh process (default with --gate)", ini=False),
     Flag("no_isolate", "run all benchmarks in one process", const=False, dest="isolate", ini=False),
+    Flag("ray", "measure scaling on this Ray cluster: HOST:PORT, auto or local", "ADDRESS"),
     Flag("budget", "planned duration of the whole run", "SECONDS"),
     Flag("results", "folder for result files (default: results)", "DIR"),
 )

@@ -230,6 +230,7 @@ def _suite(config: pytest.Config, *, gated: bool) -> Suite:
     """What options and ini settings ask for; what can't be is a usage error."""
     values = {each.name: options.setting(config, each.name) for each in OPTIONS}
     isolate, budget = options.option(config, "isolate"), options.setting(config, "budget")
+    ray = options.setting(config, "ray") or None
     try:
         workload = workload_from(
             options.setting(config, "workload") or QUICK.name,
@@ -237,6 +238,10 @@ def _suite(config: pytest.Config, *, gated: bool) -> Suite:
         )
         check_names(workload)
         apply_limits(workload.limit)
+        if ray is not None:
+            from tlbench.suite.worker_scaling import check_cluster
+
+            check_cluster(ray)
         return Suite(
             config,
             workload,
@@ -244,6 +249,7 @@ def _suite(config: pytest.Config, *, gated: bool) -> Suite:
             budget_s=SECONDS.parse("--budget", budget) if budget else None,
             isolate=gated if isolate is None else isolate,
             download=bool(options.option(config, "download")),
+            ray=ray,
         )
     except OptionError as error:
         raise pytest.UsageError(printable(str(error))) from error

@@ -81,14 +81,26 @@ def _throttled(row: Row) -> Iterator[str]:
 
 
 def _scaling(row: Row) -> Iterator[str]:
-    """What more GPUs gain."""
+    """What more GPUs or workers gain, and where the time of the most workers went."""
     parts = [
-        f"{each.devices} {'GPU' if each.devices == 1 else 'GPUs'}: "
+        f"{each.devices} {scaled(row)}{'s' * (each.devices > 1)}: "
         f"{per_second(each.images_per_s)} images/s ({100 * each.efficiency:.0f} %)"
         for each in row.scaling or ()
     ]
     if parts:
         yield f"{row.label} on {', '.join(parts)}"
+    for each in (row.scaling or ())[-1:]:
+        if each.cpu_time and each.start_s:
+            shares = ", ".join(f"{name} {100 * part:.0f} %" for name, part in each.shares.items())
+            yield (
+                f"{row.label}: CPU time of {each.devices} workers: {shares}; started in "
+                f"{seconds(each.start_s)}"
+            )
+
+
+def scaled(row: Row) -> str:
+    """What a row's scaling counts."""
+    return "worker" if row.stage == "scaling" else "GPU"
 
 
 def _targets(row: Row) -> Iterator[str]:

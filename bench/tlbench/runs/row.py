@@ -17,10 +17,12 @@ from tlbench.machine.noise_sample import NoiseSample
 from tlbench.timing.quality import Label
 
 Stage = Literal[
-    "decode", "resize", "extract", "train", "evaluate", "classify", "pipeline", "time_to_accuracy"
-]
+    "decode", "resize", "extract", "train", "evaluate", "classify", "pipeline", "time_to_accuracy",
+    "scaling",
+]  # fmt: skip
 #: How a stage gets its features: in each epoch, once before, or in each epoch from picture files.
-Track = Literal["recompute", "cached", "files"]
+#: Of scaling, whether more workers share the same images, or each has as many.
+Track = Literal["recompute", "cached", "files", "strong", "weak"]
 #: In the order in which they happen, are measured and are shown.
 STAGES: tuple[Stage, ...] = get_args(Stage)
 #: Fields that runs of the same job have in common, so that their speeds may stand side by side.
@@ -83,18 +85,55 @@ class Round(msgspec.Struct, frozen=True):
     idle_joules: Amount | None = None
 
 
-class Scaling(msgspec.Struct, frozen=True):
-    """A row's work on some of its GPUs, each with the same chunk.
+class CpuTime(msgspec.Struct, frozen=True):
+    """CPU seconds that workers have per image, threads times time, by what they go to.
 
     Attributes:
-        devices: How many of them.
+        read: Reading files, and hashing their bytes.
+        decode: Decoding pictures.
+        resize: Resizing them.
+        network: The network, and all else in the workers' processes.
+        write: Making shards and writing them.
+        waiting: No CPU was used while a worker had a shard: storage, a GPU, other processes.
+        scheduling: A worker had no shard: at the begin, between shards, and at the end.
+    """
+
+    read: Amount
+    decode: Amount
+    resize: Amount
+    network: Amount
+    write: Amount
+    waiting: Amount
+    scheduling: Amount
+
+
+class Scaling(msgspec.Struct, frozen=True):
+    """A row's work on some of its GPUs, or by some workers of a cluster.
+
+    Attributes:
+        devices: How many of them; each has the same chunk and the same number of threads.
         images_per_s: Median throughput.
         efficiency: That as a share of so many times the throughput of one.
+        images: That they extracted; absent of GPUs, as all further fields.
+        threads: Of each worker.
+        start_s: Median seconds until all workers had opened the model, which aren't part of the
+            throughput.
+        cpu_time: Where their time went, in the turn of that throughput.
     """
 
     devices: Count
     images_per_s: Positive
     efficiency: Positive
+    images: Count | None = None
+    threads: Count | None = None
+    start_s: Positive | None = None
+    cpu_time: CpuTime | None = None
+
+    @property
+    def shares(self) -> dict[str, float]:
+        """What CPU time went to, as shares that add up to 1; empty where it isn't known."""
+        parts = msgspec.structs.asdict(self.cpu_time) if self.cpu_time else {}
+        return {name: part / sum(parts.values()) for name, part in parts.items() if part}
 
 
 class FurtherTarget(msgspec.Struct, frozen=True, kw_only=True):
@@ -138,7 +177,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         track: Whether training extracts features in each epoch, or once, or in each epoch from
-            picture files; null for other stages.
+            picture files; whether scaling is strong or weak; null for other stages.
         model: The model's handle, without the folder where a person keeps it.
         model_fingerprint: Of its files, or of what it was converted from.
         data_fingerprint: Of its pixels and labels.
@@ -180,7 +219,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
         decoder: What decoded JPEG files, with its version.
         megabytes_per_s: Of the files that were decoded, in 10^6 bytes.
         megapixels_per_s: Of the pictures in them, at their own size.
-        scaling: Throughput on 1, 2, ... of several GPUs; null for other rows.
+        scaling: Throughput on 1, 2, ... of several GPUs or workers; null for other rows.
         trusted: Whether the model was run without the checks of its program.
         further_targets: Of time to accuracy, higher targets; empty where the data have none.
     """

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from tlbench.suite.session import Suite
 
     #: The fixture ``time_stage``.
-    TimeStage = Callable[[Stage[Any, Any]], Measurement[Any]]
+    TimeStage = Callable[..., Measurement[Any]]
     #: The fixture ``record``.
     Record = Callable[..., None]
 
@@ -115,19 +115,24 @@ def time_stage(
     instruments: Instruments,
     tlbench_suite: Suite,
 ) -> TimeStage:
-    """Measures a stage with the rounds that were planned for its test."""
+    """Measures a stage with the rounds that were planned for its test: ``time_stage(stage)``.
+
+    A second argument replaces the session's instruments.
+    """
     item = request.node
     # The same name wherever the package is installed and pytest is started.
     benchmark.fullname = name_of(item)
 
-    def run(stage: Stage[Any, Any]) -> Measurement[Any]:
+    def run(stage: Stage[Any, Any], others: Instruments | None = None) -> Measurement[Any]:
         accuracy = workload.precision_accuracy
         if accuracy is not None:
             check_precision(accuracy, workload.options.precision)
         if tlbench_suite.takes_turns:
             # Two processes that warm up at once would only disturb each other.
             return measure(benchmark, replace(stage, most_warm_ups=0), 1, Instruments())
-        measurement = measure(benchmark, stage, schedule.rounds_for(item.name), instruments)
+        measurement = measure(
+            benchmark, stage, schedule.rounds_for(item.name), others or instruments
+        )
         schedule.learn(item.name, measurement.seconds)
         return measurement
 

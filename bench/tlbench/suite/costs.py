@@ -12,6 +12,7 @@ from tl_core.engines.protocol import call_size
 from tl_core.resize import resize_batch
 from tl_core.transfer import TransferModel
 from tlbench.suite.recipes import recipe_for
+from tlbench.suite.scaling import counts
 from tlbench.timing.schedule import StageCost
 
 if TYPE_CHECKING:
@@ -39,6 +40,8 @@ DECODE_S, WRITE_S = 0.002, 0.006
 PHOTOGRAPHS = 64
 #: Time of a photograph, with decoding it, as a multiple of an image's: only planning depends on it.
 DECODED = 5.0
+#: Seconds until workers of a cluster are ready, and turns: only planning depends on them.
+START_S, TURNS = 15.0, 3
 #: Batches, or calls of GPUs, that the pilot times.
 PILOT_BATCHES = 4
 
@@ -110,6 +113,22 @@ def stage_costs(workload: LoadedWorkload, pilot: Pilot) -> dict[str, StageCost]:
             warm_s + model_s + (train + test - files) * write_s,
         ),
         **_time_to_accuracy(workload, image_s),
+        **_scaling(train * (image_s + decode_s)),
+    }
+
+
+def _scaling(whole_s: float) -> dict[str, StageCost]:
+    """Of workers of one thread on as many CPUs as this machine has, which take so long together."""
+    most = usable_cpus()
+    numbers = counts(most)
+    shares = {"strong": [most / each for each in numbers], "weak": [1.0] * len(numbers)}
+    return {
+        f"test_scaling_{name}": StageCost(
+            round_s=sum(several) * whole_s + len(numbers) * START_S,
+            overhead_s=(sum(several) - 1) * whole_s + len(numbers) * START_S,
+            usual=TURNS,
+        )
+        for name, several in shares.items()
     }
 
 

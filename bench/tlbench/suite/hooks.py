@@ -50,9 +50,11 @@ class SuiteHooks:
             import_tensorflow(self.suite.workload.device)
 
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        """Run the stages in the order of the job."""
+        """Run the stages in the order of the job; those that need a cluster only with one."""
         from tlbench.timing.isolation import IsolatedItem
 
+        if self.suite.ray is None or self.suite.takes_turns:
+            items[:] = [item for item in items if stage_of(item) != "scaling"]
         items.sort(key=lambda item: (*STAGES, None).index(stage_of(item)))
         if self.suite.isolate:
             command, rows = self.suite.command, self.suite.isolated

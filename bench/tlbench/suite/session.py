@@ -50,6 +50,7 @@ class Suite:
         results: Folder for result files.
         budget_s: Seconds that the run may take; None leaves every stage its usual rounds.
         isolate: Whether each benchmark test runs in a process of its own.
+        ray: The cluster whose workers are measured; None leaves the stage out.
         started: When the run began, in ``perf_counter``'s seconds.
         chosen: Names of the benchmark tests that will run.
         isolated: What processes of single tests measured, as pytest-benchmark writes it.
@@ -63,6 +64,7 @@ class Suite:
     budget_s: float | None = None
     isolate: bool = False
     download: bool = False
+    ray: str | None = None
     started: float = field(default_factory=perf_counter)
     chosen: frozenset[str] = frozenset()
     isolated: list[dict[str, Any]] = field(default_factory=list)
@@ -82,7 +84,7 @@ class Suite:
     def command(self, item: pytest.Item, folder: Path) -> list[str]:
         """What runs one test in a fresh process, as this run does, and writes into the folder."""
         values = {option.name: getattr(self.workload, option.name) for option in OPTIONS}
-        values |= {"workload": self.workload.name, "results": folder}
+        values |= {"workload": self.workload.name, "results": folder, "ray": self.ray}
         if self.budget_s is not None:
             left = self.budget_s - (perf_counter() - self.started)
             values["budget"] = f"{max(1.0, left / max(1, self.left)):.1f}"

@@ -1,6 +1,7 @@
 """The report shows what the files say, all of it as text, and asks nobody for anything."""
 
 import base64
+import copy
 import io
 import json
 import re
@@ -630,6 +631,71 @@ def test_without_a_bandwidth_there_is_no_roofline(write_run, tmp_path):
     write_run("a.json", gflops_per_s=30.0, peak_gflops_per_s=100.0)
     (section,) = overview_of(tmp_path).sections
     assert "roofline-1" not in {each.name for each in charts(section, 1)}
+
+
+def with_scaling(path, track, rates):
+    """Add a scaling row to a file: images/s by number of workers, half of the time waiting."""
+    run = json.loads(path.read_text(encoding="utf-8"))
+    one = copy.deepcopy(run["benchmarks"][1])
+    one["name"] = f"test_scaling_{track}"
+    one["fullname"] = f"bench/suite/test_scaling.py::{one['name']}"
+    parts = ("read", "decode", "resize", "network", "write", "waiting", "scheduling")
+    one["extra_info"] |= {"stage": "scaling", "track": track, "scaling": [
+        {
+            "devices": count, "images_per_s": rate, "efficiency": rate / count / rates[1],
+            "images": 2000, "threads": 1, "start_s": 5.0,
+            "cpu_time": dict.fromkeys(parts, count / rate / 12) | {"waiting": count / rate / 2},
+        }
+        for count, rate in rates.items()
+    ]}  # fmt: skip
+    run["benchmarks"].append(one)
+    path.write_text(json.dumps(run), encoding="utf-8")
+
+
+def test_scaling_is_drawn_strong_beside_weak(write_run, tmp_path):
+    for engine, slower in (("tensorflow", 1.0), ("litert", 0.5)):
+        path = write_run(f"{engine}/a.json", engine=engine)
+        with_scaling(path, "strong", {1: 100 * slower, 2: 160 * slower, 4: 200 * slower})
+        with_scaling(path, "weak", {1: 100 * slower, 2: 190 * slower, 4: 360 * slower})
+    chart = chart_of(tmp_path, "scaling")
+    strong = {row[2:6] for row in chart.rows if row[:2] == ("scaling (strong)", "litert")}
+    assert strong == {("1", "2,000", "50", "100.0%"), ("2", "2,000", "80", "80.0%"),
+                      ("4", "2,000", "100", "50.0%")}  # fmt: skip
+    parts = next(row[7] for row in chart.rows if row[:3] == ("scaling (weak)", "litert", "1"))
+    assert parts.startswith("read 1.67, decode 1.67, ")
+    assert parts.endswith("waiting 10, scheduling 1.67")
+    rates, weak_rates, shares, _, parts, weak_parts = chart.draw().axes
+    ideal, measured = rates.get_lines()[:2]
+    first = measured.get_ydata()[0]
+    assert list(measured.get_xdata()) == [1, 2, 4]
+    assert list(measured.get_ydata()) == [first, 1.6 * first, 2 * first]
+    assert list(ideal.get_ydata()) == [first, 2 * first, 4 * first]
+    assert [list(line.get_ydata()) for line in shares.get_lines()[:2]] == [
+        [100.0] * 3, [100.0, 80.0, 50.0],
+    ]  # fmt: skip
+    assert list(weak_rates.get_lines()[1].get_ydata()) == pytest.approx(
+        [first, 1.9 * first, 3.6 * first]
+    )
+    # All parts on each other are the CPU time of an image.
+    tops = [max(bar.get_y() + bar.get_height() for bar in bars) for bars in zip(
+        *parts.containers, strict=True)]  # fmt: skip
+    assert tops == pytest.approx([1e3 * n / (f * first) for n, f in ((1, 1), (2, 1.6), (4, 2))])
+    assert len(weak_parts.patches) == 7 * 3
+    assert [text.get_text() for text in parts.get_legend().get_texts()][-7:] == [
+        "read", "decode", "resize", "network", "write", "waiting", "scheduling",
+    ]  # fmt: skip
+
+
+def test_scaling_of_gpus_is_drawn_without_parts(write_run, tmp_path):
+    scaling = [{"devices": n, "images_per_s": 100.0 * n, "efficiency": 1.0} for n in (1, 2)]
+    path = write_run("a.json")
+    run = json.loads(path.read_text(encoding="utf-8"))
+    run["benchmarks"][1]["extra_info"]["scaling"] = scaling
+    path.write_text(json.dumps(run), encoding="utf-8")
+    chart = chart_of(tmp_path, "scaling")
+    assert {row[0] for row in chart.rows} == {"extract"}
+    rates, shares = chart.draw().axes
+    assert (rates.get_xlabel(), shares.get_legend()) == ("GPUs", None)
 
 
 def test_throttled_rounds_are_hollow_and_listed_as_such(write_run, tmp_path):

@@ -8,7 +8,7 @@ import pytest
 from tlbench.report.table import lines_of, result_table, seconds, share
 from tlbench.report.text import WIDTH, sentence
 from tlbench.runs.read import Benchmark, Stats, read_file
-from tlbench.runs.row import FurtherTarget, Noise, Round, Scaling
+from tlbench.runs.row import CpuTime, FurtherTarget, Noise, Round, Scaling
 from tlbench.suite.plan import describe, plan
 from tlbench.suite.workloads import QUICK
 from tlbench.timing.schedule import Schedule, StageCost
@@ -108,6 +108,19 @@ def test_what_more_gpus_gain_is_said():
         "pipeline (recompute) on 1 GPU: 20,000 images/s (100 %), 2 GPUs: 38,000",
         "  images/s (95 %)",
     ]
+
+
+def test_what_more_workers_gain_and_their_time_goes_to_are_said():
+    """Of 20 ms, 1 are for reading and 5 for waiting; what takes nothing isn't listed."""
+    parts = CpuTime(0.001, 0.004, 0.0, 0.008, 0.001, 0.005, 0.001)
+    two = Scaling(2, 90.0, 0.9, images=100, threads=1, start_s=6.25, cpu_time=parts)
+    some = (Scaling(1, 50.0, 1.0, images=100, threads=1, start_s=3.0, cpu_time=parts), two)
+    row = benchmark(stage="scaling", track="weak", scaling=some)
+    assert " ".join(" ".join(result_table([row], {})[2:]).split()) == (
+        "scaling (weak) on 1 worker: 50 images/s (100 %), 2 workers: 90 images/s (90 %) "
+        "scaling (weak): CPU time of 2 workers: read 5 %, decode 20 %, network 40 %, write 5 %, "
+        "waiting 25 %, scheduling 5 %; started in 6.25 s"
+    )
 
 
 def test_higher_targets_have_their_time_or_how_near_the_best_comes():

@@ -35,6 +35,29 @@ def test_two_workers_write_what_one_process_writes(ray, run, tmp_path, expected)
     assert found.manifest["state"] == "complete"
 
 
+class Patient(RayPool):
+    """All workers are there before the first shard, and are asked at the end."""
+
+    def start(self, job, facts):
+        super().start(job, facts)
+        self.wait_until_ready()
+        self.ready = len(self.machines)
+
+    def close(self):
+        self.at_end = self.spent()
+        super().close()
+
+
+def test_workers_that_are_ready_say_where_their_time_went(ray, run, tmp_path, expected):
+    pool = Patient(ray, 2)
+    found = run(output=tmp_path / "cluster", pool=pool)
+    check(found.rows, expected)
+    assert (pool.ready, len(pool.at_end)) == (2, 2)
+    for name in ("read", "decode", "resize", "network", "write", "busy"):
+        assert sum(getattr(each, name) for each in pool.at_end) > 0, name
+    assert max(each.busy for each in pool.at_end) < found.done.seconds + 0.1
+
+
 @pytest.mark.parametrize(
     "point",
     ["rename part-000001.parquet", pytest.param("read 4.png", marks=pytest.mark.slow)],

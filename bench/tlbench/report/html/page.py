@@ -17,6 +17,7 @@ from tlbench.report.html.chart import MOST
 from tlbench.report.html.fronts import money, pareto
 from tlbench.report.html.lines import history, rounds
 from tlbench.report.html.roof import rooflines
+from tlbench.report.html.scaling import scalings
 from tlbench.report.pictures import as_svg, drawing, write_picture
 from tlbench.report.table import per_second, seconds, share, times
 from tlbench.report.text import template
@@ -44,6 +45,7 @@ def charts(section: Section, number: int) -> list[Chart]:
         pareto(section.pareto, number),
         bars.peak(section.comparison, number),
         rooflines(section, number),
+        scalings(section, number),
         bars.breakdown(section, number),
         rounds(section, number),
         history(section, number),
