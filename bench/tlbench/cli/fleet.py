@@ -57,9 +57,9 @@ def fleet(
     """Run the suite on all nodes of a cluster; name slower ones.
 
     The cluster is one of Ray. All nodes run at once, each one run at a time, with as many threads
-    as the node's Ray has CPUs. Result files go to DIR/MACHINE/NODE/ as they come. Each node is compared with the median of the
-    nodes with the same hardware. PYTEST ARGUMENTS are further ones of pytest --benchmark, such as
-    -k extract.
+    as the node's Ray has CPUs. Result files go to DIR/MACHINE/NODE/ as they come. Each node is
+    compared with the median of the nodes with the same hardware. PYTEST ARGUMENTS are further ones
+    of pytest --benchmark, such as -k extract.
 
     Exit code 0: all nodes measured, none slower; 1: a node is slower or failed; 2: bad input;
     4: nothing measured.
