@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
-from conftest import DAMAGED, check, read
+from extracted import DAMAGED, check, read
 from fake_backbone import FakeSettings
 
 from tl_core.errors import DataError
