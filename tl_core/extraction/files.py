@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import glob
+import itertools
 import os
 import time
 from contextlib import contextmanager
@@ -97,11 +98,13 @@ def entries(folder: str) -> Iterator[str]:
 def matches(pattern: str) -> Iterator[str]:
     """Paths or URLs of the files that fit a pattern, in any order."""
     if not is_url(pattern):
-        yield from glob.iglob(pattern, recursive=True)  # noqa: PTH207 - Path's takes no absolute one
+        paths = glob.iglob(pattern, recursive=True)  # noqa: PTH207 - Path's takes no absolute one
+        yield from itertools.filterfalse(os.path.isdir, paths)
         return
     system, inner = remote(pattern)
-    for path in _asked(pattern, partial(system.glob, inner)):
-        yield system.unstrip_protocol(path)
+    for path, facts in _asked(pattern, partial(system.glob, inner, detail=True)).items():
+        if facts["type"] != "directory":
+            yield system.unstrip_protocol(path)
 
 
 @contextmanager

@@ -110,7 +110,7 @@ class _Run:
         self, source: Source, output: Output, settings: Settings, machine: dict[str, Any]
     ) -> None:
         self.source, self.output, self.settings, self.machine = source, output, settings, machine
-        self.manifest = None
+        self.manifest: dict[str, Any] | None = None
         self.result = Extraction(output.name)
         self.logged = 0
 
@@ -131,6 +131,7 @@ class _Run:
         self._check_end()
         if opened_at is not None:
             self.result.seconds = round(perf_counter() - opened_at, 3)
+        assert self.manifest is not None  # noqa: S101 - there was a shard
         if self.manifest["state"] != COMPLETE:
             complete(self.output, self.manifest, self.result.record, pool.machines)
         return self.result

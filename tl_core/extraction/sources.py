@@ -92,10 +92,10 @@ def find_source(text: str, column: str | None = None) -> Source:
         return Source(public(text), "folder", path, path)
     if path.endswith(LIST) and is_file(path):
         return Source(public(text), "list", _parent(path), path)
-    if glob.has_magic(path):
-        return Source(public(text), "pattern", "", path)
     if is_file(path):
         return Source(public(text), "pattern", "", path if is_url(path) else glob.escape(path))
+    if glob.has_magic(path):
+        return Source(public(text), "pattern", "", path)
     raise DataError(
         f"{public(text)}: no such file or folder; expected a folder, a pattern such as "
         "'photos/*.jpg', a .txt file with a path per line, Parquet, or a URL of one of these"

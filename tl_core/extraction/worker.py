@@ -136,8 +136,8 @@ class Worker:
         self._digest = digest_of(self.facts)
         self._waiting: SimpleQueue[tuple[Shard, Future[Done]] | None] = SimpleQueue()
         self._futures: dict[int, Future[Done]] = {}
-        self._ended = False
         self._counters = Counters()
+        self._ended = threading.Event()
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="write")
         self._thread = threading.Thread(target=self._work, name="extract", daemon=True)
         self._thread.start()
@@ -174,13 +174,13 @@ class Worker:
 
     def close(self) -> None:
         """End after the batches in progress; shards that aren't written yet are dropped."""
-        self._ended = True
+        self._ended.set()
         self._waiting.put(None)
         self._thread.join()
         self._writer.shutdown()
 
     def _work(self) -> None:
-        while (first := self._waiting.get()) is not None and not self._ended:
+        while (first := self._waiting.get()) is not None and not self._ended.is_set():
             try:
                 for rows in self._extracted(first):
                     self._writer.submit(self._write, rows)
@@ -215,7 +215,7 @@ class Worker:
     ) -> Iterator[NDArray[np.int64]]:
         """Batches of positions in the plan; none crosses a shard."""
         settings, waiting = self.job.settings, iter([first])
-        while not self._ended:
+        while not self._ended.is_set():
             try:
                 item = next(waiting, None) or self._waiting.get_nowait()
             except Empty:
@@ -228,7 +228,7 @@ class Worker:
             pictures.rows[shard.number] = rows
             count, step = len(shard.names), settings.batch_size
             for begin in range(0, count, step):
-                if self._ended:
+                if self._ended.is_set():
                     return
                 places = np.arange(begin, min(begin + step, count))
                 yield shard.number * settings.shard_size + places

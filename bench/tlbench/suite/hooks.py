@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
     from tlbench.runs.read import Benchmark
     from tlbench.runs.write import Written
     from tlbench.suite.session import Suite
+
+
+#: The stage that needs a cluster.
+SCALING = Path(__file__).with_name("test_scaling.py")
 
 
 class SuiteHooks:
@@ -49,12 +54,15 @@ class SuiteHooks:
         if session.items and not self.suite.isolate and not self.config.getoption("collectonly"):
             import_tensorflow(self.suite.workload.device)
 
+    def pytest_ignore_collect(self, collection_path: Path) -> bool | None:
+        """Without a cluster, leave out the stage that needs one."""
+        lacks = self.suite.ray is None or self.suite.takes_turns
+        return True if lacks and collection_path == SCALING else None
+
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        """Run the stages in the order of the job; those that need a cluster only with one."""
+        """Run the stages in the order of the job."""
         from tlbench.timing.isolation import IsolatedItem
 
-        if self.suite.ray is None or self.suite.takes_turns:
-            items[:] = [item for item in items if stage_of(item) != "scaling"]
         items.sort(key=lambda item: (*STAGES, None).index(stage_of(item)))
         if self.suite.isolate:
             command, rows = self.suite.command, self.suite.isolated

@@ -12,13 +12,14 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
-from conftest import DAMAGED, check, read
+from extracted import DAMAGED, check, read
 from fake_backbone import FakeSettings
 
 from tl_core.errors import DataError
 from tl_core.extraction import Settings, extract, files, find_source, output
 from tl_core.extraction import worker as workers
 from tl_core.extraction.output import output_at
+from tl_core.extraction.plan import Shard
 
 
 @pytest.fixture
@@ -281,26 +282,23 @@ def test_a_source_without_pictures_is_refused(run, tmp_path):
         run(tmp_path / "empty")
 
 
-def test_memory_is_that_of_the_shards_in_progress(run, folder, tmp_path, monkeypatch):
-    """However many pictures there are, few shards are held, and few are listed ahead."""
-    most, real = [0], workers.Rows.__init__
+def test_memory_is_that_of_the_shards_in_progress(folder, backbone, tmp_path, monkeypatch):
+    """However many shards a worker gets, without a pause, it holds few."""
+    held = []
 
-    class Counted(workers.Rows):
-        living = 0
+    class Watched(workers.Pictures):
+        def take(self, *arguments):
+            held.append(len(self.rows))
+            return super().take(*arguments)
 
-        def __init__(self, *arguments):
-            real(self, *arguments)
-            Counted.living += 1
-            most[0] = max(most[0], Counted.living)
-
-        def __del__(self):
-            Counted.living -= 1
-
-    monkeypatch.setattr(workers, "Rows", Counted)
-    names = tmp_path / "names.txt"
-    names.write_text(f"{next(folder.glob('a/*.png'))}\n" * 400)
-    assert run(names).done.shards == 50
-    assert most[0] <= 4
+    monkeypatch.setattr(workers, "Pictures", Watched)
+    source, settings = find_source(str(folder)), FakeSettings(model=str(backbone))
+    with output_at(str(tmp_path / "out")).locked():
+        worker = workers.Worker(workers.Job(source, output_at(str(tmp_path / "out")), settings))
+        futures = [worker.submit(Shard(number, ("a/0.png",) * 8)) for number in range(50)]
+        assert [future.result().number for future in futures] == list(range(50))
+        worker.close()
+    assert max(held) <= 5
 
 
 #: Runs forks of itself to their ends, each with a point at which it dies.

@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from conftest import check
+from extracted import check
 
 from tl_core import cluster
 from tl_core.errors import ClusterError, DataError

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet
 import pytest
-from conftest import DAMAGED, check
+from extracted import DAMAGED, check
 
 from tl_core.errors import DataError
 from tl_core.extraction import find_source
