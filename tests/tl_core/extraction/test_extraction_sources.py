@@ -106,6 +106,22 @@ def test_features_of_every_kind_of_source(write, run, folder, *, expected, tmp_p
         check(found.rows, expected)
 
 
+@pytest.mark.parametrize("at", ["{path}", "memory://place"])
+def test_folders_that_fit_a_pattern_are_no_pictures(at, tmp_path, memory):
+    at = at.format(path=tmp_path)
+    for name in ("a.png", "b.png/c.png"):
+        with fsspec.open(f"{at}/{name}", "wb", auto_mkdir=True) as file:
+            file.write(b"x")
+    assert [Path(name).name for name in find_source(f"{at}/*.png").names()] == ["a.png"]
+
+
+def test_a_file_may_have_the_characters_of_patterns_in_its_name(tmp_path):
+    path = tmp_path / "a[1]*.png"
+    path.touch()
+    (tmp_path / "a1b.png").touch()
+    assert list(find_source(str(path)).names()) == [str(path)]
+
+
 def test_rows_of_parquet_are_named_by_file_and_row(run, folder, expected, tmp_path):
     source, _ = write_parquet(folder, tmp_path, list(expected))
     names = run(source).rows["source"]
