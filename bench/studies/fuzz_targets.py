@@ -90,7 +90,7 @@ def journal_seeds() -> Iterable[bytes]:
     """Of one pair."""
     timed = {"base": [1e-3, 2e-3], "head": [1e-3, 2e-3]}
     pair = {"head_first": True, "benchmarks": {"test_a": timed}, "seconds": 1.0}
-    lines = ({"what": {}}, pair)
+    lines: tuple[dict[str, object], ...] = ({"what": {}}, pair)
     yield "".join(json.dumps(line) + "\n" for line in lines).encode()
 
 

@@ -166,7 +166,7 @@ def _stacks(panel: Axes, line: Line) -> None:
 
 def _legends(top: Axes, bottom: Axes, entries: int, *, has_parts: bool) -> None:
     """Below the picture: what the colours of lines mean if there are several, and of bars."""
-    handles = {}
+    handles: dict[str, Any] = {}
     for panel in (top,) * (entries > 1) + (bottom,) * has_parts:
         found, names = panel.get_legend_handles_labels()
         handles |= dict(zip(names, found, strict=True))
