@@ -52,7 +52,7 @@ def resized_batches(
     batch_size: int = BATCH_SIZE,
     method: str = DEFAULT_METHOD,
     threads: int | None = None,
-    resize: Resize = resize_batch,
+    resize: Resize | None = None,
 ) -> PixelBatches:
     """Batches of ``source`` in the given order, read, decoded and resized ahead.
 
@@ -65,7 +65,7 @@ def resized_batches(
         batch_size: Images per batch, at least 1; the last may be smaller.
         method: One of ``RESIZE_METHODS``.
         threads: Number of threads; None takes one per usable CPU.
-        resize: What resizes, with the same result.
+        resize: What resizes, with the same result; None takes ``resize_batch``.
 
     Returns:
         A generator of positions ``(k,)`` and their pixels, uint8 ``(k, size, size, 3)``.
@@ -76,7 +76,7 @@ def resized_batches(
         out = np.empty((len(part), size, size, 3), np.uint8)
         for place in range(0, len(part), GROUP):
             images = source.take(part[place : place + GROUP], size)
-            out[place : place + GROUP] = resize(images, size, method)
+            out[place : place + GROUP] = (resize or resize_batch)(images, size, method)
         return out
 
     return _on_cpus(parts, resized, threads)
@@ -129,7 +129,7 @@ def output_batches(
     batch_size: int = BATCH_SIZE,
     method: str = DEFAULT_METHOD,
     threads: int | None = None,
-    resize: Resize = resize_batch,
+    resize: Resize | None = None,
 ) -> OutputBatches:
     """Positions ``(k,)`` and their outputs, float32 ``(k, output_size)``; see ``resized_batches``.
 
@@ -182,7 +182,7 @@ def _on_devices(
     batch_size: int,
     method: str,
     threads: int | None = None,
-    resize: Resize = resize_batch,
+    resize: Resize | None = None,
 ) -> tuple[Run, PixelBatches]:
     """What runs on the devices, and its batches: images as they are where it resizes them."""
     if isinstance(source, ArraySource):
