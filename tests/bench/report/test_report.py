@@ -658,12 +658,13 @@ def test_scaling_is_drawn_strong_beside_weak(write_run, tmp_path):
         with_scaling(path, "strong", {1: 100 * slower, 2: 160 * slower, 4: 200 * slower})
         with_scaling(path, "weak", {1: 100 * slower, 2: 190 * slower, 4: 360 * slower})
     chart = chart_of(tmp_path, "scaling")
-    strong = {row[2:6] for row in chart.rows if row[:2] == ("scaling (strong)", "litert")}
+    rows = [(row[0], *row[2:]) for row in chart.rows if "litert" in row[1]]
+    strong = {row[1:5] for row in rows if row[0] == "scaling (strong)"}
     assert strong == {("1", "2,000", "50", "100.0%"), ("2", "2,000", "80", "80.0%"),
                       ("4", "2,000", "100", "50.0%")}  # fmt: skip
-    parts = next(row[7] for row in chart.rows if row[:3] == ("scaling (weak)", "litert", "1"))
-    assert parts.startswith("read 1.67, decode 1.67, ")
-    assert parts.endswith("waiting 10, scheduling 1.67")
+    (text,) = (row[6] for row in rows if row[:2] == ("scaling (weak)", "1"))
+    assert text.startswith("read 1.67, decode 1.67, ")
+    assert text.endswith("waiting 10, scheduling 1.67")
     rates, weak_rates, shares, _, parts, weak_parts = chart.draw().axes
     ideal, measured = rates.get_lines()[:2]
     first = measured.get_ydata()[0]
