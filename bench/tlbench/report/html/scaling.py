@@ -116,9 +116,9 @@ def _draw(lines: Sequence[Line]) -> Figure:
     for row in grid[:2]:
         row[0].set_ylim(0, 1.08 * max(panel.dataLim.y1 for panel in row))
     if len(labels) > 1:
-        _legend(grid[-1, 0], grid[0, 0], below=0.7 if has_parts else 0.28, columns=1)
+        _legend(figure, grid[0, 0], grid[-1, 0], below=0.7 if has_parts else 0.28, columns=1)
     if has_parts:
-        _legend(grid[-1, 0], grid[-1, 0], below=0.28, columns=4)
+        _legend(figure, grid[-1, 0], grid[-1, 0], below=0.28, columns=4)
     return figure
 
 
@@ -168,11 +168,10 @@ def _stacks(panel: Axes, line: Line) -> None:
     panel.set_xticks(range(len(points)), [str(point.devices) for point in points])
 
 
-def _legend(panel: Axes, of: Axes, *, below: float, columns: int) -> None:
-    """What is drawn in a panel, so many heights below another one, beside its other legends."""
+def _legend(figure: Figure, of: Axes, under: Axes, *, below: float, columns: int) -> None:
+    """What is drawn in a panel, so many heights below another one, beside other legends there."""
     handles, names = of.get_legend_handles_labels()
-    legend = panel.legend(
-        handles, names, loc="upper left", bbox_to_anchor=(0, -below), ncols=columns,
-        frameon=False, fontsize=9,
+    figure.legend(
+        handles, names, loc="upper left", bbox_to_anchor=(0, -below),
+        bbox_transform=under.transAxes, ncols=columns, frameon=False, fontsize=9,
     )  # fmt: skip
-    panel.add_artist(legend)
