@@ -9,7 +9,7 @@ import pytest
 
 from tlbench.escapes import printable
 from tlbench.runs.row import CURRENT, STAGES
-from tlbench.suite.session import KEEPS_TIMING, SUITE_NAME, stage_of
+from tlbench.suite.session import FOLDER, KEEPS_TIMING, SUITE_NAME, stage_of
 from tlbench.terminal import guard_report, report
 
 if TYPE_CHECKING:
@@ -38,6 +38,11 @@ class SuiteHooks:
         """Guard the terminal."""
         guard_report(self.config)
 
+    def pytest_ignore_collect(self, collection_path: Path) -> bool | None:
+        """Leave out what needs a cluster where there is none."""
+        has_cluster = self.suite.ray is not None and not self.suite.takes_turns
+        return True if collection_path == FOLDER / "test_scaling.py" and not has_cluster else None
+
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Import TensorFlow while output is captured, before progress bars are let through."""
         from tlbench.suite.quiet import import_tensorflow
@@ -48,11 +53,9 @@ class SuiteHooks:
             import_tensorflow(self.suite.workload.device)
 
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        """Run the stages in the order of the job; those that need a cluster only with one."""
+        """Run the stages in the order of the job."""
         from tlbench.timing.isolation import IsolatedItem
 
-        if self.suite.ray is None or self.suite.takes_turns:
-            items[:] = [item for item in items if stage_of(item) != "scaling"]
         items.sort(key=lambda item: (*STAGES, None).index(stage_of(item)))
         if self.suite.isolate:
             command, rows = self.suite.command, self.suite.isolated
