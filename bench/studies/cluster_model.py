@@ -34,7 +34,7 @@ WHAT = {
     "list_s": "list a picture's name (driver)",
     "schedule_s": "hand out a shard and count it (driver)",
     "further_s": "the same, for each worker that there is (driver)",
-    "start_s": "start a worker and open the model",
+    "start_s": "start a worker, open the model and run it once",
     "read": "read a picture and hash it (CPU)",
     "decode": "decode it (CPU)",
     "resize": "resize it (CPU)",

@@ -116,8 +116,8 @@ class Scaling(msgspec.Struct, frozen=True):
         efficiency: That as a share of so many times the throughput of one.
         images: That they extracted; absent of GPUs, as all further fields.
         threads: Of each worker.
-        start_s: Median seconds until all workers had opened the model, which aren't part of the
-            throughput.
+        start_s: Median seconds until all workers had opened the model and run it once, which
+            aren't part of the throughput.
         cpu_time: Where their time went, in the turn of that throughput.
     """
 

@@ -11,7 +11,7 @@ import pytest
 
 from tlbench.escapes import printable
 from tlbench.runs.row import CURRENT, STAGES
-from tlbench.suite.session import KEEPS_TIMING, SUITE_NAME, stage_of
+from tlbench.suite.session import FOLDER, KEEPS_TIMING, SUITE_NAME, stage_of
 from tlbench.terminal import guard_report, report
 
 if TYPE_CHECKING:
@@ -22,10 +22,6 @@ if TYPE_CHECKING:
     from tlbench.runs.read import Benchmark
     from tlbench.runs.write import Written
     from tlbench.suite.session import Suite
-
-
-#: The stage that needs a cluster.
-SCALING = Path(__file__).with_name("test_scaling.py")
 
 
 class SuiteHooks:
@@ -45,6 +41,11 @@ class SuiteHooks:
         """Guard the terminal."""
         guard_report(self.config)
 
+    def pytest_ignore_collect(self, collection_path: Path) -> bool | None:
+        """Leave out what needs a cluster where there is none."""
+        has_cluster = self.suite.ray is not None and not self.suite.takes_turns
+        return True if collection_path == FOLDER / "test_scaling.py" and not has_cluster else None
+
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Import TensorFlow while output is captured, before progress bars are let through."""
         from tlbench.suite.quiet import import_tensorflow
@@ -53,11 +54,6 @@ class SuiteHooks:
         self.suite.left = len(session.items)
         if session.items and not self.suite.isolate and not self.config.getoption("collectonly"):
             import_tensorflow(self.suite.workload.device)
-
-    def pytest_ignore_collect(self, collection_path: Path) -> bool | None:
-        """Without a cluster, leave out the stage that needs one."""
-        lacks = self.suite.ray is None or self.suite.takes_turns
-        return True if lacks and collection_path == SCALING else None
 
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         """Run the stages in the order of the job."""

@@ -47,13 +47,15 @@ def workers(
     tlbench_suite: Suite, workload: LoadedWorkload, picture_files: PictureFiles
 ) -> Iterator[Workers]:
     """The cluster's, with the training images as files."""
+    if tlbench_suite.ray is None:
+        pytest.skip("only with --ray ADDRESS")
     if workload.options.device != "cpu":
         pytest.skip("workers of a cluster are measured on CPUs; the row extract has several GPUs")
     images = len(workload.data.train)
     source = picture_files.source("train", images)
     folder = picture_files.folder / "scaling"
     folder.mkdir()
-    with one_line(), connected(tlbench_suite.ray or "") as ray:
+    with one_line(), connected(tlbench_suite.ray) as ray:
         most, threads = most_workers(nodes(ray), workload.options.threads)
         if most == 1:
             pytest.skip(f"the cluster has room for one worker of {threads} threads only")

@@ -11,15 +11,18 @@ from statistics import median, median_low
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from tl_core.cluster import check_address
 from tl_core.errors import ClusterError
 from tl_core.extraction import extract, find_source
 from tl_core.extraction.output import output_at
-from tl_core.extraction.ray_pool import RayPool, shared_out
+from tl_core.extraction.ray_pool import Actor, RayPool, shared_out
 from tl_core.extraction.spent import TIMED, Spent
 from tl_core.extraction.worker import Job
 from tlbench.errors import OptionError
 from tlbench.runs.row import CpuTime, Scaling
+from tlbench.suite.picture_files import HEIGHT, WIDTH
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -61,9 +64,21 @@ def shard_size(images: int, workers: int, batch_size: int) -> int:
     return batch_size * max(1, images // (workers * SHARDS * batch_size))
 
 
-class ReadyPool(RayPool):
-    """Workers that have opened the model before the run begins; ``start_s`` is how long it took."""
+class ReadyActor(Actor):
+    """A worker that has run its network once when it is open: graphs and kernels are compiled."""
 
+    def open(self, job: Job) -> tuple[dict[str, Any], dict[str, Any]]:
+        """As of any worker."""
+        facts = super().open(job)
+        images = np.zeros((job.settings.batch_size, HEIGHT, WIDTH, 3), np.uint8)
+        self.worker.extractor.extract(images, batch_size=job.settings.batch_size)
+        return facts
+
+
+class ReadyPool(RayPool):
+    """Workers that are ready before the run begins; ``start_s`` is how long it took."""
+
+    actor = ReadyActor
     start_s = 0.0
     at_end: tuple[Spent, ...] = ()
 

@@ -658,13 +658,15 @@ def test_scaling_is_drawn_strong_beside_weak(write_run, tmp_path):
         with_scaling(path, "strong", {1: 100 * slower, 2: 160 * slower, 4: 200 * slower})
         with_scaling(path, "weak", {1: 100 * slower, 2: 190 * slower, 4: 360 * slower})
     chart = chart_of(tmp_path, "scaling")
-    strong = {row[2:6] for row in chart.rows if row[:2] == ("scaling (strong)", "litert")}
+    rows = [(row[0], *row[2:]) for row in chart.rows if "litert" in row[1]]
+    strong = {row[1:5] for row in rows if row[0] == "scaling (strong)"}
     assert strong == {("1", "2,000", "50", "100.0%"), ("2", "2,000", "80", "80.0%"),
                       ("4", "2,000", "100", "50.0%")}  # fmt: skip
-    parts = next(row[7] for row in chart.rows if row[:3] == ("scaling (weak)", "litert", "1"))
-    assert parts.startswith("read 1.67, decode 1.67, ")
-    assert parts.endswith("waiting 10, scheduling 1.67")
-    rates, weak_rates, shares, _, parts, weak_parts = chart.draw().axes
+    (text,) = (row[6] for row in rows if row[:2] == ("scaling (weak)", "1"))
+    assert text.startswith("read 1.67, decode 1.67, ")
+    assert text.endswith("waiting 10, scheduling 1.67")
+    figure = chart.draw()
+    rates, weak_rates, shares, _, parts, weak_parts = figure.axes
     ideal, measured = rates.get_lines()[:2]
     first = measured.get_ydata()[0]
     assert list(measured.get_xdata()) == [1, 2, 4]
@@ -681,7 +683,8 @@ def test_scaling_is_drawn_strong_beside_weak(write_run, tmp_path):
         *parts.containers, strict=True)]  # fmt: skip
     assert tops == pytest.approx([1e3 * n / (f * first) for n, f in ((1, 1), (2, 1.6), (4, 2))])
     assert len(weak_parts.patches) == 7 * 3
-    assert [text.get_text() for text in parts.get_legend().get_texts()][-7:] == [
+    assert [len(each.get_texts()) for each in figure.legends] == [2, 7]
+    assert [text.get_text() for text in figure.legends[1].get_texts()] == [
         "read", "decode", "resize", "network", "write", "waiting", "scheduling",
     ]  # fmt: skip
 
@@ -694,8 +697,9 @@ def test_scaling_of_gpus_is_drawn_without_parts(write_run, tmp_path):
     path.write_text(json.dumps(run), encoding="utf-8")
     chart = chart_of(tmp_path, "scaling")
     assert {row[0] for row in chart.rows} == {"extract"}
-    rates, shares = chart.draw().axes
-    assert (rates.get_xlabel(), shares.get_legend()) == ("GPUs", None)
+    figure = chart.draw()
+    assert [panel.get_xlabel() for panel in figure.axes] == ["GPUs", "GPUs"]
+    assert figure.legends == []
 
 
 def test_throttled_rounds_are_hollow_and_listed_as_such(write_run, tmp_path):

@@ -48,6 +48,10 @@ def workload(data="photo-patches", train=2000, test=500, network=None):
         ("test_pipeline_files", 25.5 + 2.5, 3.2 + 0.5 + 1.5, 0, (1, 1)),
         # The recipe: 1000 + 500 images at 48 pixels in place of 160.
         ("test_time_to_accuracy", 3 + 15.0 * 0.09, 3 + 15.0 * 0.09, 0, (1, 1)),
+        # 22 s by both CPUs' workers, 44 s by one, and two starts; only the most workers are timed.
+        ("test_scaling_strong", 22 + 44 + 2 * 15.0, 0, 44 + 2 * 15.0, (1, 3)),
+        # One worker has half of the images.
+        ("test_scaling_weak", 22 + 22 + 2 * 15.0, 0, 22 + 2 * 15.0, (1, 3)),
     ],
 )
 def test_a_stage_costs_what_its_work_takes_at_the_pilots_rates(
@@ -64,6 +68,7 @@ def test_only_what_the_network_alone_decides_tells_its_pace():
     costs = stage_costs(workload(), PILOT)
     assert {name for name, cost in costs.items() if not cost.runs_network} == {
         "test_decode", "test_resize", "test_train_cached", "test_classify",
+        "test_scaling_strong", "test_scaling_weak",
     }  # fmt: skip
 
 

@@ -113,7 +113,12 @@ def _draw(lines: Sequence[Line]) -> Figure:
         if has_parts:
             _titled(grid[2, column], "CPU ms per image", several)
             _stacks(grid[2, column], several[0])
-    _legends(grid[0, 0], grid[-1, 0], len(labels), has_parts=has_parts)
+    for row in grid[:2]:
+        row[0].set_ylim(0, 1.08 * max(panel.dataLim.y1 for panel in row))
+    if len(labels) > 1:
+        _legend(figure, grid[0, 0], grid[-1, 0], below=0.7 if has_parts else 0.28, columns=1)
+    if has_parts:
+        _legend(figure, grid[-1, 0], grid[-1, 0], below=0.28, columns=4)
     return figure
 
 
@@ -146,7 +151,6 @@ def _curves(
     numbers = sorted({point.devices for each in lines for point in each.points})
     # Where there are many, the lower ones would lie on each other.
     panel.set_xticks([each for each in numbers if each == 1 or each >= numbers[-1] / 10])
-    panel.set_ylim(0)
 
 
 def _stacks(panel: Axes, line: Line) -> None:
@@ -164,14 +168,10 @@ def _stacks(panel: Axes, line: Line) -> None:
     panel.set_xticks(range(len(points)), [str(point.devices) for point in points])
 
 
-def _legends(top: Axes, bottom: Axes, entries: int, *, has_parts: bool) -> None:
-    """Below the picture: what the colours of lines mean if there are several, and of bars."""
-    handles: dict[str, Any] = {}
-    for panel in (top,) * (entries > 1) + (bottom,) * has_parts:
-        found, names = panel.get_legend_handles_labels()
-        handles |= dict(zip(names, found, strict=True))
-    if handles:
-        bottom.legend(
-            list(handles.values()), list(handles), loc="upper left", bbox_to_anchor=(0, -0.28),
-            ncols=1 if entries > 1 else 4, frameon=False, fontsize=9,
-        )  # fmt: skip
+def _legend(figure: Figure, of: Axes, under: Axes, *, below: float, columns: int) -> None:
+    """What is drawn in a panel, so many heights below another one, beside other legends there."""
+    handles, names = of.get_legend_handles_labels()
+    figure.legend(
+        handles, names, loc="upper left", bbox_to_anchor=(0, -below),
+        bbox_transform=under.transAxes, ncols=columns, frameon=False, fontsize=9,
+    )  # fmt: skip
