@@ -18,6 +18,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bench.studies.blocks import cell_line, heading, of_study
 from bench.studies.files import write_json
 from bench.studies.fuzz_targets import TARGETS
 from tlbench.machine.fingerprint import fingerprint
@@ -80,6 +81,22 @@ def fuzz(name: str, seconds: int, findings: Path) -> dict[str, Any]:
 def _last(pattern: str, text: str) -> int:
     numbers = re.findall(pattern, text, re.MULTILINE)
     return int(numbers[-1]) if numbers else 0
+
+
+def table(study: dict[str, Any]) -> str:
+    """By parser, how many inputs it read and how long, how much it covered, and what was found."""
+    lines = heading("parser", "minutes", "inputs", "covered branches", "findings")
+    for each in study["targets"]:
+        words = TARGETS[each["target"]].read.__doc__ or ""
+        lines.append(cell_line([
+            words.partition(".")[0].partition(";")[0].partition(",")[0],
+            f"{each['seconds'] / 60:.0f}", f"{each['inputs']:,}", f"{each['coverage']:,}",
+            str(len(each["findings"])),
+        ]))  # fmt: skip
+    return "\n".join(lines)
+
+
+BLOCKS = (of_study("fuzz", "fuzz.json", table),)
 
 
 def main() -> None:

@@ -6,6 +6,7 @@ from statistics import median
 from typing import Any
 
 from bench.studies.blocks import cell_line, heading, of_study
+from bench.studies.small_gate_tables import small_gates
 
 #: What each scenario is called, in the order of the table.
 SCENARIOS = {
@@ -79,4 +80,5 @@ GUIDE = "docs/gating.md"
 BLOCKS = (
     of_study("real gates", "gate.json", real_gates),
     of_study("simulated gates", "gate-simulation.json", simulated),
+    of_study("small gates", "small-gates.json", small_gates),
 )
