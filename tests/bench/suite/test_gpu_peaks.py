@@ -102,5 +102,5 @@ def test_idle_power_is_measured_before_anything_is_loaded(monkeypatch, takes_tur
         monkeypatch.setattr(conftest, name, lambda *_, name=name, **__: steps.append(name))
     energy = SimpleNamespace(measure_idle=lambda: steps.append("idle"))
     suite = SimpleNamespace(workload=None, takes_turns=takes_turns, download=False, say=print)
-    conftest.workload._get_wrapped_function()(suite, SimpleNamespace(energy=energy))
+    list(conftest.workload._get_wrapped_function()(suite, SimpleNamespace(energy=energy)))
     assert steps == ["idle"] * (not takes_turns) + ["open_data", "check_data", "load_workload"]
