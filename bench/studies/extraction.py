@@ -199,8 +199,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--data", default="cifar10", help="data set of the pictures")
     parser.add_argument("--pictures", type=int, default=50_000)
     parser.add_argument("--rounds", type=int, default=5, help="runs of each side")
-    parser.add_argument("options", nargs="*", help="options of tlbench extract, after --")
-    chosen = parser.parse_args(arguments)
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    mark = given.index("--") if "--" in given else len(given)
+    chosen = parser.parse_args(given[:mark], argparse.Namespace(options=given[mark + 1 :]))
     write_json(chosen.file, measure(chosen))
 
 
