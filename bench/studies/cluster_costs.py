@@ -119,11 +119,11 @@ def extracted(
     workload = replace(QUICK, threads=THREADS)
     size = shard_size(len(paths), max(WORKERS), QUICK.batch_size)
     runs = Turns(ray, paths, settings_of(workload, size), folder)
-    runs.timed(runs.ready(1, len(paths)))  # converts the model, and reads the files once
+    runs.run(1, len(paths))  # converts the model, and reads the files once
     turns: dict[int, list[Turn]] = {count: [] for count in WORKERS}
     for number in range(rounds):
         for count in WORKERS[:: 1 if number % 2 == 0 else -1]:
-            turns[count].append(runs.timed(runs.ready(count, len(paths))))
+            turns[count].append(runs.run(count, len(paths)))
     check_turns([turn for several in turns.values() for turn in several])
     return turns, runs.settings, fmean(path.stat().st_size for path in paths)
 

@@ -16,6 +16,7 @@ from tlbench.suite.scaling import counts
 from tlbench.suite.worker_scaling import (
     Turns,
     check_turns,
+    collected,
     most_workers,
     shard_size,
     worker_scaling,
@@ -86,13 +87,13 @@ def measured(
 
     def prepare(_: int) -> tuple[ReadyPool, Job]:
         for count in fewer:
-            turns[count].append(workers.turns.timed(workers.turns.ready(count, share(count))))
+            turns[count].append(workers.turns.run(count, share(count)))
         return workers.turns.ready(most, share(most))
 
     stage = Stage(workers.turns.timed, prepare, share(most), most_warm_ups=0)
     with one_line():
         measurement = time_stage(stage, Instruments())
-    turns[most] = measurement.outputs
+    turns[most] = [collected(turn) for turn in measurement.outputs]
     check_turns([turn for several in turns.values() for turn in several])
     record(measurement, scaling=worker_scaling(turns))
 

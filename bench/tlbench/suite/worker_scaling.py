@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from statistics import median, median_low
 from time import perf_counter
@@ -117,7 +117,8 @@ class Turn:
         seconds: From the listing of the pictures to the last shard, all workers ready before.
         start_s: Seconds until they were.
         spent: Of each worker.
-        written: Bytes of all files of features.
+        place: The folder of its files, until it is ``collected``.
+        written: Bytes of all files of features, once it is.
         shards: The sha256 of each, by name.
     """
 
@@ -127,8 +128,9 @@ class Turn:
     seconds: float
     start_s: float
     spent: tuple[Spent, ...]
-    written: int
-    shards: Mapping[str, str]
+    place: Path
+    written: int = 0
+    shards: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def images_per_s(self) -> float:
@@ -191,26 +193,34 @@ class Turns:
         return pool, job
 
     def timed(self, ready: tuple[ReadyPool, Job]) -> Turn:
-        """Run a job, whose files are removed.
+        """Run a job; nothing else is in its time.
 
         Raises:
             AssertionError: A picture has no features.
             TransferLearningError: See ``extract``.
         """
         pool, job = ready
-        place = Path(job.output.place)
         start = perf_counter()
         done = extract(job.source, job.output.place, self.settings, pool=pool)
         seconds = perf_counter() - start
         assert not done.errors, f"{done.errors} of {done.pictures} pictures have no features"
-        files = list(place.glob("part-*.parquet"))
-        turn = Turn(
+        return Turn(
             len(pool.at_end), pool.threads, done.pictures, seconds, pool.start_s, pool.at_end,
-            written=sum(path.stat().st_size for path in files),
-            shards={path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in files},
+            Path(job.output.place),
         )  # fmt: skip
-        shutil.rmtree(place.parent)
-        return turn
+
+    def run(self, workers: int, images: int) -> Turn:
+        """Start workers, run a job, and collect it."""
+        return collected(self.timed(self.ready(workers, images)))
+
+
+def collected(turn: Turn) -> Turn:
+    """The same turn with what its files were, which are removed."""
+    files = list(turn.place.glob("part-*.parquet"))
+    shards = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+    written = sum(path.stat().st_size for path in files)
+    shutil.rmtree(turn.place.parent)
+    return replace(turn, written=written, shards=shards)
 
 
 def check_turns(turns: Sequence[Turn]) -> None:
