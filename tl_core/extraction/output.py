@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from filelock import FileLock, Timeout
 
 from tl_core.errors import DataError, line_of
-from tl_core.extraction.files import is_url, public, remote
+from tl_core.extraction.files import is_url, public, remote, unanswered
 from tl_core.storage import PART, atomic_file, remove_leftovers
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class LocalOutput:
     def locked(self) -> Iterator[None]:
         """Hold its lock, which ends with this process; DataError if another run holds it.
 
-        The folder is made, and what killed runs left half written is removed.
+        The folder is made.
         """
         folder = Path(self.place)
         try:
@@ -61,10 +61,13 @@ class LocalOutput:
         except OSError as error:
             raise DataError(_unwritable(self.place, error)) from error
         try:
-            remove_leftovers(folder)
             yield
         finally:
             lock.release()
+
+    def clean(self) -> None:
+        """Remove what processes that were killed left half written."""
+        remove_leftovers(Path(self.place))
 
     def check_visible(self) -> None:
         """Refuse, with a DataError, a machine that doesn't see the folder that is being used."""
@@ -123,12 +126,16 @@ class RemoteOutput:
         except Exception as error:  # each file system has errors of its own
             raise DataError(_unwritable(self.name, error)) from error
         try:
-            for path in self._listed():
-                if path.endswith(PART):
-                    system.rm_file(path)
             yield
         finally:
             lease.give_back()
+
+    def clean(self) -> None:
+        """Remove what was left half written; call it while nothing is being written."""
+        system, _ = remote(self.place)
+        for path in self._listed():
+            if path.endswith(PART):
+                system.rm_file(path)
 
     def check_visible(self) -> None:
         """Do nothing: a URL is the same everywhere."""
@@ -149,8 +156,14 @@ class RemoteOutput:
     def opened(self, name: str) -> Iterator[Any]:
         """A file for reading bytes; FileNotFoundError if it isn't there."""
         system, folder = remote(self.place)
-        system.invalidate_cache()
-        with system.open(f"{folder}/{name}", "rb") as file:
+        try:
+            system.invalidate_cache()
+            file = system.open(f"{folder}/{name}", "rb")
+        except FileNotFoundError:
+            raise
+        except Exception as error:  # as above
+            raise DataError(unanswered(self.place, error)) from error
+        with file:
             yield file
 
     def has_shards(self) -> bool:
@@ -159,8 +172,11 @@ class RemoteOutput:
 
     def _listed(self) -> list[str]:
         system, folder = remote(self.place)
-        system.invalidate_cache()
-        paths: list[str] = system.ls(folder, detail=False)
+        try:
+            system.invalidate_cache()
+            paths: list[str] = system.ls(folder, detail=False)
+        except Exception as error:  # as above
+            raise DataError(unanswered(self.place, error)) from error
         return paths
 
 

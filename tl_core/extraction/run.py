@@ -116,6 +116,7 @@ class _Run:
 
     def all(self, pool: Pool) -> Extraction:
         """Every shard, and the manifest at the end."""
+        self.output.clean()
         self.manifest = read_manifest(self.output, self.settings)
         opened_at: float | None = None
         with progress(None, "extract") as bar:
@@ -129,6 +130,7 @@ class _Run:
             while pool.is_busy:
                 self._count(pool.wait(), bar.update)
         self._check_end()
+        self.output.clean()  # of workers that died on the way
         if opened_at is not None:
             self.result.seconds = round(perf_counter() - opened_at, 3)
         assert self.manifest is not None  # noqa: S101 - there was a shard

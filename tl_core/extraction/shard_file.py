@@ -92,6 +92,8 @@ def finished(output: Output, shard: Shard, settings: str) -> Done | None:
             footer = parquet.ParquetFile(file).metadata
     except FileNotFoundError:
         return None
+    except DataError:  # its storage doesn't answer
+        raise
     except Exception as error:  # pyarrow's errors have many types
         raise DataError(
             f"{output.name}/{shard.file}: not a whole file of features ({line_of(error)}); delete "

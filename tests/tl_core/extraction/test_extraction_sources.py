@@ -9,9 +9,10 @@ import pyarrow as pa
 import pyarrow.parquet
 import pytest
 from extracted import DAMAGED, check
+from fake_backbone import FakeSettings
 
 from tl_core.errors import DataError
-from tl_core.extraction import find_source
+from tl_core.extraction import extract, find_source
 from tl_core.extraction.files import public
 from tl_core.extraction.output import LEASE_S, output_at
 from tl_core.extraction.walk import in_order
@@ -174,10 +175,6 @@ def test_sources_that_are_none(tmp_path, make, column, message):
 
 
 def test_an_output_behind_a_url(run, backbone, folder, memory):
-    from fake_backbone import FakeSettings
-
-    from tl_core.extraction import extract
-
     memory.pipe_file("/out/.part-000001.parquet.0a.part", b"left behind")
     settings = FakeSettings(model=str(backbone))
     source = find_source(str(folder))
@@ -193,6 +190,22 @@ def test_an_output_behind_a_url(run, backbone, folder, memory):
     ]
     memory.rm_file("/out/part-000001.parquet")
     assert extract(source, "memory://out", settings).extracted == 8
+
+
+def test_an_output_that_does_not_answer_is_one_error(memory, monkeypatch, backbone, folder):
+    settings, source = FakeSettings(model=str(backbone)), find_source(str(folder))
+    extract(source, "memory://out", settings)
+    kind = type(memory)  # each thread has an instance of its own
+    real = kind.open
+
+    def broken(system, path, *arguments, **options):
+        if "part-000001" in path:
+            raise ConnectionError("reset by peer")
+        return real(system, path, *arguments, **options)
+
+    monkeypatch.setattr(kind, "open", broken)
+    with pytest.raises(DataError, match=r"memory://out: its storage doesn't answer .reset by peer"):
+        extract(source, "memory://out", settings)
 
 
 def test_a_lock_behind_a_url_is_refused_until_its_lease_is_over(memory):

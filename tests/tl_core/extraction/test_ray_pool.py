@@ -68,6 +68,7 @@ def test_a_worker_that_dies_is_replaced(point, ray, run, *, tmp_path, backbone, 
     assert not (backbone / "dies").exists()
     check(found.rows, expected)
     assert contents(found) == contents(run())
+    assert list((tmp_path / "cluster").glob(".*.part")) == []
 
 
 @pytest.mark.slow
