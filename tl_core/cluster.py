@@ -9,6 +9,7 @@ import os
 import secrets
 import signal
 import socket
+import sys
 import threading
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -76,8 +77,9 @@ def connected(address: str) -> Iterator[Any]:
     _check_answers(address)
     for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)
-    if address == LOCAL and not _TOKENS & set(os.environ):
-        # Other users of this machine can't use it; Ray would keep a token in the home folder.
+    if address == LOCAL and "ray" not in sys.modules and not _TOKENS & set(os.environ):
+        # Other users of this machine can't use it; Ray would keep a token in the home folder. A
+        # process that has used Ray before goes on as it began.
         os.environ.update(RAY_AUTH_MODE="token", RAY_AUTH_TOKEN=secrets.token_hex(32))
     import ray
 

@@ -123,11 +123,11 @@ def test_threads_that_were_given_hold_on_every_node(fleet, tmp_path):
         pytest.param("floor", "exit code 1: FAILED .* below its floor", 2, id="accuracy"),
         pytest.param("worker", "it was lost", 1, id="killed"),
         pytest.param("broken", "its result file is not valid: not a readable JSON", 1, id="file"),
-        pytest.param("sleep", "a run took longer than 45 s", 1, id="too slow"),
+        pytest.param("sleep", "a run took longer than 25 s", 1, id="too slow"),
     ],
 )
 def test_a_node_that_fails_is_one_line_and_the_other_is_kept(fleet, tmp_path, what, problem, count):
-    code, out, err = fleet({"1": what}, "--timeout", "45" if what == "sleep" else "300")
+    code, out, err = fleet({"1": what}, "--timeout", "25" if what == "sleep" else "300")
     assert code == 1, out + err
     assert "Traceback" not in out + err
     assert re.search(problem, " ".join(out.split())), out

@@ -179,7 +179,7 @@ def test_the_costs_are_measured_here(tmp_path):
     """On few pictures: each figure is there, and workers do most of the work."""
     path = tmp_path / "model.json"
     command = [sys.executable, "-m", "bench.studies.cluster_model", str(path)]
-    small = ["--files", "128", "--listed", "2000", "--rounds", "1"]
+    small = ["--files", "32", "--listed", "500", "--rounds", "1"]
     done = subprocess.run(
         [*command, *small], cwd=ROOT, env=os.environ, capture_output=True, text=True, check=False
     )
