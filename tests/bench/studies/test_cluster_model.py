@@ -174,7 +174,7 @@ def test_its_options_are_the_assumptions(monkeypatch, tmp_path, capsys):
     assert capsys.readouterr().out.startswith("| workers | time |")
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_costs_are_measured_here(tmp_path):
     """On few pictures: each figure is there, and workers do most of the work."""
     path = tmp_path / "model.json"

@@ -169,7 +169,7 @@ def test_with_a_cluster_there_are_both_and_ray_is_not_imported_yet(tmp_path):
     assert "imported ['tl_core.cluster']" in with_it
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_strong_and_weak_scaling_are_rows_of_a_run(tmp_path, tiny_model):
     """On a cluster of this machine, whose two CPUs are a worker each."""
     command = [
