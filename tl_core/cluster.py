@@ -107,13 +107,13 @@ def connected(address: str) -> Iterator[Any]:
 
 def nodes(ray: Any) -> list[Node]:  # noqa: ANN401 - a module
     """The living nodes that run tasks, by host name and identifier."""
-    found = []
+    living = []
     for each in ray.nodes():
         has = each["Resources"]
         if each["Alive"] and has.get("CPU"):
             host = each["NodeManagerHostname"]
-            found.append(Node(each["NodeID"], host, int(has["CPU"]), int(has.get("GPU", 0))))
-    return sorted(found, key=lambda node: (node.host, node.id))
+            living.append(Node(each["NodeID"], host, int(has["CPU"]), int(has.get("GPU", 0))))
+    return sorted(living, key=lambda node: (node.host, node.id))
 
 
 def _silence() -> None:

@@ -136,12 +136,12 @@ def _of_worker(one: Scaling) -> dict[str, Any]:
 
 def listing_s(names: Path, size: int) -> float:
     """Seconds per name of listing a folder and cutting it into shards; the median of three."""
-    found = []
+    seconds = []
     for _ in range(3):
         start = time.perf_counter()
         count = sum(len(shard.names) for shard in shards(find_source(str(names)).names(), size))
-        found.append((time.perf_counter() - start) / count)
-    return median(found)
+        seconds.append((time.perf_counter() - start) / count)
+    return median(seconds)
 
 
 def scheduling_s(ray: Any, names: Path, output: Path, size: int) -> float:  # noqa: ANN401

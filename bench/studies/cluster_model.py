@@ -228,8 +228,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     from bench.studies.cluster_costs import measure
 
     assumed = Assumptions(**{each.name: getattr(chosen, each.name) for each in fields(Assumptions)})
-    found = measure(chosen.files, chosen.listed, chosen.rounds, assumed.shard_size)
-    study = {"assumptions": asdict(assumed), **found}
+    figures = measure(chosen.files, chosen.listed, chosen.rounds, assumed.shard_size)
+    study = {"assumptions": asdict(assumed), **figures}
     write_json(chosen.file, study)
     print(table(study))  # noqa: T201
 

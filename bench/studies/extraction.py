@@ -88,10 +88,10 @@ def _memory(process: subprocess.Popen[bytes], workers: int | None) -> Iterator[i
     own = psutil.Process(process.pid)
     while process.poll() is None:
         try:
-            found = [own] if workers is None else [*own.children(recursive=True)]
+            processes = [own] if workers is None else [*own.children(recursive=True)]
             sizes = [
                 each.memory_info().rss
-                for each in found
+                for each in processes
                 if workers is None or WORKER in " ".join(each.cmdline())
             ]
         except psutil.Error:
@@ -105,13 +105,13 @@ def rounds(
     folder: Path, place: Path, count: int, options: Sequence[str]
 ) -> dict[str, list[dict[str, Any]]]:
     """Runs of both sides in alternating order; their outputs stay."""
-    found: dict[str, list[dict[str, Any]]] = {name: [] for name in SIDES}
+    runs: dict[str, list[dict[str, Any]]] = {name: [] for name in SIDES}
     for number in range(count):
         for name in list(SIDES)[:: 1 if number % 2 == 0 else -1]:
             output = place / f"{name} {number}"
-            found[name].append(extracted(folder, output, SIDES[name], options))
-            print(name, found[name][-1], flush=True)  # noqa: T201
-    return found
+            runs[name].append(extracted(folder, output, SIDES[name], options))
+            print(name, runs[name][-1], flush=True)  # noqa: T201
+    return runs
 
 
 def same_files(outputs: Sequence[Path]) -> bool:
@@ -128,15 +128,15 @@ def memories(
 ) -> dict[str, dict[str, dict[str, Any]]]:
     """By side, runs on a tenth of the pictures and on all of them."""
     names = sorted(path.name for path in folder.glob("*.png"))
-    found: dict[str, dict[str, dict[str, Any]]] = {}
+    by_side: dict[str, dict[str, dict[str, Any]]] = {}
     for side, workers in SIDES.items():
-        found[side] = {}
+        by_side[side] = {}
         for count in (len(names) // 10, len(names)):
             source = folder / f"{count}.txt"
             source.write_text("\n".join(names[:count]), encoding="utf-8")
             output = place / f"memory of {side} {count}"
-            found[side][str(count)] = extracted(source, output, workers, options)
-    return found
+            by_side[side][str(count)] = extracted(source, output, workers, options)
+    return by_side
 
 
 def resumed(folder: Path, output: Path, options: Sequence[str]) -> dict[str, Any]:
@@ -157,7 +157,7 @@ def measure(chosen: argparse.Namespace) -> dict[str, Any]:
             extracted(place / "pictures", warm / side, workers, options)
         runs = rounds(place / "pictures", place / "out", chosen.rounds, options)
         outputs = [path for path in (place / "out").iterdir() if path.is_dir()]
-        rates = {side: [run["images_per_s"] for run in found] for side, found in runs.items()}
+        rates = {side: [run["images_per_s"] for run in several] for side, several in runs.items()}
         one, two = (median(rates[side]) for side in SIDES)
         return {
             "options": options,
@@ -199,9 +199,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--data", default="cifar10", help="data set of the pictures")
     parser.add_argument("--pictures", type=int, default=50_000)
     parser.add_argument("--rounds", type=int, default=5, help="runs of each side")
-    given = list(sys.argv[1:] if arguments is None else arguments)
-    mark = given.index("--") if "--" in given else len(given)
-    chosen = parser.parse_args(given[:mark], argparse.Namespace(options=given[mark + 1 :]))
+    texts = list(sys.argv[1:] if arguments is None else arguments)
+    mark = texts.index("--") if "--" in texts else len(texts)
+    chosen = parser.parse_args(texts[:mark], argparse.Namespace(options=texts[mark + 1 :]))
     write_json(chosen.file, measure(chosen))
 
 

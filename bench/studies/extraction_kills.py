@@ -66,12 +66,12 @@ class Machines:
 
     def workers(self) -> list[psutil.Process]:
         """The living workers of any run."""
-        found = []
+        workers = []
         for each in psutil.Process().children(recursive=True):
             with suppress(psutil.Error):
                 if WORKER in " ".join(each.cmdline()):
-                    found.append(each)
-        return found
+                    workers.append(each)
+        return workers
 
     def kill_node(self, which: int) -> None:
         """Kill all processes of a node."""
@@ -167,12 +167,12 @@ def trial(
 
 def _wait_for_part(output: Path, process: subprocess.Popen[str], skip: int) -> bool:
     """Wait until a shard is being written, after ``skip`` others; False if the run ended first."""
-    seen: set[str] = set()
+    listed: set[str] = set()
     while process.poll() is None:
         with suppress(FileNotFoundError):
             names = {each for each in os.listdir(output) if each.startswith(".part-")}  # noqa: PTH208 - the fastest
-            seen |= names
-            if names and len(seen) > skip:
+            listed |= names
+            if names and len(listed) > skip:
                 return True
         time.sleep(LOOK_S)
     return False

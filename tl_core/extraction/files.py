@@ -83,8 +83,8 @@ def entries(folder: str) -> Iterator[str]:
         OSError: It can't be listed.
     """
     if not is_url(folder):
-        with os.scandir(folder) as found:
-            for each in found:
+        with os.scandir(folder) as listing:
+            for each in listing:
                 yield each.name + "/" * each.is_dir()
         return
     system, inner = remote(folder)

@@ -222,10 +222,10 @@ class _Lease:
     def _read(self) -> dict[str, Any]:
         self.system.invalidate_cache()
         try:
-            found: dict[str, Any] = json.loads(self.system.cat_file(self.path))
+            lease: dict[str, Any] = json.loads(self.system.cat_file(self.path))
         except (FileNotFoundError, ValueError):
             return {}
-        return found
+        return lease
 
 
 def _busy(name: str) -> str:

@@ -32,24 +32,24 @@ def find_column(path: str, wanted: str | None) -> tuple[str, bool]:
 
     with parquet_file(path) as file:
         schema = file.schema_arrow
-    found: dict[bool, list[str]] = {True: [], False: []}
+    columns: dict[bool, list[str]] = {True: [], False: []}
     for field in schema:
         name, kind = field.name, field.type
         if pa.types.is_struct(kind) and kind.get_field_index("bytes") >= 0:
             name, kind = f"{name}.bytes", kind.field("bytes").type
         if wanted in (None, field.name, name):
             if _is_one_of(kind, "binary", "large_binary", "binary_view", "fixed_size_binary"):
-                found[True].append(name)
+                columns[True].append(name)
             elif _is_one_of(kind, "string", "large_string", "string_view"):
-                found[False].append(name)
-    for has_bytes, names in found.items():
+                columns[False].append(name)
+    for has_bytes, names in columns.items():
         if len(names) == 1:
             return names[0], has_bytes
         if names:
             break
     among = ", ".join(f"{field.name} ({field.type})" for field in schema)[:300]
     what = "no column" if wanted is None else f"no column {wanted}"
-    what = "several columns" if any(found.values()) else what
+    what = "several columns" if any(columns.values()) else what
     raise DataError(
         f"{public(path)}: {what} with pictures; expected one of bytes, or of paths as text. Name "
         f"the column: {among}"

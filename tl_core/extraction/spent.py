@@ -37,7 +37,7 @@ class Spent:
 
 
 class Counters:
-    """Adds up what becomes ``Spent``; for any thread, a microsecond each."""
+    """Adds up what becomes ``Spent``; for any thread."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()

@@ -86,7 +86,7 @@ def _run(
     from tlbench.machine.fingerprint import fingerprint
 
     source, column, output = places
-    found = extraction.find_source(source, column)
+    pictures = extraction.find_source(source, column)
     with ExitStack() as stack:
         pool: extraction.Pool = extraction.OneMachine()
         if ray is not None:
@@ -95,7 +95,7 @@ def _run(
 
             pool = RayPool(stack.enter_context(connected(ray)), workers, settings.threads)
         import_tensorflow_later(settings.device)
-        return extraction.extract(found, output, settings, pool=pool, machine=fingerprint())
+        return extraction.extract(pictures, output, settings, pool=pool, machine=fingerprint())
 
 
 def _check_packages() -> None:

@@ -10,7 +10,7 @@ import click
 from tl_core.cluster import connected, nodes
 from tl_core.errors import ClusterError
 from tlbench.cli.command_line import NOTHING, Failure, Interrupted, count
-from tlbench.cli.options import json_option, number_option, pytest_command
+from tlbench.cli.options import json_option, number_option, pytest_command, results_option
 from tlbench.errors import InputError
 from tlbench.fleet.gathering import NodeRuns, gather, node_runs
 from tlbench.fleet.tasks import Order, Tasks
@@ -35,14 +35,7 @@ _PATHS = ("--model", "--data")
 )
 @number_option("--runs", "number of runs on each node", RUNS, default=1, name="repeat")
 @number_option("--timeout", "time limit of each run", SECONDS, default=3600.0, metavar="SECONDS")
-@click.option(
-    "--results",
-    type=click.Path(file_okay=False, path_type=Path),
-    default=Path("results"),
-    show_default=True,
-    metavar="DIR",
-    help="folder for result files",
-)
+@results_option("folder for result files")
 @json_option
 @pytest_command("--benchmark", suite_only=True)
 def fleet(
@@ -91,11 +84,11 @@ def _gather(ray: str, order: Order, results: Path, gathered: list[NodeRuns]) -> 
         ClusterError: No cluster, or one without nodes that run tasks.
     """
     with connected(ray) as module:
-        found = nodes(module)
-        if not found:
+        living = nodes(module)
+        if not living:
             raise ClusterError(f"cluster {ray}: no node has CPUs for tasks; start one: ray start")
-        with Tasks(module, found, order) as messages:
-            gathered += node_runs(found)
+        with Tasks(module, living, order) as messages:
+            gathered += node_runs(living)
             gather(messages, gathered, order.runs, results, say)
 
 

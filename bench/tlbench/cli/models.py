@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from itertools import zip_longest
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from tlbench.cli.options import complete, json_option, own_images, suite_options
+from tlbench.cli.options import complete, json_option, own_images, results_option, suite_options
 from tlbench.report.table import lines_of, per_second, share
 from tlbench.report.text import sentence
 from tlbench.runs.model_name import shown_names
@@ -18,6 +17,7 @@ from tlbench.terminal import show, show_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
     from tlbench.suite.model_cards import Accuracy, Card, Facts
 
@@ -31,14 +31,7 @@ LEGEND = (
 
 @click.command(epilog="Example: tlbench models my-backbone/ --json")
 @click.argument("handles", nargs=-1, metavar="[HANDLE]...", shell_complete=complete("model"))
-@click.option(
-    "--results",
-    type=click.Path(file_okay=False, path_type=Path),
-    default=Path("results"),
-    show_default=True,
-    metavar="DIR",
-    help="results folder to read accuracies from",
-)
+@results_option("results folder to read accuracies from")
 @json_option
 @suite_options("input_range", "layer", "trust")
 def models(

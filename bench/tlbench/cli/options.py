@@ -245,6 +245,18 @@ def explain_option(about: str, lines: Callable[[], Iterable[str]]) -> Decorator:
 json_option = click.option("--json", "as_json", is_flag=True, help="print JSON")
 
 
+def results_option(about: str) -> Decorator:
+    """``--results``, a folder, which needn't exist."""
+    return click.option(
+        "--results",
+        type=click.Path(file_okay=False, path_type=Path),
+        default=Path("results"),
+        show_default=True,
+        metavar="DIR",
+        help=about,
+    )
+
+
 def output_option(*, required: bool) -> Decorator:
     """``-o``, the file to write; None where it isn't required and not there."""
     return click.option(

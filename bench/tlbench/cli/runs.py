@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import functools
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from tlbench.cli.command_line import NOTHING, USAGE, Failure, count
+from tlbench.cli.options import results_option
 from tlbench.compare.entries import entries_of
 from tlbench.errors import InputError
 from tlbench.runs.collect import collect
@@ -18,6 +18,7 @@ from tlbench.terminal import say
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from pathlib import Path
 
     from tlbench.compare.entries import Entry
     from tlbench.runs.collect import Run
@@ -26,14 +27,7 @@ if TYPE_CHECKING:
 MOST_SKIPPED = 5
 _OPTIONS = (
     click.argument("names", nargs=-1, metavar="[RUN]..."),
-    click.option(
-        "--results",
-        type=click.Path(file_okay=False, path_type=Path),
-        default=Path("results"),
-        show_default=True,
-        metavar="DIR",
-        help="results folder: used when no RUN is given, searched for machine names",
-    ),
+    results_option("results folder: used when no RUN is given, searched for machine names"),
     click.option(
         "--engine",
         "engines",
@@ -141,4 +135,7 @@ def choosing_runs(command: Callable[..., None]) -> Callable[..., None]:
         if chosen.skipped:  # all else is shown
             raise SystemExit(USAGE)
 
-    return functools.reduce(lambda each, option: option(each), reversed(_OPTIONS), with_chosen)
+    decorated: Callable[..., None] = with_chosen
+    for option in reversed(_OPTIONS):
+        decorated = option(decorated)
+    return decorated

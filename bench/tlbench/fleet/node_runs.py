@@ -40,8 +40,10 @@ def measured(arguments: Sequence[str], runs: int, limit_s: float, cpus: int) -> 
 
 def _threads(arguments: Sequence[str], cpus: int) -> list[str]:
     """The option for as many threads as the node's Ray has CPUs, where it has less than all."""
-    given = any(each.partition("=")[0] in ("--threads", "--tlbench-threads") for each in arguments)
-    return [] if given or cpus >= len(allowed_cpus()) else [f"--tlbench-threads={cpus}"]
+    has_option = any(
+        each.partition("=")[0] in ("--threads", "--tlbench-threads") for each in arguments
+    )
+    return [] if has_option or cpus >= len(allowed_cpus()) else [f"--tlbench-threads={cpus}"]
 
 
 def _run(arguments: Sequence[str], limit_s: float) -> Message:

@@ -138,10 +138,10 @@ def judged(
                 if others:
                     ratios[node, name] = ratio_to_median(others, own)
     chances = holm([each.chance for each in ratios.values()])
-    found: dict[str, dict[str, tuple[Ratio, float]]] = {}
+    by_node: dict[str, dict[str, tuple[Ratio, float]]] = {}
     for ((node, name), ratio), chance in zip(ratios.items(), chances, strict=True):
-        found.setdefault(node, {})[name] = ratio, chance
-    return found
+        by_node.setdefault(node, {})[name] = ratio, chance
+    return by_node
 
 
 def _rates(entry: Entry) -> dict[str, list[float]]:

@@ -236,13 +236,13 @@ def check_turns(turns: Sequence[Turn]) -> None:
 
 def worker_scaling(turns: Mapping[int, Sequence[Turn]]) -> tuple[Scaling, ...]:
     """The median of each number of workers, and its share of so many times that of one."""
-    found = []
+    points = []
     for count, several in sorted(turns.items()):
         by_rate = sorted(several, key=lambda turn: turn.images_per_s)
         middle = median_low(range(len(by_rate)))
         rate = median(turn.images_per_s for turn in several)
         one = median(turn.images_per_s for turn in turns[1])
-        found.append(
+        points.append(
             Scaling(
                 count, rate, rate / (count * one),
                 images=several[0].images, threads=several[0].threads,
@@ -250,4 +250,4 @@ def worker_scaling(turns: Mapping[int, Sequence[Turn]]) -> tuple[Scaling, ...]:
                 cpu_time=by_rate[middle].cpu_time,
             )
         )  # fmt: skip
-    return tuple(found)
+    return tuple(points)
