@@ -2,9 +2,10 @@
 
 Run as ``python -m bench.studies.extraction FILE`` with options of ``tlbench extract`` after ``--``.
 The pictures are PNG files of CIFAR-10's training images, made in a temporary folder. Both sides
-extract all of them in turns, each time in a fresh process and folder. Then: whether the features
-are equal bit for bit; the ratio of throughputs; the resident memory of a worker at a tenth of the
-pictures and at all of them; and what it costs to resume a run that lacks one shard of a hundred.
+extract all of them in turns, each time in a fresh process and folder. Then: the ratio of
+throughputs; whether the files are those of one process with as many threads as a worker, byte for
+byte; the resident memory of a worker at a tenth of the pictures and at all of them; and what it
+costs to resume a run that lacks one shard of a hundred.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ import time
 from itertools import pairwise
 from pathlib import Path
 from statistics import median
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import psutil
 from PIL import Image
@@ -32,8 +33,19 @@ from tlbench.machine.fingerprint import fingerprint
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-#: The sides: a name, and how many workers a cluster has; None is one process without Ray.
-SIDES: dict[str, int | None] = {"one process": None, "two workers": 2}
+
+class Side(NamedTuple):
+    """How pictures are extracted: workers of a cluster, or None without Ray; threads of each."""
+
+    workers: int | None
+    threads: int
+
+
+CORES = len(os.sched_getaffinity(0))
+ONE, TWO = "one process", "two workers"
+SIDES = {ONE: Side(None, CORES), TWO: Side(2, max(1, CORES // 2))}
+#: The number of threads can change a feature's last bits, so this run says what is right.
+LIKE_A_WORKER = Side(None, SIDES[TWO].threads)
 #: Shards of a whole run, so that one of them is a hundredth.
 SHARDS = 100
 #: Seconds between two looks at the memory.
@@ -51,24 +63,29 @@ def make_pictures(folder: Path, data: str, count: int) -> None:
         Image.fromarray(pixels).save(folder / f"{number:06}.png", compress_level=1)
 
 
-def extracted(
-    source: Path, output: Path, workers: int | None, options: Sequence[str]
-) -> dict[str, Any]:
+def first_pictures(folder: Path, count: int) -> Path:
+    """A list of the first pictures of a folder."""
+    names = sorted(path.name for path in folder.glob("*.png"))
+    listed = folder / f"{count}.txt"
+    listed.write_text("\n".join(names[:count]), encoding="utf-8")
+    return listed
+
+
+def extracted(source: Path, output: Path, side: Side, options: Sequence[str]) -> dict[str, Any]:
     """A run's record with its whole time and its workers' resident memory over that time.
 
     Raises:
         RuntimeError: It failed.
     """
-    cores = len(os.sched_getaffinity(0))
     command = [sys.executable, "-m", "tlbench", "extract", str(source), "-o", str(output), "--json"]
-    cluster = ["--ray", "local", "--ray-workers", str(workers)] if workers else []
-    threads = ["--threads", str(max(1, cores // (workers or 1)))]
+    cluster = ["--ray", "local", "--ray-workers", str(side.workers)] if side.workers else []
+    threads = ["--threads", str(side.threads)]
     start = time.perf_counter()
     with tempfile.TemporaryFile("w+") as log:
         process = subprocess.Popen(  # noqa: S603 - ours
             [*command, *threads, *cluster, *options], stdout=log, stderr=log
         )
-        memory = list(_memory(process, workers))
+        memory = list(_memory(process, side.workers))
         log.seek(0)
         text = log.read()
     if process.returncode:
@@ -123,26 +140,10 @@ def same_files(outputs: Sequence[Path]) -> bool:
     )
 
 
-def memories(
-    folder: Path, place: Path, options: Sequence[str]
-) -> dict[str, dict[str, dict[str, Any]]]:
-    """By side, runs on a tenth of the pictures and on all of them."""
-    names = sorted(path.name for path in folder.glob("*.png"))
-    by_side: dict[str, dict[str, dict[str, Any]]] = {}
-    for side, workers in SIDES.items():
-        by_side[side] = {}
-        for count in (len(names) // 10, len(names)):
-            source = folder / f"{count}.txt"
-            source.write_text("\n".join(names[:count]), encoding="utf-8")
-            output = place / f"memory of {side} {count}"
-            by_side[side][str(count)] = extracted(source, output, workers, options)
-    return by_side
-
-
 def resumed(folder: Path, output: Path, options: Sequence[str]) -> dict[str, Any]:
-    """The record of a run that lacks one shard of an output."""
-    next(iter(sorted(output.glob("part-*")))).unlink()
-    return extracted(folder, output, None, options)
+    """The record of a run that lacks one shard of an output of one process."""
+    min(output.glob("part-*")).unlink()
+    return extracted(folder, output, SIDES[ONE], options)
 
 
 def measure(chosen: argparse.Namespace) -> dict[str, Any]:
@@ -151,42 +152,55 @@ def measure(chosen: argparse.Namespace) -> dict[str, Any]:
     options = [*size, *chosen.options]
     with tempfile.TemporaryDirectory(prefix="extraction-") as name:
         place = Path(name)
-        make_pictures(place / "pictures", chosen.data, chosen.pictures)
-        warm = place / "warm-up"  # converts the model, and lets pilots choose
-        for side, workers in SIDES.items():
-            extracted(place / "pictures", warm / side, workers, options)
-        runs = rounds(place / "pictures", place / "out", chosen.rounds, options)
-        outputs = [path for path in (place / "out").iterdir() if path.is_dir()]
-        rates = {side: [run["images_per_s"] for run in several] for side, several in runs.items()}
-        one, two = (median(rates[side]) for side in SIDES)
+        pictures = place / "pictures"
+        make_pictures(pictures, chosen.data, chosen.pictures)
+        some = first_pictures(pictures, chosen.pictures // 10)
+        for words in ("warm-up", "memory"):  # converts the model, and lets pilots choose
+            tenth = {
+                side: extracted(some, place / words / side, each, options)
+                for side, each in SIDES.items()
+            }
+        runs = rounds(pictures, place / "out", chosen.rounds, options)
+        right = place / "like a worker"
+        extracted(pictures, right, LIKE_A_WORKER, options)
+        outputs = [place / "out" / f"{TWO} {number}" for number in range(chosen.rounds)]
         return {
             "options": options,
             "pictures": chosen.pictures,
+            "tenth": tenth,
             "runs": runs,
-            "same": same_files(outputs),
-            "ratio": two / one,
-            "memory": memories(place / "pictures", place / "memory", options),
-            "resumed": resumed(place / "pictures", place / "out" / "one process 0", options),
+            "same": same_files([right, *outputs]),
+            "resumed": resumed(pictures, place / "out" / f"{ONE} 0", options),
             "machine": fingerprint(),
         }
 
 
+def ratio(study: dict[str, Any], figure: str) -> float:
+    """Median of two workers as a multiple of that of one process."""
+    one, two = (median(run[figure] for run in study["runs"][side]) for side in (ONE, TWO))
+    return float(two / one)
+
+
 def table(study: dict[str, Any]) -> str:
     """By side: throughput, memory at both numbers of pictures; then what resuming costs."""
-    lines = heading("side", "images/s", "worker's memory, MB", "n")
+    whole = study["pictures"]
+    sizes = (f"{whole // 10:,}", f"{whole:,}")
+    lines = heading("", "images/s", *(f"memory at {n} pictures, MB" for n in sizes), "n")
     for side, runs in study["runs"].items():
-        rates = range_text([run["images_per_s"] for run in runs], "{:.0f}")
-        sizes = study["memory"][side].items()
-        memory = ", ".join(f"{int(n):,}: {run['rss_bytes'] / 1e6:.0f}" for n, run in sizes)
-        lines.append(cell_line([side, rates, memory, str(len(runs))]))
-    whole = median(run["whole_s"] for run in study["runs"]["one process"])
-    share = study["resumed"]["whole_s"] / whole
+        rates = range_text([run["images_per_s"] for run in runs], "{:,.0f}")
+        few = study["tenth"][side]["rss_bytes"] / 1e6
+        many = median(run["rss_bytes"] for run in runs) / 1e6
+        lines.append(cell_line([side, rates, f"{few:,.0f}", f"{many:,.0f}", str(len(runs))]))
+    one = median(run["whole_s"] for run in study["runs"][ONE])
     same = "equal" if study["same"] else "not equal"
-    sentence = (
-        f"Two workers have {study['ratio']:.2f} times the throughput of one process; their files "
-        f"are {same}, byte for byte. Resuming at 99 % takes {share:.1%} of the whole time."
+    sentences = (
+        f"Two workers have {ratio(study, 'images_per_s'):.2f} times the throughput of one process "
+        f"on as many CPUs; with all starts, they take {ratio(study, 'whole_s'):.2f} times as long. "
+        f"Their files are {same}, byte for byte, to those of one process with as many threads as "
+        f"a worker. Resuming at 99 % takes {study['resumed']['whole_s'] / one:.1%} of the time of "
+        "the whole run."
     )
-    return "\n".join([*lines, "", sentence])
+    return "\n".join([*lines, "", sentences])
 
 
 BLOCKS = (of_study("extraction", "extraction.json", table),)

@@ -3,13 +3,15 @@
 Run as ``python -m bench.studies.fuzz FILE [--target NAME] [--seconds N]``; needs the extra
 ``[fuzz]``. Each parser runs in a process of its own, by libFuzzer's own limits: 10 s and 2 GiB for
 one input. An input at which a parser does anything but read or refuse it is kept in ``--findings``.
-The exit code is 1 if there is any.
+FILE is written after each parser; those that it has already, with as many seconds, are not fuzzed
+again, so that the study can be spread over days. The exit code is 1 if there is any finding.
 """
 
 from __future__ import annotations
 
 import argparse
 import importlib
+import json
 import os
 import re
 import subprocess
@@ -75,6 +77,7 @@ def fuzz(name: str, seconds: int, findings: Path) -> dict[str, Any]:
             "exit_code": done.returncode,
             "findings": sorted(path.name for path in findings.glob(f"{name}-*")),
             "last": done.stderr[-1500:] if done.returncode else "",
+            "cpu": fingerprint()["cpu"],
         }
 
 
@@ -112,15 +115,26 @@ def main() -> None:
     if chosen.one:
         fuzz_one(chosen.one, [*filter(None, (str(chosen.file or ""), *chosen.rest))])
         return
-    rows = []
+    rows = stored(chosen.file)
     for name in chosen.target or TARGETS:
-        rows.append(fuzz(name, chosen.seconds, chosen.findings))
-        print(rows[-1], flush=True)  # noqa: T201
-    if chosen.file:
-        for row in rows:
-            del row["last"]
-        write_json(chosen.file, {"targets": rows, "machine": fingerprint()})
-    raise SystemExit(any(row["exit_code"] for row in rows))
+        if name not in rows or rows[name]["seconds"] < chosen.seconds:
+            row = fuzz(name, chosen.seconds, chosen.findings)
+            print(row, flush=True)  # noqa: T201
+            # Read again: another process may have fuzzed another parser meanwhile.
+            rows = {**stored(chosen.file), name: row}
+            if chosen.file:
+                write_json(
+                    chosen.file, {"targets": [rows[each] for each in TARGETS if each in rows]}
+                )
+    raise SystemExit(any(row["exit_code"] for row in rows.values()))
+
+
+def stored(path: Path | None) -> dict[str, dict[str, Any]]:
+    """By parser, what a file has of it."""
+    if path is None or not path.exists():
+        return {}
+    rows = json.loads(path.read_text(encoding="utf-8"))["targets"]
+    return {row["target"]: row for row in rows}
 
 
 if __name__ == "__main__":

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from bench.studies import (
     backbones,
+    cluster_model,
+    extraction_tables,
     gate_tables,
     history_tables,
     measuring_tables,
@@ -19,7 +21,7 @@ from bench.studies.blocks import rewrite
 GUIDES = {
     each.GUIDE: each.BLOCKS
     for each in (
-        *(backbones, gate_tables, history_tables),
+        *(backbones, cluster_model, extraction_tables, gate_tables, history_tables),
         *(measuring_tables, picture_tables, report_tables, robustness_tables),
         *(selecting, speed_tables),
     )

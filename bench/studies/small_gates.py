@@ -66,7 +66,8 @@ class Scenario:
 SCENARIOS = (
     Scenario("unchanged", 100, 20.0),
     Scenario("unchanged-tree", 100, 20.0, head="."),
-    Scenario("unchanged-loaded", 100, 20.0, load=3),
+    Scenario("unchanged-loaded", 50, 40.0, load=2),
+    Scenario("unchanged-crowded", 100, 20.0, load=3),
     Scenario("slower-05", 40, 180.0, slower=0.05, load=1),
     Scenario("slower-10", 20, 120.0, slower=0.10, load=1),
     Scenario("slower-03", 20, 180.0, slower=0.03, load=1),
