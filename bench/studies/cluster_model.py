@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 SIZES = (1, 10, 100, 1000)
 #: What a worker does with a picture, in the order in which it happens.
 PHASES = ("read", "decode", "resize", "network", "write", "waiting")
+#: What they are called beside a network of cables.
+PHASE_NAMES = {"network": "the neural network", "waiting": "waiting for storage"}
 WHAT = {
     "list_s": "list a picture's name (driver)",
     "schedule_s": "hand out a shard and count it (driver)",
@@ -38,9 +40,9 @@ WHAT = {
     "read": "read a picture and hash it (CPU)",
     "decode": "decode it (CPU)",
     "resize": "resize it (CPU)",
-    "network": "network (CPU)",
+    "network": "run the neural network (CPU)",
     "write": "write its features (CPU)",
-    "waiting": "wait with a shard (CPU not used)",
+    "waiting": "wait with a shard for storage (CPU not used)",
     "threads": "threads of a worker",
     "bytes_in": "bytes of a picture",
     "bytes_out": "bytes of its features",
@@ -135,7 +137,7 @@ def _meanwhile(costs: Costs, assumed: Assumptions, workers: int) -> dict[str, fl
     largest = max(PHASES, key=lambda name: getattr(costs, name))
     moved = costs.bytes_in + costs.bytes_out
     return {
-        f"workers, most of all {largest}": most * costs.picture_s,
+        f"workers, most of all {PHASE_NAMES.get(largest, largest)}": most * costs.picture_s,
         "driver, scheduling": shards * (costs.schedule_s + workers * costs.further_s),
         "store, reading": pictures * costs.bytes_in / (1e9 * assumed.store_read),
         "store, writing": pictures * costs.bytes_out / (1e9 * assumed.store_write),

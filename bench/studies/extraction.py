@@ -191,14 +191,16 @@ def table(study: dict[str, Any]) -> str:
         few = study["tenth"][side]["rss_bytes"] / 1e6
         many = median(run["rss_bytes"] for run in runs) / 1e6
         lines.append(cell_line([side, rates, f"{few:,.0f}", f"{many:,.0f}", str(len(runs))]))
-    one = median(run["whole_s"] for run in study["runs"][ONE])
+    whole_s = median(run["whole_s"] for run in study["runs"][ONE])
+    resumed_s, busy_s = (study["resumed"][key] for key in ("whole_s", "seconds"))
     same = "equal" if study["same"] else "not equal"
     sentences = (
         f"Two workers have {ratio(study, 'images_per_s'):.2f} times the throughput of one process "
         f"on as many CPUs; with all starts, they take {ratio(study, 'whole_s'):.2f} times as long. "
         f"Their files are {same}, byte for byte, to those of one process with as many threads as "
-        f"a worker. Resuming at 99 % takes {study['resumed']['whole_s'] / one:.1%} of the time of "
-        "the whole run."
+        f"a worker. Resuming at 99 % takes {resumed_s:.0f} s, {100 * resumed_s / whole_s:.1f} % of "
+        f"the time of the whole run. Of these, {resumed_s - busy_s:.0f} s are the start, which "
+        "takes as long for any number of pictures."
     )
     return "\n".join([*lines, "", sentences])
 

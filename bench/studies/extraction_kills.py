@@ -5,13 +5,15 @@ without CPUs and two nodes of one CPU each. Each trial extracts the same picture
 and kills, by SIGKILL, a worker, the driver, or a node with all its processes: at a random moment,
 or between the write of a shard and its rename. A run whose worker or node was killed must finish by
 itself; one whose driver was killed, when it is run again. Then the files must be those of a run
-that nobody disturbed, byte for byte, and nothing else may be left. The exit code is 1 if any trial
-found a problem.
+that nobody disturbed, byte for byte, and nothing else may be left. FILE is written after each
+round of trials; those that it has already count, so that the study can be spread over days. The
+exit code is 1 if any trial found a problem.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import random
 import signal
@@ -200,8 +202,8 @@ def _differences(output: Path, right: Path) -> Iterator[str]:
             yield f"{name} differs"
 
 
-def measure(pictures: int, trials: int, draw: random.Random) -> list[dict[str, Any]]:
-    """The trials: as many of each victim and moment."""
+def measure(pictures: int, rounds: int, draw: random.Random) -> Iterator[list[dict[str, Any]]]:
+    """Rounds of trials: each victim, at a random moment and during a write."""
     machines = Machines()
     try:
         with tempfile.TemporaryDirectory(prefix="extraction-kills-") as name:
@@ -209,15 +211,15 @@ def measure(pictures: int, trials: int, draw: random.Random) -> list[dict[str, A
             make_pictures(place / "pictures", "photo-patches", pictures)
             whole_run(machines, place / "pictures", place / "warm-up")
             _, end = whole_run(machines, place / "pictures", place / "right")
-            rows = []
-            for number in range(trials):
+            for number in range(rounds):
+                rows = []
                 for victim in VICTIMS:
                     for after in (draw.uniform(0.5, end), None):
                         output = place / f"{victim} {number} {after is None}"
                         case = Case(place / "pictures", output, place / "right")
                         rows.append(trial(machines, case, victim, after, draw))
                         print(rows[-1], flush=True)  # noqa: T201
-            return rows
+                yield rows
     finally:
         machines.close()
 
@@ -242,13 +244,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run from the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("file", type=Path, help="result of the study")
-    parser.add_argument("--trials", type=int, default=50, help="of each victim and moment")
+    parser.add_argument("--trials", type=int, default=25, help="of each victim and moment")
     parser.add_argument("--pictures", type=int, default=2_000)
     parser.add_argument("--seed", type=int, default=0, help="random seed of the moments")
     chosen = parser.parse_args(arguments)
-    draw = random.Random(chosen.seed)  # noqa: S311 - no secret
-    rows = measure(chosen.pictures, chosen.trials, draw)
-    write_json(chosen.file, {"trials": rows, "machine": fingerprint()})
+    rows = []
+    if chosen.file.exists():
+        rows = json.loads(chosen.file.read_text(encoding="utf-8"))["trials"]
+    earlier = len(rows) // len(VICTIMS) // len(MOMENTS)
+    draw = random.Random(chosen.seed + earlier)  # noqa: S311 - no secret
+    for further in measure(chosen.pictures, chosen.trials - earlier, draw):
+        rows += further
+        write_json(chosen.file, {"trials": rows, "machine": fingerprint()})
     if any(row["problems"] for row in rows):
         raise SystemExit(1)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bench.studies import extraction, extraction_kills
+from bench.studies import extraction
 
 GUIDE = "docs/extract.md"
-BLOCKS = (*extraction.BLOCKS, *extraction_kills.BLOCKS)
+BLOCKS = extraction.BLOCKS

@@ -23,7 +23,7 @@ SCENARIOS = {
     "slower-03": "one benchmark 3 % slower",
     "slower-02": "one benchmark 2 % slower",
 }
-#: Gates with a slower benchmark had one process beside them, on and off, not two.
+#: Its noise is nearest to that of gates with a slower benchmark: they had one process beside them.
 QUIETEST = "unchanged"
 NOISE = {
     "unchanged": "other work at idle priority",
