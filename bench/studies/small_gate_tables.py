@@ -73,7 +73,7 @@ def figure(study: dict[str, Any]) -> Figure:
     for axis, noise in zip(axes, noises, strict=True):
         _lines(axis, study, noise)
     axes[0].set_ylabel("found, % of gates")
-    axes[-1].legend(title="pairs", frameon=False, loc="lower right")
+    axes[0].legend(title="pairs", frameon=False, loc="lower right")
     return whole
 
 
@@ -90,7 +90,7 @@ def _lines(axis: Any, study: dict[str, Any], noise: str) -> None:  # noqa: ANN40
     if noise == QUIETEST:
         _points(axis, study)
     sd = 100 * study["noise"][noise]["median"]
-    axis.set_title(f"{NOISE[noise]}: pairs vary by {sd:.1f} %", fontsize=10)
+    axis.set_title(f"{NOISE[noise]}\npairs vary by {sd:.1f} %", fontsize=10)
     axis.set_xlabel("slowdown, %")
     axis.axvline(5, color="gray", linewidth=0.6, linestyle=":")
 
