@@ -214,8 +214,10 @@ def model_archive(tiny_model, tmp_path_factory):
     return path
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("runs", [2, 6])
+@pytest.mark.parametrize(
+    "runs",
+    [pytest.param(2, marks=pytest.mark.slow), pytest.param(6, marks=pytest.mark.long)],
+)
 def test_runs_that_begin_at_once_with_an_empty_cache_give_the_same_and_fill_it_once(
     model_archive, tmp_path, runs
 ):
@@ -262,9 +264,12 @@ def pytest_runtest_teardown(item):
 """
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
-    ("fault", "reason"), [("full", FULL), ("read-only", "Read-only file system")]
+    ("fault", "reason"),
+    [
+        pytest.param("full", FULL, marks=pytest.mark.slow),
+        pytest.param("read-only", "Read-only file system", marks=pytest.mark.long),
+    ],
 )
 def test_a_run_whose_results_cannot_be_written_says_where_they_are(
     small_disk, tiny_model, tmp_path, fault, reason

@@ -31,6 +31,8 @@ GUIDES = sorted((ROOT / "docs").glob("*.md"))
 MARK = "TLBENCH_GUIDE_TEST"
 #: Seconds that a block may take on a machine that is busy.
 LIMIT = 240
+#: Guides whose commands take minutes.
+LONG = {"adding-an-engine.md", "extract.md"}
 
 
 def photos(folder):
@@ -196,8 +198,17 @@ def test_every_option_and_workload_is_documented():
         assert name in text
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("guide", GUIDES, ids=lambda path: path.name)
+@pytest.mark.parametrize(
+    "guide",
+    [
+        pytest.param(
+            path,
+            id=path.name,
+            marks=pytest.mark.long if path.name in LONG else pytest.mark.slow,
+        )
+        for path in GUIDES
+    ],
+)
 def test_every_command_of_a_guide_works(guide, tmp_path):
     text = guide.read_text(encoding="utf-8")
     for name in needs(text):

@@ -200,8 +200,13 @@ def test_each_photograph_has_names_of_its_own():
     assert sum(map(len, names)) == len(set().union(*names))
 
 
-@pytest.mark.parametrize("takes", RANGES)
-@pytest.mark.slow
+@pytest.mark.parametrize(
+    "takes",
+    [
+        pytest.param(each, marks=pytest.mark.long if number else pytest.mark.slow)
+        for number, each in enumerate(RANGES)
+    ],
+)
 def test_the_embedded_classifier_shows_each_range(tmp_path, takes):
     """A real network behind the inverse of each range, whose inverse its graph doesn't show."""
     import tensorflow as tf
