@@ -246,7 +246,7 @@ def test_noisier_pairs_need_more_of_them():
 
 #: Simulated suites, and alarms that come to more once in 200 times at most, at 1 % each.
 SUITES = pytest.mark.parametrize(
-    ("suites", "most"), [(20, 2), pytest.param(150, 5, marks=pytest.mark.slow)]
+    ("suites", "most"), [(20, 2), pytest.param(150, 5, marks=pytest.mark.long)]
 )
 
 
