@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 SIZES = (1, 10, 100, 1000)
 #: What a worker does with a picture, in the order in which it happens.
 PHASES = ("read", "decode", "resize", "network", "write", "waiting")
-#: What they are called beside a network of cables.
-PHASE_NAMES = {"network": "the neural network", "waiting": "waiting for storage"}
+#: Names of phases that could mean something else: workers have network links, too.
+PHASE_NAMES = {"network": "the neural network"}
 WHAT = {
     "list_s": "list a picture's name (driver)",
     "schedule_s": "hand out a shard and count it (driver)",
@@ -42,7 +42,7 @@ WHAT = {
     "resize": "resize it (CPU)",
     "network": "run the neural network (CPU)",
     "write": "write its features (CPU)",
-    "waiting": "wait with a shard for storage (CPU not used)",
+    "waiting": "wait with a shard (CPU not used)",
     "threads": "threads of a worker",
     "bytes_in": "bytes of a picture",
     "bytes_out": "bytes of its features",
@@ -183,9 +183,9 @@ def table(study: dict[str, Any]) -> str:
             f"{count:,}",
             _duration(each.seconds),
             f"{each.images_per_s:,.0f}",
-            f"{one.seconds / (count * each.seconds):.0%}",
+            f"{100 * one.seconds / (count * each.seconds):.0f} %",
             f"{each.per_million:.3g}",
-            f"{each.bottleneck} ({each.share:.0%} of the time)",
+            f"{each.bottleneck} ({100 * each.share:.0f} % of the time)",
         ]
         lines.append(cell_line(cells))
     return "\n".join([*lines, "", _check_text(study)])
@@ -197,7 +197,7 @@ def _check_text(study: dict[str, Any]) -> str:
     return (
         f"Check: for two workers, the costs of one predict {guess:,.0f} images/s; measured were "
         f"{range_text(measured, '{:,.0f}')}, n = {len(measured)}: the prediction is off by "
-        f"{error:+.0%}."
+        f"{100 * error:+.0f} %."
     )
 
 

@@ -155,7 +155,7 @@ def measure(chosen: argparse.Namespace) -> dict[str, Any]:
         pictures = place / "pictures"
         make_pictures(pictures, chosen.data, chosen.pictures)
         some = first_pictures(pictures, chosen.pictures // 10)
-        for words in ("warm-up", "memory"):  # converts the model, and lets pilots choose
+        for words in ("warm-up", "memory"):  # the first runs fill caches, and aren't looked at
             tenth = {
                 side: extracted(some, place / words / side, each, options)
                 for side, each in SIDES.items()

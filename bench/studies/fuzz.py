@@ -121,7 +121,7 @@ def main() -> None:
             row = fuzz(name, chosen.seconds, chosen.findings)
             print(row, flush=True)  # noqa: T201
             # Read again: another process may have fuzzed another parser meanwhile.
-            rows = {**stored(chosen.file), name: row}
+            rows = {**rows, **stored(chosen.file), name: row}
             if chosen.file:
                 write_json(
                     chosen.file, {"targets": [rows[each] for each in TARGETS if each in rows]}

@@ -106,13 +106,18 @@ def test_the_order_of_the_passes_is_the_installed_pillows(monkeypatch, version, 
     np.testing.assert_array_equal(graph_resample(images, 20, 18, "lanczos"), expected)
 
 
-@pytest.mark.slow
 @pytest.mark.shared_data
 @pytest.mark.skipif(not SHARED.exists(), reason="the real CIFAR-10 files are not there")
 @pytest.mark.parametrize("name", FILTERS)
-def test_test_images_of_cifar10_are_pillows(name, cifar10):
-    """Half of them by the usual filter, every sixteenth by the others."""
-    chosen = cifar10[::2] if name == DEFAULT_METHOD else cifar10[1::16]
+@pytest.mark.parametrize(
+    "part",
+    [pytest.param(True, marks=pytest.mark.slow), pytest.param(False, marks=pytest.mark.long)],
+    ids=["part", "all"],
+)
+def test_test_images_of_cifar10_are_pillows(name, part, cifar10):
+    """All of them; or half of them by the usual filter, every sixteenth by the others."""
+    step = (2 if name == DEFAULT_METHOD else 16) if part else 1
+    chosen = cifar10[::step]
     for size in (224, 96):
         resize = graph((32, 32), (size, size), name)
         for first in range(0, len(chosen), 500):
