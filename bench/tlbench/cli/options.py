@@ -17,7 +17,7 @@ from tlbench.suite.workloads import QUICK, WORKLOADS
 from tlbench.terminal import show
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from tlbench.numbers import Numbers
     from tlbench.suite.options import Option
@@ -162,21 +162,31 @@ def pytest_command(
             suite: dict[str, str],
             **values: Any,  # noqa: ANN401 - click's values
         ) -> None:
-            options = [f"{each.flag}={suite[each.name]}" for each in OPTIONS if each.name in suite]
             name = workload or (None if arguments else default)
-            options += [f"--workload={name}"] if name else []
+            options = _of_suite(suite, name)
             if suite_only:
                 arguments = (*builtin, *arguments)
-            if options and arguments and "--benchmark" not in arguments:
-                raise InputError(
-                    f"{options[0]}: an option of the built-in suite, but {arguments[0]} is run; "
-                    "put pytest's options after --"
-                )
+            _check_mixed(options, arguments)
             function(command=(*(arguments or builtin), *options), **values)
 
         return with_command
 
     return decorate
+
+
+def _of_suite(suite: Mapping[str, str], workload: str | None) -> list[str]:
+    """The built-in suite's options, as pytest takes them."""
+    options = [f"{each.flag}={suite[each.name]}" for each in OPTIONS if each.name in suite]
+    return options + ([f"--workload={workload}"] if workload else [])
+
+
+def _check_mixed(options: Sequence[str], arguments: Sequence[str]) -> None:
+    """Options of the built-in suite are refused if other tests are run."""
+    if options and arguments and "--benchmark" not in arguments:
+        raise InputError(
+            f"{options[0]}: an option of the built-in suite, but {arguments[0]} is run; "
+            "put pytest's options after --"
+        )
 
 
 def complete(name: str) -> Complete:

@@ -109,15 +109,15 @@ def test_two_workers_are_predicted_without_their_start():
 def test_the_table_has_a_line_for_each_size_and_the_check():
     lines = table(STUDY).splitlines()
     assert lines[2] == (
-        "| 1 | 2.8 h | 100 | 100% | 1 | workers, most of all decode (100% of the time) |"
+        "| 1 | 2.8 h | 100 | 100 % | 1 | workers, most of all decode (100 % of the time) |"
     )
     assert lines[5].startswith("| 1,000 | 2.3 min | 7,")
-    assert lines[5].endswith("| store, reading (71% of the time) |")
+    assert lines[5].endswith("| store, reading (71 % of the time) |")
     assert (
         "predict 191 images/s; measured were 189 (150 to 200), n = 3: the prediction is off by"
         in lines[-1]
     )
-    assert lines[-1].endswith("off by +1%.")
+    assert lines[-1].endswith("off by +1 %.")
 
 
 def test_every_cost_and_assumption_stands_in_one_table():
