@@ -120,6 +120,7 @@ def test_top_must_be_possible(classifier, top):
         classifier.classify(portrait(), top=top)
 
 
+@pytest.mark.slow
 @pytest.mark.shared_data
 def test_the_real_mobilenet_names_the_portrait(shared_models):
     handle = shared_models / "mobilenet_v2_100_224-classification.tar.gz"

@@ -148,7 +148,7 @@ FIVE = {"TF_NUM_INTRAOP_THREADS": "5", "TF_NUM_INTEROP_THREADS": "5"}
 @pytest.mark.parametrize(
     ("threads", "environ"),
     [
-        ("1", FIVE),
+        pytest.param("1", FIVE, marks=pytest.mark.slow),
         ("usable_cpus()", {}),
         # The same code with other numbers.
         pytest.param("1", {}, marks=pytest.mark.slow),
@@ -176,11 +176,12 @@ print(json.dumps([tf.config.threading.get_intra_op_parallelism_threads() == {thr
         pytest.param(
             {"TF_NUM_INTRAOP_THREADS": "7", "TF_NUM_INTEROP_THREADS": "1"},
             "7 threads per operation",
-            marks=pytest.mark.slow,  # as the next, with the other number
+            marks=pytest.mark.slow,
         ),
-        (
+        pytest.param(
             {"TF_NUM_INTRAOP_THREADS": "2", "TF_NUM_INTEROP_THREADS": "5"},
             "and 5 parallel operations",
+            marks=pytest.mark.slow,
         ),
     ],
     ids=["fitting", "other intra-op", "other inter-op"],
@@ -271,6 +272,7 @@ print(json.dumps([
     assert shape == [1, 2048]
 
 
+@pytest.mark.slow
 def test_the_head_learns_where_its_extractor_runs(tiny_model):
     """CPU:1 stands for a GPU that isn't the one that TensorFlow would choose."""
     code = f"""

@@ -71,6 +71,7 @@ def blocked(tmp_path_factory):
     return run
 
 
+@pytest.mark.slow
 def test_everything_else_works_without_them_and_what_needs_them_says_so(
     blocked, tiny_model, tiny_classifier, tmp_path
 ):

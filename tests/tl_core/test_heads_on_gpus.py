@@ -33,10 +33,13 @@ def difference(one, other):
     return max(float(np.abs(a - b).max()) for a, b in (
         (one.head.kernel, other.head.kernel), (one.head.bias, other.head.bias)))
 """
-REPLICAS = ['("CPU:1",)', '("CPU:1", "CPU:0")']
+REPLICAS = [
+    pytest.param('("CPU:1",)', id="one GPU"),
+    pytest.param('("CPU:1", "CPU:0")', id="two GPUs", marks=pytest.mark.slow),
+]
 
 
-@pytest.mark.parametrize("names", REPLICAS, ids=["one GPU", "two GPUs"])
+@pytest.mark.parametrize("names", REPLICAS)
 def test_features_stay_on_the_gpu_from_extraction_to_the_trained_head(tiny_model, names):
     """On the device that the network has, or its first replica; as TensorFlow's steps train."""
     code = """
@@ -124,8 +127,11 @@ def test_every_way_of_fitting_gives_the_cpus_head(extractors, patches, fit):
     models = [TransferModel(each, patches.class_names) for each in extractors]
     losses = [fit(model, patches.train.images, patches.train.labels) for model in models]
     np.testing.assert_allclose(losses[1], losses[0], atol=1e-3)
-    np.testing.assert_allclose(models[1].head.kernel, models[0].head.kernel, atol=1e-3)
-    np.testing.assert_allclose(models[1].head.bias, models[0].head.bias, atol=1e-3)
+    # Logits, not kernels: ridge divides features that hardly vary by their own small spread, and
+    # the last bits of such features are the device's.
+    features = extractors[0].extract(patches.test.images)
+    logits = [features @ model.head.kernel + model.head.bias for model in models]
+    np.testing.assert_allclose(logits[1], logits[0], atol=1e-3)
     start = TransferModel(extractors[0], patches.class_names).head
     assert np.abs(models[1].head.kernel - start.kernel).max() > 1e-3
 

@@ -46,6 +46,7 @@ def shas(repo, commit):
     return found
 
 
+@pytest.mark.slow
 def test_it_names_the_commit_and_how_much_slower_it_is(repo, shas, tmp_path):
     kept = {key: text for key, text in os.environ.items() if not key.startswith("PYTEST")}
     environ = kept | {"TLBENCH_CACHE": str(tmp_path / "cache")}

@@ -131,6 +131,7 @@ def test_each_environment_is_of_its_own_requirements(bare, repo, store, wheel, m
     assert len({len(str(place)) for place in built}) == 1
 
 
+@pytest.mark.slow
 def test_what_pip_says_is_said_and_nothing_stays(bare, repo, store):
     with (
         pytest.raises(ArmError) as caught,
@@ -173,6 +174,7 @@ def test_a_build_has_what_it_requires_and_not_what_lies_below(stocked, repo, sto
         assert prints(made.python, "import slow, newer; print(slow.x, newer.x)") == "required below"
 
 
+@pytest.mark.slow
 def test_an_environment_of_changed_source_is_not_kept(bare, repo, store, slow):
     (slow / "go").touch()
     (repo / "slow.py").write_text("x = 'changed'")

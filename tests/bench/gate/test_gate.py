@@ -376,7 +376,10 @@ def interrupted(process, suite, number):
 
 @pytest.mark.parametrize(
     "number",
-    [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow), signal.SIGKILL],
+    [
+        signal.SIGINT,
+        *(pytest.param(s, marks=pytest.mark.slow) for s in (signal.SIGTERM, signal.SIGKILL)),
+    ],
     ids=lambda number: number.name,
 )
 def test_an_interrupted_gate_leaves_no_process_and_is_resumed(start, gate, suite, number):

@@ -160,6 +160,7 @@ def found(report):
     return {each["name"]: (each["verdict"], each["reason"]) for each in report["benchmarks"]}
 
 
+@pytest.mark.slow
 def test_each_odd_benchmark_has_its_verdict_and_the_others_are_judged(gate, tmp_path):
     folder = tmp_path / "odd"
     folder.mkdir()

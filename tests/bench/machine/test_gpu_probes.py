@@ -203,6 +203,7 @@ def test_what_is_no_gpu_here_has_no_capability(device):
     assert module._capability(device) == (0, 0)
 
 
+@pytest.mark.slow
 def test_work_is_done_on_the_device_that_is_named():
     """Two logical CPUs stand for two GPUs."""
     code = """

@@ -483,6 +483,7 @@ def test_without_the_option_nothing_of_it_is_loaded(pytester):
     assert "gate" not in done.stdout.str()
 
 
+@pytest.mark.slow
 def test_a_strangers_suite_from_baseline_to_verdict(tmp_path):
     """In processes of their own, with real seconds: what a person types."""
     (tmp_path / FILE).write_text(
@@ -559,6 +560,7 @@ def own_runs(tmp_path_factory, tiny_model):
     return only_run("first"), judged, only_run("second")
 
 
+@pytest.mark.slow
 def test_our_rows_say_which_images_were_right(own_runs):
     rows = {row["name"]: row["extra_info"] for row in own_runs[0]["benchmarks"]}
     assert rows["test_resize"]["correct"] is None
@@ -566,11 +568,13 @@ def test_our_rows_say_which_images_were_right(own_runs):
     assert unpack(trained["correct"], 60).mean() == trained["accuracy"]
 
 
+@pytest.mark.slow
 def test_our_suite_is_isolated_where_it_is_judged(own_runs):
     assert own_runs[0]["tlbench"]["isolated"] is False
     assert own_runs[2]["tlbench"]["isolated"] is True
 
 
+@pytest.mark.slow
 def test_our_benchmark_that_is_slower_is_red_and_keeps_its_timing(own_runs):
     _, judged, run = own_runs
     assert judged.returncode == 1
@@ -582,6 +586,7 @@ def test_our_benchmark_that_is_slower_is_red_and_keeps_its_timing(own_runs):
     assert "test_resize" not in run["tlbench"]["not_measured"]
 
 
+@pytest.mark.slow
 def test_our_benchmark_that_lost_accuracy_keeps_none(own_runs):
     _, judged, run = own_runs
     text = " ".join(judged.stdout.split())

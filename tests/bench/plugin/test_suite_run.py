@@ -224,6 +224,7 @@ simplejpeg.decode_jpeg = lambda *a, **k: right(*a, **k)[..., ::-1].copy()
     assert stored(tmp_path) == []
 
 
+@pytest.mark.slow
 def test_a_wrong_resize_filter_is_red_in_resizing_too(tmp_path, benchmark_small):
     plugin = "import tl_core.resize as r\nr.FILTERS['lanczos'] = r.FILTERS['bicubic']"
     done = benchmark_small("-k", "resize", plugin=plugin)
@@ -249,6 +250,7 @@ loaded_workload.precision_accuracy = lambda *_: PrecisionAccuracy(0.70, 0.80)
     assert stored(tmp_path) == []
 
 
+@pytest.mark.slow
 def test_labels_off_by_one_are_red_and_keep_no_timing_of_training(tmp_path, benchmark_small):
     plugin = """
 import tlbench.suite.loaded_workload as loaded_workload
@@ -271,6 +273,7 @@ loaded_workload.open_data = shifted
     assert "is below the floor" in reason
 
 
+@pytest.mark.slow
 def test_an_interrupted_benchmark_leaves_no_half_rounds(tmp_path, benchmark_small):
     plugin = """
 import tlbench.timing.rounds as rounds
@@ -291,6 +294,7 @@ rounds._run = interrupted
         assert [row["stage"] for row in rows(run)] == ["resize"]
 
 
+@pytest.mark.slow
 def test_test_images_in_the_training_set_are_red(tmp_path, benchmark_small):
     plugin = """
 import tlbench.suite.loaded_workload as loaded_workload

@@ -171,7 +171,9 @@ def test_the_centre_is_where_deviations_add_up_to_nothing(seed):
         assert sum(shortened(logs[:, column] - middle)) == pytest.approx(0, abs=1e-3)
 
 
-@pytest.mark.parametrize("noise", ["normal", "t3", "laplace"])
+@pytest.mark.parametrize(
+    "noise", ["normal", *(pytest.param(name, marks=pytest.mark.slow) for name in ("t3", "laplace"))]
+)
 def test_an_end_misses_the_truth_as_often_as_it_says(noise):
     rng = np.random.default_rng(1)
     draw = {"normal": rng.standard_normal, "t3": lambda n: rng.standard_t(3, n)}

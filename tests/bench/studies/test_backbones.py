@@ -11,6 +11,7 @@ from tlbench.suite.loaded_workload import open_data
 from tlbench.suite.workloads import QUICK
 
 
+@pytest.mark.slow
 def test_a_row_has_the_probes_accuracy_with_its_interval_and_the_models_facts(tiny_model):
     options = replace(QUICK, model=tiny_model, image_size=None, train_size=100, test_size=50)
     row = probe(options)

@@ -77,7 +77,7 @@ def test_mobilenet_v2_has_the_published_multiply_adds(
 @pytest.mark.parametrize(
     ("kind", "classes", "size", "total"),
     [
-        ("logits", 1000, 224, 385_187_552),
+        pytest.param("logits", 1000, 224, 385_187_552, marks=pytest.mark.slow),
         ("logits", 1000, 160, 197_151_200),
         ("features", 0, 75, 54_955_232),
     ],

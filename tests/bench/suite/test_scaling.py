@@ -40,6 +40,7 @@ def test_a_network_on_the_cpu_has_no_scaling():
     assert scaling(SimpleNamespace(extractor=extractor)) is None
 
 
+@pytest.mark.slow
 def test_two_devices_are_measured_with_their_own_chunk(tiny_model):
     """Logical CPUs stand for GPUs. The features are the same, whichever devices extract them."""
     code = f"""

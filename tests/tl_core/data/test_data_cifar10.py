@@ -191,6 +191,7 @@ def test_gzip_is_recognised_whatever_the_file_is_called(home):
     assert load().fingerprint == FINGERPRINT
 
 
+@pytest.mark.slow
 @pytest.mark.shared_data
 @pytest.mark.skipif(not SHARED.exists(), reason="the real CIFAR-10 files are not there")
 def test_the_real_files_have_the_official_numbers(home):

@@ -78,8 +78,8 @@ def test_the_search_ends_at_calls_that_take_long(monkeypatch):
 
 
 def test_where_not_even_the_smallest_fits_its_half_or_quarter_is_chosen(monkeypatch):
-    assert chosen(Network(monkeypatch, image_s=1e-6, room=31)) == 16
-    assert chosen(Network(monkeypatch, image_s=1e-6, room=9)) == 8
+    assert chosen(Network(monkeypatch, call_s=0.01, image_s=1e-6, room=31)) == 16
+    assert chosen(Network(monkeypatch, call_s=0.01, image_s=1e-6, room=9)) == 8
 
 
 def test_of_large_images_fewer_are_tried_than_tensorflow_can_count(monkeypatch):

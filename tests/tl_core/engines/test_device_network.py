@@ -330,6 +330,7 @@ print(json.dumps(said))
 """
 
 
+@pytest.mark.slow
 def test_two_devices_share_each_call(tiny_model):
     """Two logical CPUs stand for two GPUs: each has its replica, and outputs keep their order."""
     done = subprocess.run(

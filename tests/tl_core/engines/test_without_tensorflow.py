@@ -38,6 +38,7 @@ print(extractor.opened.choice.workers)
 """
 
 
+@pytest.mark.slow
 def test_a_model_is_converted_while_tensorflow_runs_with_other_threads(tmp_path, tiny_model):
     done = subprocess.run(
         [sys.executable, "-c", RUNNING, tiny_model], capture_output=True, text=True, check=False,
@@ -48,7 +49,12 @@ def test_a_model_is_converted_while_tensorflow_runs_with_other_threads(tmp_path,
 
 
 @pytest.mark.parametrize(
-    "engine", sorted(name for name, engine in ENGINES.items() if engine.runtime)
+    "engine",
+    [
+        pytest.param(name, marks=() if name == "litert" else pytest.mark.slow)
+        for name, engine in sorted(ENGINES.items())
+        if engine.runtime
+    ],
 )
 def test_a_cached_model_is_run_and_trained_on_without_tensorflow(engine, tiny_model):
     FeatureExtractor(

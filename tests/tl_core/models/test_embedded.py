@@ -33,7 +33,10 @@ PUBLISHED = {
 }
 LITE0 = MODELS["efficientnet-lite0"]
 #: Lite2 is wider than Lite0, and as deep as Lite1.
-LITE1_AND_2 = [pytest.param("efficientnet-lite1", marks=pytest.mark.slow), "efficientnet-lite2"]
+LITE1_AND_2 = [
+    pytest.param(name, marks=pytest.mark.slow)
+    for name in ("efficientnet-lite1", "efficientnet-lite2")
+]
 
 
 @pytest.fixture(scope="module")
@@ -146,7 +149,7 @@ def test_a_block_is_the_reference_s(reference, weights, number, size):
 
 
 @pytest.mark.parametrize("kind", ["features", "logits"])
-@pytest.mark.parametrize("size", [64, 75])
+@pytest.mark.parametrize("size", [64, pytest.param(75, marks=pytest.mark.slow)])
 def test_the_saved_network_is_the_reference_from_pixels_to_outputs(reference, embedded, kind, size):
     pixels = np.random.default_rng(3).random((2, size, size, 3), dtype=np.float32)
 

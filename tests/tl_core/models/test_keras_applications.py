@@ -44,8 +44,17 @@ def test_each_model_gets_the_preprocessing_that_it_was_trained_with(name, expect
     ("name", "kind", "preprocess", "columns"),
     [
         pytest.param("MobileNet", "features", TF, 1024, id="tf mode, features"),
-        pytest.param("MobileNetV3Small", "logits", INCLUDED, 1000, id="included, logits"),
-        pytest.param("VGG16", "features", CAFFE, 512, id="caffe mode, features"),
+        pytest.param(
+            "MobileNetV3Small",
+            "logits",
+            INCLUDED,
+            1000,
+            id="included, logits",
+            marks=pytest.mark.slow,
+        ),
+        pytest.param(
+            "VGG16", "features", CAFFE, 512, id="caffe mode, features", marks=pytest.mark.slow
+        ),
     ],
 )
 def test_an_export_computes_what_keras_does(tmp_path, name, kind, preprocess, columns):
@@ -75,6 +84,7 @@ def test_an_export_computes_what_keras_does(tmp_path, name, kind, preprocess, co
     assert len(module.variables) == len(keras_model.variables)
 
 
+@pytest.mark.slow
 def test_training_an_export_moves_its_averages_and_only_then(tmp_path):
     export("MobileNetV2", "features", tmp_path, weights=None)
     module = open_module(tmp_path)
