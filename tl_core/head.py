@@ -18,6 +18,10 @@ LEARNING_RATE = 1e-3
 BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-7
 #: Ridge penalty for standardised features; recipes choose their own on held-out images.
 STRENGTH = 0.3
+#: A feature whose standard deviation is at most this share of its largest value has nothing but
+#: rounding to tell images apart by: a saturated one, for instance. Divided by it, rounding would
+#: get weights of 100,000.
+CONSTANT = 1e-4
 
 
 class Head:
@@ -104,6 +108,7 @@ def ridge_head(
 
     Minimises the squared distance to one-hot targets plus ``strength * n`` times the kernel's
     squared size, on standardised features. Solved in the smaller space, of features or of images.
+    A feature that varies by less than ``CONSTANT`` of its largest value is ignored.
 
     Args:
         features: float32 ``(n, d)``.
@@ -126,9 +131,10 @@ def ridge_head(
         raise ModelError("0 images: expected at least 1 to train on")
     with np.errstate(invalid="ignore"):
         mean, scale = features.mean(axis=0), features.std(axis=0)
-    scale = np.where(scale > 0, scale, 1.0).astype(np.float32)
     if not (np.isfinite(mean).all() and np.isfinite(scale).all()):
         raise ModelError("features that are not finite (NaN or infinite): expected finite ones")
+    largest = np.maximum(features.max(axis=0), -features.min(axis=0))
+    scale[scale <= CONSTANT * largest] = np.inf  # its kernel is 0
     rows = (features - mean) / scale
     targets = np.eye(classes, dtype=np.float32)[labels]
     middle = targets.mean(axis=0)

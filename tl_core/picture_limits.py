@@ -28,6 +28,9 @@ MODES = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16B": 2, "I;16L": 2, "I;16N": 2}
 #: Pixels of a scan of a progressive JPEG that are decoded per second, however few bytes the scan
 #: has: measured 1.5 billion, and a damaged file is decoded up to four times.
 SCAN_RATE = 300_000_000
+#: Of reads of fewer bytes, such as a header's, one in so many looks at the clock: a look takes as
+#: long as such a read.
+SMALL, SELDOM = 512, 32
 #: TIFF's tags of a tile's sides, of the rows of a strip, and of bits and samples per pixel.
 TILE_WIDTH, TILE_HEIGHT, STRIP_ROWS, BITS, SAMPLES = 322, 323, 278, 258, 277
 
@@ -46,10 +49,13 @@ class TimedFile(io.BytesIO):
         super().__init__(data)
         self._most = limits().picture_seconds
         self._end = time.thread_time() + self._most
+        self._reads = 0
 
     def read(self, size: int | None = -1, /) -> bytes:
         """The next bytes; OverLimitError when the time is over."""
-        if time.thread_time() > self._end:
+        self._reads += 1
+        small = size is not None and 0 <= size < SMALL and self._reads % SELDOM
+        if not small and time.thread_time() > self._end:
             raise OverLimitError(f"decoding takes longer than the limit of {self._most} s")
         return super().read(size)
 
@@ -66,11 +72,11 @@ def check_picture(image: Image.Image, data: bytes, size: int | None) -> int:
     width, height = _decoded_sides(image)
     _check(max(width, height), MOST_SIDE, "pixels on a side")
     _check(width * height, allowed.picture_pixels, "pixels")
-    memory = _memory(image, data, size)
+    scan_count = scans(data, image) if image.format in JPEG else 0
+    memory = _memory(image, data, size, scan_count)
     _check(memory, allowed.picture_bytes, "bytes of memory to decode it")
-    if image.format in JPEG:
-        seconds = scans(data, image) * width * height / SCAN_RATE
-        _check(round(seconds), allowed.picture_seconds, "seconds to decode all its scans")
+    seconds = round(scan_count * width * height / SCAN_RATE)
+    _check(seconds, allowed.picture_seconds, "seconds to decode all its scans")
     return memory
 
 
@@ -79,14 +85,14 @@ def _check(cost: int, most: int, what: str) -> None:
         raise OverLimitError(f"{cost:,} {what}: the limit is {most:,}")
 
 
-def _memory(image: Image.Image, data: bytes, size: int | None) -> int:
-    """Bytes to decode a picture, with its file and RGB pixels."""
+def _memory(image: Image.Image, data: bytes, size: int | None, scan_count: int) -> int:
+    """Bytes to decode a picture, with its file and RGB pixels; a JPEG's with its scans."""
     pixels = image.width * image.height
     if image.format in JPEG:
         shrink = shrink_for(*image.size, size)
         by_pillow = 4 if image.mode == "CMYK" else 0
         own = len(data) + (3 + by_pillow) * pixels // shrink**2
-        return own + (coefficients(image) if scans(data, image) > 1 else 0)
+        return own + (coefficients(image) if scan_count > 1 else 0)
     stored = max(MODES.get(image.mode, 4), DECODERS.get(str(image.format), 0))
     rgb = 3 * pixels // reduction(*image.size, size) ** 2
     return len(data) + stored * pixels + _tile_bytes(image) + rgb
@@ -94,8 +100,9 @@ def _memory(image: Image.Image, data: bytes, size: int | None) -> int:
 
 def _tags(image: Image.Image) -> dict[int, int]:
     """A TIFF's layout, whole numbers by tag; empty for other formats."""
-    own = getattr(image, "tag_v2", {}) if image.format == "TIFF" else {}
-    tags = {}
+    if image.format != "TIFF":
+        return {}
+    own, tags = getattr(image, "tag_v2", {}), {}
     for tag in (TILE_WIDTH, TILE_HEIGHT, STRIP_ROWS, BITS, SAMPLES):
         with suppress(KeyError, TypeError, ValueError):
             value = own[tag]

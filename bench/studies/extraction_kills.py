@@ -13,7 +13,6 @@ exit code is 1 if any trial found a problem.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import random
 import signal
@@ -31,6 +30,7 @@ import psutil
 from bench.studies.blocks import cell_line, heading, of_study
 from bench.studies.extraction import WORKER, make_pictures
 from bench.studies.files import write_json
+from bench.studies.parts import stored_rows
 from tl_core import cluster
 from tlbench.machine.fingerprint import fingerprint
 
@@ -248,9 +248,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--pictures", type=int, default=2_000)
     parser.add_argument("--seed", type=int, default=0, help="random seed of the moments")
     chosen = parser.parse_args(arguments)
-    rows = []
-    if chosen.file.exists():
-        rows = json.loads(chosen.file.read_text(encoding="utf-8"))["trials"]
+    rows = stored_rows(chosen.file, "trials")
     earlier = len(rows) // len(VICTIMS) // len(MOMENTS)
     draw = random.Random(chosen.seed + earlier)  # noqa: S311 - no secret
     for further in measure(chosen.pictures, chosen.trials - earlier, draw):

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import importlib
-import json
 import os
 import re
 import subprocess
@@ -21,8 +20,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.studies.blocks import cell_line, heading, of_study
-from bench.studies.files import write_json
 from bench.studies.fuzz_targets import TARGETS
+from bench.studies.parts import Parts
 from tlbench.machine.fingerprint import fingerprint
 
 if TYPE_CHECKING:
@@ -115,26 +114,13 @@ def main() -> None:
     if chosen.one:
         fuzz_one(chosen.one, [*filter(None, (str(chosen.file or ""), *chosen.rest))])
         return
-    rows = stored(chosen.file)
-    for name in chosen.target or TARGETS:
-        if name not in rows or rows[name]["seconds"] < chosen.seconds:
-            row = fuzz(name, chosen.seconds, chosen.findings)
-            print(row, flush=True)  # noqa: T201
-            # Read again: another process may have fuzzed another parser meanwhile.
-            rows = {**rows, **stored(chosen.file), name: row}
-            if chosen.file:
-                write_json(
-                    chosen.file, {"targets": [rows[each] for each in TARGETS if each in rows]}
-                )
-    raise SystemExit(any(row["exit_code"] for row in rows.values()))
-
-
-def stored(path: Path | None) -> dict[str, dict[str, Any]]:
-    """By parser, what a file has of it."""
-    if path is None or not path.exists():
-        return {}
-    rows = json.loads(path.read_text(encoding="utf-8"))["targets"]
-    return {row["target"]: row for row in rows}
+    parts = Parts(chosen.file, "targets", "target", "seconds", TARGETS)
+    rows = parts.complete(
+        chosen.target or TARGETS,
+        chosen.seconds,
+        lambda name: fuzz(name, chosen.seconds, chosen.findings),
+    )
+    raise SystemExit(any(row["exit_code"] for row in rows))
 
 
 if __name__ == "__main__":

@@ -5,7 +5,8 @@ command in a fresh folder with an empty cache, and ends it: by SIGKILL, SIGTERM 
 random moment, or by SIGKILL before one of its writes. Then nothing may be half written, no process
 may live on, and the same command, run again, must finish and leave nothing but its outcome. A
 command that was asked to end must also say so in a line, with its exit code, and leave nothing
-behind. The exit code is 1 if any trial found a problem.
+behind. FILE is written after each command; those that it has already, with as many trials, are not
+tried again. The exit code is 1 if any trial found a problem.
 """
 
 from __future__ import annotations
@@ -26,8 +27,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import psutil
 
 from bench.studies.blocks import cell_line, heading, of_study
-from bench.studies.files import write_json
 from bench.studies.kill_operations import OPERATIONS
+from bench.studies.parts import Parts
 from tlbench.machine.fingerprint import fingerprint
 
 if TYPE_CHECKING:
@@ -207,6 +208,7 @@ def measure(operation: Operation, trials: int, draw: random.Random) -> dict[str,
         "command": " ".join(operation.command),
         "seconds": seconds,
         "writes": points,
+        "asked": trials,
         "kinds": dict(Counter(end.kind for end in ends)),
         "trials": len(rows),
         "survived": sum(not row["problems"] for row in rows),
@@ -250,12 +252,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--trials", type=int, default=30, help="of each kind and operation")
     parser.add_argument("--seed", type=int, default=0, help="random seed of the moments")
     chosen = parser.parse_args(arguments)
-    draw = random.Random(chosen.seed)  # noqa: S311 - no secret
-    rows = [
-        measure(OPERATIONS[name], chosen.trials, draw) for name in chosen.operation or OPERATIONS
-    ]
-    if chosen.file:
-        write_json(chosen.file, {"operations": rows, "machine": fingerprint()})
+    parts = Parts(chosen.file, "operations", "operation", "asked", OPERATIONS)
+    rows = parts.complete(
+        chosen.operation or OPERATIONS,
+        chosen.trials,
+        lambda name: measure(
+            OPERATIONS[name],
+            chosen.trials,
+            random.Random(f"{chosen.seed} {name}"),  # noqa: S311 - no secret
+        ),
+        {"machine": fingerprint()},
+    )
     raise SystemExit(any(row["failed"] for row in rows))
 
 

@@ -37,6 +37,20 @@ def test_a_feature_that_never_changes_does_no_harm():
     assert ((rows @ kernel + bias).argmax(axis=1) == labels).mean() > 0.8
 
 
+@pytest.mark.parametrize(("spread", "counts"), [(1e-7, False), (5e-5, False), (1e-3, True)])
+def test_a_feature_that_varies_by_its_rounding_does_not_count(spread, counts):
+    """Its values depend on the device; of the same images, another one gives other values."""
+    rows, labels = problem(60, 8)
+    rows[:, 3] = 1 + spread * np.random.default_rng(1).choice([-1, 1], len(rows))
+    kernel, bias = ridge_head(rows, labels, 4, 0.1)
+    assert bool(np.abs(kernel[3]).max() > 0) is counts
+    if not counts:
+        others = np.delete(rows, 3, axis=1)
+        expected_kernel, expected_bias = ridge_head(others, labels, 4, 0.1)
+        expected = others @ expected_kernel + expected_bias
+        np.testing.assert_allclose(rows @ kernel + bias, expected, atol=1e-4)
+
+
 def test_the_features_stay_as_they_are():
     rows, labels = problem(30, 8)
     before = rows.copy()

@@ -61,8 +61,8 @@ class Workload:
         return {"input_range": self.input_range, "layer": self.layer, "trust": self.trust}
 
 
-#: Embedded model and data, no network, at most 3 minutes on 2 cores. At 160 pixels the network
-#: costs half of what it does at 224, and is as accurate on these patches of 32.
+#: Embedded model and data, no network; about 3 minutes on 2 cores, 5 on slow ones. At 160 pixels
+#: the network costs half of what it does at 224, and is as accurate on these patches of 32.
 QUICK = Workload(
     name="quick",
     model="efficientnet-lite0",

@@ -1,5 +1,6 @@
 """The study of kills finds what it looks for, and the project's own commands survive it."""
 
+import json
 import random
 import signal
 import subprocess
@@ -106,3 +107,24 @@ def test_a_command_survives():
     assert outcome["failed"] == []
     assert outcome["trials"] == 4
     assert outcome["survived"] == 4
+
+
+def test_a_study_continues_with_the_commands_that_its_file_lacks(monkeypatch, tmp_path):
+    measured = []
+
+    def stand_in(operation, trials, draw):
+        measured.append((operation.name, trials, draw.random()))
+        return {"operation": operation.name, "asked": trials, "failed": []}
+
+    monkeypatch.setattr(kills, "measure", stand_in)
+    path = tmp_path / "kills.json"
+    for arguments in (["--operation", "train"], [], [], ["--operation", "gate", "--trials", "31"]):
+        with pytest.raises(SystemExit) as end:
+            kills.main([str(path), *arguments])
+        assert end.value.code == 0
+    first = ["train", *(name for name in OPERATIONS if name != "train")]
+    assert [name for name, _, _ in measured] == [*first, "gate"]
+    rows = json.loads(path.read_text())["operations"]
+    assert [row["operation"] for row in rows] == list(OPERATIONS)
+    assert {row["asked"] for row in rows} == {30, 31}
+    assert len({moment for _, _, moment in measured}) == len(OPERATIONS), "moments of its own"
