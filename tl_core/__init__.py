@@ -9,6 +9,8 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from tl_core.late_keras import import_keras_late
+
 if TYPE_CHECKING:
     from tl_core.classifier import ImageClassifier, Prediction
     from tl_core.convergence import Convergence
@@ -65,6 +67,8 @@ _MODULES = {
     "transfer": ("Evaluation", "TransferModel"),
 }
 _HOMES = {name: module for module, names in _MODULES.items() for name in names}
+
+import_keras_late()
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401 - whatever is public

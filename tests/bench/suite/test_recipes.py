@@ -30,7 +30,7 @@ def test_every_committed_recipe_reaches_its_target_with_a_margin():
     for each in found:
         error = (each.target * (1 - each.target) * (1 / 5_000 + 1 / each.test_size)) ** 0.5
         assert each.held_out > each.target + 3 * error or not each.reaches
-    assert [each.target for each in found if each.data == "cifar10"] == [0.7657]
+    assert [each.target for each in found if each.data == "cifar10"] == [0.7657, 0.94, 0.97]
 
 
 def test_following_a_recipe_takes_its_own_sizes_and_learns(tiny_model):
