@@ -71,7 +71,9 @@ def test_a_plain_session_has_none_of_ours(pytester):
 
 
 @pytest.mark.parametrize("name", ["stage", "tolerance"])
-def test_a_strangers_own_markers_mean_nothing_to_us(pytester, name):
+def test_a_strangers_own_markers_mean_nothing_to_us(pytester, monkeypatch, name):
+    # pytest remembers markers of all sessions of this process, those of other tests too.
+    monkeypatch.setattr(pytest.mark, "_markers", set())
     pytester.makepyfile(f"import pytest\n@pytest.mark.{name}(1, unit='s')\ndef test_a(): pass")
     assert f"'{name}' not found" in run(pytester, "--strict-markers").stdout.str()
     done = run(pytester, "--strict-markers", "-o", f"markers={name}: theirs")
