@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bench.studies import extraction
+from bench.studies import extraction, extraction_kills
 
 GUIDE = "docs/extract.md"
-BLOCKS = extraction.BLOCKS
+BLOCKS = (*extraction.BLOCKS, *extraction_kills.BLOCKS)

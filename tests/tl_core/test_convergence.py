@@ -54,6 +54,7 @@ def test_what_is_easily_told_apart_is_not_trained_on_for_ever():
     assert done.held_out_loss < 0.05
 
 
+@pytest.mark.slow
 def test_the_head_is_that_of_as_many_epochs_on_all_images():
     features, labels = clusters(60, noise=1.0)
     head, done = converged(features, labels)

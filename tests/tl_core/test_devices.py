@@ -172,7 +172,11 @@ print(json.dumps([tf.config.threading.get_intra_op_parallelism_threads() == {thr
 @pytest.mark.parametrize(
     ("environ", "running"),
     [
-        ({"TF_NUM_INTRAOP_THREADS": "2", "TF_NUM_INTEROP_THREADS": "1"}, None),
+        pytest.param(
+            {"TF_NUM_INTRAOP_THREADS": "2", "TF_NUM_INTEROP_THREADS": "1"},
+            None,
+            marks=pytest.mark.slow,
+        ),
         pytest.param(
             {"TF_NUM_INTRAOP_THREADS": "7", "TF_NUM_INTEROP_THREADS": "1"},
             "7 threads per operation",
@@ -236,6 +240,7 @@ print(json.dumps(usable_cpus()))
     assert usable_cpus() >= 1
 
 
+@pytest.mark.slow
 def test_a_batch_is_shared_out_among_replicas_and_put_together_in_order(tiny_model):
     """Two logical CPUs stand for two GPUs: placement and order are the same code."""
     code = f"""

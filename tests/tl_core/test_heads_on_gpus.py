@@ -34,7 +34,7 @@ def difference(one, other):
         (one.head.kernel, other.head.kernel), (one.head.bias, other.head.bias)))
 """
 REPLICAS = [
-    pytest.param('("CPU:1",)', id="one GPU"),
+    pytest.param('("CPU:1",)', id="one GPU", marks=pytest.mark.slow),
     pytest.param('("CPU:1", "CPU:0")', id="two GPUs", marks=pytest.mark.slow),
 ]
 

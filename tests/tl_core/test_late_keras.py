@@ -46,6 +46,7 @@ def test_keras_may_come_first_and_bring_tensorflow():
     ) == ["True keras"]
 
 
+@pytest.mark.slow
 def test_the_suites_quiet_import_of_tensorflow_is_without_it_too(tiny_model):
     """Another finder is in front of this one there."""
     loaded, _ = run(

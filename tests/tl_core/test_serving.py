@@ -62,6 +62,7 @@ def served(folder, patches, tmp_path_factory):
     return json.loads(done.stdout.splitlines()[-1])
 
 
+@pytest.mark.slow
 def test_plain_tensorflow_gives_the_models_answers(served, trained, patches):
     expected = trained.predict(patches.test.images)
     # Resized by tf.image in the graph, by Pillow here: nearly the same pixels.

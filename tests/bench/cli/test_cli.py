@@ -101,6 +101,7 @@ def test_without_the_suites_packages_one_line_says_what_to_install(monkeypatch, 
     assert done.stderr.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_a_fresh_command_prints_nothing_but_its_answer(tiny_classifier):
     """TensorFlow's start-up lines stay away from what people and scripts read."""
     environment = {k: v for k, v in os.environ.items() if k != "TF_CPP_MIN_LOG_LEVEL"}

@@ -74,6 +74,7 @@ def imported(arm, name="demo"):
     return file, int(x)
 
 
+@pytest.mark.slow
 @needs_compiler
 def test_a_project_with_an_extension_is_built_for_both_arms_once_per_commit(
     project, commit, arms, store
@@ -115,6 +116,7 @@ def test_a_project_that_does_not_compile_is_refused_with_the_compilers_words(
     assert list((store / "environments").iterdir()) == []
 
 
+@pytest.mark.slow
 def test_a_version_file_is_generated_for_every_commit(repo, commit, arms):
     """As by setuptools_scm: the file is ignored by git, and its package needs it."""
     backend = """

@@ -161,6 +161,7 @@ def required(wheel, monkeypatch, plain_tools):
     monkeypatch.setenv("PIP_FIND_LINKS", str(wheel("newer", "2.0", "x = 'required'").parent))
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("required")
 def test_a_build_has_what_it_requires_and_not_what_lies_below(stocked, repo, store, slow):
     """A new environment may have an old setuptools, which pip's isolation has to leave out."""

@@ -272,6 +272,7 @@ def git(folder, *arguments):
     ).stdout
 
 
+@pytest.mark.slow
 def test_a_process_that_dies_fails_its_benchmark_alone(gate, suite):
     add(suite, DYING + ODD)
     done = gate("--head", "env.DIE=1", "--json")
@@ -284,6 +285,7 @@ def test_a_process_that_dies_fails_its_benchmark_alone(gate, suite):
     assert "test_classifier" in statuses
 
 
+@pytest.mark.slow
 def test_too_small_a_budget_is_inconclusive_and_says_what_it_takes(gate):
     done = gate("--budget", "0.01")
     assert done.returncode == 3, done.stderr
@@ -408,6 +410,7 @@ def test_without_resume_a_gate_starts_over(start, gate, suite):
     assert not list((suite.parent / "cache" / "gate" / "journals").glob("*.jsonl"))
 
 
+@pytest.mark.slow
 def test_outside_a_repository_an_interrupted_gate_cannot_be_resumed(start, suite):
     process = start()
     err = interrupted(process, suite, signal.SIGTERM)

@@ -62,6 +62,7 @@ def files(pair, name="demo"):
     return [pair["loaded"][side][name]["file"] for side in ("base", "head")]
 
 
+@pytest.mark.slow
 def test_changes_in_a_sub_folder_are_timed_against_their_commit(repo, commit, gate):
     """A project of a monorepo, in which files were changed, deleted, renamed and added."""
     inner = repo / "packages" / "inner"

@@ -309,6 +309,7 @@ def test_by_a_marker(benchmark):
 """
 
 
+@pytest.mark.slow
 def test_a_limit_stands_still_while_an_arm_waits_and_holds_in_a_round(run, project):
     """And so does pytest's own, for which there is no turn: it is off."""
     ini = "timeout = 60\nfaulthandler_timeout = 2\nfaulthandler_exit_on_timeout = true"
@@ -451,6 +452,7 @@ def test_other_versions_and_plugins_do(run, project, tmp_path, name):
     assert (folder / "out.json").read_text() == "{}"
 
 
+@pytest.mark.slow
 def test_a_whole_gate_says_what_it_switched_off(project, tmp_path):
     text = PROJECT["test_a.py"].replace("rounds == 1", "rounds >= 1")
     folder = project({"test_a.py": text}, "addopts = -n auto -x --cov --benchmark-json=out.json")

@@ -310,6 +310,7 @@ loaded_workload.open_data = leaked
     assert "60 of 60 test images are training images too" in done.stdout
 
 
+@pytest.mark.slow
 def test_benchmarks_need_nothing_that_only_the_tests_need(tmp_path):
     """The tests' own conftest, and packages of the dev extra, are not looked at."""
     (tmp_path / "pytest.ini").write_text("[pytest]\ntestpaths = tests\n")
@@ -348,7 +349,9 @@ def test_bad_options_are_usage_errors(tmp_path, options, message):
     [
         pytest.param(("--device", "gpu:7"), "device 'gpu:7'", marks=pytest.mark.slow),
         pytest.param(("--data", "cifar10"), "cifar10", marks=pytest.mark.slow),
-        (("--model", "no-such-model"), "model handle 'no-such-model'"),
+        pytest.param(
+            ("--model", "no-such-model"), "model handle 'no-such-model'", marks=pytest.mark.slow
+        ),
     ],
 )
 def test_what_is_not_there_ends_the_run_in_a_line_and_does_not_fall_back(
@@ -362,6 +365,7 @@ def test_what_is_not_there_ends_the_run_in_a_line_and_does_not_fall_back(
     assert stored(tmp_path) == []
 
 
+@pytest.mark.slow
 def test_ini_settings_are_options(tmp_path):
     ini = "[pytest]\ntlbench_train_size = 70\ntlbench_data = digits\ntlbench_results = kept\n"
     (tmp_path / "pytest.ini").write_text(ini)

@@ -69,6 +69,7 @@ def test_a_gates_report_is_harmless(pytester, baseline):
     assert_harmless(done)
 
 
+@pytest.mark.slow
 def test_a_terminal_that_lacks_characters_gets_the_report(pytester, make_run):
     name = "bench_x.py::test_x[名-…]"
     write_baseline(pytester.path / "b.json", Baseline(("x",), (make_run({name: [1.0]}),) * 5))

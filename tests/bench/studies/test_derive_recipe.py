@@ -67,6 +67,7 @@ def test_test_images_are_never_used(monkeypatch, tiny_model):
     assert max(each.held_out for each in tried[0]) > 0.2
 
 
+@pytest.mark.slow
 def test_several_targets_have_one_set_of_candidates(monkeypatch, tmp_path, tiny_model, capsys):
     """The size that is named is the only one. A target that none reaches keeps the best."""
     monkeypatch.setattr(files, "ROOT", tmp_path)

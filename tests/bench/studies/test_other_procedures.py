@@ -14,6 +14,7 @@ def data():
     return load_data("photo-patches").head(320, 60)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("who", PROCEDURES)
 def test_they_learn(who, data, tiny_model):
     module = resolve(tiny_model, "features")

@@ -91,6 +91,7 @@ def test_efficientnet_lite0_has_those_of_its_table_at_every_size(kind, classes, 
     assert (counted.total, counted.uncounted) == (total, ())
 
 
+@pytest.mark.slow
 def test_a_keras_model_has_those_of_its_layers(tmp_path):
     import tf_keras
 

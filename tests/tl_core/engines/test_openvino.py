@@ -148,6 +148,7 @@ def test_images_that_fill_a_network_only_in_part_come_out_as_by_themselves(compi
         np.testing.assert_allclose(outputs, expected[:count], rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_threads_that_are_the_first_at_once_do_not_wait_for_each_other_for_ever():
     for _ in range(6):  # without the tables that are made before, some of them hang
         done = subprocess.run([sys.executable, "-c", FIRST_CALLS], check=False, timeout=60)

@@ -171,6 +171,7 @@ def test_a_head_is_trained_and_the_network_is_saved_in_single_precision(
         model.unfreeze()
 
 
+@pytest.mark.slow
 def test_each_device_computes_its_part_of_a_batch_in_16_bits(tiny_model):
     """Two logical CPUs stand for two GPUs."""
     code = f"""

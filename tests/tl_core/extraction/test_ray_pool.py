@@ -48,6 +48,7 @@ class Patient(RayPool):
         super().close()
 
 
+@pytest.mark.slow
 def test_workers_that_are_ready_say_where_their_time_went(ray, run, tmp_path, expected):
     pool = Patient(ray, 2)
     found = run(output=tmp_path / "cluster", pool=pool)

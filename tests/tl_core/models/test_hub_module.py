@@ -354,10 +354,11 @@ def test_outputs_that_are_probabilities_are_no_features(tmp_path, outputs, softm
         assert require(module, "features") is None
 
 
+@pytest.mark.slow
 @pytest.mark.shared_data
 @pytest.mark.parametrize(
     ("form", "outputs"),
-    [("feature_vector", 1280), pytest.param("classification", 1001, marks=pytest.mark.slow)],
+    [("feature_vector", 1280), ("classification", 1001)],
 )
 def test_the_real_mobilenet_v2_computes_what_tensorflow_says(cache, shared_models, form, outputs):
     import tensorflow as tf
