@@ -20,7 +20,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections import Counter
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -225,15 +224,18 @@ def measure(pictures: int, rounds: int, draw: random.Random) -> Iterator[list[di
 
 
 def table(study: dict[str, Any]) -> str:
-    """By victim and moment: trials, and how many ended as they must."""
-    lines = heading("killed", "when", "trials", "survived")
-    count: Counter[tuple[str, str]] = Counter()
-    good: Counter[tuple[str, str]] = Counter()
-    for row in study["trials"]:
-        key = row["victim"], MOMENTS[row["after_s"] is None]
-        count[key] += 1
-        good[key] += not row["problems"]
-    lines += [cell_line([*key, str(n), f"{good[key]} of {n}"]) for key, n in count.items()]
+    """By victim and moment: trials, what the kill met, and how many ended as they must."""
+    lines = heading(
+        "killed", "when", "trials", "during the run", "left an unfinished file", "survived"
+    )
+    rows = study["trials"]
+    for key in dict.fromkeys((row["victim"], row["after_s"] is None) for row in rows):
+        alike = [row for row in rows if (row["victim"], row["after_s"] is None) == key]
+        lines.append(cell_line([
+            key[0], MOMENTS[key[1]], str(len(alike)), str(sum(row["hit"] for row in alike)),
+            str(sum(row["parts_after_kill"] > 0 for row in alike)),
+            f"{sum(not row['problems'] for row in alike)} of {len(alike)}",
+        ]))  # fmt: skip
     return "\n".join(lines)
 
 
