@@ -97,6 +97,17 @@ def test_a_stage_never_gets_fewer_rounds_than_it_needs():
     assert schedule.rounds_for("a")(100.0) == 3
 
 
+def test_a_run_whose_plan_is_longer_than_its_budget_ends_within_it_if_the_pilot_was_slow():
+    """It doesn't fill the time of the plan: the machine turned out to be ten times as fast."""
+    costs = {name: StageCost(10.0, least=3) for name in "abc"}
+    clock = FakeClock()
+    schedule = make_schedule(costs, budget_s=30.0, started=90.0, clock=clock)
+    assert planned_seconds(costs, schedule.rounds) == 90.0
+    taken = run(schedule, clock, costs, dict.fromkeys(costs, 1.0))
+    assert min(taken.values()) >= 3
+    assert clock.now - 90.0 <= 30.0
+
+
 def test_where_no_warm_up_tells_the_expected_cost_counts():
     costs = {"a": StageCost(4.0)}
     clock = FakeClock()
