@@ -129,6 +129,6 @@ def make_schedule(
     now = clock()
     left = None if budget_s is None else budget_s - (now - started)
     rounds = plan_rounds(costs, left)
-    # A plan that is longer than the budget, maybe since the pilot was slow, leaves no further rounds.
+    # A plan can be longer than the budget because the pilot was slow: its time isn't filled.
     end = None if left is None else now + min(left, planned_seconds(costs, rounds))
     return Schedule(costs, rounds, end, clock)
