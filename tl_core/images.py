@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import functools
+import io
 import logging
 import threading
 import warnings
@@ -21,6 +22,7 @@ from tl_core.errors import ImageError
 from tl_core.jpeg import (
     FILLER,
     JPEG,
+    JPEG_START,
     LEAST_RATIO,
     data_end,
     decode_jpeg,
@@ -55,6 +57,8 @@ HEIF_SUFFIXES = frozenset({".heic", ".heif"})
 HEIF_PACKAGE = "pillow-heif"
 #: What is raised for a picture that costs too much; the warning where warnings are errors.
 COSTLY = OverLimitError, Image.DecompressionBombError, Image.DecompressionBombWarning
+#: JPEG files of at most so many bytes are read without a look at the clock.
+SHORT_JPEG = 1_000_000
 #: The most bytes of memory in which all threads together decode; one picture is always allowed.
 BYTES_AT_ONCE = 1_500_000_000
 
@@ -167,9 +171,18 @@ def _opened(data: bytes) -> Image.Image:
     if Image.MAX_IMAGE_PIXELS is not None:  # what is allowed here; it is checked to the pixel later
         Image.MAX_IMAGE_PIXELS = max(Image.MAX_IMAGE_PIXELS, limits().picture_pixels)
     try:
-        return Image.open(TimedFile(data), formats=formats)
+        return Image.open(_readable(data), formats=formats)
     except UnidentifiedImageError as error:
         raise ImageError(f"it begins with {data[:15]!r}") from error
+
+
+def _readable(data: bytes) -> io.BytesIO:
+    """The file for Pillow, which reads a JPEG's header in dozens of small reads.
+
+    A short one is read in C: its header can't take long, and ``check_picture`` limits its scans.
+    """
+    short = len(data) <= SHORT_JPEG and data.startswith(JPEG_START)
+    return io.BytesIO(data) if short else TimedFile(data)
 
 
 def _from_file(data: bytes, size: int | None) -> Pixels:

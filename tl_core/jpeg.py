@@ -32,6 +32,8 @@ SHRINKS = (8, 4, 2)
 LEAST_SIDE = 16
 #: Pillow's names of JPEG files; those of several pictures begin with the one that is read.
 JPEG = frozenset({"JPEG", "MPO"})
+#: How every JPEG file begins.
+JPEG_START = b"\xff\xd8"
 #: Markers: a scan begins, the picture ends, data have restarts.
 SCAN, END, RESTARTS = b"\xff\xda", b"\xff\xd9", b"\xff\xdd\x00\x04"
 #: What ends the data of a scan without restarts, and with them.

@@ -4,6 +4,7 @@ import io
 import os
 import subprocess
 import sys
+import time
 
 import numpy as np
 import odd_pictures as odd
@@ -26,7 +27,8 @@ from PIL import Image, features
 
 from tl_core import picture_limits
 from tl_core.errors import ImageError
-from tl_core.images import load_image
+from tl_core.images import SHORT_JPEG, load_image
+from tl_core.jpeg import JPEG_START
 from tl_core.limits import Limits, limits, set_limits
 
 #: In a session of few tests: these start many processes, or read what may harm one.
@@ -212,6 +214,16 @@ def test_a_picture_that_takes_too_long_to_parse_is_refused(allowed, monkeypatch)
     with pytest.raises(ImageError, match=r"longer than the limit of 20 s"):
         load_image(gif(extension=comment))
     assert load_image(GIF).shape == (40, 40, 3)
+
+
+def test_a_short_jpeg_of_markers_alone_is_refused_in_seconds():
+    """Its header is read without a look at the clock."""
+    data = JPEG_START + b"\xff\xfe\0\2" * (SHORT_JPEG // 4 - 1)
+    assert len(data) <= SHORT_JPEG
+    start = time.thread_time()
+    with pytest.raises(ImageError, match="not a picture that can be read"):
+        load_image(data)
+    assert time.thread_time() - start < limits().picture_seconds
 
 
 @pytest.mark.parametrize("mode", ["RGB", "RGBA", "LA", "P", "L", "1", "I;16", "F", "CMYK"])
