@@ -28,9 +28,6 @@ MODES = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16B": 2, "I;16L": 2, "I;16N": 2}
 #: Pixels of a scan of a progressive JPEG that are decoded per second, however few bytes the scan
 #: has: measured 1.5 billion, and a damaged file is decoded up to four times.
 SCAN_RATE = 300_000_000
-#: Of reads of fewer bytes, such as a header's, one in so many looks at the clock: a look takes as
-#: long as such a read.
-SMALL, SELDOM = 512, 32
 #: TIFF's tags of a tile's sides, of the rows of a strip, and of bits and samples per pixel.
 TILE_WIDTH, TILE_HEIGHT, STRIP_ROWS, BITS, SAMPLES = 322, 323, 278, 258, 277
 
@@ -49,13 +46,10 @@ class TimedFile(io.BytesIO):
         super().__init__(data)
         self._most = limits().picture_seconds
         self._end = time.thread_time() + self._most
-        self._reads = 0
 
     def read(self, size: int | None = -1, /) -> bytes:
         """The next bytes; OverLimitError when the time is over."""
-        self._reads += 1
-        small = size is not None and 0 <= size < SMALL and self._reads % SELDOM
-        if not small and time.thread_time() > self._end:
+        if time.thread_time() > self._end:
             raise OverLimitError(f"decoding takes longer than the limit of {self._most} s")
         return super().read(size)
 

@@ -49,13 +49,13 @@ def test_keras_may_come_first_and_bring_tensorflow():
 @pytest.mark.slow
 def test_the_suites_quiet_import_of_tensorflow_is_without_it_too(tiny_model):
     """Another finder is in front of this one there."""
-    loaded, _ = run(
+    loaded, later = run(
         "import sys; from tlbench.suite.quiet import import_tensorflow_later\n"
         "import tl_core; import_tensorflow_later('cpu'); import tensorflow\n"
         f"print([name for name in {HEAVY} if name in sys.modules])\n"
         f"tl_core.FeatureExtractor({tiny_model!r}); print('keras' in sys.modules)"
     )
-    assert loaded == "[]"
+    assert (loaded, later) == ("[]", "False"), "running a model doesn't use it either"
 
 
 def test_only_tensorflows_own_import_is_kept_from_it():

@@ -178,10 +178,10 @@ def test_an_end_misses_the_truth_as_often_as_it_says(noise):
     rng = np.random.default_rng(1)
     draw = {"normal": rng.standard_normal, "t3": lambda n: rng.standard_t(3, n)}
     draw["laplace"] = lambda n: rng.laplace(size=n)
-    found = [bounds(0.3 + draw[noise](8), 0.05) for _ in range(1500)]
-    level = found[0][2]
+    intervals = [bounds(0.3 + draw[noise](8), 0.05) for _ in range(4000)]
+    level = intervals[0][2]
     assert level == 12 / 256
-    above = sum(low > 0.3 for low, _, _ in found)
-    below = sum(high < 0.3 for _, high, _ in found)
+    above = sum(low > 0.3 for low, _, _ in intervals)
+    below = sum(high < 0.3 for _, high, _ in intervals)
     for missed in (above, below):
-        assert stats.binomtest(missed, 1500, level).pvalue > 0.001
+        assert stats.binomtest(missed, 4000, level).pvalue > 0.001

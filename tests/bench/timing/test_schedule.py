@@ -103,8 +103,8 @@ def test_a_run_whose_plan_is_longer_than_its_budget_ends_within_it_if_the_pilot_
     clock = FakeClock()
     schedule = make_schedule(costs, budget_s=30.0, started=90.0, clock=clock)
     assert planned_seconds(costs, schedule.rounds) == 90.0
-    taken = run(schedule, clock, costs, dict.fromkeys(costs, 1.0))
-    assert min(taken.values()) >= 3
+    rounds = run(schedule, clock, costs, dict.fromkeys(costs, 1.0))
+    assert min(rounds.values()) >= 3
     assert clock.now - 90.0 <= 30.0
 
 
