@@ -6,6 +6,9 @@ extract all of them in turns, each time in a fresh process and folder. Then: the
 throughputs; whether the files are those of one process with as many threads as a worker, byte for
 byte; the resident memory of a worker at a tenth of the pictures and at all of them; and what it
 costs to resume a run that lacks one shard of a hundred.
+
+With ``--resuming``, one process extracts all pictures once and resumes once. FILE, which must
+exist, gets this as its ``resuming``.
 """
 
 from __future__ import annotations
@@ -146,10 +149,29 @@ def resumed(folder: Path, output: Path, options: Sequence[str]) -> dict[str, Any
     return extracted(folder, output, SIDES[ONE], options)
 
 
+def shard_size(pictures: int) -> list[str]:
+    """The option that makes a hundred shards of so many pictures."""
+    return ["--shard-size", str(max(1, pictures // SHARDS))]
+
+
+def measure_resuming(chosen: argparse.Namespace) -> dict[str, Any]:
+    """A whole run of one process, and the run that resumes it at 99 %."""
+    options = [*shard_size(chosen.pictures), *chosen.options]
+    with tempfile.TemporaryDirectory(prefix="extraction-") as name:
+        pictures, output = Path(name) / "pictures", Path(name) / "out"
+        make_pictures(pictures, chosen.data, chosen.pictures)
+        return {
+            "options": options,
+            "pictures": chosen.pictures,
+            "whole": extracted(pictures, output, SIDES[ONE], options),
+            "resumed": resumed(pictures, output, options),
+            "machine": fingerprint(),
+        }
+
+
 def measure(chosen: argparse.Namespace) -> dict[str, Any]:
-    """All figures."""
-    size = ("--shard-size", str(max(1, chosen.pictures // SHARDS)))
-    options = [*size, *chosen.options]
+    """All figures but those of ``--resuming``."""
+    options = [*shard_size(chosen.pictures), *chosen.options]
     with tempfile.TemporaryDirectory(prefix="extraction-") as name:
         place = Path(name)
         pictures = place / "pictures"
@@ -191,21 +213,42 @@ def table(study: dict[str, Any]) -> str:
         few = study["tenth"][side]["rss_bytes"] / 1e6
         many = median(run["rss_bytes"] for run in runs) / 1e6
         lines.append(cell_line([side, rates, f"{few:,.0f}", f"{many:,.0f}", str(len(runs))]))
-    whole_s = median(run["whole_s"] for run in study["runs"][ONE])
-    resumed_s, busy_s = (study["resumed"][key] for key in ("whole_s", "seconds"))
     same = "equal" if study["same"] else "not equal"
     sentences = (
         f"Two workers have {ratio(study, 'images_per_s'):.2f} times the throughput of one process "
         f"on as many CPUs; with all starts, they take {ratio(study, 'whole_s'):.2f} times as long. "
         f"Their files are {same}, byte for byte, to those of one process with as many threads as "
-        f"a worker. Resuming at 99 % takes {resumed_s:.0f} s, {100 * resumed_s / whole_s:.1f} % of "
-        f"the time of the whole run. Of these, {resumed_s - busy_s:.0f} s are the start, which "
-        "takes as long for any number of pictures."
+        "a worker."
     )
     return "\n".join([*lines, "", sentences])
 
 
-BLOCKS = (of_study("extraction", "extraction.json", table),)
+def resuming_table(study: dict[str, Any]) -> str:
+    """By options, how long a whole run takes, and how long one that lacks a hundredth."""
+    whole_s = median(run["whole_s"] for run in study["runs"][ONE])
+    few = {"options": study["options"], "whole": {"whole_s": whole_s}, "resumed": study["resumed"]}
+    lines = heading("pictures' size", "whole run, s", "resumed at 99 %, s", "of these, start",
+                    "share of the whole")  # fmt: skip
+    for each in (few, study["resuming"]):
+        whole_s, again_s = (each[run]["whole_s"] for run in ("whole", "resumed"))
+        start_s = again_s - each["resumed"]["seconds"]
+        cells = [f"{whole_s:,.0f}", f"{again_s:.0f}", f"{start_s:.0f}"]
+        lines.append(
+            cell_line([_size(each["options"]), *cells, f"{100 * again_s / whole_s:.1f} %"])
+        )
+    return "\n".join(lines)
+
+
+def _size(options: Sequence[str]) -> str:
+    """The size of the pictures that the network sees."""
+    name = "--image-size"
+    return options[options.index(name) + 1] if name in options else "the model's own"
+
+
+BLOCKS = (
+    of_study("extraction", "extraction.json", table),
+    of_study("resuming", "extraction.json", resuming_table),
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -215,10 +258,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--data", default="cifar10", help="data set of the pictures")
     parser.add_argument("--pictures", type=int, default=50_000)
     parser.add_argument("--rounds", type=int, default=5, help="runs of each side")
+    parser.add_argument("--resuming", action="store_true", help="only resuming, into FILE")
     texts = list(sys.argv[1:] if arguments is None else arguments)
     mark = texts.index("--") if "--" in texts else len(texts)
     chosen = parser.parse_args(texts[:mark], argparse.Namespace(options=texts[mark + 1 :]))
-    write_json(chosen.file, measure(chosen))
+    if chosen.resuming:
+        study = json.loads(chosen.file.read_text(encoding="utf-8"))
+        write_json(chosen.file, study | {"resuming": measure_resuming(chosen)})
+    else:
+        write_json(chosen.file, measure(chosen))
 
 
 if __name__ == "__main__":

@@ -1,5 +1,7 @@
 """The study of extraction compares files byte for byte, and takes the first pictures."""
 
+import json
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -49,3 +51,24 @@ def test_the_ratio_is_of_medians():
     runs = {ONE: [1.0, 4.0, 100.0], TWO: [2.0, 3.0, 0.0]}
     study = {"runs": {side: [{"images_per_s": each} for each in runs[side]] for side in SIDES}}
     assert ratio(study, "images_per_s") == 0.5
+
+
+def test_resuming_is_shown_by_size_as_a_share_of_the_whole_run():
+    again = {"whole_s": 12.0, "seconds": 4.0}
+    study = {
+        "options": ["--shard-size", "500", "--image-size", "96"],
+        "runs": {ONE: [{"whole_s": each} for each in (100.0, 200.0, 900.0)]},
+        "resumed": again,
+        "resuming": {"options": [], "whole": {"whole_s": 1200.0}, "resumed": again},
+    }
+    few, many = extraction.resuming_table(study).splitlines()[-2:]
+    assert few == "| 96 | 200 | 12 | 8 | 6.0 % |"
+    assert many == "| the model's own | 1,200 | 12 | 8 | 1.0 % |"
+
+
+def test_resuming_is_added_to_a_file_with_the_other_figures(tmp_path, monkeypatch):
+    path = tmp_path / "extraction.json"
+    path.write_text('{"pictures": 7, "resuming": "old"}', encoding="utf-8")
+    monkeypatch.setattr(extraction, "measure_resuming", lambda chosen: [chosen.pictures])
+    extraction.main([str(path), "--resuming", "--pictures", "9"])
+    assert json.loads(path.read_text(encoding="utf-8")) == {"pictures": 7, "resuming": [9]}
