@@ -227,7 +227,7 @@ def resuming_table(study: dict[str, Any]) -> str:
     """By options, how long a whole run takes, and how long one that lacks a hundredth."""
     whole_s = median(run["whole_s"] for run in study["runs"][ONE])
     few = {"options": study["options"], "whole": {"whole_s": whole_s}, "resumed": study["resumed"]}
-    lines = heading("pictures' size", "whole run, s", "resumed at 99 %, s", "of these, start",
+    lines = heading("image size", "whole run, s", "resumed at 99 %, s", "of these, start",
                     "share of the whole")  # fmt: skip
     for each in (few, study["resuming"]):
         whole_s, again_s = (each[run]["whole_s"] for run in ("whole", "resumed"))
@@ -240,7 +240,7 @@ def resuming_table(study: dict[str, Any]) -> str:
 
 
 def _size(options: Sequence[str]) -> str:
-    """The size of the pictures that the network sees."""
+    """The side in pixels of the images that the network gets."""
     name = "--image-size"
     return options[options.index(name) + 1] if name in options else "the model's own"
 
@@ -258,7 +258,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--data", default="cifar10", help="data set of the pictures")
     parser.add_argument("--pictures", type=int, default=50_000)
     parser.add_argument("--rounds", type=int, default=5, help="runs of each side")
-    parser.add_argument("--resuming", action="store_true", help="only resuming, into FILE")
+    parser.add_argument(
+        "--resuming", action="store_true", help="measure only this, and add it to FILE"
+    )
     texts = list(sys.argv[1:] if arguments is None else arguments)
     mark = texts.index("--") if "--" in texts else len(texts)
     chosen = parser.parse_args(texts[:mark], argparse.Namespace(options=texts[mark + 1 :]))
