@@ -157,7 +157,7 @@ class FeatureExtractor:
             "engine": engine,
             "settings": asdict(self.settings),
             "format": "opened extractor, 2",
-            **machine_facts(),
+            **machine_facts(engine),
         }
         noted: dict[str, Any] = cached_json(facts, self._found)
         return noted

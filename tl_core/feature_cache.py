@@ -24,6 +24,7 @@ import numpy as np
 
 from tl_core.conversion.cache import version_of
 from tl_core.devices import cpu_flags
+from tl_core.engines.names import packages_of
 from tl_core.errors import StorageError
 from tl_core.images import decoder_facts
 from tl_core.progress import progress
@@ -46,11 +47,8 @@ if TYPE_CHECKING:
 BLOCKS_PER_BATCH = 4
 #: Part of the key; raised when resizing, freezing or converting changes the features.
 VERSION = 4
-#: Distributions whose versions may change features.
-PACKAGES = (
-    *("tensorflow", "pillow", "pillow-heif", "numpy", "numba"),
-    *("ai-edge-litert", "onnxruntime", "onnxruntime-gpu", "openvino", "tf2onnx", "onnx"),
-)
+#: Distributions whose versions may change features, besides those of the engine.
+PACKAGES = ("tensorflow", "pillow", "pillow-heif", "numpy", "numba")
 RECORDS, FACTS = "features.bin", "made-of.json"
 #: Bytes of an image's digest, its sha256.
 KEY = 32
@@ -241,9 +239,14 @@ def _absent(
 def feature_facts(extractor: Mapping[str, object], source: ImageSource) -> dict[str, object]:
     """All that features depend on besides the image, as JSON; see ``FeatureExtractor.facts``."""
     decoder = decoder_facts() if isinstance(source, FileSource) else None
-    return {**extractor, **machine_facts(), "decoder": decoder, "version": VERSION}
+    machine = machine_facts(str(extractor["engine"]))
+    return {**extractor, **machine, "decoder": decoder, "version": VERSION}
 
 
-def machine_facts() -> dict[str, object]:
-    """Versions and instruction sets, on which features can depend."""
-    return {"versions": {name: version_of(name) for name in PACKAGES}, "cpu": cpu_flags()}
+def machine_facts(engine: str) -> dict[str, object]:
+    """Versions and instruction sets, on which an engine's features can depend.
+
+    With ``auto`` these are the versions of all engines, on which the choice can depend.
+    """
+    versions = {name: version_of(name) for name in (*PACKAGES, *packages_of(engine))}
+    return {"versions": versions, "cpu": cpu_flags()}

@@ -33,6 +33,7 @@ class Engine:
         package: The distribution that contains the runtime.
         other_package: Another one that does, for GPUs.
         automatic: Whether ``auto`` may choose it.
+        converters: Distributions that convert models for it, besides its own and TensorFlow.
     """
 
     module: str
@@ -42,11 +43,12 @@ class Engine:
     gpu_precisions: tuple[str, ...] = ()
     automatic: bool = True
     other_package: str | None = None
+    converters: tuple[str, ...] = ()
 
     @property
     def packages(self) -> tuple[str, ...]:
         """All distributions whose versions may matter."""
-        return (self.package,) if self.other_package is None else (self.package, self.other_package)
+        return (self.package, *filter(None, [self.other_package]), *self.converters)
 
     def precisions_on(self, device: str) -> tuple[str, ...]:
         """What it computes in on ``cpu``, ``gpu`` or ``gpu:N``; empty where it refuses that."""
@@ -64,6 +66,7 @@ ENGINES = {
         *("tl_core.engines.onnxruntime", ("fp32",), "onnxruntime", "onnxruntime"),
         gpu_precisions=("fp32",),
         other_package="onnxruntime-gpu",
+        converters=("tf2onnx", "onnx"),
     ),
     "openvino": Engine("tl_core.engines.openvino", ("fp32", "bf16"), "openvino", "openvino"),
 }
@@ -72,6 +75,12 @@ ENGINES = {
 def engine_names() -> tuple[str, ...]:
     """The names of all engines, and ``auto``."""
     return (*ENGINES, AUTO)
+
+
+def packages_of(engine: str) -> tuple[str, ...]:
+    """The distributions whose versions may matter to an engine; with ``auto``, to any."""
+    entries = list(ENGINES.values()) if engine == AUTO else [ENGINES[engine]]
+    return tuple(dict.fromkeys(name for entry in entries for name in entry.packages))
 
 
 def has_runtime(engine: str) -> bool:

@@ -8,7 +8,7 @@ import numpy as np
 
 from tl_core.conversion.opening import convert
 from tl_core.engines.gpu_workers import gpu_network_of
-from tl_core.engines.names import runtime_of
+from tl_core.engines.names import ENGINES, runtime_of
 from tl_core.engines.workers import network_of
 from tl_core.errors import DeviceError, ModelError
 
@@ -72,7 +72,9 @@ def open_network(model: Model, devices: Devices, settings: NetworkSettings) -> W
     runtime = runtime_of("onnxruntime")
     if devices.spec != "cpu":
         _check_gpus(runtime, devices.spec)
-    conversion = convert(model, settings, f"onnx {OPSET}", ("tf2onnx", "onnx"), _write)
+    conversion = convert(
+        model, settings, f"onnx {OPSET}", ENGINES["onnxruntime"].converters, _write
+    )
     content = (conversion.folder / FILE).read_bytes()
     if devices.spec == "cpu":
         return network_of(conversion, settings, lambda threads: Session(content, threads))
