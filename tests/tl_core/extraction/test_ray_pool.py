@@ -1,5 +1,7 @@
 """Workers on a cluster write what one process writes, whichever of them die."""
 
+import mmap
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,6 +11,9 @@ from extracted import check
 from tl_core import cluster
 from tl_core.errors import ClusterError, DataError
 from tl_core.extraction.ray_pool import LIVES, RayPool, shared_out
+
+#: Bytes in which a small file system counts.
+PAGE = mmap.PAGESIZE
 
 
 @pytest.fixture(scope="module")
@@ -82,6 +87,19 @@ def test_a_picture_that_kills_every_worker_is_one_error(ray, run, backbone, expe
     assert capsys.readouterr().out == ""
     (backbone / "dies").unlink()
     check(run().rows, expected)
+
+
+def test_a_full_disk_of_workers_is_one_error_and_the_run_resumes(ray, run, small_disk, expected):
+    disk = small_disk(3 * PAGE)  # for the manifest and two of three shards
+    with pytest.raises(DataError, match=r"can't be written \(No space left on device\); make room"):
+        run(output=disk / "out", pool=RayPool(ray, 2))
+    finished = {path: path.read_bytes() for path in (disk / "out").glob("part-*")}
+    assert len(finished) == 2
+    assert list((disk / "out").glob(".*.part")) == []
+    subprocess.run(["mount", "-o", "remount,size=10m", disk], check=True)
+    found = run(output=disk / "out", pool=RayPool(ray, 2))
+    check(found.rows, expected)
+    assert all(path.read_bytes() == content for path, content in finished.items())
 
 
 def test_what_a_worker_refuses_is_one_line(ray, run, folder, tmp_path):
