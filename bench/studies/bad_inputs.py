@@ -6,43 +6,10 @@ counts their cases.
 
 from __future__ import annotations
 
-import argparse
-import subprocess
-import sys
-import tempfile
-import xml.etree.ElementTree as ET
-from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-from bench.studies.blocks import cell_line, heading, of_study
-from bench.studies.files import ROOT, write_json
-from tlbench.machine.fingerprint import fingerprint
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-#: Words of a failed or skipped case in JUnit's XML.
-FAILED, SKIPPED = ("failure", "error"), "skipped"
-
-
-@dataclass(frozen=True)
-class Inputs:
-    """Bad inputs of a kind.
-
-    Attributes:
-        kind: What they are.
-        outcome: What must be true of each.
-        tests: Names of tests by their file below ``tests/``.
-    """
-
-    kind: str
-    outcome: str
-    tests: Mapping[str, tuple[str, ...]]
-
+from bench.studies.counted_cases import Kind, Study
 
 INPUTS = (
-    Inputs(
+    Kind(
         "models that read or write files, run programs, or hide it",
         "refused before anything of them runs",
         {
@@ -58,7 +25,7 @@ INPUTS = (
             ),
         },
     ),
-    Inputs(
+    Kind(
         "models that loop, crash, take all memory, or answer nothing",
         "one line",
         {
@@ -68,7 +35,7 @@ INPUTS = (
             ),
         },
     ),
-    Inputs(
+    Kind(
         "notes beside models",
         "one line",
         {
@@ -78,7 +45,7 @@ INPUTS = (
             ),
         },
     ),
-    Inputs(
+    Kind(
         "Keras files",
         "one line, in little memory and time",
         {
@@ -87,7 +54,7 @@ INPUTS = (
             ),
         },
     ),
-    Inputs(
+    Kind(
         "pickles",
         "one line, in little memory and time; nothing of them runs",
         {
@@ -99,7 +66,7 @@ INPUTS = (
             ),
         },
     ),
-    Inputs(
+    Kind(
         "archives and arrays",
         "one line, in little memory and time; nothing of them stays",
         {
@@ -112,7 +79,7 @@ INPUTS = (
             ),
         },
     ),
-    Inputs(
+    Kind(
         "downloads and pins",
         "one line; an older file stays",
         {
@@ -123,14 +90,14 @@ INPUTS = (
             "tl_core/models/test_model_pins.py": ("test_a_bad_pin_is_an_error_of_one_line",),
         },
     ),
-    Inputs(
+    Kind(
         "pictures",
         "pixels or one line, within limits of memory and time",
         {
             "tl_core/test_odd_pictures.py": ("test_a_file_ends_in_pixels_or_in_one_line",),
         },
     ),
-    Inputs(
+    Kind(
         "result files",
         "named and skipped; the rest is shown",
         {
@@ -141,7 +108,7 @@ INPUTS = (
             ),
         },
     ),
-    Inputs(
+    Kind(
         "baselines, journals and prices",
         "one line",
         {
@@ -152,7 +119,7 @@ INPUTS = (
             "bench/compare/test_prices.py": ("test_a_bad_file_of_prices_is_refused_in_one_line",),
         },
     ),
-    Inputs(
+    Kind(
         "numbers, places and other options",
         "one line that states what is expected; nothing is begun",
         {
@@ -169,7 +136,7 @@ INPUTS = (
             "bench/suite/test_options.py": ("test_other_limits_are_refused_in_one_line",),
         },
     ),
-    Inputs(
+    Kind(
         "texts with terminal codes",
         "no code reaches the terminal",
         {
@@ -182,57 +149,8 @@ INPUTS = (
     ),
 )
 
-
-def tried(inputs: Inputs) -> dict[str, Any]:
-    """Run the tests of a kind; how many cases there were, and how many passed or were skipped.
-
-    RuntimeError if one of them is not there.
-    """
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "cases.xml"
-        tests = [f"tests/{path}::{name}" for path, names in inputs.tests.items() for name in names]
-        command = [sys.executable, "-m", "pytest", "-q", "-m", "slow or not slow", *tests]
-        done = subprocess.run(  # noqa: S603 - ours
-            [*command, f"--junitxml={file}"], cwd=ROOT, capture_output=True, text=True, check=False
-        )
-        if done.returncode not in (0, 1):
-            raise RuntimeError(done.stdout[-2000:] + done.stderr[-2000:])
-        cases = list(ET.parse(file).getroot().iter("testcase"))  # noqa: S314 - pytest's own
-    failed = sum(any(case.find(word) is not None for word in FAILED) for case in cases)
-    skipped = sum(case.find(SKIPPED) is not None for case in cases)
-    return {**asdict(inputs), "cases": len(cases), "failed": failed, "skipped": skipped}
-
-
-def table(study: dict[str, Any]) -> str:
-    """By kind: what must be true of each, how many were tried, how many survived, and the tests."""
-    lines = heading("input", "what must be true", "tried", "survived", "tests")
-    for each in study["inputs"]:
-        count = each["cases"] - each["skipped"]
-        names = ", ".join(f"[{Path(file).stem}](../tests/{file})" for file in each["tests"])
-        survived = f"{count - each['failed']:,}"
-        lines.append(cell_line([each["kind"], each["outcome"], f"{count:,}", survived, names]))
-    counts = [each["cases"] - each["skipped"] for each in study["inputs"]]
-    survived = sum(counts) - sum(each["failed"] for each in study["inputs"])
-    lines.append(cell_line(["all", "", f"{sum(counts):,}", f"{survived:,}", ""]))
-    return "\n".join(lines)
-
-
-BLOCKS = (of_study("bad inputs", "bad-inputs.json", table),)
-
-
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Run from the command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("file", nargs="?", type=Path, help="result of the study")
-    chosen = parser.parse_args(arguments)
-    rows = []
-    for each in INPUTS:
-        rows.append(tried(each))
-        print({key: rows[-1][key] for key in ("kind", "cases", "failed", "skipped")}, flush=True)  # noqa: T201
-    if chosen.file:
-        write_json(chosen.file, {"inputs": rows, "machine": fingerprint()})
-    raise SystemExit(any(row["failed"] for row in rows))
-
+STUDY = Study("inputs", "input", INPUTS)
+BLOCKS = (STUDY.block("bad inputs", "bad-inputs.json"),)
 
 if __name__ == "__main__":
-    main()
+    STUDY.main(__doc__)
