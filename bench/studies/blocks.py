@@ -77,9 +77,13 @@ def cell_line(cells: Sequence[str]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def heading(*names: str) -> list[str]:
-    """The first two lines of a Markdown table; columns but the first are aligned right."""
-    return [cell_line(names), cell_line(["---", *["---:"] * (len(names) - 1)])]
+def heading(*names: str, texts: Iterable[str] = ()) -> list[str]:
+    """The first two lines of a Markdown table; numbers are aligned right.
+
+    The first column has texts, and those that are named there.
+    """
+    left = {names[0], *texts}
+    return [cell_line(names), cell_line(["---" if name in left else "---:" for name in names])]
 
 
 def range_text(values: Sequence[float], form: str) -> str:

@@ -155,7 +155,7 @@ def two_workers(study: dict[str, Any]) -> float:
 
 def costs_table(study: dict[str, Any]) -> str:
     """All that the model was fed with, measured and assumed."""
-    lines = heading("what", "value", "from")
+    lines = heading("what", "value", "from", texts=["from"])
     for kind, origin, values in (
         (Costs, "measured", study["costs"]),
         (Assumptions, "assumed", study["assumptions"]),
@@ -174,7 +174,8 @@ def _value(name: str, value: float) -> str:
 
 def table(study: dict[str, Any]) -> str:
     """A line for each number of workers, and how well two were predicted."""
-    lines = heading("workers", "time", "images/s", "efficiency", "per million", "first bottleneck")
+    lines = heading("workers", "time", "images/s", "efficiency", "per million",
+                    "first bottleneck", texts=["first bottleneck"])  # fmt: skip
     costs, assumed = Costs(**study["costs"]), Assumptions(**study["assumptions"])
     one = predicted(costs, assumed, 1)
     for count in SIZES:

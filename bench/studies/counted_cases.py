@@ -59,7 +59,8 @@ class Study:
 
     def table(self, study: dict[str, Any]) -> str:
         """By kind: what must be true, how many were tried and survived, and the tests."""
-        lines = heading(self.word, "what must be true", "tried", "survived", "tests")
+        lines = heading(self.word, "what must be true", "tried", "survived", "tests",
+                        texts=("what must be true", "tests"))  # fmt: skip
         for each in study[self.key]:
             names = ", ".join(f"[{Path(file).stem}](../tests/{file})" for file in each["tests"])
             lines.append(cell_line([each["kind"], each["outcome"], *_counts([each]), names]))

@@ -225,9 +225,8 @@ def measure(pictures: int, rounds: int, draw: random.Random) -> Iterator[list[di
 
 def table(study: dict[str, Any]) -> str:
     """By victim and moment: trials, what the kill met, and how many ended as they must."""
-    lines = heading(
-        "killed", "when", "trials", "during the run", "left an unfinished file", "survived"
-    )
+    lines = heading("killed", "when", "trials", "during the run", "left an unfinished file",
+                    "survived", texts=["when"])  # fmt: skip
     rows = study["trials"]
     for key in dict.fromkeys((row["victim"], row["after_s"] is None) for row in rows):
         alike = [row for row in rows if (row["victim"], row["after_s"] is None) == key]

@@ -145,7 +145,8 @@ def one(name: str, arguments: argparse.Namespace, place: Path) -> Record:
 def table(study: Record) -> str:
     """By data set, the choice of the search, and the best of a full search on test images."""
     lines = heading("data set, images", "margin, points", "search", "choice", "its top-1",
-                    "best of all", "its top-1", "lost, points", "candidates")  # fmt: skip
+                    "best of all", "its top-1", "lost, points", "candidates",
+                    texts=("choice", "best of all"))  # fmt: skip
     for each in study["sets"]:
         own, best = each["choice"], each["best"]
         lines.append(cell_line([
