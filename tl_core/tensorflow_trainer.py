@@ -99,7 +99,11 @@ class TensorFlowTrainer:
                 losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
                 loss = tf.reduce_mean(losses)
             gradients = tape.gradient(loss, self._variables)
-            self._optimizer.apply_gradients(zip(gradients, self._variables, strict=True))
+            # There is one device. Keras would add up the gradients of several, in an operation with
+            # a gradient of its own, which TensorFlow keeps forever, with the graph of this step.
+            self._optimizer.apply_gradients(
+                zip(gradients, self._variables, strict=True), skip_gradients_aggregation=True
+            )
             return loss
 
     def _features(self, inputs: Tensor) -> Tensor:
