@@ -1,5 +1,8 @@
 """Both trainers, in TensorFlow and in NumPy, train as Keras's Dense with Adam, step by step."""
 
+import gc
+import weakref
+
 import numpy as np
 import pytest
 
@@ -52,6 +55,16 @@ def test_xla_does_not_compile_the_optimizer_where_there_is_a_gpu(monkeypatch):
     # The name by which Keras asks.
     monkeypatch.setattr(tf.compat.v2.config, "list_physical_devices", lambda kind: ["a GPU"])
     assert not TensorFlowTrainer(Head(16, 4), learning_rate=1e-3)._optimizer.jit_compile
+
+
+def test_the_graph_of_a_step_is_freed_with_its_trainer(batches):
+    """Else a process that trains many heads grows."""
+    trainer = TensorFlowTrainer(Head(16, 4), learning_rate=1e-3)
+    trainer.step(*batches[0])
+    graph = weakref.ref(trainer._step.graph)
+    del trainer
+    gc.collect()
+    assert graph() is None
 
 
 def test_training_lowers_the_loss(trainer_type, batches):
