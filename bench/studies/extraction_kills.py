@@ -116,9 +116,12 @@ def whole_run(machines: Machines, pictures: Path, output: Path) -> tuple[float, 
         ready = time.perf_counter() - start
         code = process.wait(LIMIT_S)
     if code:
-        log = (output.parent / f"{output.name}.log").read_text(encoding="utf-8")
-        raise RuntimeError(f"exit code {code}: {log[-1000:]}")
+        raise RuntimeError(f"exit code {code}: {_end_of_log(output)}")
     return ready, time.perf_counter() - start
+
+
+def _end_of_log(output: Path) -> str:
+    return (output.parent / f"{output.name}.log").read_text(encoding="utf-8")[-1000:]
 
 
 class Case(NamedTuple):
@@ -151,7 +154,7 @@ def trial(
     machines.mend()
     problems = []
     if victim != "driver" and code != 0:
-        problems.append(f"exit code {code} by itself")
+        problems.append(f"exit code {code} by itself: {_end_of_log(output)}")
     if code != 0:
         try:
             whole_run(machines, pictures, output)

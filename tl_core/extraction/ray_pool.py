@@ -193,6 +193,7 @@ class RayPool:
         if self._facts:
             check_same(facts, self._facts, "the first worker has", SAME)
         self._facts, self._machines[actor] = facts, machine
+        self._failed_starts = 0
         return []
 
     def _lost(self, actor: Any, error: Exception) -> None:  # noqa: ANN401 - an actor's handle
@@ -210,15 +211,23 @@ class RayPool:
                     f"{shard.names[-1]}, and at their memory; finished shards stay"
                 )
             self._again.append(shard)
-        self._failed_starts += machine is None
-        if self._failed_starts >= LIVES:
+        if machine is None:
+            self._failed_starts += 1
+            if self._failed_starts >= LIVES:
+                self._go_on_with_the_others(error)
+                return
+        where = "" if machine is None else f" on {machine['host']}"
+        log.warning("a worker%s died: another one is started, for its shards, too", where)
+        self._start_worker()
+
+    def _go_on_with_the_others(self, error: Exception) -> None:
+        """Start no more workers, after several that died before they were ready."""
+        if not self._machines and not self._starting:
             raise ClusterError(
                 f"{LIVES} workers died before they were ready ({line_of(error)}); look at their "
                 "memory and at Ray's logs, then run it again: finished shards stay"
             )
-        where = "" if machine is None else f" on {machine['host']}"
-        log.warning("a worker%s died: another one is started, for its shards, too", where)
-        self._start_worker()
+        log.warning("%d workers died before they were ready: the others go on", LIVES)
 
 
 def shared_out(cpus: list[int], workers: int | None, threads: int | None) -> tuple[int, int]:

@@ -1,6 +1,8 @@
 """Workers on a cluster write what one process writes, whichever of them die."""
 
 import mmap
+import os
+import signal
 import subprocess
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +12,7 @@ from extracted import check
 
 from tl_core import cluster
 from tl_core.errors import ClusterError, DataError
-from tl_core.extraction.ray_pool import LIVES, RayPool, shared_out
+from tl_core.extraction.ray_pool import LIVES, Actor, RayPool, shared_out
 
 #: Bytes in which a small file system counts.
 PAGE = mmap.PAGESIZE
@@ -86,6 +88,37 @@ def test_a_picture_that_kills_every_worker_is_one_error(ray, run, backbone, expe
         run(pool=RayPool(ray, 1))
     assert capsys.readouterr().out == ""
     (backbone / "dies").unlink()
+    check(run().rows, expected)
+
+
+class Mortal(Actor):
+    """Dies as it starts, but for as many as there are files ``lives*`` beside the model."""
+
+    def open(self, job):
+        lives = next(Path(job.settings.model).glob("lives*"), None)
+        if lives is None:
+            os.kill(os.getpid(), signal.SIGKILL)
+        lives.unlink()
+        return super().open(job)
+
+
+class MortalPool(Patient):
+    actor = Mortal
+
+
+@pytest.mark.slow
+def test_workers_that_cannot_be_replaced_are_left_out(ray, run, backbone, expected, caplog):
+    (backbone / "lives").touch()
+    pool = MortalPool(ray, 2)
+    check(run(pool=pool).rows, expected)
+    assert pool.ready == 1
+    assert f"{LIVES} workers died before they were ready: the others go on" in caplog.text
+
+
+@pytest.mark.slow
+def test_if_no_worker_can_be_started_it_is_one_error(ray, run, expected):
+    with pytest.raises(ClusterError, match=f"^{LIVES} workers died before they were ready"):
+        run(pool=MortalPool(ray, 2))
     check(run().rows, expected)
 
 
