@@ -150,6 +150,36 @@ def test_a_pytest_session_that_measures_ends_by_sigterm_with_exit_code_143(start
     assert "no tests ran" in out
 
 
+#: A hook that says who runs it, and takes a minute.
+HOOK_SLEEPS = """
+import os, time
+from pathlib import Path
+
+def {hook}():
+    Path(os.environ["PIDS"]).write_text(str(os.getpid()))
+    time.sleep(60)
+"""
+
+
+@pytest.mark.parametrize(
+    ("hook", "number", "code"),
+    [
+        ("pytest_sessionfinish", signal.SIGTERM, TERMINATED),
+        ("pytest_sessionfinish", signal.SIGINT, 2),
+        ("pytest_unconfigure", signal.SIGTERM, 5),
+    ],
+)
+def test_a_pytest_session_is_interrupted_at_its_end_in_a_line(start, tmp_path, hook, number, code):
+    """Results are written then; with all of them there, the exit code is that of the tests."""
+    (tmp_path / "conftest.py").write_text(HOOK_SLEEPS.format(hook=hook))
+    options = ("--tlbench-describe-machine", "-p", "no:cacheprovider", "--rootdir", ".")
+    process, _ = start(sys.executable, "-m", "pytest", *options)
+    process.send_signal(number)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == code
+    assert err == ("Exit: interrupted\n" if hook == "pytest_sessionfinish" else "")
+
+
 @linux
 def test_an_arm_ends_with_its_gate_in_the_middle_of_a_round(start):
     process, child = start(sys.executable, "-c", HOLDS_AN_ARM)

@@ -27,7 +27,7 @@ from tlbench.suite.workloads import QUICK
 from tlbench.terminal import take_any_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 #: pytest-benchmark's options that ask for files, and whether they take a value: they count in a run
 #: of the suite even where an ini file asks for them.
@@ -219,11 +219,22 @@ class Interruption:
         """Note what it was."""
         self.terminated = isinstance(excinfo.value, Terminated)
 
-    @pytest.hookimpl(trylast=True)
-    def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        """Set the exit code, after everything else that looks at it."""
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> Iterator[None]:
+        """Set the exit code, after all else; while results are written pytest itself has none."""
+        try:
+            yield
+        except KeyboardInterrupt as error:
+            terminated = isinstance(error, Terminated)
+            pytest.exit("interrupted", TERMINATED if terminated else pytest.ExitCode.INTERRUPTED)
         if self.terminated:
             session.exitstatus = TERMINATED
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_unconfigure(self) -> Iterator[None]:
+        """End with the session's exit code: all is done, and pytest would print a traceback."""
+        with contextlib.suppress(KeyboardInterrupt):
+            yield
 
 
 def _suite(config: pytest.Config, *, gated: bool) -> Suite:
