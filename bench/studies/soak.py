@@ -40,8 +40,8 @@ FIGURES = {
 }
 #: Runs that fill caches, whose figures may grow.
 WARM_UP = 3
-#: Level of the test of each slope.
-LEVEL = 0.01
+#: Level of the test of each slope, and the least number of runs with which it can find any.
+LEVEL, LEAST = 0.01, 5
 
 
 def noted(temporary: Path) -> dict[str, float]:
@@ -63,14 +63,14 @@ def noted(temporary: Path) -> dict[str, float]:
 
 
 def soak(seconds: float, arguments: Sequence[str]) -> list[dict[str, float]]:
-    """Run the suite until the time is over; a row of figures for each run."""
+    """Run the suite until the time is over, and often enough; a row of figures for each run."""
     rows: list[dict[str, float]] = []
     start = perf_counter()
     with tempfile.TemporaryDirectory() as place, contextlib.chdir(place):
         temporary = Path(place) / "temporary"
         temporary.mkdir()
         os.environ["TMPDIR"] = tempfile.tempdir = str(temporary)
-        while perf_counter() - start < seconds or len(rows) <= WARM_UP + 2:
+        while perf_counter() - start < seconds or len(rows) < WARM_UP + LEAST:
             began = perf_counter()
             with Path(os.devnull).open("w") as nowhere, contextlib.redirect_stdout(nowhere):
                 code = pytest.main(["--benchmark", "--results", f"{place}/results", *arguments])
