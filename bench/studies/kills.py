@@ -115,7 +115,7 @@ def trial(operation: Operation, end: End) -> list[str]:
         operation.prepare(place)
         ended = run(operation, place, end, mark)
         problems = [
-            *_wrong_ending(operation, end, ended),
+            *_wrong_ending(operation, end, ended, whole=not _missing(operation, place)),
             *_living(mark),
             *_broken(operation, place),
         ]
@@ -129,7 +129,8 @@ def trial(operation: Operation, end: End) -> list[str]:
         return problems + [f"left behind after running again: {each}" for each in _left(place)]
 
 
-def _wrong_ending(operation: Operation, end: End, ended: Ended) -> Iterator[str]:
+def _wrong_ending(operation: Operation, end: End, ended: Ended, *, whole: bool) -> Iterator[str]:
+    """What is wrong with how a command ended, whose outcome is ``whole`` or isn't there yet."""
     if not ended.early:
         if ended.code not in FINISHED:
             yield f"exit code {ended.code} without a signal: {ended.output[-300:]}"
@@ -139,7 +140,8 @@ def _wrong_ending(operation: Operation, end: End, ended: Ended) -> Iterator[str]
     if end.number == signal.SIGKILL:
         return
     expected = CODES.get(operation.command[0], {}).get(end.number, PYTEST_CODE)
-    if ended.code not in (expected, *FINISHED):  # it may just have finished
+    # It may just have finished, or have had nothing left to do than to leave Python.
+    if ended.code not in (expected, *FINISHED, *[-end.number] * whole):
         yield f"exit code {ended.code}, expected {expected}: {ended.output[-300:]}"
     says = any(word in ended.output.lower() for word in SAYS)
     if ended.code == expected and not says:

@@ -32,6 +32,8 @@ try:
     if kind == "waits":
         time.sleep(60)
     part.replace(target)
+    if kind == "lingers":
+        time.sleep(60)
 except KeyboardInterrupt:
     if kind != "waits" or "--polite" in sys.argv:
         part.unlink()
@@ -91,6 +93,15 @@ def test_how_a_command_ends_that_was_asked_to(arguments, expected, monkeypatch):
     assert len(first) == len(expected)
     for problem, start in zip(first, expected, strict=True):
         assert problem.startswith(start)
+
+
+@pytest.mark.parametrize(("kind", "problem"), [("lingers", ""), ("waits", "exit code -15")])
+def test_the_signal_itself_may_only_end_what_had_nothing_left_to_do(kind, problem, monkeypatch):
+    monkeypatch.setattr(kills, "run", _once(kills.run))
+    problems = trial(victim(kind), End(signal.SIGTERM, after_s=1.5))
+    first = [each for each in problems if "again" not in each]
+    assert bool(first) == bool(problem)
+    assert first == [] or first[0].startswith(problem)
 
 
 def _once(run):
