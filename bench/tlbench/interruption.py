@@ -98,6 +98,15 @@ def was_terminated() -> bool:
     return signal.getsignal(signal.SIGTERM) is _ignore
 
 
+def is_interruption(error: BaseException) -> bool:
+    """Whether an error is one that native code made of an interruption.
+
+    If a signal comes while native code calls Python, it gets the interruption, and may raise an
+    error of its own with its name.
+    """
+    return was_terminated() or KeyboardInterrupt.__name__ in str(error)
+
+
 def end_with_parent() -> None:
     """Let this process get SIGTERM when the process that started it by ``run_child`` ends.
 

@@ -150,6 +150,34 @@ def test_a_pytest_session_that_measures_ends_by_sigterm_with_exit_code_143(start
     assert "no tests ran" in out
 
 
+#: A test that makes another error of an interruption, and the next one.
+NATIVE = """
+import os, time
+from pathlib import Path
+
+def test_native():
+    Path(os.environ["PIDS"]).write_text(str(os.getpid()))
+    try:
+        time.sleep(60)
+    except BaseException:
+        raise RuntimeError("unknown exception") from None
+
+def test_next():
+    Path("next").touch()
+"""
+
+
+def test_sigterm_ends_a_session_whatever_a_test_makes_of_it(start, tmp_path):
+    (tmp_path / "test_native.py").write_text(NATIVE)
+    options = ("--tlbench-describe-machine", "-p", "no:cacheprovider", "--rootdir", ".")
+    process, _ = start(sys.executable, "-m", "pytest", *options, "test_native.py")
+    process.send_signal(signal.SIGTERM)
+    out, _ = process.communicate(timeout=60)
+    assert process.returncode == TERMINATED
+    assert "1 failed" in out
+    assert not (tmp_path / "next").exists()
+
+
 #: A hook that says who runs it, and takes a minute.
 HOOK_SLEEPS = """
 import os, time

@@ -14,7 +14,13 @@ import click
 
 from tlbench.errors import InputError
 from tlbench.home import ensure_home
-from tlbench.interruption import TERMINATED, Terminated, terminable, was_terminated
+from tlbench.interruption import (
+    TERMINATED,
+    Terminated,
+    is_interruption,
+    terminable,
+    was_terminated,
+)
 from tlbench.terminal import guarded, say
 
 if TYPE_CHECKING:
@@ -161,6 +167,12 @@ class CommandLine(click.Group):
             return super().invoke(ctx)
         except KeyboardInterrupt:
             raise Interrupted from None
+        except click.ClickException:
+            raise
+        except Exception as error:
+            if is_interruption(error):
+                raise Interrupted from None
+            raise
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

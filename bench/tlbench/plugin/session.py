@@ -13,7 +13,13 @@ import pytest
 from tlbench.errors import InputError, OptionError
 from tlbench.escapes import printable
 from tlbench.home import ensure_home
-from tlbench.interruption import TERMINATED, Terminated, end_with_parent, terminable
+from tlbench.interruption import (
+    TERMINATED,
+    Terminated,
+    end_with_parent,
+    terminable,
+    was_terminated,
+)
 from tlbench.numbers import SECONDS
 from tlbench.plugin import options
 from tlbench.plugin.benchmark_options import check_benchmark_options, note_unused
@@ -218,6 +224,14 @@ class Interruption:
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
         """Note what it was."""
         self.terminated = isinstance(excinfo.value, Terminated)
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_protocol(self) -> Iterator[None]:
+        """End the session also where native code made a test's error of SIGTERM."""
+        result = yield
+        if was_terminated():
+            raise Terminated
+        return result
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> Iterator[None]:
