@@ -140,8 +140,9 @@ def _wrong_ending(operation: Operation, end: End, ended: Ended, *, whole: bool) 
     if end.number == signal.SIGKILL:
         return
     expected = CODES.get(operation.command[0], {}).get(end.number, PYTEST_CODE)
-    # It may just have finished, or have had nothing left to do than to leave Python.
-    if ended.code not in (expected, *FINISHED, *[-end.number] * whole):
+    # It may just have finished; or its outcome is there, and Python itself is ending.
+    ending = [-signal.SIGTERM] * whole
+    if ended.code not in (expected, *FINISHED, *ending):
         yield f"exit code {ended.code}, expected {expected}: {ended.output[-300:]}"
     says = any(word in ended.output.lower() for word in SAYS)
     if ended.code == expected and not says:

@@ -99,10 +99,10 @@ def was_terminated() -> bool:
 
 
 def is_interruption(error: BaseException) -> bool:
-    """Whether an error is one that native code made of an interruption.
+    """Whether an error may be what native code made of an interruption.
 
     If a signal comes while native code calls Python, it gets the interruption, and may raise an
-    error of its own with its name.
+    error of its own: any one after SIGTERM, and after Ctrl-C one that names KeyboardInterrupt.
     """
     return was_terminated() or KeyboardInterrupt.__name__ in str(error)
 

@@ -129,6 +129,7 @@ def test_scaled_pixels_are_refused(extractor):
     ("options", "message"),
     [
         ({"engine": "torch"}, "engine torch: expected one of.*tensorflow"),
+        ({"engine": "torch", "cache": True}, "engine torch: expected one of.*tensorflow"),
         ({"resize": "sharp"}, "resize method 'sharp'"),
     ],
 )

@@ -103,9 +103,17 @@ class RayPool:
             self._start_worker()
 
     def wait_until_ready(self) -> None:
-        """Wait until all workers have opened the model; call it before the first shard."""
+        """Wait until all workers have opened the model; call it before the first shard.
+
+        ClusterError if some of them can't be started.
+        """
         while self._starting:
             self.wait()
+        if len(self._machines) < self._count:
+            raise ClusterError(
+                f"{len(self._machines)} of {self._count} workers can be started; look at the "
+                "nodes' memory and at Ray's logs"
+            )
 
     def spent(self) -> list[Spent]:
         """Where the time of each living worker went so far."""
@@ -221,13 +229,15 @@ class RayPool:
         self._start_worker()
 
     def _go_on_with_the_others(self, error: Exception) -> None:
-        """Start no more workers, after several that died before they were ready."""
+        """Don't replace a worker, after several that died before they were ready."""
         if not self._machines and not self._starting:
             raise ClusterError(
                 f"{LIVES} workers died before they were ready ({line_of(error)}); look at their "
                 "memory and at Ray's logs, then run it again: finished shards stay"
             )
-        log.warning("%d workers died before they were ready: the others go on", LIVES)
+        reason = line_of(error)
+        log.warning("%d workers died before they were ready (%s): others go on", LIVES, reason)
+        self._failed_starts = 0
 
 
 def shared_out(cpus: list[int], workers: int | None, threads: int | None) -> tuple[int, int]:

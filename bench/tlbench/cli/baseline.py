@@ -135,7 +135,7 @@ def _check_ended(status: int, output: str) -> None:
     """Raise an error by pytest's exit code: 2 is an interruption, 4 bad options, 5 no tests."""
     if status == 0:
         return
-    if status == 2 and "KeyboardInterrupt" in output:
+    if status == 2 and any(words in output for words in ("KeyboardInterrupt", "Exit: interrupted")):
         raise KeyboardInterrupt
     last = "\n".join(output.splitlines()[-SHOWN_LINES:])
     if status == 4:

@@ -164,7 +164,7 @@ class CommandLine(click.Group):
     def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - as click has it
         """Run the command that was named."""
         try:
-            return super().invoke(ctx)
+            result = super().invoke(ctx)
         except KeyboardInterrupt:
             raise Interrupted from None
         except click.ClickException:
@@ -173,6 +173,9 @@ class CommandLine(click.Group):
             if is_interruption(error):
                 raise Interrupted from None
             raise
+        if was_terminated():  # and something went on
+            raise Interrupted
+        return result
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

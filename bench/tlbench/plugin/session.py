@@ -215,15 +215,10 @@ class Interruption:
     """The plugin that lets SIGTERM end a session as Ctrl-C does, with exit code 143."""
 
     def __init__(self, config: pytest.Config) -> None:
-        self.terminated = False
         with contextlib.ExitStack() as stack:
             stack.enter_context(terminable())
             config.add_cleanup(stack.pop_all().close)
         end_with_parent()
-
-    def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
-        """Note what it was."""
-        self.terminated = isinstance(excinfo.value, Terminated)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_protocol(self) -> Iterator[None]:
@@ -235,13 +230,13 @@ class Interruption:
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> Iterator[None]:
-        """Set the exit code, after all else; while results are written pytest itself has none."""
+        """Set the exit code last; pytest doesn't expect interruptions while results are written."""
         try:
             yield
-        except KeyboardInterrupt as error:
-            terminated = isinstance(error, Terminated)
-            pytest.exit("interrupted", TERMINATED if terminated else pytest.ExitCode.INTERRUPTED)
-        if self.terminated:
+        except KeyboardInterrupt:
+            code = TERMINATED if was_terminated() else pytest.ExitCode.INTERRUPTED
+            pytest.exit("interrupted", code)
+        if was_terminated():
             session.exitstatus = TERMINATED
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)

@@ -320,8 +320,9 @@ def test_an_interruption_stores_complete_runs(tmp_path, baseline, run):
     assert stored(tmp_path).runs == (run, run)
 
 
-def test_an_interrupted_pytest_is_an_interruption(tmp_path, baseline, run):
-    done, _ = baseline(run, run, (2, "!!! KeyboardInterrupt !!!"))
+@pytest.mark.parametrize("says", ["!!! KeyboardInterrupt !!!", "Exit: interrupted"])
+def test_an_interrupted_pytest_is_an_interruption(tmp_path, baseline, run, says):
+    done, _ = baseline(run, run, (2, says))
     assert "complete runs are stored" in done.stderr
     assert stored(tmp_path).runs == (run, run)
 
