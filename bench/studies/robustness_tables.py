@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from bench.studies import bad_inputs, faults, odd_pictures, soak
+from bench.studies import bad_inputs, faults, kills, odd_pictures, soak
 from bench.studies.files import ROOT, read_study
 from tlbench.report.pictures import drawing, write_picture
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 GUIDE = "docs/robustness.md"
-BLOCKS = (*bad_inputs.BLOCKS, *odd_pictures.BLOCKS, *faults.BLOCKS)
+BLOCKS = (*bad_inputs.BLOCKS, *odd_pictures.BLOCKS, *faults.BLOCKS, *kills.BLOCKS)
 STUDY, FOLDER, NAME = "soak.json", "docs/pictures", "soak"
 #: Figures of a long run that are drawn, from top to bottom.
 DRAWN = ("rss_mb", "threads", "open_files", "temporary_files")
