@@ -12,7 +12,6 @@ from tl_core.device_features import extracted_on_device, on_device
 from tl_core.devices import gpu_names, tensorflow_later
 from tl_core.engines import REFERENCE, NetworkSettings, open_model
 from tl_core.engines.finding import find_model
-from tl_core.engines.names import check_engine
 from tl_core.engines.protocol import KeepsOutputs
 from tl_core.errors import ModelError
 from tl_core.feature_cache import cached_features, feature_facts, machine_facts, open_store
@@ -149,7 +148,6 @@ class FeatureExtractor:
     def _noted(self) -> dict[str, Any]:
         """The same, from the cache if this model was opened before with these settings."""
         handle, engine = self._asked
-        check_engine(engine, self.settings.precision, self.settings.device)
         with tensorflow_later(self.settings.threads):
             model = find_model(handle, "features", self.settings)
         facts = {

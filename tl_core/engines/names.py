@@ -79,7 +79,7 @@ def engine_names() -> tuple[str, ...]:
 
 def packages_of(engine: str) -> tuple[str, ...]:
     """The distributions whose versions may matter to an engine; with ``auto``, to any."""
-    entries = list(ENGINES.values()) if engine == AUTO else [ENGINES[engine]]
+    entries = [entry for name, entry in ENGINES.items() if engine in (name, AUTO)]
     return tuple(dict.fromkeys(name for entry in entries for name in entry.packages))
 
 
