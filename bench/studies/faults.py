@@ -12,7 +12,7 @@ from bench.studies.counted_cases import Kind, Study
 FAULTS = (
     Kind(
         "kill, SIGTERM, Ctrl-C",
-        "the above",
+        "the list above",
         {
             "bench/test_interruption.py": (
                 "test_an_interruption_in_a_destructor_is_not_lost",

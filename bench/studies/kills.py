@@ -238,7 +238,8 @@ def table(study: dict[str, Any]) -> str:
     for each in study["operations"]:
         counts = [str(each["kinds"].get(kind, 0)) for kind in kinds]
         survived = f"{each['survived']} of {each['trials']}"
-        lines.append(cell_line([f"`{each['command'].split(' --')[0]}`", *counts, survived]))
+        name = " ".join(each["command"].split()[:2])
+        lines.append(cell_line([f"`{name}`", *counts, survived]))
     total = [sum(each[key] for each in study["operations"]) for key in ("survived", "trials")]
     lines.append(cell_line(["all", *[""] * len(kinds), f"{total[0]} of {total[1]}"]))
     return "\n".join(lines)

@@ -33,6 +33,10 @@ _PR_SET_PDEATHSIG = 1
 class Terminated(KeyboardInterrupt):
     """SIGTERM; what cleans up after Ctrl-C also does so after this."""
 
+    def __init__(self) -> None:
+        # Native code may keep nothing but the text.
+        super().__init__("KeyboardInterrupt by SIGTERM")
+
 
 @contextmanager
 def terminable() -> Iterator[None]:

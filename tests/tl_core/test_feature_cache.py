@@ -17,10 +17,9 @@ from PIL import Image
 
 from tl_core import extractor as extractor_module
 from tl_core import feature_cache
-from tl_core.engines.names import ENGINES
 from tl_core.errors import ImageError, StorageError
 from tl_core.extractor import FeatureExtractor
-from tl_core.feature_cache import RECORDS, Store, cached_features, feature_facts, machine_facts
+from tl_core.feature_cache import RECORDS, Store, cached_features, feature_facts
 from tl_core.models import Model, module
 from tl_core.sources import ArraySource, FileSource, TolerantFiles, readable
 from tl_core.transfer import TransferModel
@@ -463,32 +462,6 @@ def test_features_of_another_machine_or_other_packages_are_never_read(
     there = fake_extractor()
     there.extract(files)
     assert there.network.calls == len(files)
-
-
-@pytest.mark.parametrize(
-    ("engine", "own", "other"),
-    [
-        ("tensorflow", "tensorflow", "openvino"),
-        ("openvino", "openvino", "onnxruntime"),
-        ("onnxruntime", "tf2onnx", "ai-edge-litert"),
-    ],
-)
-def test_only_packages_of_the_engine_count(engine, own, other, monkeypatch):
-    """An update of an engine that isn't used makes no feature new."""
-    versions = dict.fromkeys((own, other), "1")
-    monkeypatch.setattr(feature_cache, "version_of", versions.get)
-    before = machine_facts(engine)
-    versions[other] = "2"
-    assert machine_facts(engine) == before
-    versions[own] = "2"
-    assert machine_facts(engine) != before
-
-
-def test_packages_of_every_engine_count_where_one_is_chosen(monkeypatch):
-    monkeypatch.setattr(feature_cache, "version_of", lambda name: name)
-    chosen = machine_facts("auto")["versions"]
-    assert all(machine_facts(engine)["versions"].items() <= chosen.items() for engine in ENGINES)
-    assert {"openvino", "onnxruntime-gpu", "ai-edge-litert", "onnx"} <= set(chosen)
 
 
 def _copy_with_other_weights(model, target):

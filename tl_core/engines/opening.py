@@ -146,7 +146,7 @@ def _open(model: Model, engine: str, devices: Devices, settings: NetworkSettings
     except TransferLearningError:
         raise
     except Exception as error:  # each converter and compiler has errors of its own
-        if KeyboardInterrupt.__name__ in str(error):  # what native code made of Ctrl-C
+        if KeyboardInterrupt.__name__ in str(error):  # native code made this of it
             raise KeyboardInterrupt from error
         first = (str(error).splitlines() or [""])[0]
         on_gpu = (engine, settings.precision) == (REFERENCE, SINGLE)

@@ -230,13 +230,13 @@ class RayPool:
 
     def _go_on_with_the_others(self, error: Exception) -> None:
         """Don't replace a worker, after several that died before they were ready."""
+        died = f"{LIVES} workers died before they were ready ({line_of(error)})"
         if not self._machines and not self._starting:
             raise ClusterError(
-                f"{LIVES} workers died before they were ready ({line_of(error)}); look at their "
-                "memory and at Ray's logs, then run it again: finished shards stay"
+                f"{died}; look at their memory and at Ray's logs, then run it again: finished "
+                "shards stay"
             )
-        reason = line_of(error)
-        log.warning("%d workers died before they were ready (%s): others go on", LIVES, reason)
+        log.warning("%s: the others go on", died)
         self._failed_starts = 0
 
 

@@ -33,7 +33,7 @@ from tlbench.suite.workloads import QUICK
 from tlbench.terminal import take_any_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Generator, Iterable, Iterator
     from pathlib import Path
 #: pytest-benchmark's options that ask for files, and whether they take a value: they count in a run
 #: of the suite even where an ini file asks for them.
@@ -221,7 +221,7 @@ class Interruption:
         end_with_parent()
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
-    def pytest_runtest_protocol(self) -> Iterator[None]:
+    def pytest_runtest_protocol(self) -> Generator[None, object, object]:
         """End the session also where native code made a test's error of SIGTERM."""
         result = yield
         if was_terminated():

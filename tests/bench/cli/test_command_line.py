@@ -5,7 +5,6 @@ import json
 import os
 import re
 import shutil
-import signal
 import subprocess
 import sys
 from contextlib import suppress
@@ -17,10 +16,8 @@ from click.shell_completion import ShellComplete
 from click.testing import CliRunner
 
 from tl_core.data import data_names
-from tlbench.cli.command_line import INTERRUPTED
 from tlbench.cli.completion import SHELLS
 from tlbench.cli.main import SHORT_HELPS, main
-from tlbench.interruption import TERMINATED
 from tlbench.suite.options import OPTIONS
 
 ROOT = Path(__file__).parents[3]
@@ -175,48 +172,6 @@ def test_without_a_command_the_help_is_shown():
 def test_the_program_has_one_name_however_it_is_started():
     done = fresh("trian")
     assert done.stderr.endswith("See 'tlbench --help'.\n")
-
-
-@pytest.mark.parametrize(
-    ("name", "where"), [("machine", "fingerprint"), ("classify", "own_images")]
-)
-def test_an_interruption_is_one_line_and_exit_code_130(monkeypatch, name, where):
-    def interrupted(*_):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(f"tlbench.cli.{name}.{where}", interrupted)
-    done = tlbench(name)
-    assert done.exit_code == INTERRUPTED == 130
-    assert done.stderr == "interrupted\n"
-
-
-def test_an_error_that_native_code_made_of_ctrl_c_is_an_interruption(monkeypatch):
-    def native(*_):
-        raise RuntimeError("KeyboardInterrupt: \n\nAt:\n  model.py(3): call")
-
-    monkeypatch.setattr("tlbench.cli.machine.fingerprint", native)
-    done = tlbench("machine")
-    assert (done.exit_code, done.stderr) == (INTERRUPTED, "interrupted\n")
-
-
-def test_so_is_one_that_it_made_of_sigterm(monkeypatch):
-    def native(*_):
-        try:
-            signal.raise_signal(signal.SIGTERM)
-        except KeyboardInterrupt:
-            raise RuntimeError("unknown exception") from None
-
-    monkeypatch.setattr("tlbench.cli.machine.fingerprint", native)
-    done = tlbench("machine")
-    assert (done.exit_code, done.stderr) == (TERMINATED, "interrupted\n")
-
-
-def test_another_error_is_none(monkeypatch):
-    def wrong(*_):
-        raise RuntimeError("wrong")
-
-    monkeypatch.setattr("tlbench.cli.machine.fingerprint", wrong)
-    assert tlbench("machine").exception.args == ("wrong",)
 
 
 def test_a_reader_that_has_seen_enough_is_no_error():

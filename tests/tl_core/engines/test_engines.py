@@ -143,6 +143,21 @@ def test_what_a_converter_raises_becomes_an_error_of_the_model(monkeypatch, tiny
         open_model(tiny_model, "features", "litert", NetworkSettings(SIZE))
 
 
+@pytest.mark.parametrize("engine", ["litert", "auto"])
+def test_what_native_code_makes_of_an_interruption_is_one(
+    engine, monkeypatch, tiny_model, own_cache_folder
+):
+    """Else ``auto`` would choose among the others, for good."""
+    litert = importlib.import_module("tl_core.engines.litert")
+
+    def interrupted(*args, **kwargs):
+        raise RuntimeError("KeyboardInterrupt: \n\nAt:\n  model.py(3): call")
+
+    monkeypatch.setattr(litert, "convert", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        open_model(tiny_model, "features", engine, NetworkSettings(SIZE))
+
+
 def test_labels_are_checked_though_the_conversion_is_cached(tiny_classifier):
     for classes in (None, 1000):
         open_model(tiny_classifier, "logits", "litert", NetworkSettings(SIZE, classes=classes))
