@@ -145,9 +145,10 @@ def test_what_a_converter_raises_becomes_an_error_of_the_model(monkeypatch, tiny
 
 @pytest.mark.parametrize("engine", ["litert", "auto"])
 def test_what_native_code_makes_of_an_interruption_is_one(
-    engine, monkeypatch, tiny_model, own_cache_folder
+    engine, monkeypatch, tmp_path, tiny_model
 ):
     """Else ``auto`` would choose among the others, for good."""
+    monkeypatch.setenv("TLBENCH_CACHE", str(tmp_path))
     litert = importlib.import_module("tl_core.engines.litert")
 
     def interrupted(*args, **kwargs):
