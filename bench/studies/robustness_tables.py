@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 GUIDE = "docs/robustness.md"
-BLOCKS = (*bad_inputs.BLOCKS, *odd_pictures.BLOCKS, *faults.BLOCKS, *kills.BLOCKS)
+BLOCKS = tuple(
+    block for study in (bad_inputs, odd_pictures, faults, kills, soak) for block in study.BLOCKS
+)
 STUDY, FOLDER, NAME = "soak.json", "docs/pictures", "soak"
 #: Figures of a long run that are drawn, from top to bottom.
 DRAWN = ("rss_mb", "threads", "open_files", "temporary_files")
@@ -32,9 +34,11 @@ def figure(study: dict[str, Any]) -> Figure:
         minutes.append(time)
     panels = whole.subplots(len(DRAWN), 1, sharex=True)
     for axis, name in zip(panels, DRAWN, strict=True):
-        axis.plot(minutes, [run[name] for run in study["runs"]], marker=".", color="black")
+        values = [run[name] for run in study["runs"]]
+        axis.plot(minutes, values, marker=".", color="black")
         axis.set_title(soak.FIGURES[name], fontsize=9, loc="left")
-        axis.set_ylim(bottom=0)
+        axis.set_ylim(0, 1.25 * max(1, *values))
+        axis.locator_params(axis="y", nbins=3, integer=True)
     panels[-1].set_xlabel("minutes")
     return whole
 
