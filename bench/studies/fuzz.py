@@ -66,13 +66,16 @@ def fuzz(name: str, seconds: int, findings: Path) -> dict[str, Any]:
             *(f"-rss_limit_mb={INPUT_MB}", f"-artifact_prefix={findings / name}-"),
         )
         command = [sys.executable, "-m", "bench.studies.fuzz", "--one", name, "--", *limits, corpus]
+        before = os.times()
         done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
+        after = os.times()
         return {
             "target": name,
             "inputs": _last(r"^#(\d+)", done.stderr),
             "coverage": _last(r"cov: (\d+)", done.stderr),
             "corpus": len(list(Path(corpus).iterdir())),
             "seconds": seconds,
+            "cpu_seconds": round(sum(after[2:4]) - sum(before[2:4])),  # of children
             "exit_code": done.returncode,
             "findings": sorted(path.name for path in findings.glob(f"{name}-*")),
             "last": done.stderr[-1500:] if done.returncode else "",
@@ -87,13 +90,13 @@ def _last(pattern: str, text: str) -> int:
 
 def table(study: dict[str, Any]) -> str:
     """By parser, how many inputs it read and how long, how much it covered, and what was found."""
-    lines = heading("parser", "minutes", "inputs", "covered branches", "findings")
+    lines = heading("parser", "minutes", "CPU min", "inputs", "covered branches", "findings")
     for each in study["targets"]:
         words = TARGETS[each["target"]].read.__doc__ or ""
         lines.append(cell_line([
             words.partition(".")[0].partition(";")[0].partition(",")[0],
-            f"{each['seconds'] / 60:.0f}", f"{each['inputs']:,}", f"{each['coverage']:,}",
-            str(len(each["findings"])),
+            f"{each['seconds'] / 60:.0f}", f"{each['cpu_seconds'] / 60:.0f}",
+            f"{each['inputs']:,}", f"{each['coverage']:,}", str(len(each["findings"])),
         ]))  # fmt: skip
     return "\n".join(lines)
 

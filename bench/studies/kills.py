@@ -3,10 +3,11 @@
 Run as ``python -m bench.studies.kills FILE [--operation NAME] [--trials N]``. Each trial runs a
 command in a fresh folder with an empty cache, and ends it: by SIGKILL, SIGTERM or SIGINT at a
 random moment, or by SIGKILL before one of its writes. Then nothing may be half written, no process
-may live on, and the same command, run again, must finish and leave nothing but its outcome. A
-command that was asked to end must also say so in a line, with its exit code, and leave nothing
-behind. FILE is written after each command; those that it has already, with as many trials, are not
-tried again. The exit code is 1 if any trial found a problem.
+may live on, and the same command, run again, must finish and leave nothing but its outcome; only if
+it had saved a model, it may refuse to overwrite that. A command that was asked to end must also say
+so in a line, with its exit code, and leave nothing behind. FILE is written after each command;
+those that it has already, with as many trials, are not tried again. The exit code is 1 if any trial
+found a problem.
 """
 
 from __future__ import annotations
@@ -48,6 +49,8 @@ PYTEST_CODE = 2
 SAYS = ("interrupted", "keyboardinterrupt", "terminated")
 #: Exit codes of a command that finished; a gate with so small a budget may be inconclusive.
 FINISHED = (0, 3)
+#: Exit code of a command that got bad input, such as a folder that exists already.
+REFUSED = 2
 #: The first moment at which a command may be killed: until then, Python itself is starting.
 EARLIEST_S = 0.2
 #: Seconds in which a command that was asked to end must end, and its children after a kill.
@@ -121,11 +124,13 @@ def trial(operation: Operation, end: End) -> list[str]:
         ]
         if end.number != signal.SIGKILL:
             problems += [f"left behind: {each}" for each in _left(place)]
+        kept = operation.kept and list(place.glob(operation.kept))
         again = run(operation, place, None, mark)
-        if again.code not in FINISHED:
-            problems.append(f"run again: exit code {again.code}: {again.output[-300:]}")
+        if not (kept and _refused(operation, again)):
+            if again.code not in FINISHED:
+                problems.append(f"run again: exit code {again.code}: {again.output[-300:]}")
+            problems += [f"run again: no {each}" for each in _missing(operation, place)]
         problems += [f"run again: {each}" for each in (*_living(mark), *_broken(operation, place))]
-        problems += [f"run again: no {each}" for each in _missing(operation, place)]
         return problems + [f"left behind after running again: {each}" for each in _left(place)]
 
 
@@ -147,6 +152,11 @@ def _wrong_ending(operation: Operation, end: End, ended: Ended, *, whole: bool) 
     says = any(word in ended.output.lower() for word in SAYS)
     if ended.code == expected and not says:
         yield f"it doesn't say that it was interrupted: {ended.output[-300:]!r}"
+
+
+def _refused(operation: Operation, ended: Ended) -> bool:
+    """Whether a command said that it doesn't overwrite its earlier outcome."""
+    return ended.code == REFUSED and f"{operation.kept}: exists already" in ended.output
 
 
 def _living(mark: str) -> list[str]:

@@ -25,10 +25,9 @@ if TYPE_CHECKING:
     from tlbench.fleet.gathering import NodeRuns
     from tlbench.stats.ratios import Ratio, Significance
 
-#: What is said of a node with several benchmarks: the first of these that any of them has.
-ORDER: tuple[Significance, ...] = (
-    *("slower", "faster", "likely slower", "likely faster", "no significant difference"),
-)
+#: What is said of a node of which any benchmark says so: the first of these.
+SURE: tuple[Significance, ...] = ("slower", "faster")
+UNSURE: Significance = "no significant difference"
 #: Facts of the setup that alike nodes may differ in.
 OWN_SETUP = ("engine", "threads")
 
@@ -50,11 +49,14 @@ class NodeVerdict:
         ratio, chance = self.ratios[benchmark]
         return ratio.significance(chance)
 
-    @property
-    def verdict(self) -> Significance:
-        """Of all benchmarks together."""
+    def verdict(self, shown: str) -> Significance:
+        """Of all benchmarks together; ``likely`` is only said of the one that is shown.
+
+        Among so many benchmarks, one is often unlikely by chance alone.
+        """
         words = {self.significance(name) for name in self.ratios}
-        return next((each for each in ORDER if each in words), ORDER[-1])
+        sure = (each for each in SURE if each in words)
+        return next(sure, self.significance(shown) if shown in self.ratios else UNSURE)
 
     @property
     def slower(self) -> list[str]:

@@ -66,7 +66,7 @@ def _cells(group: LikeNodes, node: NodeVerdict) -> tuple[str, ...]:
     if group.benchmark in node.ratios:
         ratio, _ = node.ratios[group.benchmark]
         figures = (per_second(entry.rate(group.benchmark)), *_ratio(ratio))
-    return (entry.label, str(entry.last.rows[0].threads), *figures, node.verdict)
+    return (entry.label, str(entry.last.rows[0].threads), *figures, node.verdict(group.benchmark))
 
 
 def _ratio(ratio: Ratio) -> tuple[str, str]:
@@ -130,7 +130,7 @@ def _group_record(group: LikeNodes) -> dict[str, Any]:
         "nodes": [
             {
                 **_node_record(each.entry.label, each.entry.runs),
-                "verdict": each.verdict,
+                "verdict": each.verdict(group.benchmark),
                 "benchmarks": {name: _benchmark_record(each, name) for name in each.ratios},
             }
             for each in group.nodes

@@ -27,7 +27,7 @@ def test_of_two_nodes_the_slower_one_is_named(fleet_node):
     a, b = fleet_node("a", threads=2), fleet_node("b", [0.4], threads=1)
     (group,) = fleet_report([a, b]).groups
     assert slower(a, b) == ["b"]
-    assert [each.verdict for each in group.nodes] == ["faster", "slower"]
+    assert [each.verdict(group.benchmark) for each in group.nodes] == ["faster", "slower"]
     ratio, _ = group.nodes[1].ratios["pipeline (recompute)"]
     assert ratio.value == pytest.approx(0.4)
     shown = text(a, b)
@@ -57,7 +57,21 @@ def test_one_slow_benchmark_is_named(fleet_node):
 def test_one_slow_node_makes_no_other_node_slow_or_fast(fleet_node):
     (group,) = fleet_report([*map(fleet_node, "abc"), fleet_node("d", [0.2])]).groups
     words = ["no significant difference"] * 3
-    assert [each.verdict for each in group.nodes] == [*words, "slower"]
+    assert [each.verdict(group.benchmark) for each in group.nodes] == [*words, "slower"]
+
+
+@pytest.mark.parametrize(
+    ("only", "word"), [("test_extract", "no significant difference"), (None, "likely slower")]
+)
+def test_likely_is_only_said_of_the_benchmark_that_is_shown(fleet_node, only, word):
+    """Beside an interval that has 1 in it, it would be wrong."""
+    nodes = fleet_node("a"), fleet_node("b", [0.7], only=only)
+    (group,) = fleet_report(nodes).groups
+    extract, whole = (group.nodes[1].significance(name) for name in ("extract", group.benchmark))
+    assert extract == "likely slower"
+    assert whole == word
+    assert group.nodes[1].verdict(group.benchmark) == word
+    assert slower(*nodes) == []
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ import json
 import random
 import signal
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,8 @@ try:
     if kind == "waits":
         time.sleep(60)
     part.replace(target)
+    if kind == "notes":
+        pathlib.Path("out/notes").write_text("saved")
     if kind == "lingers":
         time.sleep(60)
 except KeyboardInterrupt:
@@ -102,6 +105,23 @@ def test_the_signal_itself_may_only_end_what_had_nothing_left_to_do(kind, proble
     first = [each for each in problems if "again" not in each]
     assert bool(first) == bool(problem)
     assert first == [] or first[0].startswith(problem)
+
+
+@pytest.mark.parametrize(
+    ("number", "says", "problems"),
+    [(5, "out/x.json", []), (4, "out/x.json", [2, "no out/x.json"]), (5, "x", [2])],
+    ids=["saved", "not saved", "another refusal"],
+)
+def test_only_what_was_saved_may_be_refused(number, says, problems, monkeypatch):
+    """The fourth of its writes is the rename, after which its outcome is there."""
+    operation = victim("notes")
+    refuses = kills.Ended(2, f"--save {says}: exists already", early=False)
+    first = kills.run
+    monkeypatch.setattr(kills, "run", lambda *a: first(*a) if a[2] else refuses)
+    found = trial(replace(operation, kept="out/x.json"), End(signal.SIGKILL, point=number))
+    starts = [f"run again: {'exit code 2' if each == 2 else each}" for each in problems]
+    again = [each for each in found if each.startswith("run again")]
+    assert [each[: len(start)] for each, start in zip(again, starts, strict=True)] == starts
 
 
 def _once(run):
