@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from tl_core.errors import DataError
+import msgspec
+
+from tl_core.errors import DataError, line_of
 from tl_core.extraction.settings import check_same
 
 if TYPE_CHECKING:
@@ -23,6 +25,29 @@ RUNNING, COMPLETE = "running", "complete"
 REMEDY = "set it back, or write to a new output"
 
 
+class _Chosen(msgspec.Struct):
+    """What a resumed run takes over from the first one; the rest is only compared."""
+
+    engine: str
+    image_size: int | None
+    chunk: int | None
+
+
+class _Worker(msgspec.Struct):
+    threads: int | None = None
+    replicas: int | None = None
+
+
+class _Manifest(msgspec.Struct):
+    """What every manifest has, beside its format."""
+
+    state: Literal["running", "complete"]
+    asked: dict[str, Any]
+    settings: _Chosen
+    workers: Annotated[list[_Worker], msgspec.Meta(min_length=1)]
+    shards: int = 0
+
+
 def read_manifest(output: Output, settings: Settings) -> dict[str, Any] | None:
     """The manifest of an output that these settings can continue; None of an empty one.
 
@@ -37,18 +62,20 @@ def read_manifest(output: Output, settings: Settings) -> dict[str, Any] | None:
                 f"{output.name}: its {FILE} has the format {manifest['format']!r}, expected "
                 f"{FORMAT!r}; write to a new output"
             )
-        asked, *_ = manifest["asked"], manifest["settings"], manifest["workers"][0]
+        msgspec.convert(manifest, _Manifest)
     except FileNotFoundError:
         if output.has_shards():
             raise DataError(
                 f"{output.name}: it has shards but no {FILE}; write to a new output"
             ) from None
         return None
-    except (ValueError, KeyError, IndexError, TypeError) as error:
-        if isinstance(error, DataError):
-            raise
-        raise DataError(f"{output.name}: its {FILE} is damaged; write to a new output") from error
-    check_same(settings.asked, asked, f"{output.name} was begun with", REMEDY)
+    except DataError:
+        raise
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise DataError(
+            f"{output.name}: its {FILE} is damaged ({line_of(error)}); write to a new output"
+        ) from error
+    check_same(settings.asked, manifest["asked"], f"{output.name} was begun with", REMEDY)
     return manifest
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import secrets
 import threading
@@ -12,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 from filelock import FileLock, Timeout
 
 from tl_core.errors import DataError, line_of
@@ -183,6 +183,13 @@ class RemoteOutput:
 Output = LocalOutput | RemoteOutput
 
 
+class _Held(msgspec.Struct):
+    """What the file has: its holder's mark, and the time in seconds since 1970."""
+
+    mark: str = ""
+    time: float = 0.0
+
+
 class _Lease:
     """A lock file with its holder's mark and the time, which a thread renews."""
 
@@ -194,12 +201,11 @@ class _Lease:
 
     def take(self) -> None:
         """Write the mark where nobody's is fresh; of two at once, the later writer has it."""
-        held = self._read()
-        age = time.time() - held.get("time", 0)
-        if held and age < LEASE_S:
+        age = time.time() - self._read().time
+        if age < LEASE_S:
             raise DataError(f"{_busy(self.name)}, or wait {LEASE_S - age:.0f} s if it was killed")
         self._write()
-        if self._read().get("mark") != self.mark:
+        if self._read().mark != self.mark:
             raise DataError(_busy(self.name))
         self.thread.start()
 
@@ -216,16 +222,15 @@ class _Lease:
                 self._write()
 
     def _write(self) -> None:
-        text = json.dumps({"mark": self.mark, "time": time.time()})
-        self.system.pipe_file(self.path, text.encode())
+        self.system.pipe_file(self.path, msgspec.json.encode(_Held(self.mark, time.time())))
 
-    def _read(self) -> dict[str, Any]:
+    def _read(self) -> _Held:
+        """Who holds it, or held it; a damaged file is nobody's."""
         self.system.invalidate_cache()
         try:
-            lease: dict[str, Any] = json.loads(self.system.cat_file(self.path))
-        except (FileNotFoundError, ValueError):
-            return {}
-        return lease
+            return msgspec.json.decode(self.system.cat_file(self.path), type=_Held)
+        except (FileNotFoundError, ValueError, RecursionError):
+            return _Held()
 
 
 def _busy(name: str) -> str:

@@ -1,6 +1,7 @@
 """Every picture is in the output exactly once, with the right features, however runs ended."""
 
 import errno
+import json
 import os
 import re
 import subprocess
@@ -238,6 +239,7 @@ def test_a_damaged_shard_is_named_and_extracted_again_once_deleted(run, kind, ex
     [
         ("{", "its _manifest.json is damaged"),
         ("[]", "its _manifest.json is damaged"),
+        ("[" * 100_000, "its _manifest.json is damaged"),
         ('{"format": "x"}', "the format 'x', expected 'tlbench features, 1'"),
         (None, "it has shards but no _manifest.json"),
     ],
@@ -247,6 +249,27 @@ def test_a_manifest_that_is_not_one_is_refused(run, tmp_path, text, message):
     path = tmp_path / "out" / "_manifest.json"
     path.unlink() if text is None else path.write_text(text)
     with pytest.raises(DataError, match=message):
+        run()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("state", None),
+        ("asked", []),
+        ("settings", {"engine": "tensorflow", "image_size": 12}),
+        ("settings", {"engine": "tensorflow", "image_size": "12", "chunk": None}),
+        ("workers", []),
+        ("workers", {"0": {}}),
+        ("workers", [{"threads": 1, "replicas": "1"}]),
+        ("shards", "3"),
+    ],
+)
+def test_a_manifest_with_a_wrong_part_is_refused(run, name, value):
+    first = run()
+    path = first.files[0].with_name("_manifest.json")
+    path.write_text(json.dumps(first.manifest | {name: value}))
+    with pytest.raises(DataError, match=rf"_manifest\.json is damaged \(.*{name}"):
         run()
 
 
