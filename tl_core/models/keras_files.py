@@ -9,6 +9,7 @@ import tempfile
 import zipfile
 from importlib import import_module
 from importlib.metadata import version
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tl_core.errors import ModelError, line_of
@@ -16,11 +17,12 @@ from tl_core.models.export import FORMAT_VERSION, cached_export
 from tl_core.models.keras_config import check_config
 from tl_core.models.keras_layers import save_part
 from tl_core.models.keras_weights import check_weights
+from tl_core.models.own_process import export_with_keras
 from tl_core.storage import sha256_of
 from tl_core.zip_files import ZIP_ERRORS, checked_zip
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Mapping
 
     from tl_core.models.settings import Kind
     from tl_core.models.untyped import Loaded
@@ -46,16 +48,24 @@ def convert(path: Path, kind: Kind, layer: str | None) -> Path:
 
     Raises:
         ModelError: Damaged, without the model itself, with code or layers that aren't Keras's own,
-            or without such a layer.
+            without such a layer, or it takes too long or too much memory to load.
     """
     made_of: dict[str, str | int] = {"file": sha256_of(path), "kind": kind, "layer": layer or ""}
     made_of["converter"] = CONVERTER_VERSION
     versions = [version("keras"), version("tf_keras"), FORMAT_VERSION]
     text = json.dumps([made_of, *versions])
     key = f"keras-file-{hashlib.sha256(text.encode()).hexdigest()[:32]}"
+    how = {"kind": kind, "layer": layer, "made_of": made_of}
     return cached_export(
-        key, lambda folder: save_part(load(path), str(path), kind, layer, folder, made_of=made_of)
+        key, lambda folder: export_with_keras(f"{__name__}:export", str(path), folder, **how)
     )
+
+
+def export(
+    name: str, folder: str, kind: Kind, layer: str | None, made_of: Mapping[str, str | int]
+) -> None:
+    """Write the model of the file ``name`` into an empty folder, as ``convert`` does."""
+    save_part(load(Path(name)), name, kind, layer, Path(folder), made_of=made_of)
 
 
 class _Saved(NamedTuple):

@@ -16,6 +16,7 @@ from tl_core.models.export import FORMAT_VERSION, cached_export, values_digest
 from tl_core.models.input_range import UNIT
 from tl_core.models.keras_config import check_config
 from tl_core.models.keras_layers import part_of, save_keras
+from tl_core.models.own_process import export_with_keras
 from tl_core.progress import bars
 from tl_core.storage import tree_digest
 
@@ -60,8 +61,12 @@ def convert(name: str, kind: Kind, layer: str | None) -> Path:
         ) from error
     text = json.dumps([source, kind, layer, *versions])
     key = f"keras-hub-{hashlib.sha256(text.encode()).hexdigest()[:32]}"
-    where = str(folder) if folder.is_dir() else name
-    return cached_export(key, lambda target: export(where, kind, layer, target))
+    if not folder.is_dir():
+        return cached_export(key, lambda target: export(name, str(target), kind, layer))
+    how = {"kind": kind, "layer": layer}
+    return cached_export(
+        key, lambda target: export_with_keras(f"{__name__}:export", str(folder), target, **how)
+    )
 
 
 def _read(file: Path) -> object:
@@ -79,7 +84,7 @@ def public_name(handle: str) -> str:
     return PREFIX + Path(name).resolve().name if Path(name).expanduser().is_dir() else handle
 
 
-def export(name: str, kind: Kind, layer: str | None, folder: Path) -> None:
+def export(name: str, folder: str, kind: Kind, layer: str | None) -> None:
     """Write a preset as ``convert`` does into an empty folder."""
     task = _task(name, kind)
     part = part_of(task, f"{PREFIX}{name}", kind, layer, is_classifier=True)
@@ -94,7 +99,7 @@ def export(name: str, kind: Kind, layer: str | None, folder: Path) -> None:
         "converter": CONVERTER_VERSION,
     }
     if converter is None:  # then its input range is unknown
-        save_keras(part, folder, notes={"input_range": None}, made_of=made_of)
+        save_keras(part, Path(folder), notes={"input_range": None}, made_of=made_of)
         return
 
     def preprocess(images: Tensor) -> Tensor:
@@ -103,7 +108,7 @@ def export(name: str, kind: Kind, layer: str | None, folder: Path) -> None:
 
     side = (converter.image_size or (None,))[0]
     notes = {"input_range": UNIT} | ({} if side is None else {"image_size": side})
-    save_keras(part, folder, preprocess, notes=notes, made_of=made_of)
+    save_keras(part, Path(folder), preprocess, notes=notes, made_of=made_of)
 
 
 def _task(name: str, kind: Kind) -> Loaded:

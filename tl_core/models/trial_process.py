@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,22 +10,15 @@ from tl_core.models.module import open_module
 from tl_core.models.probing import USUAL_SIZE, first_line, plain_images
 
 
-def run(folder: str, name: str, reading: dict[str, Any], answer: str) -> None:
-    """Load a model and run it once; writes what went wrong, or null, to the file ``answer``.
+def problem(folder: str, name: str, reading: dict[str, Any]) -> str | None:
+    """Load a model and run it once; what went wrong.
 
     What has a message of its own isn't a problem: the caller then shows that.
     """
-    # Where memory is short, this process is ended, not another one.
-    with suppress(OSError):
-        Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
-    Path(answer).write_text(json.dumps(_problem(Path(folder), name, reading)), encoding="utf-8")
-
-
-def _problem(folder: Path, name: str, reading: dict[str, Any]) -> str | None:
     import tensorflow as tf
 
     try:
-        module = open_module(folder, name, trust=True, **reading)  # the caller has checked it
+        module = open_module(Path(folder), name, trust=True, **reading)  # the caller has checked it
         module(plain_images(reading["image_size"] or module.image_size or USUAL_SIZE))
     except (MemoryError, tf.errors.ResourceExhaustedError):
         return "it asks for more memory than there is"

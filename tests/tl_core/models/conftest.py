@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import io
 import tarfile
 import threading
@@ -12,6 +13,9 @@ from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
 import pytest
+
+from tl_core.limits import Limits, set_limits
+from tl_core.models import keras_files, keras_hub_presets
 
 #: The tiny module's kernel: 3 colours to 5 features.
 TINY_KERNEL = np.random.default_rng(7).normal(size=(3, 5)).astype(np.float32)
@@ -24,6 +28,26 @@ def cache(tmp_path, monkeypatch):
     monkeypatch.setenv("TLBENCH_CACHE", str(folder))
     monkeypatch.delenv("TFHUB_CACHE_DIR", raising=False)
     return folder
+
+
+@pytest.fixture
+def limited():
+    """From limits to none: those of the process afterwards are those of before."""
+    before = set_limits(Limits())
+    yield lambda **some: set_limits(Limits(**some))
+    set_limits(before)
+
+
+@pytest.fixture
+def keras_here(monkeypatch):
+    """Convert models of Keras in this process: another takes seconds to start."""
+
+    def export(function, name, folder, **arguments):
+        module, attribute = function.split(":")
+        getattr(importlib.import_module(module), attribute)(name, str(folder), **arguments)
+
+    for module in (keras_files, keras_hub_presets):
+        monkeypatch.setattr(module, "export_with_keras", export)
 
 
 @pytest.fixture

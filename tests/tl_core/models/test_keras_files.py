@@ -18,6 +18,7 @@ LIBRARIES = ("keras", "tf_keras")
 pytestmark = [
     pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),
     pytest.mark.filterwarnings("ignore:.*HDF5"),  # which both call legacy
+    pytest.mark.usefixtures("keras_here"),
 ]
 
 

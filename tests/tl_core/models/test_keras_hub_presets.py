@@ -15,6 +15,7 @@ pytestmark = [
     # Of Keras with NumPy 2, and of what Keras Hub imports.
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),
     pytest.mark.filterwarnings("ignore:.*pkg_resources:UserWarning"),
+    pytest.mark.usefixtures("keras_here"),
 ]
 
 

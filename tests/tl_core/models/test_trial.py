@@ -1,15 +1,12 @@
 """A model that runs for ever, takes all memory or ends its process costs another process."""
 
-import json
-
 import numpy as np
 import pytest
 from odd_models import features, save
 
 from tl_core.errors import ModelError
-from tl_core.limits import Limits, set_limits
 from tl_core.models import module as modules
-from tl_core.models import trial, trial_process
+from tl_core.models import own_process, trial_process
 from tl_core.models.trial import Reading, check_answers, mark_as_tried
 
 #: In a session of few tests: these start many processes, or read what may harm one.
@@ -17,6 +14,7 @@ pytestmark = pytest.mark.slow
 
 #: Begins a program in place of the real one, which takes seconds to start.
 ANSWER = "import json, sys, time; answer = json.loads(sys.argv[1])['answer']; "
+SAY = "open(answer, 'w').write(json.dumps({{'value': {}}}))"
 
 
 @pytest.fixture
@@ -24,14 +22,6 @@ def folder(tmp_path, cache):
     (tmp_path / "model").mkdir()
     (tmp_path / "model" / "saved_model.pb").write_bytes(b"a graph")
     return tmp_path / "model"
-
-
-@pytest.fixture
-def limited():
-    """From limits to none: those of the process afterwards are those of before."""
-    before = set_limits(Limits())
-    yield lambda **some: set_limits(Limits(**some))
-    set_limits(before)
 
 
 @pytest.mark.parametrize(
@@ -46,14 +36,14 @@ def limited():
         ),
         pytest.param("import os; os.abort()", {}, r"by signal 6 \(SIGABRT\)", id="crash"),
         pytest.param("sys.exit('no room')", {}, r"with code 1 \(no room\)", id="exit"),
-        pytest.param("open(answer, 'w').write('\"a fault\"')", {}, "a fault", id="fault"),
+        pytest.param(SAY.format("'a fault'"), {}, "a fault", id="fault"),
     ],
 )  # fmt: skip
 def test_what_goes_wrong_there_is_one_line_here(  # noqa: PLR0917 - fixtures and a case
     folder, limited, monkeypatch, code, limit, message
 ):
     limited(**limit)
-    monkeypatch.setattr(trial, "_CODE", ANSWER + code)
+    monkeypatch.setattr(own_process, "_CODE", ANSWER + code)
     for _ in range(2):  # it isn't noted as tried
         with pytest.raises(ModelError, match=f"theirs: .*failed: .*{message}") as caught:
             check_answers(folder, "theirs", Reading())
@@ -61,10 +51,12 @@ def test_what_goes_wrong_there_is_one_line_here(  # noqa: PLR0917 - fixtures and
 
 
 def test_a_model_that_answered_is_not_tried_again_until_it_changes(folder, monkeypatch):
-    monkeypatch.setattr(trial, "_CODE", ANSWER + "open(answer, 'w').write('null')")
+    monkeypatch.setattr(
+        own_process, "_CODE", ANSWER + "open(answer, 'w').write('{\"value\": null}')"
+    )
     check_answers(folder, "theirs", Reading())
 
-    monkeypatch.setattr(trial, "_CODE", "raise SystemExit(3)")
+    monkeypatch.setattr(own_process, "_CODE", "raise SystemExit(3)")
     check_answers(folder, "theirs", Reading())
     (folder / "saved_model.pb").write_bytes(b"another graph")
     with pytest.raises(ModelError, match="ended with code 3"):
@@ -76,7 +68,7 @@ def test_a_model_that_answered_is_not_tried_again_until_it_changes(folder, monke
 
 
 def test_what_this_library_converted_is_not_tried(folder, cache, monkeypatch):
-    monkeypatch.setattr(trial, "_CODE", "raise SystemExit(3)")
+    monkeypatch.setattr(own_process, "_CODE", "raise SystemExit(3)")
     own = cache / "models" / "converted"
     own.parent.mkdir(parents=True)
     folder.rename(own)
@@ -104,9 +96,7 @@ def _fails(error, cause=None):
 )
 def test_only_what_would_have_no_message_is_a_problem(tmp_path, monkeypatch, error, cause, problem):
     monkeypatch.setattr(trial_process, "open_module", _fails(error, cause))
-    trial_process.run(str(tmp_path), "theirs", {"image_size": 4}, str(tmp_path / "answer"))
-
-    answer = json.loads((tmp_path / "answer").read_text())
+    answer = trial_process.problem(str(tmp_path), "theirs", {"image_size": 4})
     assert (answer is None) if problem is None else (problem in answer and "\n" not in answer)
 
 
