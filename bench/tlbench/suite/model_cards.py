@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import math
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from tl_core.conversion.cache import cached_json
 from tl_core.conversion.opening import model_facts
@@ -17,11 +18,13 @@ from tl_core.models.export import exported_models
 from tl_core.models.handles import public_name
 from tl_core.models.savedmodel import find_root, root_fault
 from tlbench.errors import InputError
+from tlbench.figures import Share
 from tlbench.runs.collect import collect, progress
 from tlbench.runs.model_name import short_name
 from tlbench.suite.floors import derivations
 from tlbench.suite.flops import multiply_adds
 from tlbench.suite.quiet import import_tensorflow_later
+from tlbench.text_files import parse_json, read_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -69,6 +72,22 @@ class Accuracy:
     train_size: int
     test_size: int
     image_size: int
+
+
+class _Probe(msgspec.Struct):
+    """A row of the study of ``STUDY``."""
+
+    model: str
+    model_fingerprint: str
+    data: str
+    accuracy: Share
+    train_size: int
+    test_size: int
+    image_size: int
+
+
+class _Study(msgspec.Struct):
+    models: list[_Probe]
 
 
 @dataclass(frozen=True)
@@ -214,11 +233,20 @@ def _shipped() -> Iterator[_Measured]:
 
 def _studied(results: Path) -> Iterator[_Measured]:
     file = results / STUDY
-    if file.is_file():
-        for each in json.loads(file.read_text(encoding="utf-8"))["models"]:
-            names = ("data", "accuracy", "train_size", "test_size", "image_size")
-            accuracy = Accuracy(head="linear probe", **{name: each[name] for name in names})
-            yield _Measured(each["model"], each["model_fingerprint"], accuracy)
+    if not file.is_file():
+        return
+    text = read_text(file)
+    try:
+        study = msgspec.convert(parse_json(text), _Study)
+    except (InputError, msgspec.ValidationError) as error:
+        raise InputError(
+            f"{file}: {error}; expected what python -m bench.studies.backbones writes. Restore or "
+            "delete it"
+        ) from error
+    for each in study.models:
+        sizes = each.train_size, each.test_size, each.image_size
+        accuracy = Accuracy(each.data, "linear probe", each.accuracy, *sizes)
+        yield _Measured(each.model, each.model_fingerprint, accuracy)
 
 
 def _of_runs(results: Path) -> Iterator[_Measured]:

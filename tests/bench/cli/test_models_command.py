@@ -97,6 +97,16 @@ def test_accuracies_are_those_of_the_results_by_fingerprint_and_of_the_shipped_p
     assert (probe["data"], probe["head"]) == ("photo-patches", "linear probe")
 
 
+@pytest.mark.parametrize("text", ["{", "[]", '{"models": [{"model": "x"}]}', "[" * 100_000, "\xff"])
+def test_a_damaged_study_is_named_in_one_line(models, tmp_path, text):
+    (tmp_path / "results" / "studies").mkdir(parents=True)
+    path = tmp_path / "results" / "studies" / "backbones.json"
+    path.write_text(text, encoding="latin-1")
+    done = models()
+    assert done.exit_code == 2
+    assert "studies/backbones.json: " in done.stderr
+
+
 def test_the_table_fits_80_columns_and_names_what_is_missing(models, tiny_model):
     done = models(tiny_model)
     assert done.exit_code == 0
