@@ -253,6 +253,30 @@ def npz_seeds() -> Iterable[bytes]:
         yield buffer.getvalue()
 
 
+def read_features_manifest(data: bytes, path: Path) -> None:
+    """The manifest of extracted features."""
+    from tl_core.errors import DataError
+    from tl_core.extraction import Settings
+    from tl_core.extraction.manifest import FILE, read_manifest
+    from tl_core.extraction.output import output_at
+
+    folder = path.with_name("features")
+    folder.mkdir(exist_ok=True)
+    (folder / FILE).write_bytes(data)
+    with suppress(DataError):
+        read_manifest(output_at(str(folder)), Settings())
+
+
+def manifest_seeds() -> Iterable[bytes]:
+    """Of a run that was interrupted."""
+    from tl_core.extraction import Settings
+    from tl_core.extraction.manifest import FORMAT, RUNNING
+
+    chosen = {"engine": "tensorflow", "image_size": 224, "chunk": None}
+    begun = {"format": FORMAT, "state": RUNNING, "asked": Settings().asked, "settings": chosen}
+    yield json.dumps({**begun, "workers": [{"threads": 1, "replicas": 1}]}).encode()
+
+
 TARGETS = {
     "result": Target(
         read_result, result_seeds, ("tlbench.runs.check", "tlbench.runs.read", "tlbench.text_files")
@@ -282,4 +306,7 @@ TARGETS = {
     ),
     "archive": Target(read_archive, archive_seeds, ("tl_core.models.archive", "tl_core.tar_files")),
     "npz": Target(read_npz, npz_seeds, ("tl_core.data.cifar_layouts", "tl_core.zip_files")),
+    "manifest": Target(
+        read_features_manifest, manifest_seeds, ("tl_core.extraction.manifest", "json.decoder")
+    ),
 }
