@@ -20,8 +20,8 @@ class Limits:
         archive_bytes: Bytes of all files of an archive, unpacked.
         archive_members: Files and folders of an archive.
         download_bytes: Bytes of a download.
-        model_seconds: Seconds until Keras has loaded a model's file, and until a model has answered
-            its first, small batch.
+        model_seconds: Seconds until Keras has converted a model's file, and until a model has
+            answered its first, small batch.
         model_bytes: Bytes of memory that a model may take for each of these.
     """
 

@@ -96,13 +96,6 @@ def atomic_dir(target: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def temporary_dir() -> Iterator[Path]:
-    """A new folder in the cache, removed after the block; those of killed processes go first."""
-    with _part(cache_dir() / "temporary", Path.mkdir) as part:
-        yield part
-
-
-@contextmanager
 def _part(target: Path, make: Callable[[Path], None], *, clean: bool = True) -> Iterator[Path]:
     """A new temporary file or folder beside ``target``, which is locked and at last removed."""
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -205,6 +198,11 @@ def _is_fault(error: Exception, target: Path) -> bool:
         place = Path(str(error.filename or target))
         ours = place.is_relative_to(target.parent) or target.is_relative_to(place)
         return ours and error.errno in _FAULTS
+    return says_full(error)
+
+
+def says_full(error: Exception) -> bool:
+    """Whether the text of another library's error is that of a full disk."""
     return _FULL.search(str(error)) is not None
 
 

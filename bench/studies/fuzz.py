@@ -90,7 +90,7 @@ def _last(pattern: str, text: str) -> int:
 
 def table(study: dict[str, Any]) -> str:
     """By parser, how many inputs it read and how long, how much it covered, and what was found."""
-    lines = heading("parser", "minutes", "CPU min", "inputs", "covered branches", "findings")
+    lines = heading("parser", "minutes", "CPU minutes", "inputs", "covered branches", "findings")
     for each in study["targets"]:
         words = TARGETS[each["target"]].read.__doc__ or ""
         lines.append(cell_line([

@@ -39,7 +39,7 @@ class Operation:
         prepare: Fills the trial's folder.
         points: Whether the command itself does the writing, so that it is also killed at each
             write; a command whose children write is only killed at random moments.
-        kept: Target that it never overwrites: with this there, it may refuse to run again.
+        never_overwritten: Target with which it may refuse to run again.
     """
 
     name: str
@@ -48,7 +48,7 @@ class Operation:
     problem: Callable[[Path], str | None]
     prepare: Callable[[Path], None] = lambda _: None
     points: bool = True
-    kept: str | None = None
+    never_overwritten: str | None = None
 
 
 def json_problem(path: Path) -> str | None:
@@ -136,7 +136,7 @@ OPERATIONS = {
             ("tlbench", "train", *TRAINING, "--save", "out/model", "--report", "out/page.html"),
             ("out/model", "out/page.html"),
             lambda path: model_problem(path) if path.is_dir() else page_problem(path),
-            kept="out/model",
+            never_overwritten="out/model",
         ),
         Operation(
             "suite",

@@ -3,11 +3,11 @@
 Run as ``python -m bench.studies.kills FILE [--operation NAME] [--trials N]``. Each trial runs a
 command in a fresh folder with an empty cache, and ends it: by SIGKILL, SIGTERM or SIGINT at a
 random moment, or by SIGKILL before one of its writes. Then nothing may be half written, no process
-may live on, and the same command, run again, must finish and leave nothing but its outcome; only if
-it had saved a model, it may refuse to overwrite that. A command that was asked to end must also say
-so in a line, with its exit code, and leave nothing behind. FILE is written after each command;
-those that it has already, with as many trials, are not tried again. The exit code is 1 if any trial
-found a problem.
+may live on, and the same command, run again, must finish and leave nothing but its outcome. A
+command that has saved its model may instead refuse to overwrite it. A command that was asked to end
+must also say so in a line, with its exit code, and leave nothing behind. FILE is written after each
+command; those that it has already, with as many trials, are not tried again. The exit code is 1 if
+any trial found a problem.
 """
 
 from __future__ import annotations
@@ -124,9 +124,9 @@ def trial(operation: Operation, end: End) -> list[str]:
         ]
         if end.number != signal.SIGKILL:
             problems += [f"left behind: {each}" for each in _left(place)]
-        kept = operation.kept and list(place.glob(operation.kept))
+        saved = operation.never_overwritten and list(place.glob(operation.never_overwritten))
         again = run(operation, place, None, mark)
-        if not (kept and _refused(operation, again)):
+        if not (saved and _refused(operation, again)):
             if again.code not in FINISHED:
                 problems.append(f"run again: exit code {again.code}: {again.output[-300:]}")
             problems += [f"run again: no {each}" for each in _missing(operation, place)]
@@ -156,7 +156,9 @@ def _wrong_ending(operation: Operation, end: End, ended: Ended, *, whole: bool) 
 
 def _refused(operation: Operation, ended: Ended) -> bool:
     """Whether a command said that it doesn't overwrite its earlier outcome."""
-    return ended.code == REFUSED and f"{operation.kept}: exists already" in ended.output
+    return (
+        ended.code == REFUSED and f"{operation.never_overwritten}: exists already" in ended.output
+    )
 
 
 def _living(mark: str) -> list[str]:

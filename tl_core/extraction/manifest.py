@@ -25,27 +25,34 @@ RUNNING, COMPLETE = "running", "complete"
 REMEDY = "set it back, or write to a new output"
 
 
-class _Chosen(msgspec.Struct):
+_Count = Annotated[int, msgspec.Meta(ge=1)]
+
+
+class _Resolved(msgspec.Struct):
     """What a resumed run takes over from the first one; the rest is only compared."""
 
     engine: str
-    image_size: int | None
-    chunk: int | None
+    image_size: _Count | None
+    chunk: _Count | None
 
 
 class _Worker(msgspec.Struct):
-    threads: int | None = None
-    replicas: int | None = None
+    threads: _Count | None = None
+    replicas: _Count | None = None
+
+
+class _Formatted(msgspec.Struct):
+    format: str
 
 
 class _Manifest(msgspec.Struct):
-    """What every manifest has, beside its format."""
+    """What every manifest of this format has."""
 
     state: Literal["running", "complete"]
     asked: dict[str, Any]
-    settings: _Chosen
+    settings: _Resolved
     workers: Annotated[list[_Worker], msgspec.Meta(min_length=1)]
-    shards: int = 0
+    shards: _Count | msgspec.UnsetType = msgspec.UNSET
 
 
 def read_manifest(output: Output, settings: Settings) -> dict[str, Any] | None:
@@ -57,10 +64,11 @@ def read_manifest(output: Output, settings: Settings) -> dict[str, Any] | None:
     try:
         with output.opened(FILE) as file:
             manifest: dict[str, Any] = json.loads(file.read())
-        if manifest["format"] != FORMAT:
+        form = msgspec.convert(manifest, _Formatted).format
+        if form != FORMAT:
             raise DataError(
-                f"{output.name}: its {FILE} has the format {manifest['format']!r}, expected "
-                f"{FORMAT!r}; write to a new output"
+                f"{output.name}: its {FILE} has the format {form!r}, expected {FORMAT!r}; write to "
+                "a new output"
             )
         msgspec.convert(manifest, _Manifest)
     except FileNotFoundError:
@@ -71,7 +79,7 @@ def read_manifest(output: Output, settings: Settings) -> dict[str, Any] | None:
         return None
     except DataError:
         raise
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise DataError(
             f"{output.name}: its {FILE} is damaged ({line_of(error)}); write to a new output"
         ) from error

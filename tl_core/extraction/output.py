@@ -183,7 +183,7 @@ class RemoteOutput:
 Output = LocalOutput | RemoteOutput
 
 
-class _Held(msgspec.Struct):
+class _LeaseFile(msgspec.Struct):
     """What the file has: its holder's mark, and the time in seconds since 1970."""
 
     mark: str = ""
@@ -222,15 +222,15 @@ class _Lease:
                 self._write()
 
     def _write(self) -> None:
-        self.system.pipe_file(self.path, msgspec.json.encode(_Held(self.mark, time.time())))
+        self.system.pipe_file(self.path, msgspec.json.encode(_LeaseFile(self.mark, time.time())))
 
-    def _read(self) -> _Held:
+    def _read(self) -> _LeaseFile:
         """Who holds it, or held it; a damaged file is nobody's."""
         self.system.invalidate_cache()
         try:
-            return msgspec.json.decode(self.system.cat_file(self.path), type=_Held)
+            return msgspec.json.decode(self.system.cat_file(self.path), type=_LeaseFile)
         except (FileNotFoundError, ValueError, RecursionError):
-            return _Held()
+            return _LeaseFile()
 
 
 def _busy(name: str) -> str:

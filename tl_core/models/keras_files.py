@@ -57,7 +57,7 @@ def convert(path: Path, kind: Kind, layer: str | None) -> Path:
     key = f"keras-file-{hashlib.sha256(text.encode()).hexdigest()[:32]}"
     how = {"kind": kind, "layer": layer, "made_of": made_of}
     return cached_export(
-        key, lambda folder: export_with_keras(f"{__name__}:export", str(path), folder, **how)
+        key, lambda folder: export_with_keras(f"{__name__}:export", str(path), folder, how)
     )
 
 

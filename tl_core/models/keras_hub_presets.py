@@ -64,9 +64,11 @@ def convert(name: str, kind: Kind, layer: str | None) -> Path:
     if not folder.is_dir():
         return cached_export(key, lambda target: export(name, str(target), kind, layer))
     how = {"kind": kind, "layer": layer}
-    return cached_export(
-        key, lambda target: export_with_keras(f"{__name__}:export", str(folder), target, **how)
-    )
+
+    def write(target: Path) -> None:
+        export_with_keras(f"{__name__}:export", str(folder), target, how, PREFIX)
+
+    return cached_export(key, write)
 
 
 def _read(file: Path) -> object:

@@ -10,7 +10,7 @@ import json
 from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
-from tl_core.errors import ModelError
+from tl_core.errors import ModelError, line_of
 from tl_core.models.own_process import ProcessError, in_own_process
 from tl_core.storage import cache_dir, tree_digest
 
@@ -79,5 +79,5 @@ def _problem(folder: Path, name: str, reading: Reading) -> str | None:
             folder=str(folder.absolute()), name=name, reading=reading._asdict(),
         )  # fmt: skip
     except ProcessError as error:
-        return str(error)
+        return line_of(error)
     return problem

@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from tlbench.fleet.gathering import NodeRuns
     from tlbench.stats.ratios import Ratio, Significance
 
-#: What is said of a node of which any benchmark says so: the first of these.
-SURE: tuple[Significance, ...] = ("slower", "faster")
-UNSURE: Significance = "no significant difference"
+#: Verdicts for which one benchmark is enough, the first that any has.
+SIGNIFICANT: tuple[Significance, ...] = ("slower", "faster")
+NOT_SIGNIFICANT: Significance = "no significant difference"
 #: Facts of the setup that alike nodes may differ in.
 OWN_SETUP = ("engine", "threads")
 
@@ -37,11 +37,13 @@ class NodeVerdict:
     """A node among its like.
 
     Attributes:
+        shown: The benchmark that stands for all, see ``LikeNodes.benchmark``.
         ratios: By benchmark, its throughput as a multiple of the median of the others, and the
             p-value of that, corrected for all others of the fleet.
     """
 
     entry: Entry
+    shown: str
     ratios: dict[str, tuple[Ratio, float]]
 
     def significance(self, benchmark: str) -> Significance:
@@ -49,14 +51,16 @@ class NodeVerdict:
         ratio, chance = self.ratios[benchmark]
         return ratio.significance(chance)
 
-    def verdict(self, shown: str) -> Significance:
+    @property
+    def verdict(self) -> Significance:
         """Of all benchmarks together; ``likely`` is only said of the one that is shown.
 
-        Among so many benchmarks, one is often unlikely by chance alone.
+        With many benchmarks, the interval of one often excludes 1 by chance.
         """
         words = {self.significance(name) for name in self.ratios}
-        sure = (each for each in SURE if each in words)
-        return next(sure, self.significance(shown) if shown in self.ratios else UNSURE)
+        significant = (each for each in SIGNIFICANT if each in words)
+        unsure = self.significance(self.shown) if self.shown in self.ratios else NOT_SIGNIFICANT
+        return next(significant, unsure)
 
     @property
     def slower(self) -> list[str]:
@@ -160,12 +164,12 @@ def _names(group: Sequence[Entry]) -> list[str]:
 def _like_nodes(
     group: Sequence[Entry], ratios: Mapping[str, dict[str, tuple[Ratio, float]]]
 ) -> LikeNodes:
-    facts = group[0].last.facts
+    facts, shown = group[0].last.facts, _names(group)[0]
     return LikeNodes(
         # Limits are no part of what they have in common.
         machine_name({**facts, "cpus_usable": facts.get("logical_cpus") or facts["cpus_usable"]}),
-        _names(group)[0],
-        tuple(NodeVerdict(entry, ratios.get(entry.label, {})) for entry in group),
+        shown,
+        tuple(NodeVerdict(entry, shown, ratios.get(entry.label, {})) for entry in group),
         (*_differing_setup(group), *differing(group)),
     )
 

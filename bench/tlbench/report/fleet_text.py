@@ -66,7 +66,7 @@ def _cells(group: LikeNodes, node: NodeVerdict) -> tuple[str, ...]:
     if group.benchmark in node.ratios:
         ratio, _ = node.ratios[group.benchmark]
         figures = (per_second(entry.rate(group.benchmark)), *_ratio(ratio))
-    return (entry.label, str(entry.last.rows[0].threads), *figures, node.verdict(group.benchmark))
+    return (entry.label, str(entry.last.rows[0].threads), *figures, node.verdict)
 
 
 def _ratio(ratio: Ratio) -> tuple[str, str]:
@@ -122,6 +122,7 @@ def _group_record(group: LikeNodes) -> dict[str, Any]:
     return {
         "hardware": group.hardware,
         "job": dict(group.nodes[0].entry.job.facts),
+        "benchmark": group.benchmark,
         "differing": {
             key: [value.removeprefix(MORE) for value in each.values]
             for each in group.differing
@@ -130,7 +131,7 @@ def _group_record(group: LikeNodes) -> dict[str, Any]:
         "nodes": [
             {
                 **_node_record(each.entry.label, each.entry.runs),
-                "verdict": each.verdict(group.benchmark),
+                "verdict": each.verdict,
                 "benchmarks": {name: _benchmark_record(each, name) for name in each.ratios},
             }
             for each in group.nodes

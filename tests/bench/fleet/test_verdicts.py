@@ -27,7 +27,7 @@ def test_of_two_nodes_the_slower_one_is_named(fleet_node):
     a, b = fleet_node("a", threads=2), fleet_node("b", [0.4], threads=1)
     (group,) = fleet_report([a, b]).groups
     assert slower(a, b) == ["b"]
-    assert [each.verdict(group.benchmark) for each in group.nodes] == ["faster", "slower"]
+    assert [each.verdict for each in group.nodes] == ["faster", "slower"]
     ratio, _ = group.nodes[1].ratios["pipeline (recompute)"]
     assert ratio.value == pytest.approx(0.4)
     shown = text(a, b)
@@ -57,7 +57,7 @@ def test_one_slow_benchmark_is_named(fleet_node):
 def test_one_slow_node_makes_no_other_node_slow_or_fast(fleet_node):
     (group,) = fleet_report([*map(fleet_node, "abc"), fleet_node("d", [0.2])]).groups
     words = ["no significant difference"] * 3
-    assert [each.verdict(group.benchmark) for each in group.nodes] == [*words, "slower"]
+    assert [each.verdict for each in group.nodes] == [*words, "slower"]
 
 
 @pytest.mark.parametrize(
@@ -70,8 +70,15 @@ def test_likely_is_only_said_of_the_benchmark_that_is_shown(fleet_node, only, wo
     extract, whole = (group.nodes[1].significance(name) for name in ("extract", group.benchmark))
     assert extract == "likely slower"
     assert whole == word
-    assert group.nodes[1].verdict(group.benchmark) == word
+    assert group.nodes[1].verdict == word
     assert slower(*nodes) == []
+
+
+def test_a_node_without_the_benchmark_that_is_shown_is_not_called_likely_slower(fleet_node):
+    nodes = fleet_node("a"), fleet_node("b"), fleet_node("c", [0.7], drop=("test_pipeline",))
+    (group,) = fleet_report(nodes).groups
+    assert group.nodes[2].significance("extract") == "likely slower"
+    assert group.nodes[2].verdict == "no significant difference"
 
 
 @pytest.mark.parametrize(
@@ -135,6 +142,7 @@ def test_lines_fit_and_the_record_is_json(fleet_node):
     assert "1 (slow); 2 (5 nodes)" in text(*nodes)
     record = json.loads(json.dumps(as_record(fleet_report(nodes))))
     assert record["slower"] == ["slow"]
+    assert record["groups"][0]["benchmark"] == "pipeline (recompute)"
     assert record["groups"][0]["differing"] == {"threads": ["2"] * 5 + ["1"]}
     figures = record["groups"][0]["nodes"][-1]["benchmarks"]["extract"]
     assert figures["interval"][0] < figures["times"] < figures["interval"][1] < 1

@@ -108,19 +108,21 @@ def test_the_signal_itself_may_only_end_what_had_nothing_left_to_do(kind, proble
 
 
 @pytest.mark.parametrize(
-    ("number", "says", "problems"),
+    ("number", "says", "expected"),
     [(5, "out/x.json", []), (4, "out/x.json", [2, "no out/x.json"]), (5, "x", [2])],
     ids=["saved", "not saved", "another refusal"],
 )
-def test_only_what_was_saved_may_be_refused(number, says, problems, monkeypatch):
+def test_only_what_was_saved_may_be_refused(number, says, expected, monkeypatch):
     """The fourth of its writes is the rename, after which its outcome is there."""
     operation = victim("notes")
     refuses = kills.Ended(2, f"--save {says}: exists already", early=False)
     first = kills.run
     monkeypatch.setattr(kills, "run", lambda *a: first(*a) if a[2] else refuses)
-    found = trial(replace(operation, kept="out/x.json"), End(signal.SIGKILL, point=number))
-    starts = [f"run again: {'exit code 2' if each == 2 else each}" for each in problems]
-    again = [each for each in found if each.startswith("run again")]
+    problems = trial(
+        replace(operation, never_overwritten="out/x.json"), End(signal.SIGKILL, point=number)
+    )
+    starts = [f"run again: {'exit code 2' if each == 2 else each}" for each in expected]
+    again = [each for each in problems if each.startswith("run again")]
     assert [each[: len(start)] for each, start in zip(again, starts, strict=True)] == starts
 
 

@@ -240,6 +240,7 @@ def test_a_damaged_shard_is_named_and_extracted_again_once_deleted(run, kind, ex
         ("{", "its _manifest.json is damaged"),
         ("[]", "its _manifest.json is damaged"),
         ("[" * 100_000, "its _manifest.json is damaged"),
+        ("{}", r"its _manifest.json is damaged \(.*required field `format`"),
         ('{"format": "x"}', "the format 'x', expected 'tlbench features, 1'"),
         (None, "it has shards but no _manifest.json"),
     ],
@@ -261,8 +262,11 @@ def test_a_manifest_that_is_not_one_is_refused(run, tmp_path, text, message):
         ("settings", {"engine": "tensorflow", "image_size": "12", "chunk": None}),
         ("workers", []),
         ("workers", {"0": {}}),
+        ("settings", {"engine": "tensorflow", "image_size": 12, "chunk": -1}),
         ("workers", [{"threads": 1, "replicas": "1"}]),
+        ("workers", [{"threads": 1, "replicas": -3}]),
         ("shards", "3"),
+        ("shards", None),
     ],
 )
 def test_a_manifest_with_a_wrong_part_is_refused(run, name, value):

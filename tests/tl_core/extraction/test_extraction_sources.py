@@ -217,8 +217,8 @@ def test_a_lock_behind_a_url_is_refused_until_its_lease_is_over(memory):
     with place.locked():
         assert json.loads(memory.cat_file("/out/.lock"))["mark"]
     assert not memory.exists("/out/.lock")
-    for nobodys in (b'{"mark": "x", "time": 0}', b"", b"[]", b'{"time": "x"}', b"[" * 100_000):
-        memory.pipe_file("/out/.lock", nobodys)
+    for content in (b'{"mark": "x", "time": 0}', b"", b"[]", b'{"time": "x"}', b"[" * 100_000):
+        memory.pipe_file("/out/.lock", content)
         with place.locked():
             pass
     assert LEASE_S < 300

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import io
+import json
 import tarfile
 import threading
 from collections import deque
@@ -42,9 +43,11 @@ def limited():
 def keras_here(monkeypatch):
     """Convert models of Keras in this process: another takes seconds to start."""
 
-    def export(function, name, folder, **arguments):
+    def export(function, name, folder, how, prefix=""):
+        del prefix
         module, attribute = function.split(":")
-        getattr(importlib.import_module(module), attribute)(name, str(folder), **arguments)
+        call = json.loads(json.dumps({"name": name, "folder": str(folder), **how}))
+        getattr(importlib.import_module(module), attribute)(**call)
 
     for module in (keras_files, keras_hub_presets):
         monkeypatch.setattr(module, "export_with_keras", export)

@@ -13,8 +13,8 @@ from tl_core.models.trial import Reading, check_answers, mark_as_tried
 pytestmark = pytest.mark.slow
 
 #: Begins a program in place of the real one, which takes seconds to start.
-ANSWER = "import json, sys, time; answer = json.loads(sys.argv[1])['answer']; "
-SAY = "open(answer, 'w').write(json.dumps({{'value': {}}}))"
+ANSWER = "import json, sys, time; "
+SAY = "print(json.dumps({{'value': {}}}))"
 
 
 @pytest.fixture
@@ -51,9 +51,7 @@ def test_what_goes_wrong_there_is_one_line_here(  # noqa: PLR0917 - fixtures and
 
 
 def test_a_model_that_answered_is_not_tried_again_until_it_changes(folder, monkeypatch):
-    monkeypatch.setattr(
-        own_process, "_CODE", ANSWER + "open(answer, 'w').write('{\"value\": null}')"
-    )
+    monkeypatch.setattr(own_process, "_CODE", ANSWER + SAY.format(None))
     check_answers(folder, "theirs", Reading())
 
     monkeypatch.setattr(own_process, "_CODE", "raise SystemExit(3)")
