@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -134,6 +135,7 @@ def _answers(
             errors="replace",
             timeout=PATIENCE_S,
             check=False,
+            env=os.environ | {"PYTHONSAFEPATH": "1"},  # nothing from the working folder
         )
         answers = json.loads(done.stdout.strip().splitlines()[-1])
         version, prefix, sites, lacks, sources, versions = answers

@@ -148,7 +148,7 @@ def in_process(
     """
     try:
         done = subprocess.run(  # noqa: S603 - our own modules
-            [sys.executable, "-m", *arguments],
+            [sys.executable, "-P", "-m", *arguments],  # not from the working folder
             capture_output=True,
             text=True,
             timeout=patience_s,

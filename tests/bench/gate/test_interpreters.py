@@ -24,6 +24,12 @@ def test_a_path_may_be_relative_and_stays_a_link(tmp_path):
     assert interpreter("./link", tmp_path).path == tmp_path / "link"
 
 
+def test_a_program_of_the_working_folder_is_not_imported(tmp_path, monkeypatch):
+    (tmp_path / "json.py").write_text("raise SystemExit(3)")
+    monkeypatch.chdir(tmp_path)
+    assert interpreter(sys.executable, tmp_path).path == Path(sys.executable)
+
+
 def test_a_command_is_found_on_the_path(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(Path(sys.executable).parent))
     name = Path(sys.executable).name

@@ -242,6 +242,14 @@ def test_a_process_that_does_not_end_is_a_probe_that_failed(monkeypatch):
         probes.in_process(["module"], "GPUs", patience_s=7)
 
 
+def test_a_program_of_the_working_folder_is_not_imported(tmp_path, monkeypatch):
+    (tmp_path / "probe").mkdir()
+    (tmp_path / "probe" / "given.py").write_text("import json; print(json.dumps([1]))")
+    (tmp_path / "json.py").write_text("raise SystemExit(3)")
+    monkeypatch.chdir(tmp_path)
+    assert probes.in_process(["given"], "nothing", PYTHONPATH=str(tmp_path / "probe")) == [1]
+
+
 def test_a_failed_probe_is_one_line(monkeypatch):
     def fail():
         raise ProbeError("NumPy's BLAS runs 7 threads, expected 1")
