@@ -102,6 +102,7 @@ class Rows:
         self._lock = threading.Lock()
         self._next = 0
         self._read: dict[int, bytes | None] = {}
+        self._fault: str | None = None
         self._names = names
         self._blobs = _blobs(base, column, names)
 
@@ -109,12 +110,21 @@ class Rows:
         """The bytes of the picture at a place, once; ImageError where the row has none."""
         with self._lock:
             while place not in self._read:
-                self._read[self._next] = next(self._blobs)
+                if self._fault is not None:
+                    raise DataError(self._fault)
+                self._read[self._next] = self._blob()
                 self._next += 1
             blob = self._read.pop(place)
         if blob is None:
             raise ImageError(f"{self._names[place]}: null, expected a picture's bytes")
         return blob
+
+    def _blob(self) -> bytes | None:
+        try:
+            return next(self._blobs)
+        except DataError as error:  # for all that ask, since nothing can be read after it
+            self._fault = str(error)
+            raise
 
 
 def _blobs(base: str, column: str, names: Sequence[str]) -> Iterator[bytes | None]:
@@ -125,15 +135,22 @@ def _blobs(base: str, column: str, names: Sequence[str]) -> Iterator[bytes | Non
 
 
 def _column(path: str, column: str, first: int, count: int) -> Iterator[bytes | None]:
-    """``count`` values from row ``first`` on; row groups before it aren't read."""
+    """``count`` values from row ``first`` on; row groups before it aren't read.
+
+    DataError if there are fewer, as in a damaged file: the rows that follow have other names.
+    """
     with parquet_file(path) as file:
-        start = 0
+        start = read = 0
         for group in range(file.num_row_groups):
             end = start + file.metadata.row_group(group).num_rows
             if end > first and start < first + count:
                 batches = file.iter_batches(ROWS, row_groups=[group], columns=[column])
-                yield from _within(batches, first - start, first + count - start)
+                for value in _within(batches, first - start, min(end, first + count) - start):
+                    read += 1
+                    yield value
             start = end
+        if read < count:
+            raise ValueError(f"{read:,} rows where its end says {count:,}")
 
 
 def _within(batches: Iterator[Any], first: int, end: int) -> Iterator[bytes | None]:

@@ -137,6 +137,41 @@ def test_a_null_is_a_row_with_an_error(run, folder, tmp_path):
     ]  # fmt: skip
 
 
+def lengthen(path):
+    """Change the bit of a Parquet file's end by which it has more rows than its row groups have."""
+    whole = path.read_bytes()
+    rows = pa.parquet.ParquetFile(path).metadata.num_rows
+    for place in range(len(whole) - 9, 0, -1):
+        changed = whole[:place] + bytes([whole[place] ^ 2]) + whole[place + 1 :]
+        try:
+            more = pa.parquet.ParquetFile(pa.BufferReader(changed)).metadata.num_rows > rows
+        except (pa.ArrowException, OSError):
+            continue
+        if more:
+            path.write_bytes(changed)
+            return
+    raise AssertionError("no such bit")
+
+
+def test_rows_that_a_file_lacks_are_not_those_of_the_next_one(run, folder, expected, tmp_path):
+    source, _ = write_parquet(folder, tmp_path, [*expected][:8])
+    lengthen(source / "0.parquet")
+    assert len(list(find_source(str(source)).names())) > 8
+    with pytest.raises(DataError, match=r"0\.parquet: can't be read as Parquet \(4 rows where "):
+        run(source)
+
+
+def test_all_who_ask_for_rows_after_damaged_ones_get_the_same_error(tmp_path):
+    pa.parquet.write_table(pa.table({"x": [b"a"] * 4}), tmp_path / "x.parquet")
+    lengthen(tmp_path / "x.parquet")
+    source = find_source(str(tmp_path / "x.parquet"))
+    read = source.reader(list(source.names()))
+    assert read(0) == b"a"
+    for place in (4, 5, 4):
+        with pytest.raises(DataError, match="4 rows where its end says"):
+            read(place)
+
+
 def test_files_that_are_absent_are_rows_with_errors(run, folder, tmp_path):
     picture = next(folder.glob("a/*.png"))
     (tmp_path / "names.txt").write_text(f"gone.png\n{picture}\n{tmp_path}\nnowhere://x/y.png\n")
