@@ -84,6 +84,17 @@ INPUTS = (
         },
     ),
     Kind(
+        "sources of pictures, such as Parquet files",
+        "one line; no row has the picture of another one",
+        {
+            "tl_core/extraction/test_extraction_sources.py": (
+                "test_sources_that_are_none",
+                "test_rows_that_a_file_lacks_are_not_those_of_the_next_one",
+                "test_all_who_ask_for_rows_after_damaged_ones_get_the_same_error",
+            ),
+        },
+    ),
+    Kind(
         "downloads and pins",
         "one line; an older file stays",
         {
