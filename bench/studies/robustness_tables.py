@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from bench.studies import bad_inputs, faults, kills, odd_pictures, soak
+from bench.studies import bad_inputs, faults, fuzz, kills, odd_pictures, soak
 from bench.studies.files import ROOT, read_study
 from tlbench.report.pictures import drawing, write_picture
 
@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
 GUIDE = "docs/robustness.md"
 BLOCKS = tuple(
-    block for study in (bad_inputs, odd_pictures, faults, kills, soak) for block in study.BLOCKS
+    block
+    for study in (bad_inputs, odd_pictures, faults, kills, soak, fuzz)
+    for block in study.BLOCKS
 )
 STUDY, FOLDER, NAME = "soak.json", "docs/pictures", "soak"
 #: Figures of a long run that are drawn, from top to bottom.
