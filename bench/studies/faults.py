@@ -200,6 +200,8 @@ FAULTS = (
             "tl_core/extraction/test_extraction.py": (
                 "test_a_storage_that_does_not_answer_is_one_error_not_many_rows",
                 "test_a_damaged_shard_is_named_and_extracted_again_once_deleted",
+            ),
+            "tl_core/extraction/test_manifest.py": (
                 "test_a_manifest_that_is_not_one_is_refused",
                 "test_a_manifest_with_a_wrong_part_is_refused",
             ),

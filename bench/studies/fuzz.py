@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 from bench.studies.blocks import cell_line, heading, of_study
 from bench.studies.fuzz_targets import TARGETS
 from bench.studies.parts import Parts
+from tlbench.gate.arm.processors import children_s
 from tlbench.machine.fingerprint import fingerprint
 
 if TYPE_CHECKING:
@@ -66,16 +67,15 @@ def fuzz(name: str, seconds: int, findings: Path) -> dict[str, Any]:
             *(f"-rss_limit_mb={INPUT_MB}", f"-artifact_prefix={findings / name}-"),
         )
         command = [sys.executable, "-m", "bench.studies.fuzz", "--one", name, "--", *limits, corpus]
-        before = os.times()
+        before = children_s()
         done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
-        after = os.times()
         return {
             "target": name,
             "inputs": _last(r"^#(\d+)", done.stderr),
             "coverage": _last(r"cov: (\d+)", done.stderr),
             "corpus": len(list(Path(corpus).iterdir())),
             "seconds": seconds,
-            "cpu_seconds": round(sum(after[2:4]) - sum(before[2:4])),  # of children
+            "cpu_seconds": round(children_s() - before),
             "exit_code": done.returncode,
             "findings": sorted(path.name for path in findings.glob(f"{name}-*")),
             "last": done.stderr[-1500:] if done.returncode else "",

@@ -6,17 +6,23 @@ by its own error.
 
 from __future__ import annotations
 
-import io
 import json
-import pickle
-import tarfile
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from bench.studies.files import ROOT
+from bench.studies.fuzz_seeds import (
+    archive_seeds,
+    baseline_seeds,
+    checkpoint_seeds,
+    graph_seeds,
+    journal_seeds,
+    keras_seeds,
+    manifest_seeds,
+    npz_seeds,
+    pickle_seeds,
+    result_seeds,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -52,16 +58,6 @@ def read_result(data: bytes, path: Path) -> None:
             raise AssertionError("check accepts what can't be read") from None
 
 
-def result_seeds() -> Iterable[bytes]:
-    """The smallest committed result files."""
-    files = sorted((ROOT / "results").glob("*cpus*/*.json"), key=lambda path: path.stat().st_size)
-    for path in files[:3]:
-        whole = json.loads(path.read_text(encoding="utf-8"))
-        for row in whole["benchmarks"]:
-            row["extra_info"].pop("samples", None)
-        yield json.dumps(whole | {"benchmarks": whole["benchmarks"][:1]}).encode()
-
-
 def read_stored_baseline(data: bytes, path: Path) -> None:
     """A stored baseline."""
     del data
@@ -71,12 +67,6 @@ def read_stored_baseline(data: bytes, path: Path) -> None:
         read_baseline(path)
 
 
-def baseline_seeds() -> Iterable[bytes]:
-    """Of one run."""
-    (run, *_) = result_seeds()
-    yield json.dumps({"tlbench_baseline": 1, "command": ["x"], "runs": [json.loads(run)]}).encode()
-
-
 def read_journal(data: bytes, path: Path) -> None:
     """The journal of an interrupted gate."""
     del data
@@ -84,14 +74,6 @@ def read_journal(data: bytes, path: Path) -> None:
 
     with suppress(JournalError):
         Journal(path, {}).resume()
-
-
-def journal_seeds() -> Iterable[bytes]:
-    """Of one pair."""
-    timed = {"base": [1e-3, 2e-3], "head": [1e-3, 2e-3]}
-    pair = {"head_first": True, "benchmarks": {"test_a": timed}, "seconds": 1.0}
-    lines: tuple[dict[str, object], ...] = ({"what": {}}, pair)
-    yield "".join(json.dumps(line) + "\n" for line in lines).encode()
 
 
 def read_price_file(data: bytes, path: Path) -> None:
@@ -125,12 +107,6 @@ def read_cifar_pickle(data: bytes, path: Path) -> None:
         read_pickle(data, "batch")
 
 
-def pickle_seeds() -> Iterable[bytes]:
-    """In each protocol."""
-    content = {"data": np.zeros((2, 6), np.uint8), "labels": [1, 2], b"names": [b"a"]}
-    return (pickle.dumps(content, protocol) for protocol in range(6))
-
-
 def read_graph(data: bytes, path: Path) -> None:
     """The graph of a SavedModel, read as data before anything of it runs."""
     from tl_core.errors import ModelError
@@ -143,19 +119,6 @@ def read_graph(data: bytes, path: Path) -> None:
         check_program(folder, "model")
 
 
-def graph_seeds() -> Iterable[bytes]:
-    """Of one operation in the graph, and one in a function."""
-    from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
-
-    saved = SavedModel(saved_model_schema_version=1)
-    graph = saved.meta_graphs.add().graph_def
-    graph.node.add(name="x", op="Placeholder").attr["dtype"].type = 1
-    function = graph.library.function.add()
-    function.signature.name = "f"
-    function.node_def.add(name="y", op="Relu", input=["x"]).attr["T"].type = 1
-    yield saved.SerializeToString()
-
-
 def read_keras_config(data: bytes, path: Path) -> None:
     """A Keras model's description."""
     del path
@@ -164,13 +127,6 @@ def read_keras_config(data: bytes, path: Path) -> None:
 
     with suppress(ModelError, ValueError):  # ValueError: not JSON
         check_config(json.loads(data), "model")
-
-
-def keras_seeds() -> Iterable[bytes]:
-    """A model of two layers, one of them with another inside."""
-    inner = {"class_name": "Dense", "config": {"units": 2, "activation": "relu"}, "module": "keras"}
-    layers = [inner, {"class_name": "TimeDistributed", "config": {"layer": inner}}]
-    yield json.dumps({"class_name": "Sequential", "config": {"layers": layers}}).encode()
 
 
 def read_model_notes(data: bytes, path: Path) -> None:
@@ -195,20 +151,6 @@ def read_checkpoint(data: bytes, path: Path) -> None:
         read_tensors(path)
 
 
-def checkpoint_seeds() -> Iterable[bytes]:
-    """Of one tensor of two by three numbers, as PyTorch wrote them."""
-    from tl_core.models.torch_pickle import MAGIC, PROTOCOL
-
-    state = (
-        b"\x80\x02ccollections\nOrderedDict\n)RX\x01\x00\x00\x00wctorch._utils\n_rebuild_tensor_v2\n"
-        b"((X\x07\x00\x00\x00storagectorch\nFloatStorage\nX\x01\x00\x00\x00aX\x03\x00\x00\x00cpu"
-        b"K\x06NtQK\x00K\x02K\x03\x86K\x03K\x01\x86\x89ccollections\nOrderedDict\n)RtRs."
-    )
-    start = (pickle.dumps(part, 2) for part in (MAGIC, PROTOCOL, {"little_endian": True}))
-    values = np.arange(6, dtype="<f4").tobytes()
-    yield b"".join([*start, state, pickle.dumps(["a"], 2), (6).to_bytes(8, "little"), values])
-
-
 def read_archive(data: bytes, path: Path) -> None:
     """An archive of a model; its SavedModel is never complete."""
     del data
@@ -219,17 +161,6 @@ def read_archive(data: bytes, path: Path) -> None:
         unpack(path)
 
 
-def archive_seeds() -> Iterable[bytes]:
-    """A folder and a file."""
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
-        for name, content in (("model/saved_model.pb", b"\x08\x01"), ("model/a/b", b"x" * 600)):
-            member = tarfile.TarInfo(name)
-            member.size = len(content)
-            archive.addfile(member, io.BytesIO(content))
-    yield buffer.getvalue()
-
-
 def read_npz(data: bytes, path: Path) -> None:
     """CIFAR-10 as Keras stores it, of two training batches with one image each."""
     del data
@@ -238,19 +169,6 @@ def read_npz(data: bytes, path: Path) -> None:
 
     with suppress(DataError):
         cifar_layouts.read_npz(path, records=1)
-
-
-def npz_seeds() -> Iterable[bytes]:
-    """Stored, and compressed."""
-    arrays = {
-        f"{name}_{kind}": np.zeros((count, *shape), np.uint8)
-        for kind, count in (("train", 5), ("test", 1))
-        for name, shape in (("x", (32, 32, 3)), ("y", (1,)))
-    }
-    for save in (np.savez, np.savez_compressed):
-        buffer = io.BytesIO()
-        save(buffer, **arrays)  # type: ignore[arg-type]
-        yield buffer.getvalue()
 
 
 def read_features_manifest(data: bytes, path: Path) -> None:
@@ -265,16 +183,6 @@ def read_features_manifest(data: bytes, path: Path) -> None:
     (folder / FILE).write_bytes(data)
     with suppress(DataError):
         read_manifest(output_at(str(folder)), Settings())
-
-
-def manifest_seeds() -> Iterable[bytes]:
-    """Of a run that was interrupted."""
-    from tl_core.extraction import Settings
-    from tl_core.extraction.manifest import FORMAT, RUNNING
-
-    chosen = {"engine": "tensorflow", "image_size": 224, "chunk": None}
-    begun = {"format": FORMAT, "state": RUNNING, "asked": Settings().asked, "settings": chosen}
-    yield json.dumps({**begun, "workers": [{"threads": 1, "replicas": 1}]}).encode()
 
 
 TARGETS = {

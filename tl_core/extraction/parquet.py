@@ -150,7 +150,7 @@ def _column(path: str, column: str, first: int, count: int) -> Iterator[bytes | 
                     yield value
             start = end
         if read < count:
-            raise ValueError(f"{read:,} rows where its end says {count:,}")
+            raise ValueError(f"fewer rows than its end says, by {count - read:,}")
 
 
 def _within(batches: Iterator[Any], first: int, end: int) -> Iterator[bytes | None]:

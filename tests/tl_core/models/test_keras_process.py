@@ -105,7 +105,7 @@ def functions(tmp_path, monkeypatch):
         "def full(): raise OSError(errno.ENOSPC, 'No space left on device', '/a')\n"
         "def other(): raise LookupError('first\\nsecond')\n"
         "def leave(code): sys.stderr.write('no room\\n'); sys.exit(code)\n"
-        "def wait(path): open(path, 'w').close(); time.sleep(60)\n"
+        "def wait(path): open(path, 'w').close(); time.sleep(600)\n"
     )
     (tmp_path / "json.py").write_text("raise SystemExit('a program of the working folder')")
     monkeypatch.chdir(tmp_path)
@@ -131,14 +131,15 @@ def test_the_process_ends_with_one_that_is_killed(functions, tmp_path):
         "in_own_process('given:wait', path='begun')"
     )
     with subprocess.Popen([sys.executable, "-P", "-c", code]) as parent:
-        until(Path("begun").exists)
+        assert until(Path("begun").exists)
         (child,) = psutil.Process(parent.pid).children()
         os.kill(parent.pid, signal.SIGKILL)
-    until(lambda: not child.is_running() or child.status() == psutil.STATUS_ZOMBIE)
+    assert until(lambda: not child.is_running() or child.status() == psutil.STATUS_ZOMBIE)
 
 
 def until(condition, seconds=60):
+    """Whether the condition has become true within so many seconds."""
     end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end
+    while not (done := condition()) and time.monotonic() < end:
         time.sleep(0.05)
+    return done
