@@ -145,7 +145,7 @@ def _column(path: str, column: str, first: int, count: int) -> Iterator[bytes | 
             end = start + file.metadata.row_group(group).num_rows
             if end > first and start < first + count:
                 batches = file.iter_batches(ROWS, row_groups=[group], columns=[column])
-                for value in _within(batches, first - start, min(end, first + count) - start):
+                for value in _within(batches, first - start, first + count - start):
                     read += 1
                     yield value
             start = end

@@ -109,13 +109,18 @@ def test_the_signal_itself_may_only_end_what_had_nothing_left_to_do(kind, proble
 
 @pytest.mark.parametrize(
     ("number", "says", "expected"),
-    [(5, "out/x.json", []), (4, "out/x.json", [2, "no out/x.json"]), (5, "x", [2])],
-    ids=["saved", "not saved", "another refusal"],
+    [
+        (5, "out/x.json: exists already", []),
+        (4, "out/x.json: exists already", [2, "no out/x.json"]),
+        (5, "x: exists already", [2]),
+        (5, "out/x.json: can't be written", [2]),
+    ],
+    ids=["saved", "not saved", "another place", "another refusal"],
 )
 def test_only_what_was_saved_may_be_refused(number, says, expected, monkeypatch):
     """The fourth of its writes is the rename, after which its outcome is there."""
     operation = victim("notes")
-    refuses = kills.Ended(2, f"--save {says}: exists already", early=False)
+    refuses = kills.Ended(2, f"--save {says}", early=False)
     first = kills.run
     monkeypatch.setattr(kills, "run", lambda *a: first(*a) if a[2] else refuses)
     problems = trial(
