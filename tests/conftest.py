@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 from pathlib import Path
 
@@ -19,6 +20,9 @@ settings.load_profile("no deadline")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 # As set_threads sets it: a job may then follow a test that started TensorFlow in this process.
 os.environ.setdefault("TF_NUM_INTEROP_THREADS", "1")
+# A shell ignores Ctrl-C for what it starts in the background; children would inherit that.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_runtest_setup() -> None:
